@@ -1,0 +1,290 @@
+"""A Storyboard becomes a Blender scene: O(cells) attribute values, O(steps) keyframes, whatever their product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ..scenes.layout import View
+from ..scenes.palette import THEMES, Theme
+from ..scenes.story import ALWAYS, Cells, Lines, Mover, Storyboard
+from . import meshes
+from .animate import keyframe, show_between
+from .compat import enable_nodes
+from .materials import cell_material, glow_material, matte_material
+from .nodes import STEP_PATH, Socket, Tree, add_modifier, step_group
+from .words import counter_object, load_face, text_object
+
+NAME = "convmotion"
+WINDOW_BAR, GHOST_BAR, OUTLINE_BAR, LINE_RADIUS = 0.09, 0.035, 0.035, 0.028
+WINDOW_MARGIN = 0.06
+"""How far a window's box stands off the cells."""
+NEWBORN = 0.55
+"""Size at which an output cell leaves its filter."""
+SUN_DIRECTION = (0.30, 0.62, -1.0)
+SUN_ANGLE = 0.20
+"""Radians: the softness of shadows."""
+
+
+def build(board: Storyboard, scene: Any = None) -> Any:
+    """Build the animation into ``scene`` (default: the current one), in a new collection that is returned.
+
+    Sets the scene's camera, world, frame range, size and frame rate.
+    """
+    return _Builder(board, scene or bpy.context.scene).run()
+
+
+class _Builder:
+    def __init__(self, board: Storyboard, scene: Any) -> None:
+        self.board, self.scene = board, scene
+        self.theme: Theme = THEMES[board.theme]
+        self.root = bpy.data.collections.new(NAME)
+        scene.collection.children.link(self.root)
+        self.groups: dict[str, Any] = {}
+        self.movers: dict[str, Any] = {}
+
+    def run(self) -> Any:
+        self.step = step_group(f"{NAME} step")
+        keyframe(self.step, STEP_PATH, self.board.step)
+        self._settings()
+        camera = self._camera()
+        self._surroundings()
+        for mover in self.board.movers:
+            self._mover(mover)
+        self._cells()
+        for lines in self.board.lines:
+            self._lines(lines)
+        self._outlines()
+        self._captions(camera)
+        return self.root
+
+    def _link(self, obj: Any, folder: str) -> Any:
+        """Put an object into a sub-collection, so that an artist can switch off all words, or all lines."""
+        if folder not in self.groups:
+            self.groups[folder] = bpy.data.collections.new(f"{NAME} {folder}")
+            self.root.children.link(self.groups[folder])
+        self.groups[folder].objects.link(obj)
+        return obj
+
+    def _object(self, name: str, data: Any, folder: str) -> Any:
+        return self._link(bpy.data.objects.new(name, data), folder)
+
+    # The stage
+
+    def _settings(self) -> None:
+        render, board = self.scene.render, self.board
+        render.resolution_x, render.resolution_y = board.size
+        render.resolution_percentage = 100
+        render.fps = max(1, round(board.fps))
+        render.fps_base = render.fps / board.fps
+        self.scene.frame_start, self.scene.frame_end = 1, board.frames
+        self.scene.view_settings.view_transform = "Standard"
+        self.scene.view_settings.look = "None"
+
+    def _camera(self) -> Any:
+        spec = self.board.camera
+        view = View.along(spec.direction)
+        data = bpy.data.cameras.new("camera")
+        data.type = "ORTHO"
+        data.sensor_fit = "HORIZONTAL"
+        data.ortho_scale = spec.width
+        distance = 2.0 * (spec.width + spec.height)
+        data.clip_end = 20.0 * distance
+        rotation = np.stack([view.right, view.up, -view.forward], axis=1)
+        camera = self._object("camera", data, "stage")
+        matrix = Matrix.LocRotScale(
+            np.asarray(spec.target) - view.forward * distance, Matrix(rotation.tolist()).to_quaternion(), None
+        )
+        camera.matrix_world = matrix
+        self.scene.camera = camera
+        return camera
+
+    def _surroundings(self) -> None:
+        theme = self.theme
+        world = bpy.data.worlds.new(NAME)
+        background = enable_nodes(world).nodes["Background"]
+        background.inputs["Color"].default_value = (*theme.sky, 1.0)
+        background.inputs["Strength"].default_value = theme.sky_strength
+        self.scene.world = world
+        sun = bpy.data.lights.new("sun", "SUN")
+        sun.energy, sun.angle = theme.sun, SUN_ANGLE
+        lamp = self._object("sun", sun, "stage")
+        view = View.along(SUN_DIRECTION)
+        turned = np.stack([view.right, view.up, -view.forward], axis=1)
+        lamp.matrix_world = Matrix(turned.tolist()).to_4x4()
+        reach = 30.0 * self.board.camera.width
+        plane = bpy.data.meshes.new("floor")
+        plane.from_pydata([(-reach, -reach, 0), (reach, -reach, 0), (reach, reach, 0), (-reach, reach, 0)], [], [(0, 1, 2, 3)])
+        plane.materials.append(matte_material("floor", theme.floor, 0.35))
+        floor = self._object("floor", plane, "stage")
+        floor.location = (*self.board.camera.target[:2], self.board.floor - 0.03)
+
+    # What moves
+
+    def _mover(self, mover: Mover) -> None:
+        mesh = None
+        if mover.boxes:
+            grown = tuple((c, tuple(s + 2 * WINDOW_MARGIN for s in size)) for c, size in mover.boxes)
+            mesh = meshes.bars(mover.name, grown, WINDOW_BAR)  # pyright: ignore[reportArgumentType]
+            mesh.materials.append(self._glow("window", self.theme.window))
+        obj = self._object(mover.name, mesh, "windows")
+        keyframe(obj, "location", mover.track)
+        if mesh is not None:
+            show_between(obj, mover.first, mover.last, self.board.frames)
+            obj.visible_shadow = False
+        self.movers[mover.name] = obj
+
+    def _glow(self, name: str, color: Any) -> Any:
+        full = f"{NAME} {name}"
+        return bpy.data.materials.get(full) or glow_material(full, color)
+
+    # Cells
+
+    def _cells(self) -> None:
+        cube = meshes.rounded_cube("cell")
+        cube.materials.append(cell_material("cell"))
+        ghost = meshes.bars("ghost", [((0.0, 0.0, 0.0), (0.88, 0.88, 0.88))], GHOST_BAR)
+        ghost.materials.append(self._glow("ghost", self.theme.ghost))
+        shapes = {"cell": self._template(cube), "ghost": self._template(ghost)}
+        for cells in self.board.cells:
+            self._tensor(cells, shapes["ghost" if cells.role == "ghost" else "cell"])
+
+    def _template(self, mesh: Any) -> Any:
+        """What is instanced: an object of its own, hidden."""
+        obj = self._object(mesh.name, mesh, "templates")
+        obj.hide_render = obj.hide_viewport = True
+        return obj
+
+    def _tensor(self, cells: Cells, template: Any) -> None:
+        attributes = {"color": meshes.opaque(cells.color)}
+        moving = bool((cells.start != ALWAYS).any())
+        if moving:
+            attributes |= {"origin": cells.origin, "start": cells.start, "arrive": cells.arrive}
+        if cells.lit_by is not None:
+            attributes["anchor"] = cells.anchor
+        if cells.via is not None:
+            attributes["via"] = cells.via
+        mesh = meshes.points(cells.name, cells.position, attributes)
+        obj = self._object(cells.name, mesh, "tensors")
+        add_modifier(obj, self._cell_tree(cells, template, moving))
+
+    def _cell_tree(self, cells: Cells, template: Any, moving: bool) -> Any:
+        tree = Tree(cells.name)
+        geometry, selection, scale = tree.geometry, True, 1.0
+        step = tree.step(self.step)
+        if moving:
+            start = tree.attribute("start", "FLOAT")
+            selection = tree.greater(step, start)
+            place, scale = (self._detour if cells.via is not None else self._flight)(tree, cells, step, start)
+            geometry = tree.node("GeometryNodeSetPosition", {"Geometry": geometry, "Position": place}).outputs[0]
+        if cells.end is not None:
+            selection = tree.both(selection, tree.greater(cells.end, step))
+        if cells.lit_by is not None:
+            store = {"Geometry": geometry, "Name": "lit", "Value": self._lit(tree, cells, step)}
+            geometry = tree.node("GeometryNodeStoreNamedAttribute", store, data_type="FLOAT", domain="POINT").outputs[0]
+        cube = tree.node("GeometryNodeObjectInfo", {"Object": template, "As Instance": True}).outputs["Geometry"]
+        instances = {"Points": geometry, "Selection": selection, "Instance": cube}
+        node = tree.node("GeometryNodeInstanceOnPoints", instances)
+        if scale != 1.0:
+            tree.feed(node.inputs["Scale"], scale)
+        return tree.finish(node.outputs[0])
+
+    @staticmethod
+    def _flight(tree: Tree, cells: Cells, step: Socket, start: Socket) -> tuple[Socket, Any]:
+        """From the origin to the place, growing."""
+        position = tree.node("GeometryNodeInputPosition").outputs[0]
+        u = tree.progress(step, start, tree.attribute("arrive", "FLOAT"))
+        place = tree.between(tree.attribute("origin", "FLOAT_VECTOR"), position, u)
+        return place, tree.math("ADD", NEWBORN, tree.math("MULTIPLY", u, 1.0 - NEWBORN))
+
+    @staticmethod
+    def _detour(tree: Tree, cells: Cells, step: Socket, start: Socket) -> tuple[Socket, Any]:
+        """From the origin to the stop on the way, a rest there, then to the place, shrinking."""
+        position = tree.node("GeometryNodeInputPosition").outputs[0]
+        there = tree.progress(step, start, cells.rest[0])
+        on = tree.progress(step, cells.rest[1], tree.attribute("arrive", "FLOAT"))
+        stop = tree.between(tree.attribute("origin", "FLOAT_VECTOR"), tree.attribute("via", "FLOAT_VECTOR"), there)
+        place = tree.vector("ADD", stop, tree.scaled(tree.vector("SUBTRACT", position, stop), on))
+        return place, tree.math("SUBTRACT", 1.04, tree.math("MULTIPLY", on, 1.04 - NEWBORN))
+
+    def _lit(self, tree: Tree, cells: Cells, step: Socket) -> Socket:
+        """1 on the cells that the window touches, falling to 0 one cell off: the distance to the nearest tap."""
+        mover = self.board.mover(cells.lit_by or "")
+        offset = tree.vector(
+            "SUBTRACT", tree.attribute("anchor", "FLOAT_VECTOR"), tree.location(self.movers[mover.name])
+        )
+        parts = tree.node("ShaderNodeSeparateXYZ", {0: offset}).outputs
+        lit: Socket = None
+        for axis in range(3):
+            spacing = mover.spacing[axis]
+            at = tree.math("DIVIDE", parts[axis], spacing)
+            tap = tree.math("MINIMUM", tree.math("MAXIMUM", tree.math("ROUND", at), 0.0), mover.counts[axis] - 1.0)
+            distance = tree.math("MULTIPLY", tree.math("ABSOLUTE", tree.math("SUBTRACT", at, tap)), abs(spacing))
+            near = tree.math("MAXIMUM", tree.math("SUBTRACT", 1.0, distance), 0.0)
+            lit = near if lit is None else tree.math("MULTIPLY", lit, near)
+        ends = float(self.board.steps)
+        for lines in self.board.movers:
+            if lines is mover:
+                ends = float(np.ceil(self.board.step.at(mover.last)[0]))
+        return tree.math("MULTIPLY", lit, tree.greater(ends, step))
+
+    # Lines and outlines
+
+    def _lines(self, lines: Lines) -> None:
+        carriers = sorted({on for line in lines.lines for on in (line.start_on, line.end_on) if on})
+        ends = np.array([p for line in lines.lines for p in (line.start, line.end)], np.float32)
+        on = [c for line in lines.lines for c in (line.start_on, line.end_on)]
+        color = np.repeat(np.array([line.color for line in lines.lines]), 2, axis=0)
+        attributes = {"color": meshes.opaque(color)}
+        for carrier in carriers:
+            attributes[f"on {carrier}"] = np.array([c == carrier for c in on], np.float32)
+        mesh = meshes.points(lines.name, ends, attributes)
+        mesh.edges.add(len(lines.lines))
+        mesh.edges.foreach_set("vertices", np.arange(len(ends), dtype=np.int32))
+        obj = self._object(lines.name, mesh, "lines")
+        obj.visible_shadow = obj.visible_glossy = False
+
+        tree = Tree(lines.name)
+        place = tree.node("GeometryNodeInputPosition").outputs[0]
+        for carrier in carriers:
+            carried = tree.scaled(tree.location(self.movers[carrier]), tree.attribute(f"on {carrier}", "FLOAT"))
+            place = tree.vector("ADD", place, carried)
+        moved = tree.node("GeometryNodeSetPosition", {"Geometry": tree.geometry, "Position": place}).outputs[0]
+        curve = tree.node("GeometryNodeMeshToCurve", {0: moved}).outputs[0]
+        ring = tree.node("GeometryNodeCurvePrimitiveCircle", {"Resolution": 6, "Radius": LINE_RADIUS}).outputs[0]
+        tube = tree.node("GeometryNodeCurveToMesh", {0: curve, 1: ring}).outputs[0]
+        material = self._glow("line", None)
+        painted = tree.node("GeometryNodeSetMaterial", {"Geometry": tube, "Material": material}).outputs[0]
+        step = tree.step(self.step)
+        shown = tree.both(tree.greater(step, lines.first), tree.greater(lines.last, step))
+        switch = tree.node("GeometryNodeSwitch", {"Switch": shown, "True": painted}, input_type="GEOMETRY")
+        add_modifier(obj, tree.finish(switch.outputs[0]))
+
+    def _outlines(self) -> None:
+        if not self.board.outlines:
+            return
+        mesh = meshes.bars("outlines", [(o.center, o.size) for o in self.board.outlines], OUTLINE_BAR)
+        mesh.materials.append(self._glow("ghost", self.theme.ghost))
+        self._object("outlines", mesh, "lines").visible_shadow = False
+
+    # Words
+
+    def _captions(self, camera: Any) -> None:
+        face = load_face()
+        shades: dict[Any, Any] = {}
+        for caption in self.board.captions:
+            if caption.color not in shades:
+                shades[caption.color] = glow_material(f"{NAME} text {len(shades) + 1}", caption.color)
+            material = shades[caption.color]
+            if "{step}" in caption.body:
+                obj = counter_object(caption, face, material, self.step)
+            else:
+                obj = text_object(caption, face, material)
+            self._link(obj, "captions")
+            obj.parent = camera
+            obj.location = (*caption.at, -1.0)
+            obj.visible_shadow = obj.visible_glossy = obj.visible_diffuse = False
+            show_between(obj, caption.first, caption.last, self.board.frames)

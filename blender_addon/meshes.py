@@ -1,0 +1,87 @@
+"""Meshes from arrays: points that carry attributes, rounded cubes, boxes made of thin bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import bmesh
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..scenes.story import Vector
+
+CUBE, BEVEL, SEGMENTS = 0.94, 0.055, 3
+"""Width of a cell's cube (the pitch is 1), radius of its edges, and facets of their rounding."""
+
+_KINDS = {"FLOAT": ("value", 1), "FLOAT_VECTOR": ("vector", 3), "FLOAT_COLOR": ("color", 4)}
+
+
+def points(name: str, position: NDArray[np.float32], attributes: Mapping[str, NDArray[np.float32]]) -> Any:
+    """A mesh of loose points, ``(n, 3)``; attributes are ``(n,)`` numbers, ``(n, 3)`` vectors or ``(n, 4)`` colours."""
+    mesh = bpy.data.meshes.new(name)
+    mesh.vertices.add(len(position))
+    mesh.vertices.foreach_set("co", np.ascontiguousarray(position, np.float32).ravel())
+    for key, values in attributes.items():
+        add_attribute(mesh, key, values)
+    return mesh
+
+
+def add_attribute(mesh: Any, name: str, values: NDArray[np.float32]) -> None:
+    """Store one value per point."""
+    width = 1 if values.ndim == 1 else values.shape[1]
+    kind, (field, _) = next((k, f) for k, f in _KINDS.items() if f[1] == width)
+    attribute = mesh.attributes.new(name, kind, "POINT")
+    attribute.data.foreach_set(field, np.ascontiguousarray(values, np.float32).ravel())
+
+
+def opaque(color: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Linear RGB ``(n, 3)`` with alpha 1."""
+    return np.concatenate([color, np.ones((len(color), 1))], axis=1).astype(np.float32)
+
+
+def rounded_cube(name: str) -> Any:
+    """A cube with rounded edges whose faces shade flat: normals are those of the exact rounded box."""
+    mesh = bpy.data.meshes.new(name)
+    shape = bmesh.new()
+    bmesh.ops.create_cube(shape, size=CUBE)
+    bmesh.ops.bevel(
+        shape, geom=shape.edges[:], offset=BEVEL, offset_type="OFFSET", segments=SEGMENTS, profile=0.5, affect="EDGES"
+    )
+    shape.to_mesh(mesh)
+    shape.free()
+    vertices = np.empty(len(mesh.vertices) * 3, np.float32)
+    mesh.vertices.foreach_get("co", vertices)
+    vertices = vertices.reshape(-1, 3)
+    core = CUBE / 2 - BEVEL
+    normals = vertices - np.clip(vertices, -core, core)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    mesh.polygons.foreach_set("use_smooth", np.ones(len(mesh.polygons), bool))
+    mesh.normals_split_custom_set_from_vertices(normals.tolist())
+    return mesh
+
+
+def bars(name: str, boxes: Sequence[tuple[Vector, Vector]], thickness: float) -> Any:
+    """The edges of boxes (centre, size) as bars of square section, in one mesh."""
+    center = np.array([b[0] for b in boxes], float)
+    half = np.array([b[1] for b in boxes], float) / 2.0
+    low, high = [], []
+    for axis in range(3):
+        others = [a for a in range(3) if a != axis]
+        for signs in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
+            middle = center.copy()
+            for a, sign in zip(others, signs, strict=True):
+                middle[:, a] += sign * half[:, a]
+            reach = np.full_like(center, thickness / 2)
+            reach[:, axis] += half[:, axis]
+            low.append(middle - reach)
+            high.append(middle + reach)
+    lows, highs = np.concatenate(low), np.concatenate(high)
+    corner = np.array([(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)], bool)
+    vertices = np.where(corner[None], highs[:, None], lows[:, None]).reshape(-1, 3)
+    quads = np.array([(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)])
+    faces = (quads[None] + 8 * np.arange(len(lows))[:, None, None]).reshape(-1, 4)
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata(vertices.tolist(), [], faces.tolist())
+    return mesh

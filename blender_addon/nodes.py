@@ -1,0 +1,105 @@
+"""Geometry Nodes from code that reads like the tree: values and sockets go in, sockets come out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+Socket = Any
+
+
+class Tree:
+    """A geometry node group under construction; ``geometry`` is what comes in."""
+
+    def __init__(self, name: str) -> None:
+        self.group = bpy.data.node_groups.new(name, "GeometryNodeTree")
+        self.group.is_modifier = True
+        self.group.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+        self.group.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+        self.geometry: Socket = self.group.nodes.new("NodeGroupInput").outputs[0]
+        self._output = self.group.nodes.new("NodeGroupOutput")
+
+    def node(self, kind: str, inputs: dict[str | int, Any] | None = None, **properties: Any) -> Any:
+        """A node of class ``kind``: properties are set first, then inputs are linked (sockets) or set (values)."""
+        node = self.group.nodes.new(kind)
+        for name, value in properties.items():
+            setattr(node, name, value)
+        for key, value in (inputs or {}).items():
+            self.feed(self._input(node, key), value)
+        return node
+
+    @staticmethod
+    def _input(node: Any, key: str | int) -> Socket:
+        """An input by index or by name; of several with one name (one per data type), the one in use."""
+        if isinstance(key, int):
+            return node.inputs[key]
+        return next(s for s in node.inputs if s.name == key and s.enabled)
+
+    def feed(self, socket: Socket, value: Any) -> None:
+        if isinstance(value, bpy.types.NodeSocket):
+            self.group.links.new(value, socket)
+        else:
+            socket.default_value = value
+
+    @staticmethod
+    def result(node: Any) -> Socket:
+        """The output in use."""
+        return next(s for s in node.outputs if s.enabled)
+
+    def math(self, operation: str, a: Any, b: Any = 0.0) -> Socket:
+        return self.node("ShaderNodeMath", {0: a, 1: b}, operation=operation).outputs[0]
+
+    def vector(self, operation: str, a: Any, b: Any) -> Socket:
+        return self.node("ShaderNodeVectorMath", {0: a, 1: b}, operation=operation).outputs[0]
+
+    def scaled(self, vector: Any, factor: Any) -> Socket:
+        return self.node("ShaderNodeVectorMath", {0: vector, "Scale": factor}, operation="SCALE").outputs[0]
+
+    def between(self, a: Any, b: Any, u: Any) -> Socket:
+        """The vector ``a + (b - a) * u``."""
+        return self.vector("ADD", a, self.scaled(self.vector("SUBTRACT", b, a), u))
+
+    def progress(self, value: Any, start: Any, end: Any) -> Socket:
+        """0 up to ``start``, 1 from ``end`` on, smooth between."""
+        inputs = {"Value": value, "From Min": start, "From Max": end, "To Min": 0.0, "To Max": 1.0}
+        return self.result(self.node("ShaderNodeMapRange", inputs, interpolation_type="SMOOTHSTEP"))
+
+    def greater(self, a: Any, b: Any) -> Socket:
+        return self.node("FunctionNodeCompare", {0: a, 1: b}, data_type="FLOAT", operation="GREATER_THAN").outputs[0]
+
+    def both(self, a: Any, b: Any) -> Socket:
+        return self.node("FunctionNodeBooleanMath", {0: a, 1: b}, operation="AND").outputs[0]
+
+    def attribute(self, name: str, data_type: str) -> Socket:
+        return self.result(self.node("GeometryNodeInputNamedAttribute", {"Name": name}, data_type=data_type))
+
+    def location(self, obj: Any) -> Socket:
+        """Where another object is, seen from the one that carries the modifier."""
+        return self.node("GeometryNodeObjectInfo", {"Object": obj}, transform_space="RELATIVE").outputs["Location"]
+
+    def step(self, step_group: Any) -> Socket:
+        """The animation's step: the one keyframed number."""
+        return self.node("GeometryNodeGroup", node_tree=step_group).outputs[0]
+
+    def finish(self, geometry: Socket) -> Any:
+        """Close the tree; returns the node group."""
+        self.group.links.new(geometry, self._output.inputs[0])
+        return self.group
+
+
+def step_group(name: str) -> Any:
+    """A group that gives one number, the output of its Value node "step"; keyframe that and every tree follows."""
+    group = bpy.data.node_groups.new(name, "GeometryNodeTree")
+    group.interface.new_socket("Step", in_out="OUTPUT", socket_type="NodeSocketFloat")
+    value = group.nodes.new("ShaderNodeValue")
+    value.name = value.label = "step"
+    group.links.new(value.outputs[0], group.nodes.new("NodeGroupOutput").inputs[0])
+    return group
+
+
+STEP_PATH = 'nodes["step"].outputs[0].default_value'
+
+
+def add_modifier(obj: Any, group: Any) -> None:
+    obj.modifiers.new("convmotion", "NODES").node_group = group

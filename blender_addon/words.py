@@ -1,0 +1,77 @@
+"""Captions become text objects in the camera's plane; those that count become String to Curves nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..scenes.story import Caption
+from .compat import set_string_to_curves
+from .nodes import Tree, add_modifier
+
+FONT = "Noto Sans CJK Regular.woff2"
+"""Comes along with Blender, has Latin and Chinese; the default for text objects draws 1 like I."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """A font (None: Blender's default) and how high its capitals are at size 1."""
+
+    font: Any
+    capital: float
+
+
+def load_face() -> Face:
+    """The font of all captions, packed into the file; Blender's default, which has every glyph, if it is not there."""
+    path = Path(bpy.utils.resource_path("LOCAL")) / "datafiles" / "fonts" / FONT
+    font = None
+    if path.is_file():
+        font = bpy.data.fonts.load(str(path), check_existing=True)
+        font.pack()
+    return Face(font, _capital(font))
+
+
+def _capital(font: Any) -> float:
+    """Height of an H at size 1: fonts differ widely in how they fill their line."""
+    curve = bpy.data.curves.new("H", "FONT")
+    curve.body = "H"
+    if font is not None:
+        curve.font = font
+    obj = bpy.data.objects.new("H", curve)
+    mesh = obj.to_mesh()
+    height = max(v.co.y for v in mesh.vertices) - min(v.co.y for v in mesh.vertices)
+    obj.to_mesh_clear()
+    bpy.data.objects.remove(obj)
+    bpy.data.curves.remove(curve)
+    return height
+
+
+def text_object(caption: Caption, face: Face, material: Any) -> Any:
+    """A text object; its origin is the baseline's left end, middle or right end."""
+    curve = bpy.data.curves.new(caption.name, "FONT")
+    curve.body = caption.body
+    curve.size = caption.size / face.capital
+    curve.align_x = caption.align.upper()
+    if face.font is not None:
+        curve.font = face.font
+    curve.materials.append(material)
+    return bpy.data.objects.new(caption.name, curve)
+
+
+def counter_object(caption: Caption, face: Face, material: Any, step_group: Any) -> Any:
+    """The same for a caption with ``{step}``: the number follows the animation."""
+    tree = Tree(caption.name)
+    step = tree.math("CEIL", tree.math("SUBTRACT", tree.step(step_group), float(caption.first_step)))
+    number = tree.math("MINIMUM", tree.math("MAXIMUM", step, 1.0), float(caption.steps))
+    digits = tree.node("FunctionNodeValueToString", {"Value": number}).outputs[0]
+    body = tree.node("FunctionNodeReplaceString", {"String": caption.body, "Find": "{step}", "Replace": digits})
+    curves = tree.node("GeometryNodeStringToCurves", {"String": body.outputs[0], "Size": caption.size / face.capital})
+    set_string_to_curves(curves, face.font, caption.align)
+    filled = tree.node("GeometryNodeFillCurve", {0: curves.outputs[0]}).outputs[0]
+    painted = tree.node("GeometryNodeSetMaterial", {"Geometry": filled, "Material": material}).outputs[0]
+    obj = bpy.data.objects.new(caption.name, bpy.data.meshes.new(caption.name))
+    add_modifier(obj, tree.finish(painted))
+    return obj

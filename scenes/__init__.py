@@ -1,0 +1,23 @@
+"""What is shown: a scene file and conv_math become a Storyboard, the whole animation as plain arrays, without Blender."""
+
+from .catalog import catalog_names, find_scene, load_catalog
+from .compose import compose
+from .errors import SceneError
+from .explain import explain
+from .paste import scene_from_lines
+from .scenefile import Scene, load_scene, parse_scene
+from .story import Storyboard
+
+__all__ = [
+    "Scene",
+    "SceneError",
+    "Storyboard",
+    "catalog_names",
+    "compose",
+    "explain",
+    "find_scene",
+    "load_catalog",
+    "load_scene",
+    "parse_scene",
+    "scene_from_lines",
+]

@@ -1,0 +1,356 @@
+"""Space: where every block of cubes stands, so that in the picture nothing covers anything.
+
+An *item* is one thing the viewer reads: a tensor or a bank of filters. It has lanes (one per group and per picture of
+a batch), and a lane has blocks (one per filter; one for a tensor). A block is ``c x h x w`` cubes: columns along x, rows
+down z, channels away from the viewer along y, channel 0 in front. Items follow each other along the picture's right
+(or downwards in tall pictures) on one line parallel to the picture, so equal sizes look equal.
+
+All arithmetic is done in the picture's plane; :class:`View` translates. Units are cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .story import Vector
+
+DIRECTION = (0.42, 1.0, -0.55)
+"""Where the isometric camera looks."""
+ITEM_GAP, LANE_GAP, BLOCK_GAP = 2.6, 1.1, 0.8
+CAPITAL = {"title": 19.0, "line": 12.0, "label": 12.5, "note": 12.0}
+"""Heights of a capital letter in pixels of a 480-pixel-high picture: the unit of all type here."""
+LINE_HEIGHT = 1.72
+"""Distance of lines of text, in capitals."""
+MAX_CROWD = 0.9
+LABEL_JOINT = "  "
+SIDE, TOP, BOTTOM = 30.0, 20.0, 18.0
+"""Safe margins in the same pixels."""
+
+
+@dataclass(frozen=True)
+class View:
+    """An orthographic camera's basis: unit vectors of the picture's right, up and the look, in world space."""
+
+    right: NDArray[np.float64]
+    up: NDArray[np.float64]
+    forward: NDArray[np.float64]
+
+    @classmethod
+    def along(cls, direction: Vector) -> View:
+        forward = np.asarray(direction) / np.linalg.norm(direction)
+        right = np.cross(forward, (0.0, 0.0, 1.0))
+        right /= np.linalg.norm(right)
+        return cls(right, np.cross(right, forward), forward)
+
+    def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """World points ``(..., 3)`` to the picture's plane ``(..., 2)``."""
+        return np.stack([points @ self.right, points @ self.up], axis=-1)
+
+    def on_wall(self, x: float, y: float) -> NDArray[np.float64]:
+        """The world point that projects to ``(x, y)`` on the upright plane through the origin facing the picture."""
+        return self.right * x + np.array([0.0, 0.0, 1.0]) * (y / self.up[2])
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is to be placed. ``pad`` is the room for ghosts: (before, after) per axis of the block."""
+
+    name: str
+    label: tuple[str, ...]
+    lanes: int
+    per_lane: int
+    dims: tuple[int, int, int]
+    pad: tuple[tuple[int, int], tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0), (0, 0))
+
+    @property
+    def padded(self) -> tuple[int, int, int]:
+        c, h, w = (d + sum(p) for d, p in zip(self.dims, self.pad, strict=True))
+        return c, h, w
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An item in its place. ``base[b]`` is where cell (0, 0, 0) of block ``b`` stands; the rectangle is in the picture."""
+
+    item: Item
+    base: NDArray[np.float64]
+    left: float
+    bottom: float
+    width: float
+    height: float
+
+    def at(
+        self, block: NDArray[np.int64], c: NDArray[np.int64], h: NDArray[np.int64], w: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """World positions ``(n, 3)`` of cells."""
+        return self.base[block] + np.stack([w, c, -h], axis=-1)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The whole picture: items placed, its size in units, the unit of type (units per reference pixel), floor height."""
+
+    placed: tuple[Placed, ...]
+    view: View
+    width: float
+    height: float
+    pixel: float
+    center: NDArray[np.float64]
+    floor: float
+    tall: bool
+    label_lines: int
+    """A label's two parts stand side by side (1) or one below the other (2); 0: there is no room for labels."""
+
+    def capital(self, kind: str) -> float:
+        """The height of a capital in units."""
+        return CAPITAL[kind] * self.pixel
+
+
+def text_width(text: str) -> float:
+    """About how wide a text is, in heights of a capital: Chinese characters are squares, Latin ones half as wide."""
+    return sum(1.38 if ord(ch) > 0x2E7F else 0.68 for ch in text)
+
+
+def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bottom_lines: float) -> Frame:
+    """Place all items as large as the picture allows.
+
+    Args:
+        items: in reading order.
+        size: the picture in pixels.
+        top_lines, bottom_lines: heights reserved for captions, in reference pixels.
+    """
+    view = View.along(DIRECTION)
+    width_px, height_px = size
+    tall = width_px < height_px
+    scale = min(width_px, height_px) / 480.0
+
+    def room(width: float) -> tuple[float, float, float]:
+        pixel = width / width_px * scale
+        height = width * height_px / width_px
+        return pixel, width - 2 * SIDE * pixel, height - (top_lines + bottom_lines + TOP + BOTTOM) * pixel
+
+    def crowd(label_lines: int) -> float:
+        """The share of the free width (tall: height) that labels alone take, whatever the scale."""
+        pixel, free_width, free_height = room(1.0)
+        if tall:
+            return len(items) * _label_height(pixel, label_lines) / free_height
+        return sum(_label_width(item, CAPITAL["label"] * pixel, label_lines) for item in items) / free_width
+
+    def least_width(label_lines: int) -> float:
+        low, high = 1.0, 2.0
+        if crowd(label_lines) > MAX_CROWD:
+            return inf
+        while _fit(items, view, *room(high), tall, label_lines) is None:
+            low, high = high, high * 2.0
+        while high - low > 0.005 * low:
+            middle = (low + high) / 2.0
+            fits = _fit(items, view, *room(middle), tall, label_lines) is not None
+            low, high = (low, middle) if fits else (middle, high)
+        return high
+
+    width, label_lines = min((least_width(lines), lines) for lines in (1, 2))
+    if width == inf:
+        width, label_lines = least_width(0), 0
+    pixel, free_width, free_height = room(width)
+    plans = _fit(items, view, pixel, free_width, free_height, tall, label_lines)
+    assert plans is not None
+    height = width * height_px / width_px
+    placed = _place(plans, view, free_width, free_height, tall)
+    # The free area's lower left corner is (0, 0) so far: find the frame's centre in the same coordinates.
+    center = np.array([width / 2 - SIDE * pixel, height / 2 - (bottom_lines + BOTTOM) * pixel])
+    floor = min(float(p.base[:, 2].min()) - p.item.dims[1] - p.item.pad[1][1] + 0.5 for p in placed)
+    return Frame(tuple(placed), view, width, height, pixel, center, floor, tall, label_lines)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """An item's arrangement: ``across`` lanes stand side by side across the flow, ``inner`` = (rows, columns) of blocks."""
+
+    item: Item
+    across: int
+    inner: tuple[int, int]
+    lane: tuple[float, float]
+    """Width and height of a lane."""
+    pitch: float
+    """Distance of lanes across the flow."""
+    size: tuple[float, float]
+    label: float
+    """Height of its label."""
+
+
+def _block_size(item: Item, view: View) -> tuple[float, float]:
+    c, h, w = item.padded
+    extent = np.array([w, c, h])
+    return float(np.abs(view.right) @ extent), float(np.abs(view.up) @ extent)
+
+
+def _inner_choices(item: Item, view: View) -> list[tuple[tuple[int, int], tuple[float, float]]]:
+    """Every sensible grid of a lane's blocks with its width and height."""
+    width, height = _block_size(item, view)
+    choices, seen = [], set()
+    for rows in range(1, item.per_lane + 1):
+        columns = ceil(item.per_lane / rows)
+        if columns in seen:
+            continue
+        seen.add(columns)
+        size = (columns * width + (columns - 1) * BLOCK_GAP, rows * height + (rows - 1) * BLOCK_GAP)
+        choices.append(((rows, columns), size))
+        if rows > 64:
+            break
+    return choices
+
+
+def _fit(
+    items: Sequence[Item], view: View, pixel: float, width: float, height: float, tall: bool, label_lines: int
+) -> list[_Plan] | None:
+    """The arrangement that needs least room along the flow, or None where the free area is too small."""
+    capital = CAPITAL["label"] * pixel
+    label_height = _label_height(pixel, label_lines)
+    across_room = width if tall else height - label_height
+    plans: dict[int, _Plan] = {}
+    families: dict[int, list[int]] = {}
+    for number, item in enumerate(items):
+        families.setdefault(item.lanes if item.lanes > 1 else -number, []).append(number)
+    for members in families.values():
+        best: tuple[float, list[_Plan]] | None = None
+        lanes = items[members[0]].lanes
+        for across in range(1, min(lanes, 64) + 1):
+            if not tall and across < lanes and ceil(lanes / across) == ceil(lanes / max(across - 1, 1)) and across > 1:
+                continue  # more rows, no fewer columns
+            chosen = _family([items[m] for m in members], across, view, across_room, tall)
+            if chosen is None:
+                continue
+            total = 0.0
+            made = []
+            for member, (inner, lane, pitch) in zip(members, chosen, strict=True):
+                made.append(_plan(items[member], across, inner, lane, pitch, label_height, _label_width(items[member], capital, label_lines), tall))
+                total += made[-1].size[1 if tall else 0]
+            if best is None or total < best[0]:
+                best = (total, made)
+        if best is None:
+            return None
+        plans.update(zip(members, best[1], strict=True))
+    ordered = [plans[i] for i in range(len(items))]
+    flow = 1 if tall else 0
+    used = sum(p.size[flow] + (p.label if tall else 0.0) for p in ordered) + (len(items) - 1) * _gap(tall)
+    if used > (height if tall else width):
+        return None
+    return ordered
+
+
+def _gap(tall: bool) -> float:
+    return ITEM_GAP * (0.6 if tall else 1.0)
+
+
+def _family(
+    items: Sequence[Item], across: int, view: View, room: float, tall: bool
+) -> list[tuple[tuple[int, int], tuple[float, float], float]] | None:
+    """Lanes of the same groups share their pitch across the flow, so that a group can be followed by eye."""
+    side = 0 if tall else 1
+    choices = [_inner_choices(item, view) for item in items]
+    least = max(min(size[side] for _, size in choice) for choice in choices)
+    lane_room = (room - (across - 1) * LANE_GAP) / across
+    if least > lane_room:
+        return None
+    pitch_room = lane_room if len(items) == 1 else least
+    result = []
+    for choice in choices:
+        inner, lane = min(
+            (c for c in choice if c[1][side] <= pitch_room + 1e-9), key=lambda c: (c[1][1 - side], c[1][side])
+        )
+        result.append((inner, lane))
+    pitch = (max(lane[side] for _, lane in result)) + LANE_GAP
+    return [(inner, lane, pitch) for inner, lane in result]
+
+
+def _plan(
+    item: Item,
+    across: int,
+    inner: tuple[int, int],
+    lane: tuple[float, float],
+    pitch: float,
+    label: float,
+    label_width: float,
+    tall: bool,
+) -> _Plan:
+    along = ceil(item.lanes / across)
+    side = 0 if tall else 1
+    cross = (min(across, item.lanes) - 1) * pitch + lane[side]
+    main = along * lane[1 - side] + (along - 1) * LANE_GAP
+    width, height = (cross, main) if tall else (main, cross)
+    return _Plan(item, across, inner, lane, pitch, (max(width, label_width), height), label)
+
+
+def _label_height(pixel: float, lines: int) -> float:
+    return (lines * LINE_HEIGHT + 0.5) * CAPITAL["label"] * pixel
+
+
+def _label_width(item: Item, capital: float, lines: int) -> float:
+    if lines == 0:
+        return 0.0
+    texts = item.label if lines > 1 else (LABEL_JOINT.join(item.label),)
+    return max(text_width(text) for text in texts) * capital
+
+
+def _place(plans: Sequence[_Plan], view: View, width: float, height: float, tall: bool) -> list[Placed]:
+    """World positions, the free area's lower left corner projecting to (0, 0)."""
+    label = max(p.label for p in plans)
+    flow = 1 if tall else 0
+    used = sum(p.size[flow] + (p.label if tall else 0.0) for p in plans)
+    spare = (height if tall else width) - used
+    gap = min(spare / max(len(plans) - 1, 1), _gap(tall) * 2.2)
+    lead = (spare - gap * (len(plans) - 1)) / 2.0
+    if tall:
+        top = height - lead
+    else:
+        tallest = max(p.size[1] for p in plans)
+        ground = label + (height - label - tallest) / 2.0
+        left = lead
+    placed = []
+    for plan in plans:
+        if tall:
+            box_left, box_bottom = (width - plan.size[0]) / 2.0, top - plan.size[1]
+            top = box_bottom - plan.label - gap
+        else:
+            box_left, box_bottom = left, ground
+            left += plan.size[0] + gap
+        placed.append(_spread(plan, view, box_left, box_bottom, tall))
+    return placed
+
+
+def _spread(plan: _Plan, view: View, left: float, bottom: float, tall: bool) -> Placed:
+    """Place the blocks of one item inside its rectangle."""
+    item = plan.item
+    block_width, block_height = _block_size(item, view)
+    along = ceil(item.lanes / plan.across)
+    side = 0 if tall else 1
+    cross = (min(plan.across, item.lanes) - 1) * plan.pitch + plan.lane[side]
+    main = along * plan.lane[1 - side] + (along - 1) * LANE_GAP
+    grid_width, grid_height = (cross, main) if tall else (main, cross)
+    origin_x = left + (plan.size[0] - grid_width) / 2.0
+    origin_y = bottom + grid_height
+    _, columns = plan.inner
+    c, h, _w = item.padded
+    # Where cell (0, 0, 0) of the padded block projects to, seen from its rectangle's upper left corner.
+    corner = view.project(np.array([-0.5, c - 0.5, 0.5]))
+    lowest = view.project(np.array([-0.5, -0.5, -h + 0.5]))
+    shift = np.array([[p[0] for p in item.pad]])[0]
+    base = np.empty((item.lanes * item.per_lane, 3))
+    for lane in range(item.lanes):
+        a, m = (lane // along, lane % along) if not tall else (lane % plan.across, lane // plan.across)
+        if tall:
+            x, y = origin_x + a * plan.pitch, origin_y - m * (plan.lane[1] + LANE_GAP)
+        else:
+            x, y = origin_x + m * (plan.lane[0] + LANE_GAP), origin_y - a * plan.pitch
+        for b in range(item.per_lane):
+            row, column = divmod(b, columns)
+            bx = x + column * (block_width + BLOCK_GAP)
+            by = y - row * (block_height + BLOCK_GAP) - block_height
+            first = view.on_wall(bx - corner[0], by - lowest[1])
+            base[lane * item.per_lane + b] = first + np.array([shift[2], shift[0], -shift[1]])
+    return Placed(item, base, left, bottom, plan.size[0], grid_height)

@@ -1,0 +1,119 @@
+"""Time: which step is under way at which frame.
+
+A *beat* is a run of steps that is shown in one go: a single step, or a swept row (then plane) of positions where there
+are more steps than a viewer could follow. Beats have weights (seconds they would like), squeezed into the seconds
+that the scene has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+TITLE_SECONDS = 0.8
+RESULT_SECONDS = 1.5
+FIRST_STEP_SECONDS = 2.6
+"""The first step is shown in slow motion: land, multiply, sum, write."""
+READING_SECONDS = 0.75
+READING_STEPS = 3
+LAST_STEP_SECONDS = 0.7
+SLOW_SHARE = 0.55
+"""The slow beats never take more than this share of the time, however short it is."""
+SINGLE_STEPS = 300
+"""Up to so many steps are shown one by one; above, rows are swept, and then whole planes."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """Steps ``first..last`` (both included) between two frames."""
+
+    first: int
+    last: int
+    start: float
+    end: float
+
+
+def group_steps(steps: int, row: int, plane: int, room: int) -> int:
+    """How many steps make a beat: 1, a row or a plane of positions, so that at most ``room`` beats come out."""
+    for size in (1, row, plane):
+        if -(-steps // size) <= (min(SINGLE_STEPS, room) if size == 1 else room):
+            return size
+    return steps
+
+
+def beats(sizes: list[list[int]], fps: float, seconds: float) -> tuple[list[list[Beat]], int]:
+    """Lay the beats out in time.
+
+    Args:
+        sizes: per stage, how many steps each beat has.
+        fps: frames a second.
+        seconds: length of the whole animation, holds included.
+
+    Returns:
+        The beats per stage and the number of frames. Beats start and end at whole frames while there are at least as
+        many frames as beats.
+    """
+    frames = max(2, round(seconds * fps))
+    count = sum(len(stage) for stage in sizes)
+    title = min(TITLE_SECONDS * fps, 0.1 * frames)
+    hold = min(RESULT_SECONDS * fps, 0.15 * frames)
+    first_frame = 1.0 + round(title)
+    last_frame = float(frames - round(hold))
+    bounds = _bounds(_durations(sizes, fps, last_frame - first_frame), first_frame, last_frame)
+    result: list[list[Beat]] = []
+    step, i = 0, 0
+    for stage in sizes:
+        row: list[Beat] = []
+        for size in stage:
+            row.append(Beat(step, step + size - 1, float(bounds[i]), float(bounds[i + 1])))
+            step, i = step + size, i + 1
+        result.append(row)
+    assert i == count
+    return result, frames
+
+
+def _durations(sizes: list[list[int]], fps: float, room: float) -> NDArray[np.float64]:
+    """Frames per beat, summing to ``room``: slow, then reading speed, then faster and faster, the last one slow."""
+    slow: list[float] = []
+    fast: list[float] = []
+    for number, stage in enumerate(sizes):
+        n = len(stage)
+        for i in range(n):
+            if i == 0:
+                slow.append(FIRST_STEP_SECONDS if number == 0 else FIRST_STEP_SECONDS * 0.7)
+                fast.append(0.0)
+            elif i <= READING_STEPS and n > READING_STEPS + 2:
+                slow.append(READING_SECONDS)
+                fast.append(0.0)
+            elif i == n - 1:
+                slow.append(LAST_STEP_SECONDS)
+                fast.append(0.0)
+            else:
+                slow.append(0.0)
+                fast.append(1.0 + 1.2 * max(0.0, 1.0 - (i - READING_STEPS) / 6.0))
+    slow_frames, fast_weights = np.array(slow) * fps, np.array(fast)
+    if not fast_weights.any():
+        return slow_frames * (room / slow_frames.sum())
+    slow_frames *= min(1.0, SLOW_SHARE * room / slow_frames.sum())
+    fast_frames = fast_weights * ((room - slow_frames.sum()) / fast_weights.sum())
+    if fast_frames.max() > READING_SECONDS * fps:  # plenty of time: nobody is slower than reading speed, all are slower
+        wish = np.where(fast_weights > 0, READING_SECONDS * fps, slow_frames)
+        return wish * (room / wish.sum())
+    return slow_frames + fast_frames
+
+
+def _bounds(durations: NDArray[np.float64], first: float, last: float) -> NDArray[np.float64]:
+    """Frames at which beats begin and end: whole ones wherever each beat can have one of its own."""
+    exact = first + np.concatenate([[0.0], np.cumsum(durations)])
+    exact[-1] = last
+    if len(durations) > last - first:
+        return exact
+    whole = np.round(exact)
+    for i in range(1, len(whole)):  # at least one frame each, counted from the front ...
+        whole[i] = max(whole[i], whole[i - 1] + 1)
+    whole[-1] = last
+    for i in range(len(whole) - 2, 0, -1):  # ... and none pushed past the end
+        whole[i] = min(whole[i], whole[i + 1] - 1)
+    return whole

@@ -1,0 +1,142 @@
+"""Colours: hue tells the family (filter or group), lightness the channel within it.
+
+Colours are chosen in OKLCH (Ottosson, "A perceptual color space for image processing", 2020), where equal steps of
+lightness look equal whatever the hue, and handed on as linear sRGB, which is what Blender's attributes hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+INPUT_HUE = 252.0
+"""Blue: the input of an ungrouped operation, in degrees of OKLCH hue."""
+
+GROUP_HUES = (252.0, 55.0, 150.0, 320.0, 95.0, 200.0, 20.0, 285.0)
+"""One family per group; neighbours lie far apart, the first two are blue and orange for colour-blind eyes."""
+
+FIRST_FILTER_HUE = 25.0
+CHROMA = 0.135
+LIGHT, DARK = 0.80, 0.60
+"""Lightness of a family's first and last channel."""
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The surroundings: linear RGB colours and strengths of light (W/m2 for the sun, a factor for the sky)."""
+
+    name: str
+    floor: tuple[float, float, float]
+    sky: tuple[float, float, float]
+    text: tuple[float, float, float]
+    faint_text: tuple[float, float, float]
+    line: tuple[float, float, float]
+    window: tuple[float, float, float]
+    ghost: tuple[float, float, float]
+    sun: float
+    sky_strength: float
+
+
+THEMES = {
+    "light": Theme(
+        name="light",
+        floor=(0.80, 0.80, 0.82),
+        sky=(1.0, 1.0, 1.0),
+        text=(0.035, 0.038, 0.05),
+        faint_text=(0.10, 0.105, 0.125),
+        line=(0.12, 0.125, 0.15),
+        window=(0.012, 0.013, 0.02),
+        ghost=(0.35, 0.37, 0.42),
+        sun=1.9,
+        sky_strength=0.62,
+    ),
+    "dark": Theme(
+        name="dark",
+        floor=(0.012, 0.013, 0.017),
+        sky=(0.75, 0.82, 1.0),
+        text=(0.80, 0.82, 0.86),
+        faint_text=(0.45, 0.47, 0.52),
+        line=(0.42, 0.44, 0.50),
+        window=(0.95, 0.96, 1.0),
+        ghost=(0.30, 0.32, 0.38),
+        sun=2.0,
+        sky_strength=0.45,
+    ),
+}
+
+
+def oklch_to_linear(
+    lightness: NDArray[np.float64] | float, chroma: NDArray[np.float64] | float, hue: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """OKLCH (hue in degrees) as linear sRGB, shape ``(..., 3)``, clipped to the gamut.
+
+    Source of the matrices: Ottosson 2020 (see the module's docstring).
+    """
+    light, strength, angle = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (lightness, chroma, hue)))
+    angle = np.radians(angle)
+    a, b = strength * np.cos(angle), strength * np.sin(angle)
+    long = (light + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    medium = (light - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (light - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    rgb = np.stack(
+        [
+            4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
+            -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
+            -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
+        ],
+        axis=-1,
+    )
+    return np.clip(rgb, 0.0, 1.0)
+
+
+def family_hue(group: int, groups: int) -> float:
+    """The hue (degrees) of one group's family; an ungrouped operation's input is blue."""
+    if groups == 1:
+        return INPUT_HUE
+    if groups <= len(GROUP_HUES):
+        return GROUP_HUES[group]
+    return (INPUT_HUE + 360.0 * group / groups) % 360.0
+
+
+def filter_hues(out_channels: int, groups: int) -> NDArray[np.float64]:
+    """A hue (degrees) for every filter: around the whole circle, or within its group's family."""
+    per_group = out_channels // groups
+    if groups == 1:
+        return (FIRST_FILTER_HUE + 360.0 * np.arange(out_channels) / out_channels) % 360.0
+    spread = np.linspace(-24.0, 24.0, per_group) if per_group > 1 else np.zeros(1)
+    if groups > 4:  # families lie close together: do not let them touch
+        spread = spread * (4.0 / groups)
+    return np.concatenate([(family_hue(g, groups) + spread) % 360.0 for g in range(groups)])
+
+
+def ramp(count: int) -> NDArray[np.float64]:
+    """Lightness of ``count`` channels of a family, the first one the lightest."""
+    return np.linspace(LIGHT, DARK, count) if count > 1 else np.full(1, (2 * LIGHT + DARK) / 3)
+
+
+def input_colors(channels: int, groups: int) -> NDArray[np.float64]:
+    """Linear RGB per input channel, ``(channels, 3)``: a family per group, a step of lightness per channel."""
+    per_group = channels // groups
+    hue = np.repeat([family_hue(g, groups) for g in range(groups)], per_group)
+    return oklch_to_linear(np.tile(ramp(per_group), groups), CHROMA, hue)
+
+
+def filter_colors(out_channels: int, slices: int, groups: int) -> NDArray[np.float64]:
+    """Linear RGB per filter and channel slice, ``(out_channels, slices, 3)``."""
+    hue = filter_hues(out_channels, groups)[:, None]
+    return oklch_to_linear(_filter_lightness(out_channels, groups)[:, None] + ramp(slices)[None, :] - LIGHT, CHROMA, hue)
+
+
+def output_colors(out_channels: int, groups: int) -> NDArray[np.float64]:
+    """Linear RGB per output channel, ``(out_channels, 3)``: the hue of the filter that made it."""
+    return oklch_to_linear(_filter_lightness(out_channels, groups) - 0.03, CHROMA, filter_hues(out_channels, groups))
+
+
+def _filter_lightness(out_channels: int, groups: int) -> NDArray[np.float64]:
+    """Within a group's narrow family the hue alone would not tell the filters apart: lightness helps."""
+    per_group = out_channels // groups
+    if groups == 1 or per_group == 1:
+        return np.full(out_channels, LIGHT)
+    return np.tile(np.linspace(LIGHT + 0.02, LIGHT - 0.14, per_group), groups)

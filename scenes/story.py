@@ -1,0 +1,241 @@
+"""The Storyboard: an animation as plain arrays and tuples, before any of it is a Blender object.
+
+Space: x runs right, y away from the viewer, z up; the pitch of the cells is 1. Time: frames count from 1. The *step*
+is a number that grows from 0 to ``steps``: at ``t + 1`` step ``t`` is done. A cell is visible while
+``step > start``, and travels from ``origin`` to ``position`` until ``step == arrive``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = tuple[float, float, float]
+Ease = Literal["constant", "linear", "cubic"]
+ALWAYS = -1.0
+"""``start`` of a cell that is there from the first frame."""
+
+
+def ease(kind: Ease, u: float) -> float:
+    """Progress 0..1 after easing: Penner's cubic ease-in-out, which is what Blender's CUBIC, EASE_IN_OUT keyframes do."""
+    if kind == "constant":
+        return 0.0
+    if kind == "linear":
+        return u
+    return 4.0 * u**3 if u < 0.5 else 1.0 - (2.0 - 2.0 * u) ** 3 / 2.0
+
+
+@dataclass(frozen=True)
+class Track:
+    """An animated value: key ``i`` holds at ``frames[i]`` and leads to the next one by ``eases[i]``.
+
+    ``frames`` is ``(k,)`` and strictly increasing, ``values`` ``(k, d)``.
+    """
+
+    frames: NDArray[np.float64]
+    values: NDArray[np.float64]
+    eases: tuple[Ease, ...]
+
+    def at(self, frame: float) -> NDArray[np.float64]:
+        """The value ``(d,)`` at a frame; before the first key and after the last one the curve is level."""
+        i = int(np.searchsorted(self.frames, frame, side="right")) - 1
+        if i < 0:
+            return self.values[0]
+        if i == len(self.frames) - 1:
+            return self.values[-1]
+        u = (frame - self.frames[i]) / (self.frames[i + 1] - self.frames[i])
+        return self.values[i] + (self.values[i + 1] - self.values[i]) * ease(self.eases[i], float(u))
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A tensor, or a part of one, as cubes: row ``i`` of every array is one cell.
+
+    ``index`` ``(n, rank)`` is the cell's index in the tensor of ``shape``; ``color`` linear RGB; ``anchor`` is
+    the position as the mover ``lit_by`` sees it: where the cell would stand were its block the mover's first one.
+    """
+
+    name: str
+    role: Literal["input", "filter", "output", "ghost", "traveller"]
+    shape: tuple[int, ...]
+    index: NDArray[np.int64]
+    position: NDArray[np.float32]
+    color: NDArray[np.float32]
+    origin: NDArray[np.float32]
+    start: NDArray[np.float32]
+    arrive: NDArray[np.float32]
+    anchor: NDArray[np.float32]
+    lit_by: str | None = None
+    via: NDArray[np.float32] | None = None
+    """Travellers stop here on their way: they arrive at ``rest[0]`` and leave at ``rest[1]`` (both in steps)."""
+    rest: tuple[float, float] = (0.0, 0.0)
+    end: float | None = None
+    """The step after which the cells are gone again."""
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    def visible(self, step: float) -> NDArray[np.bool_]:
+        """Which cells are to be seen at a step, ``(n,)``."""
+        gone = self.end is not None and step >= self.end
+        return (self.start < np.float32(step)) & (not gone)
+
+
+@dataclass(frozen=True)
+class Mover:
+    """Something keyframed that goes where a step goes: its location over the frames ``first..last``.
+
+    ``name`` is unique. ``boxes`` are outlined (centre and size relative to the location, one per block that it stands
+    on): then the mover is a window. It touches ``counts`` cells along x, y and z, ``spacing`` apart, the first at
+    its location.
+    """
+
+    name: str
+    track: Track
+    first: int
+    last: int
+    boxes: tuple[tuple[Vector, Vector], ...] = ()
+    counts: tuple[int, int, int] = (1, 1, 1)
+    spacing: Vector = (1.0, 1.0, -1.0)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A straight line between two ends, each fixed or carried by a mover (then the point is relative to it)."""
+
+    start: Vector
+    start_on: str | None
+    end: Vector
+    end_on: str | None
+    color: Vector
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines that are seen while the step lies in ``first < step <= last``."""
+
+    name: str
+    lines: tuple[Line, ...]
+    first: float
+    last: float
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A text in the picture's plane: ``at`` in units from the frame's centre, ``size`` the height of a capital in units.
+
+    ``{step}`` in the body counts up with the animation, from 1 at step ``first_step`` to ``steps``.
+    """
+
+    name: str
+    body: str
+    at: tuple[float, float]
+    size: float
+    align: Literal["left", "center", "right"]
+    color: Vector
+    first: int
+    last: int
+    first_step: int = 0
+    steps: int = 0
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A fixed box of thin bars: where a tensor will be."""
+
+    center: Vector
+    size: Vector
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Orthographic: looks along ``direction`` at ``target``; the picture is ``width`` x ``height`` units."""
+
+    direction: Vector
+    target: Vector
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Storyboard:
+    """The whole animation; see the module's docstring for space and time."""
+
+    title: str
+    theme: str
+    language: str
+    size: tuple[int, int]
+    fps: float
+    frames: int
+    steps: int
+    step: Track
+    cells: tuple[Cells, ...]
+    movers: tuple[Mover, ...]
+    lines: tuple[Lines, ...]
+    captions: tuple[Caption, ...]
+    outlines: tuple[Outline, ...]
+    camera: Camera
+    floor: float
+    poster: int
+    """The frame that tells most, for a still."""
+    settled: NDArray[np.float64] = field(repr=False)
+    """``settled[t]`` is the frame at which step ``t`` is done and nothing moves, ``(steps,)``; not whole where steps are
+    swept faster than the frames."""
+
+    def state(self, frame: int) -> tuple[Any, ...]:
+        """All that decides the picture at a frame: frames of equal state look the same."""
+        step = float(self.step.at(frame)[0])
+        moving = tuple(
+            (m.name, *np.round(m.track.at(frame), 6).tolist()) for m in self.movers if m.first <= frame <= m.last
+        )
+        shown = tuple(c.name for c in self.captions if c.first <= frame <= c.last)
+        return (round(step, 6), moving, shown)
+
+    def state_key(self, frame: int) -> str:
+        """A short stable name of :meth:`state`."""
+        return hashlib.sha256(json.dumps(self.state(frame)).encode()).hexdigest()[:24]
+
+    def mover(self, name: str) -> Mover:
+        return next(m for m in self.movers if m.name == name)
+
+    def to_json(self) -> str:
+        """The storyboard as JSON, arrays as nested lists."""
+        return json.dumps(_plain(self), ensure_ascii=False, sort_keys=True)
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over every field, array by array: equal for equal storyboards, in any process."""
+        digest = hashlib.sha256()
+        for chunk in _leaves(self, ""):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return value
+
+
+def _leaves(value: Any, path: str) -> Iterator[bytes]:
+    if isinstance(value, np.ndarray):
+        yield f"{path}:{value.dtype.str}{value.shape}".encode()
+        yield np.ascontiguousarray(value).tobytes()
+    elif is_dataclass(value):
+        for f in fields(value):
+            yield from _leaves(getattr(value, f.name), f"{path}.{f.name}")
+    elif isinstance(value, tuple):
+        for i, v in enumerate(value):
+            yield from _leaves(v, f"{path}[{i}]")
+    else:
+        yield f"{path}={value!r}".encode()
