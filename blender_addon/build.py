@@ -10,21 +10,28 @@ from mathutils import Matrix
 
 from ..scenes.layout import View
 from ..scenes.palette import THEMES, Theme
-from ..scenes.story import ALWAYS, Cells, Lines, Mover, Storyboard
+from ..scenes.story import ALWAYS, Cells, Lines, Mover, Storyboard, Vector
 from . import meshes
 from .animate import keyframe, show_between
 from .compat import enable_nodes
-from .materials import cell_material, glow_material, matte_material
+from .materials import cell_material, floor_material, glow_material
 from .nodes import STEP_PATH, Socket, Tree, add_modifier, step_group
 from .words import counter_object, load_face, text_object
 
 NAME = "convmotion"
+REALIZE = "realize for Workbench"
 WINDOW_BAR, GHOST_BAR, OUTLINE_BAR, LINE_RADIUS = 0.09, 0.035, 0.035, 0.028
 WINDOW_MARGIN = 0.06
 """How far a window's box stands off the cells."""
 NEWBORN = 0.55
 """Size at which an output cell leaves its filter."""
 SUN_DIRECTION = (0.30, 0.62, -1.0)
+FLOOR_SIZE = 30.0
+"""Half the floor's width, in widths of the picture."""
+FLOOR_DIFFUSE, FLOOR_GLOSS = 0.928, 0.072
+"""The parts of light that the floor's surface scatters and reflects, measured: they depend on its roughness."""
+AMBIENT_REACH = 2.5
+"""How far around the cells the floor is visibly darker, in cells."""
 SUN_ANGLE = 0.20
 """Radians: the softness of shadows."""
 
@@ -35,6 +42,15 @@ def build(board: Storyboard, scene: Any = None) -> Any:
     Sets the scene's camera, world, frame range, size and frame rate.
     """
     return _Builder(board, scene or bpy.context.scene).run()
+
+
+def set_realized(collection: Any, realized: bool) -> None:
+    """Whether cells are meshes of their own instead of instances: only so Workbench shows their colours."""
+    for obj in collection.all_objects:
+        for modifier in obj.modifiers:
+            node = modifier.node_group.nodes.get(REALIZE) if modifier.type == "NODES" else None
+            if node is not None:
+                node.inputs["Selection"].default_value = realized
 
 
 class _Builder:
@@ -115,12 +131,33 @@ class _Builder:
         view = View.along(SUN_DIRECTION)
         turned = np.stack([view.right, view.up, -view.forward], axis=1)
         lamp.matrix_world = Matrix(turned.tolist()).to_4x4()
-        reach = 30.0 * self.board.camera.width
+        reach = FLOOR_SIZE * self.board.camera.width
         plane = bpy.data.meshes.new("floor")
         plane.from_pydata([(-reach, -reach, 0), (reach, -reach, 0), (reach, reach, 0), (-reach, reach, 0)], [], [(0, 1, 2, 3)])
-        plane.materials.append(matte_material("floor", theme.floor, 0.35))
+        material = floor_material("floor", theme.floor, self._backdrop(), *self._stage_area())
+        plane.materials.append(material)
         floor = self._object("floor", plane, "stage")
-        floor.location = (*self.board.camera.target[:2], self.board.floor - 0.03)
+        floor.location = (0.0, 0.0, self.board.floor - 0.03)
+
+    def _backdrop(self) -> Vector:
+        """What the lit floor looks like far from all cells: albedo x (sky + sun x cosine / pi), and a faint reflection."""
+        sun = self.theme.sun * -SUN_DIRECTION[2] / float(np.linalg.norm(SUN_DIRECTION)) / np.pi
+        sky = np.array(self.theme.sky) * self.theme.sky_strength
+        red, green, blue = FLOOR_DIFFUSE * np.array(self.theme.floor) * (sky + sun) + FLOOR_GLOSS * sky
+        return float(red), float(green), float(blue)
+
+    def _stage_area(self) -> tuple[Vector, Vector]:
+        """Where on the floor anything but the backdrop can be seen: centre and half size, in world space.
+
+        The cells' footprints and their shadows. Outside, the floor glows in the backdrop's colour by itself, which
+        costs no light, and the captions stand on a ground without noise.
+        """
+        low = np.min([c.position.min(axis=0) for c in self.board.cells if len(c)], axis=0)
+        high = np.max([c.position.max(axis=0) for c in self.board.cells if len(c)], axis=0)
+        reach = (high[2] - self.board.floor) * np.array(SUN_DIRECTION) / -SUN_DIRECTION[2]
+        low, high = np.minimum(low, low + reach), np.maximum(high, high + reach)
+        center, half = (low + high) / 2.0, (high - low) / 2.0 + AMBIENT_REACH
+        return tuple(center.tolist()), tuple(half.tolist())
 
     # What moves
 
@@ -190,7 +227,9 @@ class _Builder:
         node = tree.node("GeometryNodeInstanceOnPoints", instances)
         if scale != 1.0:
             tree.feed(node.inputs["Scale"], scale)
-        return tree.finish(node.outputs[0])
+        realize = tree.node("GeometryNodeRealizeInstances", {0: node.outputs[0], "Selection": False})
+        realize.name = REALIZE
+        return tree.finish(realize.outputs[0])
 
     @staticmethod
     def _flight(tree: Tree, cells: Cells, step: Socket, start: Socket) -> tuple[Socket, Any]:
@@ -225,11 +264,10 @@ class _Builder:
             distance = tree.math("MULTIPLY", tree.math("ABSOLUTE", tree.math("SUBTRACT", at, tap)), abs(spacing))
             near = tree.math("MAXIMUM", tree.math("SUBTRACT", 1.0, distance), 0.0)
             lit = near if lit is None else tree.math("MULTIPLY", lit, near)
-        ends = float(self.board.steps)
-        for lines in self.board.movers:
-            if lines is mover:
-                ends = float(np.ceil(self.board.step.at(mover.last)[0]))
-        return tree.math("MULTIPLY", lit, tree.greater(ends, step))
+        first, last = (float(self.board.step.at(frame)[0]) for frame in (mover.first, mover.last))
+        lands = self.board.mover_lands(mover)
+        lit = tree.math("MULTIPLY", lit, tree.progress(step, first, lands))
+        return tree.math("MULTIPLY", lit, tree.greater(np.ceil(last), step))
 
     # Lines and outlines
 

@@ -9,6 +9,9 @@ import bpy
 from ..scenes.story import Vector
 from .compat import enable_nodes
 
+FADE = 5.0
+"""Over how many cells the lit floor turns into the backdrop."""
+
 
 def cell_material(name: str) -> Any:
     """Each instance wears its attribute ``color``; ``lit`` (0..1) makes it glow."""
@@ -44,14 +47,44 @@ def glow_material(name: str, color: Vector | None) -> Any:
     return material
 
 
-def matte_material(name: str, color: Vector, roughness: float) -> Any:
-    """A plain surface."""
+def floor_material(name: str, color: Vector, backdrop: Vector, center: Vector, half: Vector) -> Any:
+    """A floor that is lit inside a rectangle (half its size) about ``center`` and fades into an even glow around it."""
     material = bpy.data.materials.new(name)
-    shader = enable_nodes(material).nodes["Principled BSDF"]
+    tree = enable_nodes(material)
+    shader = tree.nodes["Principled BSDF"]
     shader.inputs["Base Color"].default_value = (*color, 1.0)
-    shader.inputs["Roughness"].default_value = roughness
+    shader.inputs["Roughness"].default_value = 0.35
     shader.inputs["Specular IOR Level"].default_value = 0.3
-    material.diffuse_color = (*color, 1.0)
+    material.diffuse_color = (*backdrop, 1.0)
+
+    def node(kind: str, operation: str, *inputs: Any) -> Any:
+        made = tree.nodes.new(kind)
+        made.operation = operation
+        for socket, value in zip(made.inputs, inputs, strict=False):
+            if isinstance(value, bpy.types.NodeSocket):
+                tree.links.new(value, socket)
+            else:
+                socket.default_value = value
+        return made.outputs[0]
+
+    position = tree.nodes.new("ShaderNodeNewGeometry").outputs["Position"]
+    offset = node("ShaderNodeVectorMath", "SUBTRACT", position, center)
+    outside = node("ShaderNodeVectorMath", "SUBTRACT", node("ShaderNodeVectorMath", "ABSOLUTE", offset), half)
+    parts = tree.nodes.new("ShaderNodeSeparateXYZ")
+    tree.links.new(outside, parts.inputs[0])
+    x, y = (node("ShaderNodeMath", "MAXIMUM", parts.outputs[axis], 0.0) for axis in (0, 1))
+    squares = node("ShaderNodeMath", "ADD", node("ShaderNodeMath", "POWER", x, 2.0), node("ShaderNodeMath", "POWER", y, 2.0))
+    fade = tree.nodes.new("ShaderNodeMapRange")
+    fade.interpolation_type = "SMOOTHSTEP"
+    tree.links.new(node("ShaderNodeMath", "SQRT", squares), fade.inputs["Value"])
+    fade.inputs["From Max"].default_value = FADE
+    glow = tree.nodes.new("ShaderNodeEmission")
+    glow.inputs["Color"].default_value = (*backdrop, 1.0)
+    mix = tree.nodes.new("ShaderNodeMixShader")
+    tree.links.new(fade.outputs["Result"], mix.inputs[0])
+    tree.links.new(shader.outputs[0], mix.inputs[1])
+    tree.links.new(glow.outputs[0], mix.inputs[2])
+    tree.links.new(mix.outputs[0], tree.nodes["Material Output"].inputs["Surface"])
     return material
 
 

@@ -61,8 +61,14 @@ class Move(Operation):
         first = np.arange(math.prod(batch), dtype=np.int64)[:, np.newaxis] * math.prod(item)
         return np.where((came < 0).any(axis=1), -1, first + flat).reshape(*batch, *output)
 
+    def view_shapes(self, input_shape: Sequence[int]) -> dict[str, Shape]:
+        """Name and shape of each arrangement with which the operation is taught, without the batch; the last one has
+        as many cells as the output, in the output's order. O(1), whatever the size."""
+        _, item = self.split(input_shape)
+        return {"output": self._item_output(item)}
+
     def views(self, input_shape: Sequence[int]) -> tuple[View, ...]:
-        """The arrangements with which the operation is taught, without the batch; the last one is the output."""
+        """Those arrangements with their cells."""
         _, item = self.split(input_shape)
         source = self.source(item)
         return (View("output", source.shape, source),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -42,12 +43,20 @@ class ChannelShuffle(Move):
         came[:, 0] = group * (item[0] // self.groups) + within
         return came
 
-    def views(self, input_shape: Sequence[int]) -> tuple[View, ...]:
+    def view_shapes(self, input_shape: Sequence[int]) -> dict[str, Shape]:
         """The paper's three: reshape (g, C/g, H, W), transpose (C/g, g, H, W), flatten (C, H, W)."""
         _, item = self.split(input_shape)
         channels, *spatial = self._item_output(item)
-        cells = np.arange(np.prod(item, dtype=np.int64), dtype=np.int64)
-        reshaped = cells.reshape(self.groups, channels // self.groups, *spatial)
-        transposed = reshaped.swapaxes(0, 1).copy()
-        arrangements = {"reshape": reshaped, "transpose": transposed, "flatten": transposed.reshape(item)}
-        return tuple(View(name, source.shape, source) for name, source in arrangements.items())
+        rows, columns = self.groups, channels // self.groups
+        return {"reshape": (rows, columns, *spatial), "transpose": (columns, rows, *spatial), "flatten": item}
+
+    def views(self, input_shape: Sequence[int]) -> tuple[View, ...]:
+        """The three with their cells."""
+        shapes = self.view_shapes(input_shape)
+        reshaped = np.arange(math.prod(shapes["flatten"]), dtype=np.int64).reshape(shapes["reshape"])
+        transposed = reshaped.swapaxes(0, 1)
+        sources = (reshaped, transposed, transposed)
+        return tuple(
+            View(name, shape, source.reshape(shape))
+            for (name, shape), source in zip(shapes.items(), sources, strict=True)
+        )

@@ -1,4 +1,4 @@
-"""What is shown: a scene file and conv_math become a Storyboard, the whole animation as plain arrays, without Blender."""
+"""What is shown: a scene file and conv_math become a Storyboard, the animation as plain arrays, without Blender."""
 
 from .catalog import catalog_names, find_scene, load_catalog
 from .compose import compose

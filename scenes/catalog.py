@@ -29,5 +29,7 @@ def find_scene(name: str) -> Scene:
     if name == path.stem and path.is_file():
         return load_scene(path)
     if not Path(name).exists() and not name.endswith(".toml"):
-        raise SceneError(f"{name}: is no scene of the catalog and no file; the catalog has {', '.join(catalog_names())}")
+        raise SceneError(
+            f"{name}: is no scene of the catalog and no file; the catalog has {', '.join(catalog_names())}"
+        )
     return load_scene(name)

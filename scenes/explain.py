@@ -6,7 +6,7 @@ from typing import Any
 
 from ..conv_math import ConvMathError, Slide, receptive_field
 from .captions import count, size, torch_call
-from .compose import count_cells, count_frames, count_steps
+from .counts import count_cells, count_frames, count_steps
 from .scenefile import Scene
 
 

@@ -1,9 +1,9 @@
 """Space: where every block of cubes stands, so that in the picture nothing covers anything.
 
 An *item* is one thing the viewer reads: a tensor or a bank of filters. It has lanes (one per group and per picture of
-a batch), and a lane has blocks (one per filter; one for a tensor). A block is ``c x h x w`` cubes: columns along x, rows
-down z, channels away from the viewer along y, channel 0 in front. Items follow each other along the picture's right
-(or downwards in tall pictures) on one line parallel to the picture, so equal sizes look equal.
+a batch), and a lane has blocks (one per filter; one for a tensor). A block is ``c x h x w`` cubes: columns along x,
+rows down z, channels away from the viewer along y, channel 0 in front. Items follow each other along the picture's
+right (or downwards in tall pictures) on one line parallel to the picture, so equal sizes look equal.
 
 All arithmetic is done in the picture's plane; :class:`View` translates. Units are cells.
 """
@@ -75,7 +75,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Placed:
-    """An item in its place. ``base[b]`` is where cell (0, 0, 0) of block ``b`` stands; the rectangle is in the picture."""
+    """An item in its place. Cell (0, 0, 0) of block ``b`` stands at ``base[b]``; the rectangle is in the picture."""
 
     item: Item
     base: NDArray[np.float64]
@@ -93,7 +93,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Frame:
-    """The whole picture: items placed, its size in units, the unit of type (units per reference pixel), floor height."""
+    """The whole picture: items placed, its size in units, units per reference pixel, height of the floor."""
 
     placed: tuple[Placed, ...]
     view: View
@@ -169,7 +169,7 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
 
 @dataclass(frozen=True)
 class _Plan:
-    """An item's arrangement: ``across`` lanes stand side by side across the flow, ``inner`` = (rows, columns) of blocks."""
+    """An item's arrangement: ``across`` lanes side by side across the flow, ``inner`` = (rows, columns) of blocks."""
 
     item: Item
     across: int
@@ -211,6 +211,7 @@ def _fit(
     """The arrangement that needs least room along the flow, or None where the free area is too small."""
     capital = CAPITAL["label"] * pixel
     label_height = _label_height(pixel, label_lines)
+    labels = [(_label_width(item, capital, label_lines), label_height) for item in items]
     across_room = width if tall else height - label_height
     plans: dict[int, _Plan] = {}
     families: dict[int, list[int]] = {}
@@ -228,7 +229,7 @@ def _fit(
             total = 0.0
             made = []
             for member, (inner, lane, pitch) in zip(members, chosen, strict=True):
-                made.append(_plan(items[member], across, inner, lane, pitch, label_height, _label_width(items[member], capital, label_lines), tall))
+                made.append(_plan(items[member], across, inner, lane, pitch, labels[member], tall))
                 total += made[-1].size[1 if tall else 0]
             if best is None or total < best[0]:
                 best = (total, made)
@@ -274,8 +275,7 @@ def _plan(
     inner: tuple[int, int],
     lane: tuple[float, float],
     pitch: float,
-    label: float,
-    label_width: float,
+    label: tuple[float, float],
     tall: bool,
 ) -> _Plan:
     along = ceil(item.lanes / across)
@@ -283,7 +283,7 @@ def _plan(
     cross = (min(across, item.lanes) - 1) * pitch + lane[side]
     main = along * lane[1 - side] + (along - 1) * LANE_GAP
     width, height = (cross, main) if tall else (main, cross)
-    return _Plan(item, across, inner, lane, pitch, (max(width, label_width), height), label)
+    return _Plan(item, across, inner, lane, pitch, (max(width, label[0]), height), label[1])
 
 
 def _label_height(pixel: float, lines: int) -> float:

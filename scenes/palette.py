@@ -19,7 +19,7 @@ GROUP_HUES = (252.0, 55.0, 150.0, 320.0, 95.0, 200.0, 20.0, 285.0)
 
 FIRST_FILTER_HUE = 25.0
 CHROMA = 0.135
-LIGHT, DARK = 0.80, 0.60
+LIGHT, DARK = 0.80, 0.55
 """Lightness of a family's first and last channel."""
 
 
@@ -126,7 +126,9 @@ def input_colors(channels: int, groups: int) -> NDArray[np.float64]:
 def filter_colors(out_channels: int, slices: int, groups: int) -> NDArray[np.float64]:
     """Linear RGB per filter and channel slice, ``(out_channels, slices, 3)``."""
     hue = filter_hues(out_channels, groups)[:, None]
-    return oklch_to_linear(_filter_lightness(out_channels, groups)[:, None] + ramp(slices)[None, :] - LIGHT, CHROMA, hue)
+    return oklch_to_linear(
+        _filter_lightness(out_channels, groups)[:, None] + ramp(slices)[None, :] - LIGHT, CHROMA, hue
+    )
 
 
 def output_colors(out_channels: int, groups: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""A scene from the line in a model: ``nn.Conv2d(8, 8, kernel_size=3, groups=2)``, parsed as literals, never evaluated."""
+"""A scene from the line in a model, ``nn.Conv2d(8, 8, kernel_size=3, groups=2)``: parsed, never evaluated."""
 
 from __future__ import annotations
 

@@ -90,6 +90,9 @@ class Scene:
     time: Time = field(default_factory=Time)
     look: Look = field(default_factory=Look)
     description: Text = field(default_factory=lambda: Text("", ""))
+    """One line for the catalog."""
+    note: Text = field(default_factory=lambda: Text("", ""))
+    """One line that stands below the result."""
     place: int = 1_000_000
     """Where the catalog lists it."""
 
@@ -132,7 +135,7 @@ def parse_scene(text: str, source: str) -> Scene:
 def scene_from_table(table: Mapping[str, Any], source: str) -> Scene:
     """The scene of a table as tomllib returns it."""
     read = _Reader(source)
-    top = read.table("", table, ("title", "description", "place", "input", "stage", "time", "look"))
+    top = read.table("", table, ("title", "description", "note", "place", "input", "stage", "time", "look"))
     if "input" not in top:
         read.fail("input", None, "a table [input] with a shape, such as shape = [8, 7, 7]")
     given = read.table("input", top["input"], ("shape", "values", "seed"))
@@ -160,6 +163,7 @@ def scene_from_table(table: Mapping[str, Any], source: str) -> Scene:
         source=source,
         title=read.text("title", top.get("title", Path(source).stem)),
         description=read.text("description", top.get("description", "")),
+        note=read.text("note", top.get("note", "")),
         place=read.integer("place", top.get("place", 1_000_000), 1, 1_000_000),
         input=Input(shape, values, seed),
         stages=tuple(stages),
@@ -318,5 +322,3 @@ def _has_shape(value: object, shape: tuple[int, ...]) -> bool:
     if not shape:
         return isinstance(value, int | float) and not isinstance(value, bool)
     return isinstance(value, list) and len(value) == shape[0] and all(_has_shape(v, shape[1:]) for v in value)
-
-

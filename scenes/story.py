@@ -18,12 +18,20 @@ from numpy.typing import NDArray
 
 Vector = tuple[float, float, float]
 Ease = Literal["constant", "linear", "cubic"]
+
+
+def vector(array: NDArray[np.floating]) -> Vector:
+    """Three numbers as plain floats."""
+    x, y, z = (float(v) for v in array)
+    return x, y, z
+
+
 ALWAYS = -1.0
 """``start`` of a cell that is there from the first frame."""
 
 
 def ease(kind: Ease, u: float) -> float:
-    """Progress 0..1 after easing: Penner's cubic ease-in-out, which is what Blender's CUBIC, EASE_IN_OUT keyframes do."""
+    """Progress 0..1 after easing; "cubic" is Penner's ease-in-out, as Blender's CUBIC, EASE_IN_OUT keyframes."""
     if kind == "constant":
         return 0.0
     if kind == "linear":
@@ -128,7 +136,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Caption:
-    """A text in the picture's plane: ``at`` in units from the frame's centre, ``size`` the height of a capital in units.
+    """A text in the picture's plane: ``at`` in units from the frame's centre, ``size`` a capital's height in units.
 
     ``{step}`` in the body counts up with the animation, from 1 at step ``first_step`` to ``steps``.
     """
@@ -185,8 +193,8 @@ class Storyboard:
     poster: int
     """The frame that tells most, for a still."""
     settled: NDArray[np.float64] = field(repr=False)
-    """``settled[t]`` is the frame at which step ``t`` is done and nothing moves, ``(steps,)``; not whole where steps are
-    swept faster than the frames."""
+    """``settled[t]`` is the frame at which step ``t`` is done and nothing moves, ``(steps,)``; not whole where
+    steps are swept faster than the frames."""
 
     def state(self, frame: int) -> tuple[Any, ...]:
         """All that decides the picture at a frame: frames of equal state look the same."""
@@ -200,6 +208,10 @@ class Storyboard:
     def state_key(self, frame: int) -> str:
         """A short stable name of :meth:`state`."""
         return hashlib.sha256(json.dumps(self.state(frame)).encode()).hexdigest()[:24]
+
+    def mover_lands(self, mover: Mover) -> float:
+        """The step at which a mover stands at its first place."""
+        return float(self.step.at(mover.track.frames[1])[0])
 
     def mover(self, name: str) -> Mover:
         return next(m for m in self.movers if m.name == name)

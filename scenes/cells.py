@@ -1,0 +1,176 @@
+"""The cubes: where each stands, what it wears, when it appears and where it comes from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import palette
+from .parts import Bank, Tensor, indices
+from .plan import ARRIVE, LAND, MULTIPLY, SUM, WRITE, Plan
+from .story import ALWAYS, Cells
+
+MAX_TRAVELLERS = 4096
+"""Above, the first step's copies of the window would be a cloud that nobody can read."""
+
+
+def all_cells(plan: Plan) -> Iterator[Cells]:
+    for number, tensor in enumerate(plan.tensors):
+        if number > 0 and number - 1 in plan.views:
+            yield from _arrangement_cells(plan, number - 1)
+        else:
+            yield from _tensor_cells(plan, number, tensor)
+        yield from _ghost_cells(plan, number, tensor)
+    for number, bank in plan.banks.items():
+        yield _filter_cells(plan, number, bank)
+        yield from _travellers(plan, number, bank)
+
+
+def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
+    index = indices(tensor.shape)
+    position = tensor.at(index)
+    start = np.full(len(index), ALWAYS)
+    arrive, origin = start, position
+    if number > 0:
+        act, bank = plan.acts[number - 1], plan.banks[number - 1]
+        trajectory = plan.slide(number - 1)
+        done = trajectory.completed_at().reshape(-1) + act.first_step
+        lead = np.where(done == act.first_step, WRITE, ARRIVE) if not act.swept else 0.0
+        start, arrive = done + lead, done + 1.0
+        origin = bank.centers()[tensor.rows(index)[1]]
+    yield from _parts(plan, number, tensor, index, position, origin, start, arrive)
+
+
+def _parts(
+    plan: Plan,
+    number: int,
+    tensor: Tensor,
+    index: NDArray[np.int64],
+    position: NDArray[np.float64],
+    origin: NDArray[np.float64],
+    start: NDArray[np.float64],
+    arrive: NDArray[np.float64],
+) -> Iterator[Cells]:
+    """A tensor's cells, apart for every mover that lights them up: one, or one per group in order "filter"."""
+    channel = tensor.rows(index)[1]
+    color = tensor.colors[channel]
+    role = "input" if number == 0 else "output"
+    for part, (mover, lanes) in enumerate(plan.readers(number, tensor)):
+        lane = channel // tensor.per_lane
+        chosen = (lane >= lanes.start) & (lane < lanes.stop)
+        name = tensor.name if len(lanes) == tensor.split else f"{tensor.name}-{part + 1}"
+        yield Cells(
+            name,
+            role,
+            tensor.shape,
+            index[chosen],
+            *(_f32(a[chosen]) for a in (position, color, origin, start, arrive)),
+            anchor=_f32(tensor.anchor(index[chosen], lanes.start)),
+            lit_by=mover,
+        )
+
+
+def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
+    (top, bottom), (left, right) = plan.ghost_pad(number)
+    if top + bottom + left + right == 0:
+        return
+    *lead, height, width = tensor.shape
+    index = indices((*lead, height + top + bottom, width + left + right))
+    index[:, -2] -= top
+    index[:, -1] -= left
+    inside = (index[:, -2] >= 0) & (index[:, -2] < height) & (index[:, -1] >= 0) & (index[:, -1] < width)
+    index = index[~inside]
+    position = tensor.at(index)
+    always = np.full(len(index), ALWAYS)
+    if number > 0:  # the padding of a tensor that does not exist yet would be a riddle
+        always = np.full(len(index), float(plan.acts[number].first_step))
+    color = np.broadcast_to(np.array(plan.theme.ghost), position.shape)
+    arrays = (position, color, position, always, always)
+    for part, (mover, lanes) in enumerate(plan.readers(number, tensor)):
+        lane = tensor.rows(index)[1] // tensor.per_lane
+        chosen = (lane >= lanes.start) & (lane < lanes.stop)
+        yield Cells(
+            f"ghosts-{tensor.name}-{part + 1}",
+            "ghost",
+            tensor.shape,
+            index[chosen],
+            *(_f32(a[chosen]) for a in arrays),
+            anchor=_f32(tensor.anchor(index[chosen], lanes.start)),
+            lit_by=mover,
+        )
+
+
+def _filter_cells(plan: Plan, number: int, bank: Bank) -> Cells:
+    index = indices(bank.shape)
+    position = _f32(bank.at(index))
+    color = palette.filter_colors(bank.shape[0], bank.shape[1], bank.groups)[index[:, 0], index[:, 1]]
+    always = _f32(np.full(len(index), ALWAYS))
+    return Cells(
+        f"filters-{number + 1}", "filter", bank.shape, index, position, _f32(color), position, always, always, position
+    )
+
+
+def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
+    """Copies of the first window's cells: to their weights, then together into one cell per filter."""
+    act, tensor = plan.acts[number], plan.tensors[number]
+    taps_per_step = math.prod(bank.shape) // (bank.shape[0] if plan.scene.time.order == "filter" else 1)
+    if act.swept or taps_per_step > MAX_TRAVELLERS:
+        return
+    taps = plan.slide(number).taps(0)
+    real = ~taps.ghost
+    index, weight = taps.input[real], taps.weight[real]
+    if not len(index):
+        return
+    start, end = act.first_step + LAND, act.first_step + WRITE
+    n = len(index)
+    yield Cells(
+        f"travellers-{number + 1}",
+        "traveller",
+        tensor.shape,
+        index,
+        position=_f32(bank.centers()[weight[:, 0]]),
+        color=_f32(tensor.colors[tensor.rows(index)[1]]),
+        origin=_f32(tensor.at(index)),
+        start=_f32(np.full(n, start)),
+        arrive=_f32(np.full(n, end)),
+        anchor=_f32(tensor.at(index)),
+        via=_f32(bank.at(weight)),
+        rest=(act.first_step + MULTIPLY, act.first_step + SUM),
+        end=end,
+    )
+
+
+def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
+    act = plan.acts[number]
+    before = plan.tensors[number]
+    previous = before.at(indices(before.shape))
+    batch, item = before.batch, math.prod(before.shape[-3:])
+    held = np.arange(batch * item).reshape(batch, item)  # flat input cell -> its row among the previous positions
+    first = act.first_step
+    for tensor, view in plan.views[number]:
+        index = indices(tensor.shape)
+        position = tensor.at(index)
+        source = view.source.reshape(-1)
+        rows = np.concatenate([held[n][source] for n in range(batch)])
+        origin = previous[rows]
+        step = first + np.arange(batch * tensor.channels).repeat(math.prod(tensor.shape[-2:]))
+        start, arrive = step.astype(float), step + 1.0
+        last = tensor is plan.views[number][-1][0]
+        yield from _parts(
+            plan, number + 1 if last else len(plan.scene.stages), tensor, index, position, origin, start, arrive
+        )
+        previous = position
+        held = np.empty_like(held)
+        for n in range(batch):
+            held[n][source] = n * item + np.arange(item)
+        first += batch * tensor.channels
+
+
+# What moves
+
+
+def _f32(array: NDArray[np.floating]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(array, dtype=np.float32)

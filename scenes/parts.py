@@ -1,0 +1,104 @@
+"""The things of a scene in their place: tensors, banks of filters, and stages in time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .layout import Placed
+from .pacing import Beat
+from .scenefile import Stage
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor (or an arrangement on the way to one) in its place. ``split`` parts of its channels are lanes."""
+
+    name: str
+    shape: tuple[int, ...]
+    split: int
+    placed: Placed
+    colors: NDArray[np.float64]
+    """Linear RGB per channel, ``(C, 3)``."""
+
+    @property
+    def batch(self) -> int:
+        return self.shape[0] if len(self.shape) == 4 else 1
+
+    @property
+    def channels(self) -> int:
+        return self.shape[-3]
+
+    @property
+    def per_lane(self) -> int:
+        return self.channels // self.split
+
+    def block(self, n: NDArray[np.int64] | int, channel: NDArray[np.int64] | int) -> NDArray[np.int64]:
+        """The block in which a channel of a picture of the batch stands: lanes are channel groups, blocks pictures."""
+        return np.asarray(channel) // self.per_lane * self.batch + n
+
+    def rows(self, index: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+        """Columns n, c, h, w of cells' indices."""
+        n = index[:, 0] if len(self.shape) == 4 else np.zeros(len(index), np.int64)
+        return n, index[:, -3], index[:, -2], index[:, -1]
+
+    def at(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
+        """World positions of cells (also of ghosts, whose rows and columns lie outside)."""
+        n, c, h, w = self.rows(index)
+        return self.placed.at(self.block(n, c), c % self.per_lane, h, w)
+
+    def anchor(self, index: NDArray[np.int64], first_lane: int) -> NDArray[np.float64]:
+        """Positions as if every lane stood where ``first_lane`` stands."""
+        n, c, h, w = self.rows(index)
+        return self.placed.at(first_lane * self.batch + n, c % self.per_lane, h, w)
+
+
+@dataclass(frozen=True)
+class Bank:
+    """A stage's filters in their place: lanes are groups, blocks filters."""
+
+    placed: Placed
+    shape: tuple[int, ...]
+    groups: int
+
+    def at(self, weight: NDArray[np.int64]) -> NDArray[np.float64]:
+        """World positions of weights (filter, channel, row, column)."""
+        return self.placed.at(weight[:, 0], weight[:, 1], weight[:, 2], weight[:, 3])
+
+    def centers(self) -> NDArray[np.float64]:
+        """The middle of every filter, ``(filters, 3)``."""
+        _, c, h, w = self.shape
+        return self.placed.base + np.array([(w - 1) / 2, (c - 1) / 2, -(h - 1) / 2])
+
+
+@dataclass(frozen=True)
+class Act:
+    """A stage in time: its first step, its beats, the frames between which it is played."""
+
+    stage: Stage
+    first_step: int
+    beats: list[Beat]
+
+    @property
+    def steps(self) -> int:
+        return self.beats[-1].last + 1 - self.first_step
+
+    @property
+    def first_frame(self) -> int:
+        return math.ceil(self.beats[0].start)
+
+    @property
+    def last_frame(self) -> int:
+        return math.floor(self.beats[-1].end)
+
+    @property
+    def swept(self) -> bool:
+        return any(b.last > b.first for b in self.beats)
+
+
+def indices(shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """All indices of an array of this shape, row-major, ``(cells, rank)``."""
+    return np.indices(shape).reshape(len(shape), -1).T.astype(np.int64)

@@ -1,0 +1,209 @@
+"""The plan of a scene: its stages in time and its tensors in space, which cells, movers and captions look up."""
+
+from __future__ import annotations
+
+import math
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..conv_math import Move, Slide, SlideTrajectory, View
+from . import palette
+from .captions import Words, size, size_formulas
+from .counts import count_frames, count_steps
+from .layout import CAPITAL, LINE_HEIGHT, Frame, Item, Placed, arrange
+from .pacing import beats, group_steps
+from .parts import Act, Bank, Tensor
+from .scenefile import Scene, Stage
+from .story import Track
+
+LAND, MULTIPLY, SUM, WRITE = 0.2, 0.45, 0.6, 0.8
+"""Parts of a first step: the window lands, its copies reach the filters, leave them, have become one cell."""
+ARRIVE = 0.5
+"""The part of any other step at which the window stands and the output cells set out."""
+
+
+class Plan:
+    """Where and when everything is. Made once; only read afterwards."""
+
+    def __init__(self, scene: Scene, size: tuple[int, int], fps: float, language: str, theme: palette.Theme) -> None:
+        self.scene, self.size, self.fps, self.theme = scene, size, fps, theme
+        self.language, self.words = language, Words(language)
+        self.show = set(scene.look.show)
+        self.shapes = scene.shapes
+        self.narrow = size[0] < 1.3 * size[1]
+        self._make_time()
+        self._make_space()
+
+    # Time
+
+    def _make_time(self) -> None:
+        steps = count_steps(self.scene)
+        room = max(1, int(0.75 * count_frames(self.scene, self.fps) / len(steps)))
+        sizes = []
+        for stage, shape, total in zip(self.scene.stages, self.shapes, steps, strict=False):
+            row, plane = self._runs(stage, shape)
+            run = group_steps(total, row, plane, room)
+            sizes.append([min(run, total - start) for start in range(0, total, run)])
+        timed, self.frames = beats(sizes, self.fps, self.scene.time.seconds)
+        self.acts = [Act(stage, row[0].first, row) for stage, row in zip(self.scene.stages, timed, strict=True)]
+        self.steps = sum(steps)
+
+    def _runs(self, stage: Stage, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Steps in a row and in a plane of positions; for a Move, in a row of channels and in an arrangement."""
+        if isinstance(stage.op, Move):
+            first = next(iter(stage.op.view_shapes(shape).values()))
+            return first[-3], math.prod(first[:-2])
+        output = stage.op.output_shape(shape)
+        return output[-1], math.prod(output[-2:])
+
+    def step_track(self) -> Track:
+        frames, values = [], []
+        for act in self.acts:
+            for beat in act.beats:
+                frames.append(beat.start)
+                values.append(beat.first)
+        frames.append(self.acts[-1].beats[-1].end)
+        values.append(self.steps)
+        eases = tuple("linear" for _ in frames)
+        return Track(np.array(frames, float), np.array(values, float)[:, None], eases)
+
+    def settled(self) -> NDArray[np.float64]:
+        result = np.empty(self.steps)
+        for act in self.acts:
+            for beat in act.beats:
+                done = np.arange(1, beat.last - beat.first + 2) / (beat.last - beat.first + 1)
+                result[beat.first : beat.last + 1] = beat.start + done * (beat.end - beat.start)
+        return result
+
+    # Space
+
+    def _make_space(self) -> None:
+        splits = self._splits()
+        moves = {n: stage.op for n, stage in enumerate(self.scene.stages) if isinstance(stage.op, Move)}
+        views = {n: op.views(self.shapes[n]) for n, op in moves.items()}
+        top, bottom = self._caption_room()
+        self.frame: Frame = arrange(self._items(splits, views), self.size, top, bottom)
+        placed = {p.item.name: p for p in self.frame.placed}
+        self.banks: dict[int, Bank] = {}
+        self.views: dict[int, list[tuple[Tensor, View]]] = {}
+        self.tensors = [Tensor("input", self.shapes[0], splits[0], placed["input"], self._input_colors())]
+        for number, stage in enumerate(self.scene.stages):
+            op, shape, split = stage.op, self.shapes[number + 1], splits[number + 1]
+            where = placed[f"output-{number + 1}"]
+            if isinstance(op, Slide):
+                assert op.weight_shape is not None
+                self.banks[number] = Bank(placed[f"filters-{number + 1}"], op.weight_shape, op.groups)
+                colors = palette.output_colors(op.filters, op.groups)
+                self.tensors.append(Tensor(where.item.name, shape, split, where, colors))
+            else:
+                spots = [placed[f"{view.name}-{number + 1}"] for view in views[number][:-1]]
+                self.views[number] = [
+                    (self._arrangement(self.tensors[number], view, spot, split, view is views[number][-1]), view)
+                    for view, spot in zip(views[number], [*spots, where], strict=True)
+                ]
+                self.tensors.append(self.views[number][-1][0])
+
+    def _items(self, splits: list[int], views: dict[int, tuple[View, ...]]) -> list[Item]:
+        """All that is to be placed, in reading order."""
+        items = [self._tensor_item("input", 0, splits[0], self.words("input"))]
+        last = len(self.scene.stages) - 1
+        for number, stage in enumerate(self.scene.stages):
+            label = self.words("output") if number == last else self.words("stage", number + 1)
+            if isinstance(stage.op, Slide):
+                items.append(self._bank_item(f"filters-{number + 1}", stage.op))
+            else:
+                *between, final = views[number]
+                shape = self.shapes[number + 1]
+                items += [self._view_item(f"{view.name}-{number + 1}", view, shape) for view in between]
+                label = label if final.name == "output" else f"{self.words(final.name)}: {label}"
+            items.append(self._tensor_item(f"output-{number + 1}", number + 1, splits[number + 1], label))
+        return items
+
+    def _splits(self) -> list[int]:
+        """Into how many lanes each tensor's channels are pulled apart: whoever writes or reads it in groups decides."""
+        wishes: list[list[int]] = [[1] for _ in self.shapes]
+        for number, stage in enumerate(self.scene.stages):
+            if isinstance(stage.op, Slide):
+                wishes[number].append(stage.op.groups)
+                wishes[number + 1].append(stage.op.groups)
+        result = []
+        for shape, wish in zip(self.shapes, wishes, strict=True):
+            common = reduce(math.lcm, wish)
+            result.append(common if shape[-3] % common == 0 else max(wish))
+        return result
+
+    def _tensor_item(self, name: str, number: int, split: int, label: str) -> Item:
+        shape = self.shapes[number]
+        batch = shape[0] if len(shape) == 4 else 1
+        dims = (shape[-3] // split, shape[-2], shape[-1])
+        return Item(name, (label, size(shape)), split, batch, dims, ((0, 0), *self.ghost_pad(number)))
+
+    def ghost_pad(self, number: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Padding (before, after) of rows and columns that is drawn around the ``number``-th tensor."""
+        if number < len(self.scene.stages) and "ghosts" in self.show:
+            op = self.scene.stages[number].op
+            if isinstance(op, Slide):
+                rows, columns = op.window.padding
+                return rows, columns
+        return (0, 0), (0, 0)
+
+    def _bank_item(self, name: str, op: Slide) -> Item:
+        assert op.weight_shape is not None
+        filters, *dims = op.weight_shape
+        label = self.words("filters", filters) if filters > 1 else self.words("filter")
+        c, h, w = dims
+        return Item(name, (label, size((c, h, w))), op.groups, filters // op.groups, (c, h, w))
+
+    def _view_item(self, name: str, view: View, shape: tuple[int, ...]) -> Item:
+        rows, depth, h, w = view.shape
+        batch = shape[0] if len(shape) == 4 else 1
+        return Item(name, (self.words(view.name), size(view.shape)), rows, batch, (depth, h, w))
+
+    def _input_colors(self) -> NDArray[np.float64]:
+        return palette.input_colors(self.shapes[0][-3], getattr(self.scene.stages[0].op, "groups", 1))
+
+    def _arrangement(self, before: Tensor, view: View, placed: Placed, split: int, last: bool) -> Tensor:
+        """A Move's view as a tensor of (N,) channels, rows, columns: cells keep the colour that they had."""
+        channels = math.prod(view.shape[:-2])
+        shape = (*before.shape[:-3], channels, *view.shape[-2:])
+        plane = math.prod(before.shape[-2:])
+        came = view.source.reshape(channels, -1)[:, 0] // plane
+        lanes = split if last else view.shape[0]
+        return Tensor(placed.item.name, shape, lanes, placed, before.colors[came])
+
+    # Cells
+
+    def readers(self, number: int, tensor: Tensor) -> list[tuple[str | None, range]]:
+        """The windows that pass over a tensor, each with the lanes that it reads."""
+        if number >= len(self.scene.stages) or not isinstance(self.scene.stages[number].op, Slide):
+            return [(None, range(tensor.split))]
+        groups = self.windows_of(number)
+        per = tensor.split // groups
+        return [(self.window_name(number, g), range(g * per, (g + 1) * per)) for g in range(groups)]
+
+    def windows_of(self, number: int) -> int:
+        """One window that stands on all groups at once, or one per group where they take turns."""
+        return getattr(self.scene.stages[number].op, "groups", 1) if self.scene.time.order == "filter" else 1
+
+    def window_name(self, number: int, group: int) -> str:
+        return f"window-{number + 1}" if self.windows_of(number) == 1 else f"window-{number + 1}-{group + 1}"
+
+    def slide(self, number: int) -> SlideTrajectory:
+        op = self.scene.stages[number].op
+        assert isinstance(op, Slide)
+        return op.trajectory(self.shapes[number], self.scene.time.order)  # pyright: ignore[reportArgumentType]
+
+    def formulas(self, number: int) -> list[str]:
+        return size_formulas(self.scene.stages[number].op, self.shapes[number]) if "formula" in self.show else []
+
+    def _caption_room(self) -> tuple[float, float]:
+        """Heights above and below the tensors, in reference pixels."""
+        note, line, title = (CAPITAL[k] * LINE_HEIGHT for k in ("note", "line", "title"))
+        table = 4 * note if "table" in self.show else 0.0
+        head = title + line
+        formulas = max(len(self.formulas(n)) for n in range(len(self.scene.stages)))
+        if self.narrow:
+            return head + table + 8.0, (formulas + 3) * note + 6.0
+        return max(head, table) + 8.0, max(formulas + 1, 2) * note + 6.0

@@ -1,0 +1,180 @@
+"""The words in their place: heading, table, formula, counter, narration, labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ..conv_math import Slide
+from .captions import count, torch_call
+from .layout import CAPITAL, LABEL_JOINT, LINE_HEIGHT, SIDE, TOP, text_width
+from .parts import Act
+from .plan import LAND, MULTIPLY, WRITE, Plan
+from .story import Caption
+
+
+def all_captions(plan: Plan) -> Iterator[Caption]:
+    yield from _heading(plan)
+    for number, act in enumerate(plan.acts):
+        first, last = _spell(plan, number)
+        if "table" in plan.show:
+            yield from _table(plan, number, first, last)
+        yield from _footer(plan, number, act, first, last)
+        if number in plan.banks and not act.swept:
+            yield from _narration(plan, number, act)
+    yield from _note(plan)
+    yield from _labels(plan)
+
+
+def _spell(plan: Plan, number: int) -> tuple[int, int]:
+    """The frames on which a stage's words stand: from its predecessor's end; the first has the title hold too."""
+    first = 1 if number == 0 else plan.acts[number].first_frame + 1
+    last = plan.frames if number == len(plan.acts) - 1 else plan.acts[number + 1].first_frame
+    return first, last
+
+
+def _corner(plan: Plan, x: float, y: float, right: bool = False, bottom: bool = False) -> tuple[float, float]:
+    """A point in the picture's plane, given in reference pixels from a corner of the safe area."""
+    f = plan.frame
+    px = f.width / 2 - (SIDE + x) * f.pixel
+    py = f.height / 2 - (TOP + y) * f.pixel
+    return (px if right else -px, -py if bottom else py)
+
+
+def _text(plan: Plan, name: str, body: str, kind: str, at: tuple[float, float], align: str, **more: object) -> Caption:
+    options = {"color": plan.theme.text, "first": 1, "last": plan.frames} | more
+    return Caption(name, body, at, plan.frame.capital(kind), align, **options)  # pyright: ignore[reportArgumentType]
+
+
+def _heading(plan: Plan) -> Iterator[Caption]:
+    title = plan.scene.title.in_language(plan.language)
+    y = CAPITAL["title"]
+    yield _fitted(plan, _text(plan, "title", title, "title", _corner(plan, 0, y), "left"))
+    y += CAPITAL["line"] * LINE_HEIGHT
+    for number, act in enumerate(plan.acts):
+        first, last = _spell(plan, number)
+        at = _corner(plan, 0, y)
+        text = torch_call(act.stage.op)
+        faint = plan.theme.faint_text
+        caption = _text(plan, f"call-{number + 1}", text, "line", at, "left", color=faint, first=first, last=last)
+        yield _fitted(plan, caption)
+
+
+def _fitted(plan: Plan, caption: Caption) -> Caption:
+    """The caption, smaller if it would run out of its half (narrow pictures: the whole) of the picture."""
+    room = plan.frame.width - 2 * SIDE * plan.frame.pixel
+    room *= 1.0 if plan.narrow else 0.56
+    wide = text_width(caption.body) * caption.size
+    return caption if wide <= room else replace(caption, size=caption.size * room / wide)
+
+
+def _table(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
+    op, before, after = plan.scene.stages[number].op, plan.shapes[number], plan.shapes[number + 1]
+    head = [plan.words(k) for k in ("batch", "channels", "height", "width")]
+    rows = [("", head), (plan.words("input"), _columns(before))]
+    if op.weight_shape and len(op.weight_shape) == 4:
+        rows.append((plan.words("kernel", op.weight_shape[0]), ["", *map(str, op.weight_shape[1:])]))
+    rows.append((plan.words("output"), _columns(after)))
+    pitch, top = CAPITAL["note"] * LINE_HEIGHT, CAPITAL["note"]
+    if plan.narrow:
+        top += (CAPITAL["title"] + CAPITAL["line"]) * LINE_HEIGHT
+    widths = [max(text_width(row[1][i]) for row in rows) * CAPITAL["note"] + 16.0 for i in range(4)]
+    for r, (name, values) in enumerate(rows):
+        y = top + r * pitch
+        x = 0.0
+        color = plan.theme.faint_text if r == 0 else plan.theme.text
+        for column in (3, 2, 1, 0):
+            if values[column]:
+                at = _corner(plan, x, y, right=True)
+                key = f"table-{number + 1}-{r}-{column}"
+                yield _text(plan, key, values[column], "note", at, "right", color=color, first=first, last=last)
+            x += widths[column]
+        if name:
+            at, key = _corner(plan, x + 8.0, y, right=True), f"table-{number + 1}-{r}"
+            faint = plan.theme.faint_text
+            yield _text(plan, key, name, "note", at, "right", color=faint, first=first, last=last)
+
+
+def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterator[Caption]:
+    pitch = CAPITAL["note"] * LINE_HEIGHT
+    for i, text in enumerate(reversed(plan.formulas(number))):
+        at = _corner(plan, 0, i * pitch, bottom=True)
+        yield _text(plan, f"formula-{number + 1}-{i + 1}", text, "note", at, "left", first=first, last=last)
+    lift = len(plan.formulas(number)) + 1 if plan.narrow else 0
+    right = not plan.narrow
+    align = "right" if right else "left"
+    cost = f"{plan.words('parameters', _parameters(plan, number))} · {plan.words('macs', count(_macs(plan, number)))}"
+    at = _corner(plan, 0, lift * pitch, right=right, bottom=True)
+    yield _text(plan, f"cost-{number + 1}", cost, "note", at, align, first=first, last=last)
+    if len(plan.acts) > 1:
+        body = plan.words("stage_step", count(act.steps), number + 1, len(plan.acts))
+    else:
+        body = plan.words("step", count(act.steps))
+    at = _corner(plan, 0, (lift + 1) * pitch, right=right, bottom=True)
+    counter = _text(plan, f"step-{number + 1}", body, "note", at, align, first=first, last=last)
+    yield replace(counter, first_step=act.first_step, steps=act.steps)
+
+
+def _parameters(plan: Plan, number: int) -> str:
+    """This stage's parameters; on the last of several, the sum: ``72 + 64 = 136``."""
+    counts = [s.op.num_parameters for s in plan.scene.stages]
+    weighted = [c for c in counts if c]
+    if number == len(counts) - 1 and len(weighted) > 1:
+        return f"{' + '.join(map(count, weighted))} = {count(sum(weighted))}"
+    return count(counts[number])
+
+
+def _macs(plan: Plan, number: int) -> int:
+    """This stage's multiply-accumulates; on the last stage those of all."""
+    each = [stage.op.macs(shape) for stage, shape in zip(plan.scene.stages, plan.shapes, strict=False)]
+    return sum(each) if number == len(each) - 1 else each[number]
+
+
+def _note(plan: Plan) -> Iterator[Caption]:
+    """The scene's own last word, on the result."""
+    note = plan.scene.note.in_language(plan.language)
+    if note:
+        at = _corner(plan, 0, len(plan.formulas(len(plan.acts) - 1)) * CAPITAL["note"] * LINE_HEIGHT, bottom=True)
+        yield _text(plan, "note", note, "note", at, "left", first=plan.acts[-1].last_frame + 1)
+
+
+def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
+    """What happens in the first step, in slow motion."""
+    beat, op = act.beats[0], act.stage.op
+    weight = plan.banks[number].shape
+    products = math.prod(weight[1:])
+    ends = (LAND, MULTIPLY, WRITE, 1.0)
+    total = "sum_bias" if getattr(op, "bias", False) else "sum"
+    reads = math.prod(weight[1:]) * (op.groups if isinstance(op, Slide) else 1)
+    texts = (
+        plan.words("land", count(reads)),
+        plan.words("multiply", count(products)),
+        plan.words(total, count(products)),
+        plan.words("write"),
+    )
+    pitch = CAPITAL["note"] * LINE_HEIGHT
+    at = _corner(plan, 0, len(plan.formulas(number)) * pitch, bottom=True)
+    first = math.floor(beat.start) + 1
+    for i, (text, end) in enumerate(zip(texts, ends, strict=True)):
+        last = math.floor(beat.start + end * (beat.end - beat.start))
+        if last >= first:
+            name = f"phase-{number + 1}-{i + 1}"
+            yield _text(plan, name, text, "note", at, "left", color=plan.theme.faint_text, first=first, last=last)
+        first = last + 1
+
+
+def _labels(plan: Plan) -> Iterator[Caption]:
+    f = plan.frame
+    capital = f.capital("label")
+    for placed in f.placed:
+        x = placed.left + placed.width / 2 - f.center[0]
+        label = placed.item.label
+        for i, text in enumerate(((), (LABEL_JOINT.join(label),), label)[f.label_lines]):
+            y = placed.bottom - f.center[1] - (0.5 + 1.0 + i * LINE_HEIGHT) * capital
+            yield _text(plan, f"label-{placed.item.name}-{i + 1}", text, "label", (x, y), "center")
+
+
+def _columns(shape: tuple[int, ...]) -> list[str]:
+    """Batch, channels, height, width as the table shows them."""
+    return [*(["1"] if len(shape) == 3 else []), *map(str, shape)]
