@@ -10,7 +10,7 @@ bin := $(VENV)/bin
 .DELETE_ON_ERROR:
 
 help: ## print this menu
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(ready) ## make .venv with everything in it (a 380 MB Blender among it, once)
 	@:
@@ -45,7 +45,7 @@ $(ready): pyproject.toml constraints/py311.txt constraints/py313.txt
 	  done; \
 	  if [ -n "$$found" ] && "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
 	    "$$found" -m venv "$(VENV)"; \
-	  elif [ -n "$$found$(if $(PYTHON),,any)" ] && uv --version >/dev/null 2>&1; then \
+	  elif [ -n "$${found}$(if $(PYTHON),,any)" ] && uv --version >/dev/null 2>&1; then \
 	    uv venv --quiet --seed --python "$${found:-3.13}" "$(VENV)"; \
 	  elif [ -n "$$found" ]; then \
 	    echo "make: $$found cannot make environments: sudo apt-get install -y python3-venv" >&2; exit 1; \

@@ -133,14 +133,16 @@ class _Builder:
         lamp.matrix_world = Matrix(turned.tolist()).to_4x4()
         reach = FLOOR_SIZE * self.board.camera.width
         plane = bpy.data.meshes.new("floor")
-        plane.from_pydata([(-reach, -reach, 0), (reach, -reach, 0), (reach, reach, 0), (-reach, reach, 0)], [], [(0, 1, 2, 3)])
+        plane.from_pydata(
+            [(-reach, -reach, 0), (reach, -reach, 0), (reach, reach, 0), (-reach, reach, 0)], [], [(0, 1, 2, 3)]
+        )
         material = floor_material("floor", theme.floor, self._backdrop(), *self._stage_area())
         plane.materials.append(material)
         floor = self._object("floor", plane, "stage")
         floor.location = (0.0, 0.0, self.board.floor - 0.03)
 
     def _backdrop(self) -> Vector:
-        """What the lit floor looks like far from all cells: albedo x (sky + sun x cosine / pi), and a faint reflection."""
+        """What the lit floor looks like far from all cells: albedo x (sky + sun x cosine / pi), and a reflection."""
         sun = self.theme.sun * -SUN_DIRECTION[2] / float(np.linalg.norm(SUN_DIRECTION)) / np.pi
         sky = np.array(self.theme.sky) * self.theme.sky_strength
         red, green, blue = FLOOR_DIFFUSE * np.array(self.theme.floor) * (sky + sun) + FLOOR_GLOSS * sky

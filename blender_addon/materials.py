@@ -73,7 +73,9 @@ def floor_material(name: str, color: Vector, backdrop: Vector, center: Vector, h
     parts = tree.nodes.new("ShaderNodeSeparateXYZ")
     tree.links.new(outside, parts.inputs[0])
     x, y = (node("ShaderNodeMath", "MAXIMUM", parts.outputs[axis], 0.0) for axis in (0, 1))
-    squares = node("ShaderNodeMath", "ADD", node("ShaderNodeMath", "POWER", x, 2.0), node("ShaderNodeMath", "POWER", y, 2.0))
+    squares = node(
+        "ShaderNodeMath", "ADD", node("ShaderNodeMath", "POWER", x, 2.0), node("ShaderNodeMath", "POWER", y, 2.0)
+    )
     fade = tree.nodes.new("ShaderNodeMapRange")
     fade.interpolation_type = "SMOOTHSTEP"
     tree.links.new(node("ShaderNodeMath", "SQRT", squares), fade.inputs["Value"])

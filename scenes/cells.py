@@ -41,36 +41,32 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         lead = np.where(done == act.first_step, WRITE, ARRIVE) if not act.swept else 0.0
         start, arrive = done + lead, done + 1.0
         origin = bank.centers()[tensor.rows(index)[1]]
-    yield from _parts(plan, number, tensor, index, position, origin, start, arrive)
+    yield _visible_tensor(plan, number, tensor, index, origin, start, arrive)
 
 
-def _parts(
+def _visible_tensor(
     plan: Plan,
     number: int,
     tensor: Tensor,
     index: NDArray[np.int64],
-    position: NDArray[np.float64],
     origin: NDArray[np.float64],
     start: NDArray[np.float64],
     arrive: NDArray[np.float64],
-) -> Iterator[Cells]:
-    """A tensor's cells, apart for every mover that lights them up: one, or one per group in order "filter"."""
-    channel = tensor.rows(index)[1]
-    color = tensor.colors[channel]
-    role = "input" if number == 0 else "output"
-    for part, (mover, lanes) in enumerate(plan.readers(number, tensor)):
-        lane = channel // tensor.per_lane
-        chosen = (lane >= lanes.start) & (lane < lanes.stop)
-        name = tensor.name if len(lanes) == tensor.split else f"{tensor.name}-{part + 1}"
-        yield Cells(
-            name,
-            role,
-            tensor.shape,
-            index[chosen],
-            *(_f32(a[chosen]) for a in (position, color, origin, start, arrive)),
-            anchor=_f32(tensor.anchor(index[chosen], lanes.start)),
-            lit_by=mover,
-        )
+) -> Cells:
+    """The cells of the ``number``-th tensor, in the colours of their channels."""
+    return Cells(
+        tensor.name,
+        "input" if number == 0 else "output",
+        tensor.shape,
+        index,
+        position=_f32(tensor.at(index)),
+        color=_f32(tensor.colors[tensor.rows(index)[1]]),
+        origin=_f32(origin),
+        start=_f32(start),
+        arrive=_f32(arrive),
+        anchor=_f32(plan.anchor(number, tensor, index)),
+        lit_by=plan.reader(number),
+    )
 
 
 def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
@@ -87,20 +83,19 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
     always = np.full(len(index), ALWAYS)
     if number > 0:  # the padding of a tensor that does not exist yet would be a riddle
         always = np.full(len(index), float(plan.acts[number].first_step))
-    color = np.broadcast_to(np.array(plan.theme.ghost), position.shape)
-    arrays = (position, color, position, always, always)
-    for part, (mover, lanes) in enumerate(plan.readers(number, tensor)):
-        lane = tensor.rows(index)[1] // tensor.per_lane
-        chosen = (lane >= lanes.start) & (lane < lanes.stop)
-        yield Cells(
-            f"ghosts-{tensor.name}-{part + 1}",
-            "ghost",
-            tensor.shape,
-            index[chosen],
-            *(_f32(a[chosen]) for a in arrays),
-            anchor=_f32(tensor.anchor(index[chosen], lanes.start)),
-            lit_by=mover,
-        )
+    yield Cells(
+        f"ghosts-{tensor.name}",
+        "ghost",
+        tensor.shape,
+        index,
+        position=_f32(position),
+        color=_f32(np.broadcast_to(np.array(plan.theme.ghost), position.shape)),
+        origin=_f32(position),
+        start=_f32(always),
+        arrive=_f32(always),
+        anchor=_f32(plan.anchor(number, tensor, index)),
+        lit_by=plan.reader(number),
+    )
 
 
 def _filter_cells(plan: Plan, number: int, bank: Bank) -> Cells:
@@ -159,8 +154,8 @@ def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
         step = first + np.arange(batch * tensor.channels).repeat(math.prod(tensor.shape[-2:]))
         start, arrive = step.astype(float), step + 1.0
         last = tensor is plan.views[number][-1][0]
-        yield from _parts(
-            plan, number + 1 if last else len(plan.scene.stages), tensor, index, position, origin, start, arrive
+        yield _visible_tensor(
+            plan, number + 1 if last else len(plan.scene.stages), tensor, index, origin, start, arrive
         )
         previous = position
         held = np.empty_like(held)

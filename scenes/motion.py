@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import Slide, SlideTrajectory
 from . import palette
 from .pacing import Beat
 from .parts import Bank
 from .plan import ARRIVE, LAND, Plan
-from .story import Line, Lines, Mover, Outline, Track, Vector, vector
+from .story import Ease, Line, Lines, Mover, Outline, Track, Vector, vector
 
 FULL_LINES = 2
 """Up to so many groups, lines leave from all four corners of a window; above, from two."""
@@ -22,110 +20,90 @@ APPROACH = -1.5
 
 
 def all_movers(plan: Plan) -> Iterator[Mover]:
-    for number, bank in plan.banks.items():
-        yield from _stage_movers(plan, number, bank)
+    for number in plan.banks:
+        yield window_of(plan, number)
+        yield _head(plan, number)
 
 
-def _stage_movers(plan: Plan, number: int, bank: Bank) -> Iterator[Mover]:
-    act, tensor, output = plan.acts[number], plan.tensors[number], plan.tensors[number + 1]
-    op = plan.scene.stages[number].op
-    assert isinstance(op, Slide)
-    trajectory, window = plan.slide(number), op.window
-    plane = act.swept and act.beats[0].last - act.beats[0].first + 1 > trajectory.positions[-1]
+def window_of(plan: Plan, number: int) -> Mover:
+    """A stage's window: it stands on its input where the taps of the step are, in one box for every lane it reads."""
+    act, tensor = plan.acts[number], plan.tensors[number]
+    trajectory = plan.slide(number)
+    window, base, batch = trajectory.window, tensor.placed.base, tensor.batch
     (kh, kw), (dh, dw) = window.kernel_size, window.dilation
+    plane = act.beats[0].last - act.beats[0].first + 1 > trajectory.positions[-1]
     if plane:  # whole planes are swept: the window has grown over all of it
         (kh, kw), (dh, dw) = window.padded(tensor.shape[-2:]), (1, 1)
-    extent = ((kw - 1) * dw + 1, tensor.per_lane, (kh - 1) * dh + 1)
-    middle = np.array([(extent[0] - 1) / 2, (extent[1] - 1) / 2, -(extent[2] - 1) / 2])
+    extent = np.array([(kw - 1) * dw + 1, tensor.per_lane, (kh - 1) * dh + 1], float)
+    middle = (extent - 1.0) / 2.0 * (1.0, 1.0, -1.0)
+    turns = plan.takes_turns(number)
+    filters_per_lane = trajectory.filters // tensor.split
 
-    def stands(t: int, lane: int) -> NDArray[np.float64]:
-        row, column = (-window.padding[0][0], -window.padding[1][0]) if plane else trajectory.origin(t)
-        n = trajectory.position(t)[0]
-        return tensor.placed.base[lane * tensor.batch + n] + np.array([column, 0, -row])
+    def stands(step: int) -> NDArray[np.float64]:
+        n, channel, position = trajectory.position(step - act.first_step)
+        row, column = window.origin((0, 0) if plane else position)
+        lane = (channel or 0) // filters_per_lane if turns else 0
+        return base[lane * batch + n] + np.array([column, 0, -row])
 
-    def writes(t: int) -> NDArray[np.float64]:
-        n, channel, (row, column) = trajectory.position(t)
-        return output.placed.base[output.block(n, channel or 0)] + np.array(
-            [column, (channel or 0) % output.per_lane, -row]
-        )
-
-    for group, (name, lanes) in enumerate(plan.readers(number, tensor)):
-        assert name is not None
-        chosen = act.beats
-        if plan.windows_of(number) > 1:
-            chosen = [b for b in act.beats if _group_at(plan, trajectory, b.first - act.first_step, bank) == group]
-        home = tensor.placed.base[lanes.start * tensor.batch]
-        boxes = tuple(
-            (vector(tensor.placed.base[lane * tensor.batch] - home + middle), vector(np.array(extent, float)))
-            for lane in lanes
-        )
-        yield Mover(
-            name,
-            _track(chosen, lambda t, lane=lanes.start: stands(t - act.first_step, lane), APPROACH),
-            math.ceil(chosen[0].start),
-            math.floor(chosen[-1].end),
-            boxes,
-            (kw, tensor.per_lane, kh),
-            (float(dw), 1.0, -float(dh)),
-        )
-    yield Mover(
-        f"head-{number + 1}",
-        _track(act.beats, lambda t: writes(t - act.first_step), 0.0),
+    lanes = range(1 if turns else tensor.split)
+    boxes = tuple((vector(base[lane * batch] - base[0] + middle), vector(extent)) for lane in lanes)
+    return Mover(
+        f"window-{number + 1}",
+        _track(act.beats, stands, APPROACH),
         act.first_frame,
         act.last_frame,
+        boxes,
+        (kw, tensor.per_lane, kh),
+        (float(dw), 1.0, -float(dh)),
     )
 
 
-def _group_at(plan: Plan, trajectory: SlideTrajectory, t: int, bank: Bank) -> int:
-    channel = trajectory.position(t)[1]
-    return 0 if channel is None else channel // (bank.shape[0] // bank.groups)
+def _head(plan: Plan, number: int) -> Mover:
+    """Where a stage writes: the output cell of the step, of the first filter if all write at once."""
+    act, output, trajectory = plan.acts[number], plan.tensors[number + 1], plan.slide(number)
 
+    def writes(step: int) -> NDArray[np.float64]:
+        n, channel, (row, column) = trajectory.position(step - act.first_step)
+        depth = (channel or 0) % output.per_lane
+        return output.placed.base[output.block(n, channel or 0)] + np.array([column, depth, -row])
 
-# Lines
+    return Mover(f"head-{number + 1}", _track(act.beats, writes, 0.0), act.first_frame, act.last_frame)
 
 
 def all_lines(plan: Plan) -> Iterator[Lines]:
+    """From the window to the filters and on to the output cells; in order "filter" every filter has its own turn."""
     if "lines" not in plan.show:
         return
     for number, bank in plan.banks.items():
-        act = plan.acts[number]
+        act, filters = plan.acts[number], bank.shape[0]
         if act.swept:
             continue
-        first, last = float(act.first_step), float(act.first_step + act.steps)
-        if plan.scene.time.order == "position":
-            lines = (*_window_lines(plan, number, bank), *_output_lines(plan, number, bank, range(bank.shape[0])))
-            yield Lines(f"lines-{number + 1}", lines, first, last)
-            continue
-        per_filter = act.steps // (bank.shape[0] * plan.tensors[number].batch)
-        for turn in range(act.steps // per_filter):  # in order "filter" every filter has its own turn
-            f = turn % bank.shape[0]
-            begin = first + turn * per_filter
-            lines = (*_window_lines(plan, number, bank, f), *_output_lines(plan, number, bank, range(f, f + 1)))
-            yield Lines(f"lines-{number + 1}-{turn + 1}", lines, begin, begin + per_filter)
+        turns = [range(filters)]
+        if plan.scene.time.order == "filter":
+            turns = [range(f, f + 1) for f in range(filters)] * plan.tensors[number].batch
+        steps = act.steps // len(turns)
+        for turn, chosen in enumerate(turns):
+            first = act.first_step + turn * steps
+            lines = (*_window_lines(plan, number, bank, chosen), *_output_lines(plan, number, bank, chosen))
+            yield Lines(f"lines-{number + 1}-{turn + 1}", lines, float(first), float(first + steps))
 
 
-def _window_lines(plan: Plan, number: int, bank: Bank, only: int | None = None) -> Iterator[Line]:
+def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterator[Line]:
     """From the corners of the window's front face to its filter, or to the near edge of its group's filters."""
-    filters = bank.shape[0] // bank.groups
+    window = window_of(plan, number)
+    per_group = bank.shape[0] // bank.groups
     _, _, h, w = bank.shape
-    for mover in _stage_movers(plan, number, bank):
-        if not mover.boxes:
-            continue
-        boxes_per_group = max(1, len(mover.boxes) * plan.windows_of(number) // bank.groups)
-        for b, (center, box) in enumerate(mover.boxes):
-            if b % boxes_per_group:  # a group that stands on several blocks is led from its first one
-                continue
-            group = b // boxes_per_group
-            if only is not None:
-                if plan.windows_of(number) > 1 and mover.name != plan.window_name(number, only // filters):
-                    continue
-                group = only // filters
-            chosen = [only] if only is not None else list(range(group * filters, (group + 1) * filters))
-            ends = _near_corners(plan, bank.placed.base[chosen], h, w)
-            pairs = list(zip(((-1, 1), (1, 1), (-1, -1), (1, -1)), ends, strict=True))
-            for (dx, dz), end in pairs if bank.groups <= FULL_LINES else pairs[::3]:
-                corner = np.array(center) + np.array([dx * box[0], -box[1], dz * box[2]]) / 2
-                yield Line(vector(corner), mover.name, end, None, plan.theme.line)
+    groups = sorted({f // per_group for f in chosen})
+    for group in groups:
+        # A group that stands on several boxes is led from its first one.
+        box = 0 if len(window.boxes) < bank.groups else group * len(window.boxes) // bank.groups
+        center, size = window.boxes[box]
+        members = [f for f in chosen if f // per_group == group]
+        ends = _near_corners(plan, bank.placed.base[members], h, w)
+        pairs = list(zip(((-1, 1), (1, 1), (-1, -1), (1, -1)), ends, strict=True))
+        for (dx, dz), end in pairs if len(groups) <= FULL_LINES else pairs[::3]:
+            corner = np.array(center) + np.array([dx * size[0], -size[1], dz * size[2]]) / 2
+            yield Line(vector(corner), window.name, end, None, plan.theme.line)
 
 
 def _near_corners(plan: Plan, bases: NDArray[np.float64], h: int, w: int) -> list[Vector]:
@@ -169,21 +147,17 @@ def all_outlines(plan: Plan) -> Iterator[Outline]:
             yield Outline(vector(base + middle), (float(w), float(c), float(h)))
 
 
-# Words
-
-
-def _track(chosen: list[Beat], where: object, approach: float) -> Track:
+def _track(chosen: list[Beat], where: Callable[[int], NDArray[np.float64]], approach: float) -> Track:
     """Keys of something that stands at ``where(t)`` while step ``t`` is written.
 
     It arrives in the first part of each beat and stands until the beat's end; in a swept beat it moves on evenly.
     """
-    assert callable(where)
     frames: list[float] = []
     values: list[NDArray[np.float64]] = []
-    eases: list[str] = []
+    eases: list[Ease] = []
     for i, beat in enumerate(chosen):
         length = beat.end - beat.start
-        here = np.asarray(where(beat.first))
+        here = where(beat.first)
         if i == 0:
             frames.append(beat.start)
             values.append(here + np.array([0.0, approach, 0.0]))
@@ -193,8 +167,8 @@ def _track(chosen: list[Beat], where: object, approach: float) -> Track:
         values.append(here)
         eases.append("constant" if single else "linear")
         if not single:
-            here = np.asarray(where(beat.last))
+            here = where(beat.last)
         frames.append(beat.end)
         values.append(here)
         eases.append("cubic")
-    return Track(np.array(frames), np.array(values), tuple(eases))  # pyright: ignore[reportArgumentType]
+    return Track(np.array(frames), np.array(values), tuple(eases))

@@ -50,10 +50,10 @@ class Tensor:
         n, c, h, w = self.rows(index)
         return self.placed.at(self.block(n, c), c % self.per_lane, h, w)
 
-    def anchor(self, index: NDArray[np.int64], first_lane: int) -> NDArray[np.float64]:
-        """Positions as if every lane stood where ``first_lane`` stands."""
+    def at_first_lane(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
+        """World positions as if every lane stood where the first one stands."""
         n, c, h, w = self.rows(index)
-        return self.placed.at(first_lane * self.batch + n, c % self.per_lane, h, w)
+        return self.placed.at(n, c % self.per_lane, h, w)
 
 
 @dataclass(frozen=True)

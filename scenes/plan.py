@@ -126,6 +126,8 @@ class Plan:
         wishes: list[list[int]] = [[1] for _ in self.shapes]
         for number, stage in enumerate(self.scene.stages):
             if isinstance(stage.op, Slide):
+                if self.takes_turns(number):  # the window has one box: a group must not be apart
+                    wishes[number] = []
                 wishes[number].append(stage.op.groups)
                 wishes[number + 1].append(stage.op.groups)
         result = []
@@ -175,20 +177,21 @@ class Plan:
 
     # Cells
 
-    def readers(self, number: int, tensor: Tensor) -> list[tuple[str | None, range]]:
-        """The windows that pass over a tensor, each with the lanes that it reads."""
-        if number >= len(self.scene.stages) or not isinstance(self.scene.stages[number].op, Slide):
-            return [(None, range(tensor.split))]
-        groups = self.windows_of(number)
-        per = tensor.split // groups
-        return [(self.window_name(number, g), range(g * per, (g + 1) * per)) for g in range(groups)]
+    def reader(self, number: int) -> str | None:
+        """The window that passes over the ``number``-th tensor."""
+        sliding = number < len(self.scene.stages) and isinstance(self.scene.stages[number].op, Slide)
+        return f"window-{number + 1}" if sliding else None
 
-    def windows_of(self, number: int) -> int:
-        """One window that stands on all groups at once, or one per group where they take turns."""
-        return getattr(self.scene.stages[number].op, "groups", 1) if self.scene.time.order == "filter" else 1
+    def takes_turns(self, number: int) -> bool:
+        """Whether a stage's groups come one after another, the window going from lane to lane."""
+        op = self.scene.stages[number].op
+        return self.scene.time.order == "filter" and isinstance(op, Slide) and op.groups > 1
 
-    def window_name(self, number: int, group: int) -> str:
-        return f"window-{number + 1}" if self.windows_of(number) == 1 else f"window-{number + 1}-{group + 1}"
+    def anchor(self, number: int, tensor: Tensor, index: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Positions as the window sees them: it has one box per lane, and all of them move as the first one does."""
+        if self.reader(number) is None or self.takes_turns(number):
+            return tensor.at(index)
+        return tensor.at_first_lane(index)
 
     def slide(self, number: int) -> SlideTrajectory:
         op = self.scene.stages[number].op

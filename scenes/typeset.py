@@ -107,12 +107,15 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     cost = f"{plan.words('parameters', _parameters(plan, number))} · {plan.words('macs', count(_macs(plan, number)))}"
     at = _corner(plan, 0, lift * pitch, right=right, bottom=True)
     yield _text(plan, f"cost-{number + 1}", cost, "note", at, align, first=first, last=last)
-    if len(plan.acts) > 1:
-        body = plan.words("stage_step", count(act.steps), number + 1, len(plan.acts))
-    else:
-        body = plan.words("step", count(act.steps))
-    at = _corner(plan, 0, (lift + 1) * pitch, right=right, bottom=True)
-    counter = _text(plan, f"step-{number + 1}", body, "note", at, align, first=first, last=last)
+    what = plan.words("stage_step", number + 1, len(plan.acts)) if len(plan.acts) > 1 else plan.words("step")
+    body = f"{{step}} / {count(act.steps)}"
+    # The number that counts is a text of its own, so that the words beside it stand still.
+    apart = (0.5 + text_width(what if plan.narrow else body.replace("{step}", str(act.steps)))) * CAPITAL["note"]
+    y = (lift + 1) * pitch
+    places = {"what": 0.0 if plan.narrow else apart, "count": apart if plan.narrow else 0.0}
+    at = {key: _corner(plan, x, y, right=right, bottom=True) for key, x in places.items()}
+    yield _text(plan, f"step-name-{number + 1}", what, "note", at["what"], align, first=first, last=last)
+    counter = _text(plan, f"step-{number + 1}", body, "note", at["count"], align, first=first, last=last)
     yield replace(counter, first_step=act.first_step, steps=act.steps)
 
 

@@ -11,11 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 import onnxruntime
 import pytest
-from convmotion.conv_math import ChannelShuffle, Conv2d, replay
-from convmotion.conv_math.conv import Conv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
+
+from convmotion.conv_math import ChannelShuffle, Conv2d, replay
+from convmotion.conv_math.conv import Conv
 
 TOLERANCE = 1e-4
 ORDERS = ("position", "filter")

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+
 from convmotion.conv_math import ChannelShuffle, Conv2d, ConvMathError, Move, Sequential, Shape, receptive_field, replay
 from convmotion.conv_math.operation import Integers
 

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import convmotion.conv_math
 import pytest
+
+import convmotion.conv_math
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "conv_math").glob("*.py"))

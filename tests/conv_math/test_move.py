@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+
 from convmotion.conv_math import ChannelShuffle, Move, Order, Shape, replay
 from convmotion.conv_math.operation import Integers
 

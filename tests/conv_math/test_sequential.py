@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from convmotion.conv_math import (
     ChannelShuffle,
     Conv2d,

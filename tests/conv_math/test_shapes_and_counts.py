@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from convmotion.conv_math import ChannelShuffle, Conv2d, ReceptiveField, Sequential, Window
 
 CATALOG = {

@@ -5,6 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+
 from convmotion.conv_math import ChannelShuffle, Conv2d, Order
 
 GROUPED = Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 0), groups=2)

@@ -1,0 +1,278 @@
+"""The command line: ``convmotion list | explain | render | op | doctor``.
+
+Exit codes: 0 done; 2 the request is wrong (one line on stderr); 1 anything else; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tqdm import tqdm
+
+from ..conv_math import ConvMathError
+from ..scenes import Scene, SceneError, Storyboard, compose, explain, find_scene, load_catalog, scene_from_lines
+from ..scenes.explain import explain_text
+from ..scenes.scenefile import LANGUAGES, THEMES
+from . import doctor, encode
+from .errors import RenderError, RequestError
+from .jobs import Job, run
+
+QUALITIES = ("draft", "standard", "final")
+ENGINES = ("cycles", "eevee", "workbench")
+DEVICES = ("auto", "cpu", "gpu")
+OUTPUTS = (*encode.KNOWN_ENDINGS, ".blend")
+LEAST_SIDE, MOST_SIDE = 64, 7680
+MOST_FPS = 120.0
+BYTES_PER_CELL = 2500
+"""What a cell takes in memory while it is rendered: 2.5 GB were measured at a million."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    try:
+        arguments = _parser().parse_args(argv)
+        return arguments.run(arguments)
+    except (RequestError, SceneError, ConvMathError) as error:
+        return _fail(error, 2)
+    except RenderError as error:
+        return _fail(error, 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:  # the reader of our output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (OSError, MemoryError) as error:
+        return _fail(f"{type(error).__name__}: {error}", 1)
+
+
+def _fail(error: object, code: int) -> int:
+    print(f"convmotion: {' '.join(str(error).split())}", file=sys.stderr)
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line instead of a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise RequestError(message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser("convmotion", description="Turns any convolution into a correct 3D animation.", allow_abbrev=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, help: str, run: Any) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+        made.set_defaults(run=run)
+        return made
+
+    listing = command("list", "the animations of the catalog", _list)
+    listing.add_argument("--json", action="store_true", help="as a list of objects with name and title")
+    listing.add_argument("--lang", choices=LANGUAGES, default="en")
+
+    telling = command("explain", "shapes, parameters, steps and frames of a scene, without rendering it", _explain)
+    telling.add_argument("scene", metavar="SCENE", help="a name from the catalog, or the path of a scene file")
+    telling.add_argument("--json", action="store_true")
+    telling.add_argument("--lang", choices=LANGUAGES, default="en")
+    telling.add_argument("--fps", type=_fps, default=30.0)
+
+    rendering = command("render", "render a scene", lambda a: _render(find_scene(a.scene), a))
+    rendering.add_argument("scene", metavar="SCENE", help="a name from the catalog, or the path of a scene file")
+    _add_render_options(rendering)
+
+    pasted = command("op", "render the line from your model, such as 'nn.Conv2d(8, 8, kernel_size=3)'", _op)
+    pasted.add_argument("line", metavar="LINE", help="one or more layers as PyTorch writes them")
+    pasted.add_argument("--input", type=_shape, required=True, metavar="CxHxW", help="the input's shape, such as 8x7x7")
+    _add_render_options(pasted)
+
+    checking = command("doctor", "what this machine has and lacks, and the line that mends it", _doctor)
+    checking.add_argument("--json", action="store_true")
+    checking.add_argument("--packages", action="store_true", help="only the system packages that are missing")
+    return parser
+
+
+def _add_render_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="OUT",
+        help=f"by ending: {' '.join(OUTPUTS)}",
+    )
+    add("--size", type=_size, default=(854, 480), metavar="WxH", help="pixels (default 854x480)")
+    add("--fps", type=_fps, default=30.0, help="frames a second (default 30)")
+    add("--quality", choices=QUALITIES, default="standard")
+    add("--frames", type=_range, metavar="A:B", help="only these frames, counted from 1, both included")
+    add("--lang", choices=LANGUAGES, default="en", help="language of the captions")
+    add("--theme", choices=THEMES, help="instead of the scene's own")
+    add("--engine", choices=ENGINES, default="cycles")
+    add("--device", choices=DEVICES, default="auto")
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    scenes = load_catalog().items()
+    rows = [(name, scene.title.in_language(arguments.lang), scene.description) for name, scene in scenes]
+    if arguments.json:
+        print(json.dumps([{"name": name, "title": title} for name, title, _ in rows], ensure_ascii=False, indent=2))
+        return 0
+    width = max(len(name) for name, _, _ in rows)
+    for name, title, description in rows:
+        print(f"{name:{width}}  {title}: {description.in_language(arguments.lang)}")
+    return 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    scene = find_scene(arguments.scene)
+    if arguments.json:
+        print(json.dumps(explain(scene, arguments.fps, arguments.lang), ensure_ascii=False, indent=2))
+    else:
+        print(explain_text(scene, arguments.fps, arguments.lang))
+    return 0
+
+
+def _op(arguments: argparse.Namespace) -> int:
+    return _render(scene_from_lines(arguments.line, arguments.input), arguments)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    return doctor.main(packages=arguments.packages, json=arguments.json)
+
+
+def _render(scene: Scene, arguments: argparse.Namespace) -> int:
+    outputs: list[Path] = arguments.output
+    for out in outputs:
+        encode.check_output(out, OUTPUTS)
+    if len({os.path.abspath(out) for out in outputs}) < len(outputs):
+        raise RequestError(f"-o {outputs[-1]} is given twice; allowed: every output once")
+    for flag, allowed in (("--device", "cycles"),):
+        if arguments.device != "auto" and arguments.engine != allowed:
+            raise RequestError(
+                f"{flag} is {arguments.device}, but --engine {arguments.engine} has no choice; allowed: auto"
+            )
+    _check_memory(scene)
+    board = compose(scene, arguments.size, arguments.fps, arguments.lang, arguments.theme)
+    frames = _chosen(board, arguments.frames)
+    doctor.require_libraries(gl=arguments.engine != "cycles")
+    with tempfile.TemporaryDirectory(prefix="convmotion-") as folder:
+        _produce(scene, board, frames, arguments, Path(folder))
+    return 0
+
+
+def _check_memory(scene: Scene) -> None:
+    from ..scenes.compose import MAX_CELLS
+    from ..scenes.counts import count_cells
+
+    cells = count_cells(scene)
+    needed, there = cells * BYTES_PER_CELL, doctor.memory_bytes()
+    if cells <= MAX_CELLS and there is not None and needed > there:
+        raise RequestError(
+            f"{scene.source}: {cells:,} cells would take {needed / 1e9:.1f} GB of memory; "
+            f"allowed: the {there / 1e9:.1f} GB of this machine"
+        )
+
+
+def _chosen(board: Storyboard, wanted: tuple[int, int] | None) -> range:
+    """The frames to show."""
+    first, last = wanted or (1, board.frames)
+    if last > board.frames:
+        raise RequestError(f"--frames is {first}:{last}; allowed: from 1 to {board.frames}, which this animation has")
+    return range(first, last + 1)
+
+
+def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse.Namespace, folder: Path) -> None:
+    """Render what the outputs need, each picture once, then write them."""
+    outputs: list[Path] = arguments.output
+    stills = [o for o in outputs if o.suffix.lower() == ".png" and "%" not in o.name]
+    blends = [o for o in outputs if o.suffix.lower() == ".blend"]
+    moving = [o for o in outputs if o not in stills and o not in blends]
+    poster = min(max(board.poster, frames.start), frames.stop - 1)
+    wanted = list(frames) if moving else []
+    files: dict[str, tuple[int, Path]] = {}
+    for number in wanted + ([poster] if stills else []):
+        files.setdefault(board.state_key(number), (number, folder / f"{number:06d}.png"))
+    saved = [(folder / f"{i}.blend", out) for i, out in enumerate(blends)]
+    job = Job(
+        scene,
+        arguments.size,
+        arguments.fps,
+        arguments.lang,
+        arguments.theme,
+        arguments.quality,
+        arguments.engine,
+        arguments.device,
+        tuple(files.values()),
+        tuple(path for path, _ in saved),
+        folder / "blender.log",
+    )
+    with tqdm(total=len(files), desc="rendering", unit="frame", disable=None, file=sys.stderr, leave=False) as bar:
+        run(job, bar.update)
+    for path, out in saved:
+        _put(path, out)
+    for out in stills:
+        _put(files[board.state_key(poster)][1], out)
+    pictures = [files[board.state_key(number)][1] for number in wanted]
+    for out in moving:
+        with tqdm(total=len(pictures), desc=out.name, unit="frame", disable=None, file=sys.stderr, leave=False) as bar:
+            notes = encode.encode(pictures, arguments.fps, out, on_frame=lambda n, bar=bar: bar.update(n - bar.n))
+        for note in notes:
+            print(f"convmotion: {note}", file=sys.stderr)
+
+
+def _put(made: Path, out: Path) -> None:
+    """Copy a finished file to its place: under another name first, then renamed, so that nobody sees half of it."""
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    try:
+        shutil.copyfile(made, partial)
+        os.replace(partial, out)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RenderError(f"{out}: cannot be written: {error.strerror}") from None
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"[1-9]\d{0,17}(x[1-9]\d{0,17}){2,3}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no shape; allowed: CxHxW or NxCxHxW, such as 8x7x7")
+    return tuple(int(part) for part in text.split("x"))
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    sides = tuple(int(side) for side in match.groups()) if match else ()
+    if not sides or not all(LEAST_SIDE <= side <= MOST_SIDE for side in sides):
+        allowed = f"WIDTHxHEIGHT in pixels, each from {LEAST_SIDE} to {MOST_SIDE}, such as 854x480"
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; allowed: {allowed}")
+    return sides[0], sides[1]
+
+
+def _fps(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1.0 <= value <= MOST_FPS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no frame rate; allowed: from 1 to {MOST_FPS:g} frames a second")
+    return value
+
+
+def _range(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,9}):(\d{1,9})", text)
+    first, last = (int(group) for group in match.groups()) if match else (0, 0)
+    if not 1 <= first <= last:
+        raise argparse.ArgumentTypeError(f"{text!r} is no range of frames; allowed: A:B with 1 <= A <= B, such as 1:50")
+    return first, last
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,317 @@
+"""Pictures in, one file out: video, animation or stills, by the ending of its name. Nothing else touches ffmpeg.
+
+Frames are decoded here and piped to ffmpeg raw, so that a frame that is held costs one decoding and no copy on disk.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby
+from pathlib import Path
+from typing import IO, Any
+
+import ffmpeg
+import imageio.v3 as imageio
+import imageio_ffmpeg
+import numpy as np
+
+from .errors import RenderError, RequestError
+
+KNOWN_ENDINGS = (".mp4", ".gif", ".webm", ".webp", ".png")
+
+# Viewers play a GIF frame that asks for less than 2 hundredths of a second much slower, at 10.
+GIF_MAX_FPS = 50
+# Chosen on coloured cubes over a smooth grey floor, 90 frames: no dithering shows bands (0.16 MB), Atkinson's hides
+# them (0.17 MB); finer diffusion sprinkles the grey with pink (0.23-0.29 MB), ordered patterns are further off in
+# colour. "rectangle" leaves the pixels outside of what changed alone.
+GIF_DITHER = {"dither": "atkinson", "diff_mode": "rectangle"}
+# Without these, swscale's shortcuts cost a level or two of brightness and smear the chroma of thin coloured lines.
+EXACT_SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+
+
+@dataclass(frozen=True)
+class _Format:
+    """What every frame of one animation looks like. `alpha` is True if the first picture is not opaque."""
+
+    width: int
+    height: int
+    alpha: bool
+
+
+def check_output(out: Path, endings: Sequence[str] = KNOWN_ENDINGS) -> None:
+    """Refuse an output that could not be written, before anything is rendered. Raises RequestError."""
+    if out.suffix.lower() not in endings:
+        what = f"unknown ending {out.suffix!r}" if out.suffix else "no ending"
+        raise RequestError(f"{out}: {what}; allowed are {', '.join(endings)}")
+    if "%" in out.name and out.suffix.lower() == ".png":
+        _still_name(out, 1)
+    folder = out.parent
+    if not folder.exists():
+        raise RequestError(f"{out}: there is no folder {folder}; allowed are folders that exist")
+    if not folder.is_dir():
+        raise RequestError(f"{out}: {folder} is a file; allowed are folders")
+    if out.is_dir():
+        raise RequestError(f"{out}: is a folder; allowed are names of files")
+    if not os.access(out.resolve().parent, os.W_OK | os.X_OK):
+        raise RequestError(f"{out}: cannot write in {folder}; allowed are folders that you may write in")
+
+
+def encode(
+    frames: Sequence[Path], fps: float, out: Path, *, on_frame: Callable[[int], None] | None = None
+) -> list[str]:
+    """Write `frames`, one PNG each, at `fps` frames a second to `out`; return notes for the user.
+
+    The same path many times in a row is a picture that is held. `on_frame` is told how many of `frames` are done. The
+    output appears whole or not at all: a failure leaves an older one as it was. Raises RequestError if `out`, `fps` or
+    the size cannot be had in this format, RenderError if reading or writing fails.
+    """
+    check_output(out)
+    if not frames:
+        raise RequestError(f"{out}: there are no frames to write")
+    if not 0 < fps < float("inf"):
+        raise RequestError(f"{out}: fps={fps:g} must be a number above 0")
+    done = on_frame or (lambda count: None)
+    try:
+        if out.suffix.lower() == ".png":
+            return _write_stills(frames, out, done)
+        writer = {".mp4": _write_mp4, ".gif": _write_gif, ".webm": _write_webm, ".webp": _write_webp}
+        return writer[out.suffix.lower()](frames, Fraction(fps).limit_denominator(1001), out, done)
+    except OSError as error:
+        raise RenderError(f"{out}: {error.strerror or error}") from error
+
+
+def _write_mp4(frames: Sequence[Path], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
+    """H.264 that every browser, slide program and phone plays."""
+    notes: list[str] = []
+    shape = _format_of(frames[0])
+    width, height = shape.width // 2 * 2, shape.height // 2 * 2
+    if not width or not height:
+        raise RequestError(f"{out}: {shape.width}x{shape.height} is too small; .mp4 needs at least 2x2")
+    stream = _raw_input(_opaque(shape), fps)
+    if (width, height) != (shape.width, shape.height):
+        stream = stream.filter("crop", width, height, 0, 0)
+        notes.append(f"{out.name}: cut from {shape.width}x{shape.height} to {width}x{height}, as .mp4 needs even sizes")
+    if shape.alpha:
+        notes.append(f"{out.name}: laid on white, as .mp4 has no transparency")
+    stream = _to_yuv(stream, "yuv420p")
+    with _whole(out) as part:
+        options = {"vcodec": "libx264", "crf": 18, "preset": "medium", "movflags": "+faststart"}
+        _run(stream.output(str(part), format="mp4", **options), _pixels(frames, _opaque(shape), done), out)
+    return notes
+
+
+def _write_webm(frames: Sequence[Path], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
+    """VP9, with transparency if the pictures have any."""
+    shape = _format_of(frames[0])
+    stream = _to_yuv(_raw_input(shape, fps), "yuva420p" if shape.alpha else "yuv420p")
+    with _whole(out) as part:
+        options = {
+            "vcodec": "libvpx-vp9",
+            "crf": 24,
+            "video_bitrate": 0,
+            "deadline": "good",
+            "cpu-used": 3,
+            "row-mt": 1,
+        }
+        _run(stream.output(str(part), format="webm", **options), _pixels(frames, shape, done), out)
+    return []
+
+
+def _write_webp(frames: Sequence[Path], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
+    """Animated WebP, looping. libwebp itself makes YUV of RGB, with the matrix that WebP prescribes."""
+    shape = _format_of(frames[0])
+    with _whole(out) as part:
+        options = {"vcodec": "libwebp_anim", "pix_fmt": "bgra", "quality": 85, "loop": 0}
+        node = _raw_input(shape, fps).output(str(part), format="webp", **options)
+        _run(node, _pixels(frames, shape, done), out)
+    return []
+
+
+def _write_gif(frames: Sequence[Path], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
+    """One palette for the whole animation, found in a pass of its own: memory stays the same whatever the length."""
+    notes: list[str] = []
+    given, seconds = len(frames), len(frames) / fps
+    if fps > GIF_MAX_FPS:
+        notes.append(
+            f"{out.name}: {GIF_MAX_FPS} fps, not {float(fps):g}, as viewers slow faster GIFs down; it lasts as long"
+        )
+        frames = [frames[int(i * fps / GIF_MAX_FPS)] for i in range(int(seconds * GIF_MAX_FPS) or 1)]
+        fps = Fraction(GIF_MAX_FPS)
+    elif 100 % fps:
+        short, long = int(100 / fps) / 100, int(100 / fps + 1) / 100
+        notes.append(
+            f"{out.name}: a frame lasts {short:g} or {long:g} s, as GIF counts hundredths of a second; "
+            f"the whole lasts as at {float(fps):g} fps"
+        )
+    # ffmpeg rounds each frame's start, which alternates the delays as needed, but must be told when the last one ends.
+    last_delay = max(1, _hundredths(seconds) - _hundredths((len(frames) - 1) / fps))
+    shape = _format_of(frames[0])
+    with tempfile.TemporaryDirectory(prefix="convmotion-") as folder, _whole(out) as part:
+        palette = Path(folder) / "palette.png"
+        found = _raw_input(shape, fps).filter("palettegen", stats_mode="full")
+        _run(found.output(str(palette), update=1), _pixels(dict.fromkeys(frames), shape), out)
+        mapped = ffmpeg.filter([_raw_input(shape, fps), ffmpeg.input(str(palette))], "paletteuse", **GIF_DITHER)
+        node = mapped.output(str(part), format="gif", loop=0, final_delay=last_delay)
+        _run(node, _pixels(frames, shape, lambda count: done(count * given // len(frames))), out)
+    return notes
+
+
+def _hundredths(seconds: Fraction) -> int:
+    """Rounded as ffmpeg does: halves up."""
+    return int(seconds * 100 + Fraction(1, 2))
+
+
+def _write_stills(frames: Sequence[Path], out: Path, done: Callable[[int], None]) -> list[str]:
+    """Copies, all under temporary names before the first takes its place."""
+    if "%" not in out.name and len(set(frames)) > 1:
+        raise RequestError(f"{out}: is one picture, not {len(frames)}; name them like {out.stem}_%04d.png")
+    several = "%" in out.name
+    token = secrets.token_hex(4)
+    copies: list[tuple[Path, Path]] = []
+    try:
+        for number, frame in enumerate(frames if several else frames[:1], start=1):
+            copy = out.parent / f".{token}-{number}.part"
+            copies.append((copy, _still_name(out, number) if several else out))
+            shutil.copyfile(frame, copy)
+            done(number)
+        for copy, target in copies:
+            copy.replace(target.resolve())
+    finally:
+        for copy, _ in copies:
+            copy.unlink(missing_ok=True)
+    return []
+
+
+def _still_name(out: Path, number: int) -> Path:
+    """`frame_%04d.png` -> `frame_0001.png`. Raises RequestError for any other use of %."""
+    if not re.fullmatch(r"[^%]*%(0\d)?d[^%]*", out.name):
+        raise RequestError(f"{out}: {out.name} is no pattern; allowed is one number, as in frame_%04d.png")
+    return out.with_name(out.name % number)
+
+
+def _format_of(frame: Path) -> _Format:
+    """The first picture speaks for all. Opaque alpha, which Blender writes if told RGBA, counts as none."""
+    pixels = _read(frame)
+    height, width = pixels.shape[:2]
+    return _Format(width, height, alpha=bool((pixels[..., 3] < 255).any()))
+
+
+def _opaque(shape: _Format) -> _Format:
+    return _Format(shape.width, shape.height, alpha=False)
+
+
+def _read(frame: Path) -> np.ndarray:
+    """uint8 pixels (height, width, 4). Raises RenderError if the file is no picture."""
+    try:
+        return np.ascontiguousarray(imageio.imread(frame, plugin="pillow", mode="RGBA"))
+    except Exception as error:  # decoders raise whatever they like (OSError, SyntaxError, ValueError, ...)
+        raise RenderError(f"cannot read the frame {frame}: {error}") from error
+
+
+def _on_white(pixels: np.ndarray) -> np.ndarray:
+    color, alpha = pixels[..., :3].astype(np.uint16), pixels[..., 3:].astype(np.uint16)
+    return ((color * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _pixels(frames: Iterable[Path], shape: _Format, done: Callable[[int], None] | None = None) -> Iterator[memoryview]:
+    """Raw frames for ffmpeg. A picture that is held is decoded once."""
+    count = 0
+    for frame, times in groupby(frames):
+        pixels = _read(frame)
+        if pixels.shape[:2] != (shape.height, shape.width):
+            raise RenderError(f"{frame} is {pixels.shape[1]}x{pixels.shape[0]}, not {shape.width}x{shape.height}")
+        if not shape.alpha:
+            opaque = (pixels[..., 3] == 255).all()
+            pixels = np.ascontiguousarray(pixels[..., :3]) if opaque else _on_white(pixels)
+        for _ in times:
+            yield memoryview(pixels).cast("B")
+            count += 1
+            if done:
+                done(count)
+
+
+def _raw_input(shape: _Format, fps: Fraction) -> Any:
+    """The graph's beginning: frames that arrive on ffmpeg's standard input."""
+    size, layout = (shape.width, shape.height), "rgba" if shape.alpha else "rgb24"
+    return ffmpeg.input("pipe:0", format="rawvideo", pix_fmt=layout, video_size=size, framerate=str(fps))
+
+
+def _to_yuv(stream: Any, layout: str) -> Any:
+    """Convert to BT.709 and say so in the file: players that are told nothing guess by the picture's size."""
+    scaled = stream.filter("scale", out_color_matrix="bt709", out_range="tv", flags=EXACT_SCALING)
+    tagged = scaled.filter("setparams", color_primaries="bt709", color_trc="bt709", colorspace="bt709", range="tv")
+    return tagged.filter("format", layout)
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """A name beside `out` that takes its place if the block ends well, and vanishes if not. Follows symbolic links."""
+    target = out.resolve()
+    part = target.with_name(f".{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _run(node: Any, pixels: Iterator[memoryview], out: Path) -> None:
+    """Run the graph and feed it. Raises RenderError with ffmpeg's own reason; never leaves a process behind."""
+    command = node.global_args("-hide_banner", "-loglevel", "error").compile(
+        cmd=imageio_ffmpeg.get_ffmpeg_exe(), overwrite_output=True
+    )
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stdin and process.stderr
+    said: list[bytes] = []
+    # Its own thread: ffmpeg blocks when nobody reads its complaints, and then never reads the next frame.
+    listener = threading.Thread(target=_listen, args=(process.stderr, said), daemon=True)
+    listener.start()
+    try:
+        _feed(process.stdin, pixels)
+        code = process.wait()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    finally:
+        listener.join()
+        process.stderr.close()
+    if code:
+        raise RenderError(f"{out}: ffmpeg failed: {_reason(code, said)}")
+
+
+def _feed(pipe: IO[bytes], pixels: Iterator[memoryview]) -> None:
+    """Write until the end, or until ffmpeg gives up; its exit code and its last words tell that."""
+    try:
+        for frame in pixels:
+            try:
+                pipe.write(frame)
+            except BrokenPipeError:
+                break
+    finally:
+        with suppress(BrokenPipeError):
+            pipe.close()
+
+
+def _listen(pipe: IO[bytes], said: list[bytes]) -> None:
+    """Read to the end, and keep the beginning, which tells why."""
+    for line in pipe:
+        if len(said) < 100:
+            said.append(line)
+
+
+def _reason(code: int, said: Iterable[bytes]) -> str:
+    """ffmpeg's first complaint names the cause; those after it only tell how the failure spread."""
+    if code < 0:
+        return f"stopped by {signal.Signals(-code).name}"
+    lines = (re.sub(r"^(\[[^]]*\] ?)+", "", line.decode(errors="replace").strip()) for line in said)
+    return next((line for line in lines if line), f"exit code {code}")

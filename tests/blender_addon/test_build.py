@@ -1,0 +1,350 @@
+"""The built scene says what conv_math says: read from F-curves, attributes and evaluated geometry."""
+
+import json
+import subprocess
+import sys
+from functools import cache
+
+import bpy
+import numpy as np
+import pytest
+
+from convmotion.blender_addon.build import build, set_realized
+from convmotion.blender_addon.compat import fcurves_of
+from convmotion.conv_math import SlideTrajectory
+from convmotion.scenes import compose, find_scene, parse_scene
+
+pytestmark = pytest.mark.blender
+
+DILATED = """
+[input]
+shape = [2, 9, 8]
+[[stage]]
+op = "Conv2d"
+out_channels = 4
+kernel_size = [3, 2]
+stride = [2, 1]
+padding = [1, 2]
+dilation = [1, 3]
+groups = 2
+"""
+BATCHED_FILTERWISE = """
+[input]
+shape = [2, 4, 4, 5]
+[[stage]]
+op = "Conv2d"
+out_channels = 4
+kernel_size = 2
+padding = 1
+groups = 2
+[time]
+order = "filter"
+"""
+CHAIN = """
+[input]
+shape = [4, 5, 5]
+[[stage]]
+op = "Conv2d"
+out_channels = 4
+kernel_size = 2
+groups = 4
+[[stage]]
+op = "ChannelShuffle"
+groups = 2
+[[stage]]
+op = "Conv2d"
+out_channels = 2
+kernel_size = 3
+"""
+SCENES = ["standard", "grouped", "depthwise", "pointwise", "depthwise-separable"]
+OWN = {"dilated": DILATED, "batched": BATCHED_FILTERWISE, "chain": CHAIN}
+
+
+@cache
+def scene_of(name):
+    return parse_scene(OWN[name], name) if name in OWN else find_scene(name)
+
+
+@cache
+def board_of(name):
+    return compose(scene_of(name), (320, 180), 30.0)
+
+
+def built(name):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    board = board_of(name)
+    return board, build(board)
+
+
+def visible_positions(obj):
+    """World positions of the cubes that an object shows now, ``(n, 3)``."""
+    graph = bpy.context.evaluated_depsgraph_get()
+    name = obj.name
+    found = [
+        tuple(i.matrix_world.translation) for i in graph.object_instances if i.is_instance and i.parent.name == name
+    ]
+    return np.array(found).reshape(-1, 3)
+
+
+def lit_positions(obj):
+    """Positions of the cubes whose attribute ``lit`` is 1 (cubes must be realized), ``(n, 3)``."""
+    mesh = obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    corners = len(bpy.data.objects["cell"].data.vertices)
+    co = np.empty(len(mesh.vertices) * 3, np.float32)
+    mesh.vertices.foreach_get("co", co)
+    lit = np.empty(len(mesh.vertices), np.float32)
+    mesh.attributes["lit"].data.foreach_get("value", lit)
+    centers = co.reshape(-1, corners, 3).mean(axis=1)
+    return centers[lit.reshape(-1, corners)[:, 0] > 0.99]
+
+
+def cells_at(cells, positions):
+    """The indices of the cells that stand at these positions, each within a hundredth; as a list of tuples."""
+    if not len(positions):
+        return []
+    distance = np.linalg.norm(cells.position[:, None] - positions[None], axis=2)
+    assert (distance.min(axis=0) < 0.01).all(), "something stands where no cell is"
+    return [tuple(row) for row in cells.index[distance.argmin(axis=0)].tolist()]
+
+
+def cells_named(board, name):
+    return next(c for c in board.cells if c.name == name)
+
+
+def stages(board, name):
+    """(number, trajectory, first step, cells read, cells written) of each convolution of the scene."""
+    scene = scene_of(name)
+    first = 0
+    for number, (stage, shape) in enumerate(zip(scene.stages, scene.shapes, strict=False), start=1):
+        trajectory = stage.op.trajectory(shape, scene.time.order)
+        if isinstance(trajectory, SlideTrajectory):
+            before = "input" if number == 1 else f"output-{number - 1}"
+            yield number, trajectory, first, cells_named(board, before), cells_named(board, f"output-{number}")
+            first += len(trajectory)
+        else:
+            first += sum(np.prod(v[:-2], dtype=int) for v in stage.op.view_shapes(shape).values())
+
+
+def some_steps(trajectory):
+    last = len(trajectory) - 1
+    return sorted({0, 1, 2, last // 3, last // 2, last - 1})
+
+
+@pytest.mark.parametrize("name", [*SCENES, *OWN])
+def test_window_touches_exactly_the_cells_that_the_taps_read(name):
+    board, collection = built(name)
+    set_realized(collection, True)
+    checked = 0
+    for _, trajectory, first, read, _ in stages(board, name):
+        for t in some_steps(trajectory):
+            bpy.context.scene.frame_set(int(board.settled[first + t]))
+            taps = trajectory.taps(t)
+            expected = {tuple(row) for row in taps.input[~taps.ghost].tolist()}
+            lit = cells_at(read, lit_positions(bpy.data.objects[read.name]))
+            assert set(lit) == expected, f"step {t}"
+            checked += 1
+    assert checked >= 5
+
+
+@pytest.mark.parametrize("name", [*SCENES, *OWN])
+def test_exactly_the_cells_written_so_far_are_visible(name):
+    board, _ = built(name)
+    for _, trajectory, first, _, written in stages(board, name):
+        done = set()
+        steps = some_steps(trajectory)
+        for t in range(len(trajectory)):
+            done |= {tuple(row) for row in trajectory.taps(t).output.tolist()}
+            if t not in steps:
+                continue
+            bpy.context.scene.frame_set(int(board.settled[first + t]))
+            seen = cells_at(written, visible_positions(bpy.data.objects[written.name]))
+            assert len(seen) == len(done)
+            assert set(seen) == done, f"step {t}"
+
+
+@pytest.mark.parametrize("name", ["standard", "dilated", "chain"])
+def test_window_object_stands_on_its_key_at_every_settled_frame(name):
+    board, _ = built(name)
+    for number, trajectory, first, read, _ in stages(board, name):
+        curves = [c for c in fcurves_of(bpy.data.objects[f"window-{number}"]) if c.data_path == "location"]
+        assert sorted(c.array_index for c in curves) == [0, 1, 2]
+        home = read.position[0]
+        for t in range(len(trajectory)):
+            row, column = trajectory.origin(t)
+            frame = board.settled[first + t]
+            stands = [c.evaluate(frame) for c in sorted(curves, key=lambda c: c.array_index)]
+            assert np.allclose(stands - home, [column, 0, -row], atol=0.001), f"step {t}"
+
+
+@pytest.mark.parametrize("name", ["standard", "batched", "channel-shuffle"])
+def test_fcurves_equal_the_storyboards_tracks_at_every_frame(name):
+    board, _ = built(name)
+    for mover in board.movers:
+        curves = [c for c in fcurves_of(bpy.data.objects[mover.name]) if c.data_path == "location"]
+        for frame in range(1, board.frames + 1):
+            expected = mover.track.at(frame)
+            assert np.allclose([c.evaluate(frame) for c in curves], expected, atol=1e-4), (mover.name, frame)
+    (step,) = fcurves_of(bpy.data.node_groups["convmotion step"])
+    for frame in np.linspace(1, board.frames, 97):
+        assert step.evaluate(frame) == pytest.approx(board.step.at(frame)[0], abs=1e-4)
+
+
+def test_channel_shuffle_ends_where_the_math_says():
+    """The k-th visible plane of the result wears the colour of the channel that forward() puts there."""
+    board, _ = built("channel-shuffle")
+    scene = scene_of("channel-shuffle")
+    bpy.context.scene.frame_set(board.frames)
+    result = cells_named(board, "output-1")
+    source = cells_named(board, "input")
+    channels = scene.input.shape[0]
+    x = np.broadcast_to(np.arange(channels, dtype=float)[:, None, None], scene.input.shape)
+    moved = scene.stages[0].op.forward(x)[:, 0, 0].astype(int)
+    wears = {int(i[0]): tuple(c) for i, c in zip(result.index, result.color, strict=True)}
+    wore = {int(i[0]): tuple(c) for i, c in zip(source.index, source.color, strict=True)}
+    assert [wears[k] for k in range(channels)] == [wore[k] for k in moved]
+    seen = cells_at(result, visible_positions(bpy.data.objects["output-1"]))
+    assert len(seen) == len(set(seen)) == len(result)
+
+
+def test_moved_cells_come_from_where_their_source_stands():
+    board, _ = built("channel-shuffle")
+    before = cells_named(board, "input")
+    for view in ("reshape-1", "transpose-1", "output-1"):
+        cells = cells_named(board, view)
+        origin = {tuple(np.round(p, 3)) for p in cells.origin}
+        assert origin == {tuple(np.round(p, 3)) for p in before.position}
+        colors = {tuple(np.round(p, 3)): tuple(c) for p, c in zip(before.position, before.color, strict=True)}
+        assert all(colors[tuple(np.round(o, 3))] == tuple(c) for o, c in zip(cells.origin, cells.color, strict=True)), (
+            "a cell changed its colour on the way"
+        )
+        before = cells
+
+
+def test_depthwise_shows_a_window_on_every_channel_and_none_hides_another():
+    board, _ = built("depthwise")
+    window = board.mover("window-1")
+    assert len(window.boxes) == 8
+    from convmotion.scenes.layout import View
+
+    view = View.along(board.camera.direction)
+    cells = cells_named(board, "input")
+    corner = np.array([(x, y, z) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
+    faces = []
+    for channel in range(8):
+        flat = view.project((cells.position[cells.index[:, 0] == channel][:, None] + corner).reshape(-1, 3))
+        faces.append((flat.min(axis=0), flat.max(axis=0)))
+    for i, (low, high) in enumerate(faces):
+        for other_low, other_high in faces[:i]:
+            assert (low > other_high).any() or (other_low > high).any()
+
+
+def test_grouped_halves_slide_together_in_two_families():
+    board, _ = built("grouped")
+    window = board.mover("window-1")
+    assert len(window.boxes) == 2
+    cells = cells_named(board, "input")
+    first, second = (cells.color[(cells.index[:, 0] < 4) == half] for half in (True, False))
+    assert (first[:, 2] > first[:, 0]).all() and (second[:, 0] > second[:, 2]).all(), "blue and orange"
+
+
+def counts(shape):
+    text = f'[input]\nshape = {shape}\n[[stage]]\nop = "Conv2d"\nout_channels = 4\nkernel_size = 3\n'
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    board = compose(parse_scene(text, "sized"), (320, 180), 30.0)
+    build(board)
+    names = {c.name for c in board.cells}
+    widths = {"FLOAT": 1, "FLOAT_VECTOR": 3, "FLOAT_COLOR": 4}
+    attributes = [a for mesh in bpy.data.meshes if mesh.name in names for a in mesh.attributes]
+    values = sum(widths.get(a.data_type, 1) * len(a.data) for a in attributes)
+    owners = [*bpy.data.objects, *bpy.data.node_groups]
+    keys = sum(len(c.keyframe_points) for owner in owners for c in fcurves_of(owner))
+    return sum(len(c) for c in board.cells), board.steps, values, keys
+
+
+def test_size_grows_with_cells_plus_steps_and_not_with_their_product():
+    cells, steps, values, keys = counts([4, 8, 8])
+    more_cells, more_steps, more_values, more_keys = counts([4, 16, 16])
+    assert more_steps > 4 * steps and more_cells > 2 * cells
+    assert values / cells < 40 and more_values / more_cells < 40
+    fixed = 100  # captions that come and go
+    assert keys <= 16 * steps + fixed and more_keys <= 16 * more_steps + fixed
+
+
+OPEN_FRESH = """
+import json, os, sys, tempfile
+os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp()
+import bpy
+bpy.ops.wm.open_mainfile(filepath=sys.argv[1], use_scripts=False)
+told = {}
+for frame in json.loads(sys.argv[2]):
+    bpy.context.scene.frame_set(frame)
+    graph = bpy.context.evaluated_depsgraph_get()
+    cubes = (i for i in graph.object_instances if i.is_instance and i.object.name == "cell")
+    cells = [list(i.matrix_world.translation) for i in cubes]
+    told[frame] = cells, list(bpy.data.objects["window-1"].evaluated_get(graph).matrix_world.translation)
+assert not any(name.split(".")[0] == "convmotion" for name in sys.modules)
+assert not bpy.data.texts
+animated = [o for o in [*bpy.data.objects, *bpy.data.node_groups] if o.animation_data]
+assert animated and not any(len(o.animation_data.drivers) for o in animated)
+print("TOLD" + json.dumps(told))
+"""
+
+
+def test_saved_blend_animates_in_a_fresh_blender_without_this_code(tmp_path):
+    board, _ = built("grouped")
+    frames = [1, *(int(board.settled[t]) for t in (0, 7, 15)), board.frames]
+    path = tmp_path / "grouped.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    fresh = subprocess.run(
+        [sys.executable, "-I", "-c", OPEN_FRESH, str(path), json.dumps(frames)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert "TOLD" in fresh.stdout, fresh.stderr[-2000:]
+    told = json.loads(fresh.stdout.split("TOLD")[1].splitlines()[0])
+    for frame in frames:
+        cells, window = told[str(frame)]
+        step = board.step.at(frame)[0]
+        expected = np.concatenate([c.position[c.visible(step)] for c in board.cells])
+        assert len(cells) == len(expected)
+        distance = np.linalg.norm(np.array(cells)[:, None] - expected[None], axis=2)
+        assert (distance.min(axis=0) < 0.01).all() and (distance.min(axis=1) < 0.01).all(), frame
+        assert np.allclose(window, board.mover("window-1").track.at(frame), atol=0.002)
+
+
+def test_counter_shows_the_number_of_the_step():
+    """The counter has as many points as a still text of the same words; numbers with the same outlines are rare."""
+    board, _ = built("standard")
+    counter = bpy.data.objects["step-1"]
+    for t in (0, 1, 8, 9, 24):
+        bpy.context.scene.frame_set(int(board.settled[t]))
+        graph = bpy.context.evaluated_depsgraph_get()
+        shown = sum(
+            len(i.object.data.vertices) for i in graph.object_instances if i.is_instance and i.parent.name == "step-1"
+        )
+        assert shown == outline_points(counter, f"{t + 1} / 25"), f"step {t}"
+
+
+def outline_points(counter, text):
+    tree = counter.modifiers[0].node_group
+    node = next(n for n in tree.nodes if n.bl_idname == "FunctionNodeReplaceString")
+    words = node.inputs["String"].default_value
+    node.inputs["String"].default_value = text
+    graph = bpy.context.evaluated_depsgraph_get()
+    graph.update()
+    points = sum(
+        len(i.object.data.vertices) for i in graph.object_instances if i.is_instance and i.parent.name == "step-1"
+    )
+    node.inputs["String"].default_value = words
+    return points
+
+
+def test_captions_are_text_objects_with_the_storyboards_words(empty_blender):
+    board = compose(find_scene("grouped"), (320, 180), 30.0, language="zh")
+    build(board)
+    for caption in board.captions:
+        if "{step}" not in caption.body:
+            assert bpy.data.objects[caption.name].data.body == caption.body
+    assert bpy.data.objects["title"].data.body == "分组卷积"

@@ -1,0 +1,431 @@
+"""Files are decoded back: what a player would see is what counts."""
+
+import os
+import re
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import imageio.v3 as imageio
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from PIL import Image
+
+from convmotion.render import encode as module
+from convmotion.render.encode import KNOWN_ENDINGS, check_output, encode
+from convmotion.render.errors import RenderError, RequestError
+
+ANIMATIONS = [".mp4", ".gif", ".webm", ".webp"]
+
+
+def picture(path: Path, shade: float = 0, width: int = 64, height: int = 48, alpha: bool = False) -> Path:
+    """A smooth picture with a coloured square that moves with `shade` (0..1): like a render, not like noise."""
+    y, x = np.mgrid[0:height, 0:width]
+    pixels = np.stack([190 + 40 * x / width, 190 + 30 * y / height, 200 + 0 * x], axis=-1)
+    left = int(shade * (width - width // 4))
+    pixels[height // 4 : height // 2, left : left + width // 4] = (40, 90, 200)
+    pixels = pixels.astype(np.uint8)
+    if alpha:
+        opacity = np.where(x < width // 2, 255, 0).astype(np.uint8)
+        pixels = np.concatenate([pixels, opacity[..., None]], axis=-1)
+    imageio.imwrite(path, pixels)
+    return path
+
+
+def pictures(folder: Path, count: int, **kinds) -> list[Path]:
+    return [picture(folder / f"in{i}.png", i / max(1, count - 1), **kinds) for i in range(count)]
+
+
+def ffmpeg(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=False)
+
+
+def described(video: Path) -> str:
+    """ffmpeg's line about the video stream: codec, layout, colours, size."""
+    return next(line for line in ffmpeg("-i", video).stderr.decode().splitlines() if "Video:" in line)
+
+
+def decoded(video: Path, width: int, height: int) -> np.ndarray:
+    """Frames as a player shows them, converted with the matrix that the file names."""
+    raw = ffmpeg(
+        "-i",
+        video,
+        "-vf",
+        "scale=flags=bicubic+accurate_rnd+full_chroma_int",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "rgb24",
+        "-",
+    )
+    return np.frombuffer(raw.stdout, np.uint8).reshape(-1, height, width, 3)
+
+
+def animation(path: Path) -> tuple[list[np.ndarray], list[int]]:
+    """Frames (RGBA) and how long each stays, in milliseconds, of a GIF or WebP."""
+    frames, durations = [], []
+    with Image.open(path) as image:
+        for index in range(image.n_frames):
+            image.seek(index)
+            image.load()
+            frames.append(np.asarray(image.convert("RGBA")))
+            durations.append(image.info["duration"])
+    return frames, durations
+
+
+def shape_and_loop(path: Path) -> tuple[tuple[int, int], int]:
+    with Image.open(path) as image:
+        return image.size, image.info.get("loop", -1)
+
+
+def error(seen: np.ndarray, frame: Path) -> float:
+    """Mean absolute difference in grey levels."""
+    return float(np.abs(seen[..., :3].astype(float) - imageio.imread(frame)[..., :3]).mean())
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.startswith(".") or path.name.endswith(".part")]
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".webm"])
+@pytest.mark.parametrize("fps", [12, 30, 60])
+def test_a_video_has_every_frame_in_order_at_the_speed_asked_for(tmp_path, ending, fps):
+    frames = pictures(tmp_path, 12)
+    out = tmp_path / f"a{ending}"
+    assert encode(frames, fps, out) == []
+    seen = decoded(out, 64, 48)
+    assert len(seen) == 12
+    assert max(error(a, b) for a, b in zip(seen, frames, strict=True)) < 3
+    assert f"{fps} fps" in described(out)
+
+
+@pytest.mark.parametrize(("ending", "codec"), [(".mp4", "h264"), (".webm", "vp9")])
+def test_a_video_plays_everywhere_and_says_its_colours(tmp_path, ending, codec):
+    out = tmp_path / f"a{ending}"
+    encode(pictures(tmp_path, 3), 25, out)
+    assert codec in described(out)
+    assert re.search(r"yuv420p\(tv, bt709[,)]", described(out)), described(out)
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".webm"])
+def test_plain_colours_survive(tmp_path, ending):
+    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (128, 128, 128)]
+    frames = []
+    for index, colour in enumerate(colours):
+        frames.append(tmp_path / f"{index}.png")
+        imageio.imwrite(frames[-1], np.full((32, 32, 3), colour, np.uint8))
+    out = tmp_path / f"a{ending}"
+    encode(frames, 5, out)
+    for seen, colour in zip(decoded(out, 32, 32), colours, strict=True):
+        assert np.abs(seen.reshape(-1, 3).mean(0) - colour).max() < 4, colour
+
+
+def test_mp4_starts_playing_before_it_is_loaded(tmp_path):
+    out = tmp_path / "a.mp4"
+    encode(pictures(tmp_path, 3), 25, out)
+    data = out.read_bytes()
+    assert 0 < data.index(b"moov") < data.index(b"mdat")
+
+
+@pytest.mark.parametrize(("size", "kept"), [((65, 48), (64, 48)), ((64, 49), (64, 48)), ((3, 3), (2, 2))])
+def test_mp4_cuts_odd_sizes_and_says_so(tmp_path, size, kept):
+    frame = picture(tmp_path / "a.png", width=size[0], height=size[1])
+    [note] = encode([frame], 25, tmp_path / "a.mp4")
+    assert "a.mp4" in note and f"{kept[0]}x{kept[1]}" in note
+    assert f", {kept[0]}x{kept[1]}" in described(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("size", [(1, 8), (8, 1)])
+def test_mp4_refuses_a_size_that_cannot_be_even(tmp_path, size):
+    frame = picture(tmp_path / "a.png", width=size[0], height=size[1])
+    with pytest.raises(RequestError, match="2x2"):
+        encode([frame], 25, tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("ending", [".webm", ".gif", ".webp"])
+def test_other_endings_keep_odd_sizes(tmp_path, ending):
+    out = tmp_path / f"a{ending}"
+    encode(pictures(tmp_path, 2, width=33, height=17), 25, out)
+    assert "33x17" in described(out) if ending == ".webm" else shape_and_loop(out)[0] == (33, 17)
+
+
+@pytest.mark.parametrize("fps", [10, 12, 15, 23.976, 24, 25, 30, 40, 50, 60, 100])
+def test_gif_lasts_as_long_as_asked_and_no_viewer_slows_it_down(tmp_path, fps):
+    frames = pictures(tmp_path, 25)
+    notes = encode(frames, fps, tmp_path / "a.gif")
+    _, durations = animation(tmp_path / "a.gif")
+    assert abs(sum(durations) - 25_000 / fps) <= 5
+    assert min(durations) >= 20
+    assert len(durations) == (25 if fps <= 50 else int(25 * 50 / fps))
+    assert bool(notes) == (fps not in (10, 25, 50))
+
+
+def test_gif_alternates_its_delays(tmp_path):
+    [note] = encode(pictures(tmp_path, 9), 30, tmp_path / "a.gif")
+    _, durations = animation(tmp_path / "a.gif")
+    assert set(durations) == {30, 40} and durations.count(40) == 3
+    assert "0.03 or 0.04" in note and "30 fps" in note
+
+
+def test_gif_above_50_fps_is_resampled_with_a_note(tmp_path):
+    told: list[int] = []
+    [note] = encode(pictures(tmp_path, 12), 60, tmp_path / "a.gif", on_frame=told.append)
+    assert told[-1] == 12 and len(told) == 10
+    assert "a.gif" in note and "50 fps" in note and "60" in note
+
+
+def test_gif_keeps_smooth_greys_and_loops_for_ever(tmp_path):
+    frames = pictures(tmp_path, 10)
+    encode(frames, 25, tmp_path / "a.gif")
+    seen, _ = animation(tmp_path / "a.gif")
+    assert max(error(a, b) for a, b in zip(seen, frames, strict=True)) < 3
+    assert shape_and_loop(tmp_path / "a.gif") == ((64, 48), 0)
+
+
+def test_gif_leaves_still_pixels_still(tmp_path):
+    """More colours than a palette holds, so that each is mixed of its neighbours, and something passes above."""
+    y, x = np.mgrid[0:96, 0:128]
+    still = np.stack([128 + 100 * np.sin(x / 40), 128 + 100 * np.sin(y / 30), 128 + 100 * np.sin((x + y) / 50)], -1)
+    frames = []
+    for index in range(6):
+        pixels = still.astype(np.uint8)
+        pixels[10:40, index * 15 : index * 15 + 30] //= 2
+        frames.append(tmp_path / f"{index}.png")
+        imageio.imwrite(frames[-1], pixels)
+    encode(frames, 25, tmp_path / "a.gif")
+    seen, _ = animation(tmp_path / "a.gif")
+    below = np.stack(seen)[:, 40:]
+    assert (below == below[0]).all()
+
+
+def test_webp_lasts_as_long_as_asked_and_loops_for_ever(tmp_path):
+    frames = pictures(tmp_path, 10)
+    encode(frames, 30, tmp_path / "a.webp")
+    seen, durations = animation(tmp_path / "a.webp")
+    assert abs(sum(durations) - 333) <= 2
+    assert max(error(a, b) for a, b in zip(seen, frames, strict=True)) < 3
+    assert shape_and_loop(tmp_path / "a.webp") == ((64, 48), 0)
+
+
+@pytest.mark.parametrize("ending", ANIMATIONS)
+def test_a_held_picture_stays_and_is_decoded_once(tmp_path, ending, monkeypatch):
+    first, second = pictures(tmp_path, 2)
+    read: list[Path] = []
+    original = module._read
+    monkeypatch.setattr(module, "_read", lambda frame: read.append(frame) or original(frame))
+    told: list[int] = []
+    out = tmp_path / f"a{ending}"
+    encode([first] * 10 + [second] * 5 + [first] * 5, 10, out, on_frame=told.append)
+    assert told == list(range(1, 21))
+    # Once to learn the size, then once per hold; a GIF's palette looks at each picture once.
+    assert len(read) == (6 if ending == ".gif" else 4)
+    if ending in (".mp4", ".webm"):
+        seen = decoded(out, 64, 48)
+        assert [error(seen[i], first) < 3 for i in (9, 10, 14, 15)] == [True, False, False, True] and len(seen) == 20
+    else:
+        seen, durations = animation(out)
+        assert sum(durations) == 2000
+        assert error(seen[0], first) < 3 and error(seen[-1], first) < 3
+
+
+@pytest.mark.parametrize("ending", [".gif", ".webp", ".webm"])
+def test_transparency_stays(tmp_path, ending):
+    out = tmp_path / f"a{ending}"
+    encode(pictures(tmp_path, 3, alpha=True), 25, out)
+    if ending == ".webm":
+        raw = ffmpeg("-c:v", "libvpx-vp9", "-i", out, "-f", "rawvideo", "-pix_fmt", "rgba", "-").stdout
+        frame = np.frombuffer(raw, np.uint8).reshape(-1, 48, 64, 4)[0]
+    else:
+        frame = animation(out)[0][0]
+    assert frame[:, :28, 3].min() > 250 and frame[:, 36:, 3].max() < 5
+
+
+def test_mp4_lays_transparency_on_white_and_says_so(tmp_path):
+    [note] = encode(pictures(tmp_path, 3, alpha=True), 25, tmp_path / "a.mp4")
+    assert "white" in note
+    assert decoded(tmp_path / "a.mp4", 64, 48)[0][:, 36:].min() > 250
+
+
+@pytest.mark.parametrize("ending", ANIMATIONS)
+def test_opaque_rgba_is_like_rgb(tmp_path, ending):
+    frame = tmp_path / "rgba.png"
+    imageio.imwrite(frame, np.full((16, 16, 4), 255, np.uint8))
+    assert encode([frame], 25, tmp_path / f"a{ending}") == []
+
+
+def test_a_png_is_the_one_still(tmp_path):
+    [frame] = pictures(tmp_path, 1)
+    encode([frame] * 3, 25, tmp_path / "still.png")
+    assert (tmp_path / "still.png").read_bytes() == frame.read_bytes()
+
+
+def test_a_png_cannot_hold_an_animation(tmp_path):
+    with pytest.raises(RequestError, match=r"still_%04d\.png"):
+        encode(pictures(tmp_path, 2), 25, tmp_path / "still.png")
+    assert not (tmp_path / "still.png").exists()
+
+
+def test_a_pattern_writes_one_file_per_frame(tmp_path):
+    first, second = pictures(tmp_path, 2)
+    encode([first, first, second], 25, tmp_path / "frame_%04d.png")
+    written = sorted(path.name for path in tmp_path.glob("frame_*"))
+    assert written == ["frame_0001.png", "frame_0002.png", "frame_0003.png"]
+    assert (tmp_path / "frame_0002.png").read_bytes() == first.read_bytes()
+    assert (tmp_path / "frame_0003.png").read_bytes() == second.read_bytes()
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["a b's %41:[0],~.mp4", "-y.gif", "画.webm"])
+def test_strange_names_are_only_names(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    encode(pictures(tmp_path, 2), 25, Path(name))
+    assert (tmp_path / name).stat().st_size > 100
+
+
+def test_a_strange_temporary_folder_is_only_a_folder(tmp_path, monkeypatch):
+    (tmp_path / "a %d").mkdir()
+    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path / "a %d"))
+    encode(pictures(tmp_path, 2), 25, tmp_path / "a.gif")
+    assert (tmp_path / "a.gif").stat().st_size > 100 and list((tmp_path / "a %d").iterdir()) == []
+
+
+def test_a_link_is_followed(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "a.gif").symlink_to(tmp_path / "far" / "b.gif")
+    encode(pictures(tmp_path, 2), 25, tmp_path / "a.gif")
+    assert (tmp_path / "a.gif").is_symlink() and (tmp_path / "far" / "b.gif").stat().st_size > 100
+
+
+def test_the_output_can_be_read_by_those_who_may_read_files_here(tmp_path):
+    encode(pictures(tmp_path, 2), 25, tmp_path / "a.mp4")
+    (tmp_path / "plain").touch()
+    assert stat.S_IMODE((tmp_path / "a.mp4").stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+
+
+@pytest.mark.parametrize("ending", ANIMATIONS)
+def test_a_broken_frame_leaves_the_old_output_alone(tmp_path, ending):
+    good, bad = pictures(tmp_path, 2)
+    bad.write_bytes(bad.read_bytes()[:60])
+    out = tmp_path / f"a{ending}"
+    out.write_text("old")
+    with pytest.raises(RenderError, match=r"in1\.png") as caught:
+        encode([good, bad], 25, out)
+    assert "\n" not in str(caught.value)
+    assert out.read_text() == "old" and leftovers(tmp_path) == []
+
+
+def test_frames_of_two_sizes_are_an_error(tmp_path):
+    frames = [picture(tmp_path / "a.png"), picture(tmp_path / "b.png", width=32)]
+    with pytest.raises(RenderError, match="32x48, not 64x48"):
+        encode(frames, 25, tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("ending", ANIMATIONS)
+def test_an_interrupt_leaves_nothing_behind(tmp_path, ending):
+    def interrupt(count: int) -> None:
+        if count == 3:
+            raise KeyboardInterrupt
+
+    out = tmp_path / f"a{ending}"
+    out.write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        encode(pictures(tmp_path, 5), 25, out, on_frame=interrupt)
+    assert out.read_text() == "old" and leftovers(tmp_path) == []
+    assert [thread for thread in threading.enumerate() if not thread.daemon] == [threading.main_thread()]
+
+
+def test_ffmpegs_failure_is_one_line_with_its_reason(tmp_path, monkeypatch):
+    fake = tmp_path / "ffmpeg"
+    # More complaints than a pipe holds, before reading anything: whoever does not listen waits for ever.
+    fake.write_text(
+        "#!/bin/sh\n"
+        "echo '[mp4 @ 0x1] the disk is on fire' >&2\n"
+        "yes '[mp4 @ 0x1] and so is this' | head -n 20000 >&2\n"
+        "exit 1\n"
+    )
+    fake.chmod(0o755)
+    monkeypatch.setattr(module.imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(fake))
+    frame = picture(tmp_path / "a.png", width=640, height=480)
+    started = time.monotonic()
+    with pytest.raises(RenderError, match=r"the disk is on fire$") as caught:
+        encode([frame] * 20, 25, tmp_path / "a.mp4")
+    assert "\n" not in str(caught.value) and time.monotonic() - started < 30
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files by ulimit")
+@pytest.mark.parametrize("ending", [*ANIMATIONS, ".png"])
+def test_a_full_disk_leaves_the_old_output_alone(tmp_path, ending):
+    """A limit on file sizes stands for the full disk: writes fail half-way in the same places."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for index in range(3):
+        frames.append(tmp_path / f"{index}.png")
+        imageio.imwrite(frames[-1], rng.integers(0, 256, (240, 320, 3), dtype=np.uint8))
+    out = tmp_path / f"a{ending}"
+    out.write_text("old")
+    script = (
+        "import resource, sys; from pathlib import Path\n"
+        "from convmotion.render.encode import encode; from convmotion.render.errors import RenderError\n"
+        "frames = [Path(name) for name in sys.argv[2:]]\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+        "try: encode(frames, 25, Path(sys.argv[1]))\n"
+        "except RenderError as error: print(error); sys.exit(7)\n"
+    )
+    given = frames[:1] if ending == ".png" else frames
+    done = subprocess.run([sys.executable, "-c", script, out, *given], capture_output=True, text=True, check=False)
+    assert done.returncode == 7, done.stderr
+    assert out.name in done.stdout and done.stdout.count("\n") == 1
+    assert out.read_text() == "old" and leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf")])
+def test_impossible_speeds_are_refused(tmp_path, fps):
+    with pytest.raises(RequestError, match="fps"):
+        encode(pictures(tmp_path, 1), fps, tmp_path / "a.mp4")
+
+
+def test_no_frames_are_refused(tmp_path):
+    with pytest.raises(RequestError, match="no frames"):
+        encode([], 25, tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("a.avi", r"'\.avi'.*\.mp4, \.gif, \.webm, \.webp, \.png"),
+        ("a", "no ending"),
+        ("gone/a.mp4", "no folder"),
+        ("file/a.mp4", "is a file"),
+        ("folder.mp4", "is a folder"),
+        ("a_%s.png", "frame_%04d.png"),
+        ("a_%d_%d.png", "frame_%04d.png"),
+        ("a_100%.png", "frame_%04d.png"),
+    ],
+)
+def test_outputs_that_cannot_be_are_refused_before_any_work(tmp_path, name, says):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.mp4").mkdir()
+    with pytest.raises(RequestError, match=says) as caught:
+        check_output(tmp_path / name)
+    assert name.split("/")[-1] in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_folder_that_may_not_be_written_in_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
+    with pytest.raises(RequestError, match="cannot write"):
+        check_output(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("ending", [*KNOWN_ENDINGS, ".MP4"])
+def test_good_outputs_pass(tmp_path, monkeypatch, ending):
+    check_output(tmp_path / f"a{ending}")
+    check_output(tmp_path / "frame_%04d.png")
+    check_output(tmp_path / "a.blend", endings=(*KNOWN_ENDINGS, ".blend"))
+    monkeypatch.chdir(tmp_path)
+    check_output(Path(f"a{ending}"))
