@@ -20,7 +20,7 @@ from .words import counter_object, load_face, text_object
 
 NAME = "convmotion"
 REALIZE = "realize for Workbench"
-WINDOW_BAR, GHOST_BAR, OUTLINE_BAR, LINE_RADIUS = 0.09, 0.035, 0.035, 0.028
+WINDOW_BAR, GHOST_BAR, OUTLINE_BAR, LINE_RADIUS = 0.09, 0.035, 0.035, 0.036
 WINDOW_MARGIN = 0.06
 """How far a window's box stands off the cells."""
 NEWBORN = 0.55
@@ -28,8 +28,9 @@ NEWBORN = 0.55
 SUN_DIRECTION = (0.30, 0.62, -1.0)
 FLOOR_SIZE = 30.0
 """Half the floor's width, in widths of the picture."""
-FLOOR_DIFFUSE, FLOOR_GLOSS = 0.928, 0.072
-"""The parts of light that the floor's surface scatters and reflects, measured: they depend on its roughness."""
+FLOOR_GLOSS = 0.06
+FLOOR_DIFFUSE, FLOOR_SHINE = 0.94, 0.051
+"""How much of the floor is a mirror; the parts of light that it scatters and, its mirror being rough, reflects."""
 AMBIENT_REACH = 2.5
 """How far around the cells the floor is visibly darker, in cells."""
 SUN_ANGLE = 0.20
@@ -128,15 +129,18 @@ class _Builder:
         sun = bpy.data.lights.new("sun", "SUN")
         sun.energy, sun.angle = theme.sun, SUN_ANGLE
         lamp = self._object("sun", sun, "stage")
-        view = View.along(SUN_DIRECTION)
-        turned = np.stack([view.right, view.up, -view.forward], axis=1)
+        shine = View.along(SUN_DIRECTION)
+        turned = np.stack([shine.right, shine.up, -shine.forward], axis=1)
         lamp.matrix_world = Matrix(turned.tolist()).to_4x4()
         reach = FLOOR_SIZE * self.board.camera.width
         plane = bpy.data.meshes.new("floor")
         plane.from_pydata(
             [(-reach, -reach, 0), (reach, -reach, 0), (reach, reach, 0), (-reach, reach, 0)], [], [(0, 1, 2, 3)]
         )
-        material = floor_material("floor", theme.floor, self._backdrop(), *self._stage_area())
+        view = View.along(self.board.camera.direction)
+        center, half = self._stage_area(view)
+        angle = float(np.arctan2(view.right[1], view.right[0]))
+        material = floor_material("floor", theme.floor, FLOOR_GLOSS, self._backdrop(), center, half, angle)
         plane.materials.append(material)
         floor = self._object("floor", plane, "stage")
         floor.location = (0.0, 0.0, self.board.floor - 0.03)
@@ -145,21 +149,27 @@ class _Builder:
         """What the lit floor looks like far from all cells: albedo x (sky + sun x cosine / pi), and a reflection."""
         sun = self.theme.sun * -SUN_DIRECTION[2] / float(np.linalg.norm(SUN_DIRECTION)) / np.pi
         sky = np.array(self.theme.sky) * self.theme.sky_strength
-        red, green, blue = FLOOR_DIFFUSE * np.array(self.theme.floor) * (sky + sun) + FLOOR_GLOSS * sky
+        red, green, blue = FLOOR_DIFFUSE * np.array(self.theme.floor) * (sky + sun) + FLOOR_SHINE * sky
         return float(red), float(green), float(blue)
 
-    def _stage_area(self) -> tuple[Vector, Vector]:
-        """Where on the floor anything but the backdrop can be seen: centre and half size, in world space.
+    def _stage_area(self, view: View) -> tuple[Vector, Vector]:
+        """Where on the floor anything but the backdrop can be seen: a rectangle along the picture's right.
 
-        The cells' footprints and their shadows. Outside, the floor glows in the backdrop's colour by itself, which
-        costs no light, and the captions stand on a ground without noise.
+        Its centre in world space, and half its size (along the picture's right, away from the viewer). It holds the
+        cells' footprints and shadows. Outside, the floor glows in the backdrop's colour by itself, which costs no
+        light, and the captions stand on a ground without noise.
         """
-        low = np.min([c.position.min(axis=0) for c in self.board.cells if len(c)], axis=0)
-        high = np.max([c.position.max(axis=0) for c in self.board.cells if len(c)], axis=0)
-        reach = (high[2] - self.board.floor) * np.array(SUN_DIRECTION) / -SUN_DIRECTION[2]
-        low, high = np.minimum(low, low + reach), np.maximum(high, high + reach)
-        center, half = (low + high) / 2.0, (high - low) / 2.0 + AMBIENT_REACH
-        return tuple(center.tolist()), tuple(half.tolist())
+        away = np.cross((0.0, 0.0, 1.0), view.right)
+        spots = []
+        for cells in self.board.cells:
+            drop = (cells.position[:, 2:] - self.board.floor) * np.array(SUN_DIRECTION) / -SUN_DIRECTION[2]
+            spots += [cells.position, cells.position + drop]
+        plane = np.concatenate(spots) @ np.stack([view.right, away], axis=1)
+        low, high = plane.min(axis=0) - AMBIENT_REACH, plane.max(axis=0) + AMBIENT_REACH
+        x, y = (low + high) / 2.0
+        half = (high - low) / 2.0
+        center = view.right * x + away * y
+        return tuple(center.tolist()), (float(half[0]), float(half[1]), 0.0)
 
     # What moves
 

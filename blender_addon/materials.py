@@ -47,15 +47,25 @@ def glow_material(name: str, color: Vector | None) -> Any:
     return material
 
 
-def floor_material(name: str, color: Vector, backdrop: Vector, center: Vector, half: Vector) -> Any:
-    """A floor that is lit inside a rectangle (half its size) about ``center`` and fades into an even glow around it."""
+def floor_material(
+    name: str, color: Vector, gloss: float, backdrop: Vector, center: Vector, half: Vector, angle: float
+) -> Any:
+    """A floor that is lit inside a rectangle and fades into an even glow around it.
+
+    The rectangle is turned by ``angle`` (radians) about ``center``; ``half`` is half its size. ``gloss`` is the part of
+    light that is mirrored: two plain shaders take half the time of Blender's principled one.
+    """
     material = bpy.data.materials.new(name)
     tree = enable_nodes(material)
-    shader = tree.nodes["Principled BSDF"]
-    shader.inputs["Base Color"].default_value = (*color, 1.0)
-    shader.inputs["Roughness"].default_value = 0.35
-    shader.inputs["Specular IOR Level"].default_value = 0.3
+    tree.nodes.clear()
     material.diffuse_color = (*backdrop, 1.0)
+    diffuse, mirror = tree.nodes.new("ShaderNodeBsdfDiffuse"), tree.nodes.new("ShaderNodeBsdfGlossy")
+    diffuse.inputs["Color"].default_value = (*color, 1.0)
+    mirror.inputs["Roughness"].default_value = 0.35
+    shader = tree.nodes.new("ShaderNodeMixShader")
+    shader.inputs[0].default_value = gloss
+    tree.links.new(diffuse.outputs[0], shader.inputs[1])
+    tree.links.new(mirror.outputs[0], shader.inputs[2])
 
     def node(kind: str, operation: str, *inputs: Any) -> Any:
         made = tree.nodes.new(kind)
@@ -68,8 +78,12 @@ def floor_material(name: str, color: Vector, backdrop: Vector, center: Vector, h
         return made.outputs[0]
 
     position = tree.nodes.new("ShaderNodeNewGeometry").outputs["Position"]
-    offset = node("ShaderNodeVectorMath", "SUBTRACT", position, center)
-    outside = node("ShaderNodeVectorMath", "SUBTRACT", node("ShaderNodeVectorMath", "ABSOLUTE", offset), half)
+    turn = tree.nodes.new("ShaderNodeVectorRotate")
+    turn.rotation_type = "Z_AXIS"
+    tree.links.new(node("ShaderNodeVectorMath", "SUBTRACT", position, center), turn.inputs["Vector"])
+    turn.inputs["Angle"].default_value = -angle
+    offset = node("ShaderNodeVectorMath", "ABSOLUTE", turn.outputs[0])
+    outside = node("ShaderNodeVectorMath", "SUBTRACT", offset, half)
     parts = tree.nodes.new("ShaderNodeSeparateXYZ")
     tree.links.new(outside, parts.inputs[0])
     x, y = (node("ShaderNodeMath", "MAXIMUM", parts.outputs[axis], 0.0) for axis in (0, 1))
@@ -86,7 +100,7 @@ def floor_material(name: str, color: Vector, backdrop: Vector, center: Vector, h
     tree.links.new(fade.outputs["Result"], mix.inputs[0])
     tree.links.new(shader.outputs[0], mix.inputs[1])
     tree.links.new(glow.outputs[0], mix.inputs[2])
-    tree.links.new(mix.outputs[0], tree.nodes["Material Output"].inputs["Surface"])
+    tree.links.new(mix.outputs[0], tree.nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
     return material
 
 
