@@ -25,6 +25,8 @@ WINDOW_MARGIN = 0.06
 """How far a window's box stands off the cells."""
 NEWBORN = 0.55
 """Size at which an output cell leaves its filter."""
+COVER = 1.04
+"""Size of a traveller on a weight: just larger than the weight's own cube."""
 SUN_DIRECTION = (0.30, 0.62, -1.0)
 FLOOR_SIZE = 30.0
 """Half the floor's width, in widths of the picture."""
@@ -208,7 +210,7 @@ class _Builder:
         return obj
 
     def _tensor(self, cells: Cells, template: Any) -> None:
-        attributes = {"color": meshes.opaque(cells.color)}
+        attributes = {meshes.TINT: meshes.opaque(cells.color)}
         moving = bool((cells.start != ALWAYS).any())
         if moving:
             attributes |= {"origin": cells.origin, "start": cells.start, "arrive": cells.arrive}
@@ -216,6 +218,8 @@ class _Builder:
             attributes["anchor"] = cells.anchor
         if cells.via is not None:
             attributes["via"] = cells.via
+        if cells.becomes is not None:
+            attributes["becomes"] = meshes.opaque(cells.becomes)
         mesh = meshes.points(cells.name, cells.position, attributes)
         obj = self._object(cells.name, mesh, "tensors")
         add_modifier(obj, self._cell_tree(cells, template, moving))
@@ -229,6 +233,11 @@ class _Builder:
             selection = tree.greater(step, start)
             place, scale = (self._detour if cells.via is not None else self._flight)(tree, cells, step, start)
             geometry = tree.node("GeometryNodeSetPosition", {"Geometry": geometry, "Position": place}).outputs[0]
+        if cells.becomes is not None:
+            tint = self._ripened(tree, cells, step)
+            store = {"Geometry": geometry, "Name": meshes.TINT, "Value": tint}
+            node = tree.node("GeometryNodeStoreNamedAttribute", store, data_type="FLOAT_COLOR", domain="POINT")
+            geometry = node.outputs[0]
         if cells.end is not None:
             selection = tree.both(selection, tree.greater(cells.end, step))
         if cells.lit_by is not None:
@@ -253,13 +262,24 @@ class _Builder:
 
     @staticmethod
     def _detour(tree: Tree, cells: Cells, step: Socket, start: Socket) -> tuple[Socket, Any]:
-        """From the origin to the stop on the way, a rest there, then to the place, shrinking."""
+        """From the origin to the stop on the way, small in between; a rest there; then to the place, shrinking."""
         position = tree.node("GeometryNodeInputPosition").outputs[0]
         there = tree.progress(step, start, cells.rest[0])
         on = tree.progress(step, cells.rest[1], tree.attribute("arrive", "FLOAT"))
         stop = tree.between(tree.attribute("origin", "FLOAT_VECTOR"), tree.attribute("via", "FLOAT_VECTOR"), there)
-        place = tree.vector("ADD", stop, tree.scaled(tree.vector("SUBTRACT", position, stop), on))
-        return place, tree.math("SUBTRACT", 1.04, tree.math("MULTIPLY", on, 1.04 - NEWBORN))
+        place = tree.between(stop, position, on)
+        flight = tree.math("MULTIPLY", there, tree.math("SUBTRACT", 1.0, there))
+        shrunk = tree.math("ADD", tree.math("MULTIPLY", flight, 2.0), tree.math("MULTIPLY", on, COVER - NEWBORN))
+        return place, tree.math("SUBTRACT", COVER, shrunk)
+
+    @staticmethod
+    def _ripened(tree: Tree, cells: Cells, step: Socket) -> Socket:
+        """A traveller's colour: its own up to the stop, the other one when it leaves it."""
+        u = tree.progress(step, cells.rest[0], cells.rest[1])
+        node = tree.node("ShaderNodeMix", {"Factor": u}, data_type="RGBA")
+        tree.feed(node.inputs[6], tree.attribute(meshes.TINT, "FLOAT_COLOR"))
+        tree.feed(node.inputs[7], tree.attribute("becomes", "FLOAT_COLOR"))
+        return tree.result(node)
 
     def _lit(self, tree: Tree, cells: Cells, step: Socket) -> Socket:
         """1 on the cells that the window touches, falling to 0 one cell off: the distance to the nearest tap."""
@@ -288,7 +308,7 @@ class _Builder:
         ends = np.array([p for line in lines.lines for p in (line.start, line.end)], np.float32)
         on = [c for line in lines.lines for c in (line.start_on, line.end_on)]
         color = np.repeat(np.array([line.color for line in lines.lines]), 2, axis=0)
-        attributes = {"color": meshes.opaque(color)}
+        attributes = {meshes.TINT: meshes.opaque(color)}
         for carrier in carriers:
             attributes[f"on {carrier}"] = np.array([c == carrier for c in on], np.float32)
         mesh = meshes.points(lines.name, ends, attributes)

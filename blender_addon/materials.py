@@ -8,19 +8,28 @@ import bpy
 
 from ..scenes.story import Vector
 from .compat import enable_nodes
+from .meshes import TINT
 
 FADE = 5.0
 """Over how many cells the lit floor turns into the backdrop."""
 
 
-def cell_material(name: str) -> Any:
-    """Each instance wears its attribute ``color``; ``lit`` (0..1) makes it glow."""
+def _material(name: str) -> Any:
+    """A new material that, though it may glow, is no lamp: glowing words and floors would be sampled as lights."""
     material = bpy.data.materials.new(name)
+    if hasattr(material, "cycles"):  # not if that engine is switched off
+        material.cycles.emission_sampling = "NONE"
+    return material
+
+
+def cell_material(name: str) -> Any:
+    """Each instance wears its attribute ``tint``; ``lit`` (0..1) makes it glow."""
+    material = _material(name)
     tree = enable_nodes(material)
     shader = tree.nodes["Principled BSDF"]
     shader.inputs["Roughness"].default_value = 0.45
     shader.inputs["Specular IOR Level"].default_value = 0.35
-    color = _attribute(tree, "color", "INSTANCER").outputs["Color"]
+    color = _attribute(tree, TINT, "INSTANCER").outputs["Color"]
     lit = _attribute(tree, "lit", "INSTANCER").outputs["Fac"]
     tree.links.new(color, shader.inputs["Base Color"])
     tree.links.new(color, shader.inputs["Emission Color"])
@@ -33,14 +42,14 @@ def cell_material(name: str) -> Any:
 
 
 def glow_material(name: str, color: Vector | None) -> Any:
-    """Shows its colour (None: the geometry's attribute ``color``) exactly, whatever the light."""
-    material = bpy.data.materials.new(name)
+    """Shows its colour (None: the geometry's attribute ``tint``) exactly, whatever the light."""
+    material = _material(name)
     tree = enable_nodes(material)
     tree.nodes.clear()
     emission = tree.nodes.new("ShaderNodeEmission")
     tree.links.new(emission.outputs[0], tree.nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
     if color is None:
-        tree.links.new(_attribute(tree, "color", "GEOMETRY").outputs["Color"], emission.inputs["Color"])
+        tree.links.new(_attribute(tree, TINT, "GEOMETRY").outputs["Color"], emission.inputs["Color"])
     else:
         emission.inputs["Color"].default_value = (*color, 1.0)
         material.diffuse_color = (*color, 1.0)
@@ -55,7 +64,7 @@ def floor_material(
     The rectangle is turned by ``angle`` (radians) about ``center``; ``half`` is half its size. ``gloss`` is the part of
     light that is mirrored: two plain shaders take half the time of Blender's principled one.
     """
-    material = bpy.data.materials.new(name)
+    material = _material(name)
     tree = enable_nodes(material)
     tree.nodes.clear()
     material.diffuse_color = (*backdrop, 1.0)

@@ -15,6 +15,9 @@ from ..scenes.story import Vector
 CUBE, BEVEL, SEGMENTS = 0.94, 0.055, 3
 """Width of a cell's cube (the pitch is 1), radius of its edges, and facets of their rounding."""
 
+TINT = "tint"
+"""The attribute with the colour of a cell or line. One called "color" is black in Cycles on what nodes generate."""
+
 _KINDS = {"FLOAT": ("value", 1), "FLOAT_VECTOR": ("vector", 3), "FLOAT_COLOR": ("color", 4)}
 
 

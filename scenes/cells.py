@@ -40,7 +40,7 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         done = trajectory.completed_at().reshape(-1) + act.first_step
         lead = np.where(done == act.first_step, WRITE, ARRIVE) if not act.swept else 0.0
         start, arrive = done + lead, done + 1.0
-        origin = bank.centers()[tensor.rows(index)[1]]
+        origin = bank.mouths()[tensor.rows(index)[1]]
     yield _visible_tensor(plan, number, tensor, index, origin, start, arrive)
 
 
@@ -126,13 +126,14 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
         "traveller",
         tensor.shape,
         index,
-        position=_f32(bank.centers()[weight[:, 0]]),
+        position=_f32(bank.mouths()[weight[:, 0]]),
         color=_f32(tensor.colors[tensor.rows(index)[1]]),
         origin=_f32(tensor.at(index)),
         start=_f32(np.full(n, start)),
         arrive=_f32(np.full(n, end)),
         anchor=_f32(tensor.at(index)),
         via=_f32(bank.at(weight)),
+        becomes=_f32(palette.output_colors(bank.shape[0], bank.groups)[weight[:, 0]]),
         rest=(act.first_step + MULTIPLY, act.first_step + SUM),
         end=end,
     )

@@ -12,6 +12,9 @@ from .layout import Placed
 from .pacing import Beat
 from .scenefile import Stage
 
+MOUTH = 1.2
+"""How far in front of a filter its results come out."""
+
 
 @dataclass(frozen=True)
 class Tensor:
@@ -68,10 +71,10 @@ class Bank:
         """World positions of weights (filter, channel, row, column)."""
         return self.placed.at(weight[:, 0], weight[:, 1], weight[:, 2], weight[:, 3])
 
-    def centers(self) -> NDArray[np.float64]:
-        """The middle of every filter, ``(filters, 3)``."""
-        _, c, h, w = self.shape
-        return self.placed.base + np.array([(w - 1) / 2, (c - 1) / 2, -(h - 1) / 2])
+    def mouths(self) -> NDArray[np.float64]:
+        """Where a filter's results come out, just in front of its middle: ``(filters, 3)``."""
+        _, _, h, w = self.shape
+        return self.placed.base + np.array([(w - 1) / 2, -MOUTH, -(h - 1) / 2])
 
 
 @dataclass(frozen=True)

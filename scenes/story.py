@@ -81,8 +81,11 @@ class Cells:
     anchor: NDArray[np.float32]
     lit_by: str | None = None
     via: NDArray[np.float32] | None = None
-    """Travellers stop here on their way: they arrive at ``rest[0]`` and leave at ``rest[1]`` (both in steps)."""
+    """Travellers stop here on their way."""
+    becomes: NDArray[np.float32] | None = None
+    """The colour that travellers have taken on when they arrive."""
     rest: tuple[float, float] = (0.0, 0.0)
+    """The steps at which they reach that stop and leave it."""
     end: float | None = None
     """The step after which the cells are gone again."""
 
