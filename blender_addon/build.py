@@ -11,7 +11,7 @@ from mathutils import Matrix
 from ..scenes.layout import View
 from ..scenes.palette import THEMES, Theme
 from ..scenes.story import ALWAYS, Cells, Lines, Mover, Storyboard, Vector
-from . import meshes
+from . import looks, meshes
 from .animate import keyframe, show_between
 from .compat import enable_nodes
 from .materials import cell_material, floor_material, glow_material
@@ -19,7 +19,6 @@ from .nodes import STEP_PATH, Socket, Tree, add_modifier, step_group
 from .words import counter_object, load_face, text_object
 
 NAME = "convmotion"
-REALIZE = "realize for Workbench"
 WINDOW_BAR, GHOST_BAR, OUTLINE_BAR, LINE_RADIUS = 0.09, 0.035, 0.035, 0.036
 WINDOW_MARGIN = 0.06
 """How far a window's box stands off the cells."""
@@ -45,15 +44,6 @@ def build(board: Storyboard, scene: Any = None) -> Any:
     Sets the scene's camera, world, frame range, size and frame rate.
     """
     return _Builder(board, scene or bpy.context.scene).run()
-
-
-def set_realized(collection: Any, realized: bool) -> None:
-    """Whether cells are meshes of their own instead of instances: only so Workbench shows their colours."""
-    for obj in collection.all_objects:
-        for modifier in obj.modifiers:
-            node = modifier.node_group.nodes.get(REALIZE) if modifier.type == "NODES" else None
-            if node is not None:
-                node.inputs["Selection"].default_value = realized
 
 
 class _Builder:
@@ -127,6 +117,7 @@ class _Builder:
         background = enable_nodes(world).nodes["Background"]
         background.inputs["Color"].default_value = (*theme.sky, 1.0)
         background.inputs["Strength"].default_value = theme.sky_strength
+        world.color = self._backdrop()
         self.scene.world = world
         sun = bpy.data.lights.new("sun", "SUN")
         sun.energy, sun.angle = theme.sun, SUN_ANGLE
@@ -196,6 +187,7 @@ class _Builder:
 
     def _cells(self) -> None:
         cube = meshes.rounded_cube("cell")
+        looks.make_paintable(cube)
         cube.materials.append(cell_material("cell"))
         ghost = meshes.bars("ghost", [((0.0, 0.0, 0.0), (0.88, 0.88, 0.88))], GHOST_BAR)
         ghost.materials.append(self._glow("ghost", self.theme.ghost))
@@ -248,9 +240,21 @@ class _Builder:
         node = tree.node("GeometryNodeInstanceOnPoints", instances)
         if scale != 1.0:
             tree.feed(node.inputs["Scale"], scale)
-        realize = tree.node("GeometryNodeRealizeInstances", {0: node.outputs[0], "Selection": False})
-        realize.name = REALIZE
-        return tree.finish(realize.outputs[0])
+        return tree.finish(self._either(tree, cells, node.outputs[0]))
+
+    @staticmethod
+    def _either(tree: Tree, cells: Cells, instances: Socket) -> Socket:
+        """The instances or, for Workbench, meshes of their own with the colours that it draws: see looks.set_solid."""
+        tint = tree.attribute(meshes.TINT, "FLOAT_COLOR")
+        lit = tree.attribute("lit", "FLOAT") if cells.lit_by is not None else 0.0
+        gain = tree.math("ADD", looks.SOLID_GAIN, tree.math("MULTIPLY", lit, looks.SOLID_GAIN / 2))
+        realized = tree.node("GeometryNodeRealizeInstances", {0: instances}).outputs[0]
+        store = {"Geometry": realized, "Name": looks.SHOWN, "Value": tree.scaled(tint, gain)}
+        painted = tree.node("GeometryNodeStoreNamedAttribute", store, data_type="FLOAT_COLOR", domain="POINT")
+        choices = {"Switch": False, "False": instances, "True": painted.outputs[0]}
+        switch = tree.node("GeometryNodeSwitch", choices, input_type="GEOMETRY")
+        switch.name = looks.SOLID
+        return switch.outputs[0]
 
     @staticmethod
     def _flight(tree: Tree, cells: Cells, step: Socket, start: Socket) -> tuple[Socket, Any]:

@@ -10,6 +10,10 @@ from ..scenes.story import Vector
 from .compat import enable_nodes
 from .meshes import TINT
 
+FLAT = "flat"
+"""The name of a material's mixing node that leads from traced light (0) to plain colours (1)."""
+FLAT_LIGHT, FLAT_SHADE = (-0.15, -0.40, 0.90), 0.62
+"""Where plain colours are brightest (the top), and how bright they are at right angles to it."""
 FADE = 5.0
 """Over how many cells the lit floor turns into the backdrop."""
 
@@ -23,7 +27,7 @@ def _material(name: str) -> Any:
 
 
 def cell_material(name: str) -> Any:
-    """Each instance wears its attribute ``tint``; ``lit`` (0..1) makes it glow."""
+    """Each instance wears its attribute ``tint``; ``lit`` (0..1) makes it glow. See FLAT for the plain variant."""
     material = _material(name)
     tree = enable_nodes(material)
     shader = tree.nodes["Principled BSDF"]
@@ -33,12 +37,39 @@ def cell_material(name: str) -> Any:
     lit = _attribute(tree, "lit", "INSTANCER").outputs["Fac"]
     tree.links.new(color, shader.inputs["Base Color"])
     tree.links.new(color, shader.inputs["Emission Color"])
-    glow = tree.nodes.new("ShaderNodeMath")
-    glow.operation = "MULTIPLY"
-    glow.inputs[1].default_value = 0.55
-    tree.links.new(lit, glow.inputs[0])
-    tree.links.new(glow.outputs[0], shader.inputs["Emission Strength"])
+    tree.links.new(_node(tree, "ShaderNodeMath", "MULTIPLY", lit, 0.55), shader.inputs["Emission Strength"])
+
+    normal = tree.nodes.new("ShaderNodeNewGeometry").outputs["Normal"]
+    facing = _node(tree, "ShaderNodeVectorMath", "DOT_PRODUCT", normal, FLAT_LIGHT, output="Value")
+    shade = _node(tree, "ShaderNodeMath", "MULTIPLY_ADD", facing, 1.0 - FLAT_SHADE, FLAT_SHADE)
+    plain = tree.nodes.new("ShaderNodeEmission")
+    tree.links.new(color, plain.inputs["Color"])
+    brighter = _node(tree, "ShaderNodeMath", "MULTIPLY_ADD", lit, 0.5, shade)
+    tree.links.new(brighter, plain.inputs["Strength"])
+    _flat_switch(tree, shader.outputs[0], plain.outputs[0], tree.nodes["Material Output"])
     return material
+
+
+def _flat_switch(tree: Any, traced: Any, plain: Any, output: Any) -> None:
+    """Lead one of two shaders to the output."""
+    switch = tree.nodes.new("ShaderNodeMixShader")
+    switch.name = FLAT
+    switch.inputs[0].default_value = 0.0
+    tree.links.new(traced, switch.inputs[1])
+    tree.links.new(plain, switch.inputs[2])
+    tree.links.new(switch.outputs[0], output.inputs["Surface"])
+
+
+def _node(tree: Any, kind: str, operation: str, *inputs: Any, output: str | None = None) -> Any:
+    """The output of a math node; inputs are sockets or values."""
+    made = tree.nodes.new(kind)
+    made.operation = operation
+    for socket, value in zip(made.inputs, inputs, strict=False):
+        if isinstance(value, bpy.types.NodeSocket):
+            tree.links.new(value, socket)
+        else:
+            socket.default_value = value
+    return made.outputs[output] if output else made.outputs[0]
 
 
 def glow_material(name: str, color: Vector | None) -> Any:
@@ -49,6 +80,7 @@ def glow_material(name: str, color: Vector | None) -> Any:
     emission = tree.nodes.new("ShaderNodeEmission")
     tree.links.new(emission.outputs[0], tree.nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
     if color is None:
+        material.diffuse_color = (0.25, 0.25, 0.25, 1.0)
         tree.links.new(_attribute(tree, TINT, "GEOMETRY").outputs["Color"], emission.inputs["Color"])
     else:
         emission.inputs["Color"].default_value = (*color, 1.0)
@@ -76,32 +108,21 @@ def floor_material(
     tree.links.new(diffuse.outputs[0], shader.inputs[1])
     tree.links.new(mirror.outputs[0], shader.inputs[2])
 
-    def node(kind: str, operation: str, *inputs: Any) -> Any:
-        made = tree.nodes.new(kind)
-        made.operation = operation
-        for socket, value in zip(made.inputs, inputs, strict=False):
-            if isinstance(value, bpy.types.NodeSocket):
-                tree.links.new(value, socket)
-            else:
-                socket.default_value = value
-        return made.outputs[0]
-
     position = tree.nodes.new("ShaderNodeNewGeometry").outputs["Position"]
     turn = tree.nodes.new("ShaderNodeVectorRotate")
     turn.rotation_type = "Z_AXIS"
-    tree.links.new(node("ShaderNodeVectorMath", "SUBTRACT", position, center), turn.inputs["Vector"])
+    tree.links.new(_node(tree, "ShaderNodeVectorMath", "SUBTRACT", position, center), turn.inputs["Vector"])
     turn.inputs["Angle"].default_value = -angle
-    offset = node("ShaderNodeVectorMath", "ABSOLUTE", turn.outputs[0])
-    outside = node("ShaderNodeVectorMath", "SUBTRACT", offset, half)
+    offset = _node(tree, "ShaderNodeVectorMath", "ABSOLUTE", turn.outputs[0])
+    outside = _node(tree, "ShaderNodeVectorMath", "SUBTRACT", offset, half)
     parts = tree.nodes.new("ShaderNodeSeparateXYZ")
     tree.links.new(outside, parts.inputs[0])
-    x, y = (node("ShaderNodeMath", "MAXIMUM", parts.outputs[axis], 0.0) for axis in (0, 1))
-    squares = node(
-        "ShaderNodeMath", "ADD", node("ShaderNodeMath", "POWER", x, 2.0), node("ShaderNodeMath", "POWER", y, 2.0)
-    )
+    x, y = (_node(tree, "ShaderNodeMath", "MAXIMUM", parts.outputs[axis], 0.0) for axis in (0, 1))
+    x_squared, y_squared = (_node(tree, "ShaderNodeMath", "POWER", side, 2.0) for side in (x, y))
+    squares = _node(tree, "ShaderNodeMath", "ADD", x_squared, y_squared)
     fade = tree.nodes.new("ShaderNodeMapRange")
     fade.interpolation_type = "SMOOTHSTEP"
-    tree.links.new(node("ShaderNodeMath", "SQRT", squares), fade.inputs["Value"])
+    tree.links.new(_node(tree, "ShaderNodeMath", "SQRT", squares), fade.inputs["Value"])
     fade.inputs["From Max"].default_value = FADE
     glow = tree.nodes.new("ShaderNodeEmission")
     glow.inputs["Color"].default_value = (*backdrop, 1.0)
@@ -109,7 +130,7 @@ def floor_material(
     tree.links.new(fade.outputs["Result"], mix.inputs[0])
     tree.links.new(shader.outputs[0], mix.inputs[1])
     tree.links.new(glow.outputs[0], mix.inputs[2])
-    tree.links.new(mix.outputs[0], tree.nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
+    _flat_switch(tree, mix.outputs[0], glow.outputs[0], tree.nodes.new("ShaderNodeOutputMaterial"))
     return material
 
 

@@ -17,8 +17,9 @@ os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="convmotion-blend
 
 import bpy
 
-from ..blender_addon.build import build, set_realized
+from ..blender_addon.build import build
 from ..blender_addon.compat import eevee, set_image_output
+from ..blender_addon.looks import set_flat, set_solid
 from ..scenes.story import Storyboard
 from .errors import RequestError
 
@@ -27,17 +28,18 @@ GPU_BACKENDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")
 
 @dataclass(frozen=True)
 class Quality:
-    """How much work a pixel is worth: samples of Cycles and EEVEE, whether Cycles removes the rest of the noise."""
+    """How much work a pixel is worth: samples, whether colours are plain, whether the rest of the noise is removed."""
 
     samples: int
+    flat: bool
     denoise: bool
     bounces: int
 
 
 QUALITIES = {
-    "draft": Quality(samples=4, denoise=False, bounces=0),
-    "standard": Quality(samples=8, denoise=True, bounces=1),
-    "final": Quality(samples=64, denoise=True, bounces=3),
+    "draft": Quality(samples=4, flat=True, denoise=False, bounces=0),
+    "standard": Quality(samples=8, flat=False, denoise=True, bounces=1),
+    "final": Quality(samples=64, flat=False, denoise=True, bounces=3),
 }
 
 
@@ -51,7 +53,8 @@ def open_scene(board: Storyboard, quality: str, engine: str, device: str) -> Any
     settings.color_mode, settings.color_depth, settings.compression = "RGB", "8", 30
     scene.render.use_persistent_data = True
     {"cycles": _use_cycles, "eevee": _use_eevee, "workbench": _use_workbench}[engine](scene, QUALITIES[quality])
-    set_realized(collection, engine == "workbench")
+    set_flat(collection, engine != "workbench" and QUALITIES[quality].flat)
+    set_solid(collection, engine == "workbench")
     if engine == "cycles":
         scene.cycles.device = _cycles_device(device)
     return scene
@@ -81,7 +84,7 @@ def _use_cycles(scene: Any, quality: Quality) -> None:
     cycles.seed = 0
     cycles.use_animated_seed = False
     cycles.use_adaptive_sampling = False  # on flat scenes it costs more than it saves
-    cycles.use_light_tree = False  # two lights need none, and it costs half the time
+    cycles.use_light_tree = False  # two lights need none
     cycles.use_denoising = quality.denoise
     cycles.denoising_prefilter = "FAST"
     cycles.denoising_quality = "BALANCED"

@@ -9,8 +9,9 @@ import bpy
 import numpy as np
 import pytest
 
-from convmotion.blender_addon.build import build, set_realized
+from convmotion.blender_addon.build import build
 from convmotion.blender_addon.compat import fcurves_of
+from convmotion.blender_addon.looks import set_solid
 from convmotion.conv_math import SlideTrajectory
 from convmotion.scenes import compose, find_scene, parse_scene
 
@@ -133,7 +134,7 @@ def some_steps(trajectory):
 @pytest.mark.parametrize("name", [*SCENES, *OWN])
 def test_window_touches_exactly_the_cells_that_the_taps_read(name):
     board, collection = built(name)
-    set_realized(collection, True)
+    set_solid(collection, True)
     checked = 0
     for _, trajectory, first, read, _ in stages(board, name):
         for t in some_steps(trajectory):

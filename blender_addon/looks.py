@@ -1,0 +1,62 @@
+"""What a built scene looks like to each renderer: traced light, plain colours, or Workbench's solid view."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .materials import FLAT
+
+SOLID = "solid"
+"""The name of the node that switches a tensor's tree from instances to meshes."""
+SHOWN = "shown"
+"""The active colour attribute of realized cells, which is the only one that Workbench draws."""
+
+SOLID_GAIN = 1.9
+"""Workbench's studio light takes about as much away."""
+
+
+def set_flat(collection: Any, flat: bool) -> None:
+    """Plain colours instead of light, shadows and reflections: no noise, so a few samples smooth the edges."""
+    for material in _materials(collection):
+        node = material.node_tree.nodes.get(FLAT)
+        if node is not None:
+            node.inputs[0].default_value = 1.0 if flat else 0.0
+
+
+def set_solid(collection: Any, solid: bool) -> None:
+    """What Workbench needs: cells as meshes of their own, all else in its material's colour, the world for a floor."""
+    for obj in list(collection.all_objects):  # what changes a collection ends its iterators
+        for modifier in obj.modifiers:
+            node = modifier.node_group.nodes.get(SOLID) if modifier.type == "NODES" else None
+            if node is not None:
+                node.inputs["Switch"].default_value = solid
+        materials = [slot.material for slot in obj.material_slots if slot.material] or _node_materials(obj)
+        if solid and materials:
+            obj.color = materials[0].diffuse_color
+        if obj.name == "floor":
+            obj.hide_render = solid
+
+
+def make_paintable(mesh: Any) -> None:
+    """Give what is instanced an active colour attribute, so that realized cells have one."""
+    mesh.color_attributes.new(SHOWN, "FLOAT_COLOR", "POINT")
+    mesh.color_attributes[SHOWN].data.foreach_set("color", np.ones(len(mesh.vertices) * 4, np.float32))
+    mesh.color_attributes.active_color_name = SHOWN
+
+
+def _materials(collection: Any) -> list[Any]:
+    found = {}
+    for obj in list(collection.all_objects):  # what changes a collection ends its iterators
+        for slot in obj.material_slots:
+            if slot.material:
+                found[slot.material.name] = slot.material
+    return list(found.values())
+
+
+def _node_materials(obj: Any) -> list[Any]:
+    """The materials that an object's node trees set."""
+    trees = [m.node_group for m in obj.modifiers if m.type == "NODES"]
+    nodes = [n for tree in trees for n in tree.nodes if n.bl_idname == "GeometryNodeSetMaterial"]
+    return [n.inputs["Material"].default_value for n in nodes if n.inputs["Material"].default_value]
