@@ -32,7 +32,7 @@ WORDS = {
         "reshape": "reshape",
         "transpose": "transpose",
         "flatten": "flatten",
-        "groups": "{0} groups",
+        "group": "group {0}",
     },
     "zh": {
         "input": "输入",
@@ -57,7 +57,7 @@ WORDS = {
         "reshape": "重排",
         "transpose": "转置",
         "flatten": "展平",
-        "groups": "{0} 组",
+        "group": "第 {0} 组",
     },
 }
 
@@ -87,10 +87,10 @@ def torch_call(op: Operation) -> str:
     for f in fields(op):  # pyright: ignore[reportArgumentType]
         value = getattr(op, f.name)
         needed = f.default is MISSING
-        if not needed and value == f.default:
-            continue
         if isinstance(value, tuple) and len(set(value)) == 1:
             value = value[0]
+        if not needed and value == f.default:
+            continue
         positional = needed and f.name != "kernel_size"
         arguments.append(repr(value) if positional else f"{f.name}={value!r}")
     return f"nn.{type(op).__name__}({', '.join(arguments)})"

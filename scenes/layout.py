@@ -27,6 +27,8 @@ CAPITAL = {"title": 19.0, "line": 12.0, "label": 12.5, "note": 12.0}
 LINE_HEIGHT = 1.72
 """Distance of lines of text, in capitals."""
 MAX_CROWD = 0.9
+MARK_GAP = 0.3
+"""Between a block and its mark, in cells."""
 LABEL_JOINT = "  "
 SIDE, TOP, BOTTOM = 30.0, 20.0, 18.0
 """Safe margins in the same pixels."""
@@ -66,6 +68,8 @@ class Item:
     per_lane: int
     dims: tuple[int, int, int]
     pad: tuple[tuple[int, int], tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0), (0, 0))
+    marks: tuple[str, ...] = ()
+    """A short text for every block, such as the number of a filter; it stands above the block's front."""
 
     @property
     def padded(self) -> tuple[int, int, int]:
@@ -112,8 +116,16 @@ class Frame:
 
 
 def text_width(text: str) -> float:
-    """About how wide a text is, in heights of a capital: Chinese characters are squares, Latin ones half as wide."""
-    return sum(1.38 if ord(ch) > 0x2E7F else 0.68 for ch in text)
+    """How wide a text is at most, in heights of a capital: Chinese characters are the widest, then m and w."""
+    return sum(_character_width(character) for character in text)
+
+
+def _character_width(character: str) -> float:
+    if ord(character) > 0x2E7F:
+        return 1.75
+    if character in "iljtfrI.,:;|!'()[]·-/ ":
+        return 0.56
+    return 1.35 if character in "mwMW@%" else 0.84
 
 
 def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bottom_lines: float) -> Frame:
@@ -160,7 +172,7 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
     plans = _fit(items, view, pixel, free_width, free_height, tall, label_lines)
     assert plans is not None
     height = width * height_px / width_px
-    placed = _place(plans, view, free_width, free_height, tall)
+    placed = _place(plans, view, free_width, free_height, tall, CAPITAL["label"] * pixel)
     # The free area's lower left corner is (0, 0) so far: find the frame's centre in the same coordinates.
     center = np.array([width / 2 - SIDE * pixel, height / 2 - (bottom_lines + BOTTOM) * pixel])
     floor = min(float(p.base[:, 2].min()) - p.item.dims[1] - p.item.pad[1][1] + 0.5 for p in placed)
@@ -183,15 +195,34 @@ class _Plan:
     """Height of its label."""
 
 
-def _block_size(item: Item, view: View) -> tuple[float, float]:
+def _block_size(item: Item, view: View, capital: float) -> tuple[float, float]:
+    """Width and height that a block takes in the picture, its mark included; ``capital`` is the mark's height."""
     c, h, w = item.padded
-    extent = np.array([w, c, h])
-    return float(np.abs(view.right) @ extent), float(np.abs(view.up) @ extent)
+    width, height = (float(np.abs(axis) @ (w, c, h)) for axis in (view.right, view.up))
+    if item.marks:
+        front = w * view.up[0] + h * view.up[2]
+        width_of_mark = max(text_width(mark) for mark in item.marks) * capital
+        height = max(height, front + _mark_lift(c, width_of_mark, view) + capital)
+    return width, height
 
 
-def _inner_choices(item: Item, view: View) -> list[tuple[tuple[int, int], tuple[float, float]]]:
+def _mark_lift(depth: int, width: float, view: View) -> float:
+    """How high a mark must stand above the front's upper right corner, so as not to touch the side that recedes."""
+    return min(width * -view.up[1] / view.right[1], depth * view.up[1]) + MARK_GAP
+
+
+def mark_place(placed: Placed, block: int, text: str, capital: float, view: View) -> tuple[float, float]:
+    """Where a block's mark ends on the right, and its baseline, in the picture."""
+    c, _, _ = placed.item.padded
+    (_, _), (top, _), (_, after) = placed.item.pad
+    corner = placed.base[block] + np.array([placed.item.dims[2] - 0.5 + after, -0.5, 0.5 + top])
+    x, y = view.project(corner)
+    return float(x), float(y) + _mark_lift(c, text_width(text) * capital, view)
+
+
+def _inner_choices(item: Item, view: View, capital: float) -> list[tuple[tuple[int, int], tuple[float, float]]]:
     """Every sensible grid of a lane's blocks with its width and height."""
-    width, height = _block_size(item, view)
+    width, height = _block_size(item, view, capital)
     choices, seen = [], set()
     for rows in range(1, item.per_lane + 1):
         columns = ceil(item.per_lane / rows)
@@ -223,7 +254,7 @@ def _fit(
         for across in range(1, min(lanes, 64) + 1):
             if not tall and across < lanes and ceil(lanes / across) == ceil(lanes / max(across - 1, 1)) and across > 1:
                 continue  # more rows, no fewer columns
-            chosen = _family([items[m] for m in members], across, view, across_room, tall)
+            chosen = _family([items[m] for m in members], across, view, across_room, tall, capital)
             if chosen is None:
                 continue
             total = 0.0
@@ -249,11 +280,11 @@ def _gap(tall: bool) -> float:
 
 
 def _family(
-    items: Sequence[Item], across: int, view: View, room: float, tall: bool
+    items: Sequence[Item], across: int, view: View, room: float, tall: bool, capital: float
 ) -> list[tuple[tuple[int, int], tuple[float, float], float]] | None:
     """Lanes of the same groups share their pitch across the flow, so that a group can be followed by eye."""
     side = 0 if tall else 1
-    choices = [_inner_choices(item, view) for item in items]
+    choices = [_inner_choices(item, view, capital) for item in items]
     least = max(min(size[side] for _, size in choice) for choice in choices)
     lane_room = (room - (across - 1) * LANE_GAP) / across
     if least > lane_room:
@@ -297,7 +328,7 @@ def _label_width(item: Item, capital: float, lines: int) -> float:
     return max(text_width(text) for text in texts) * capital
 
 
-def _place(plans: Sequence[_Plan], view: View, width: float, height: float, tall: bool) -> list[Placed]:
+def _place(plans: Sequence[_Plan], view: View, width: float, height: float, tall: bool, capital: float) -> list[Placed]:
     """World positions, the free area's lower left corner projecting to (0, 0)."""
     label = max(p.label for p in plans)
     flow = 1 if tall else 0
@@ -319,14 +350,14 @@ def _place(plans: Sequence[_Plan], view: View, width: float, height: float, tall
         else:
             box_left, box_bottom = left, ground
             left += plan.size[0] + gap
-        placed.append(_spread(plan, view, box_left, box_bottom, tall))
+        placed.append(_spread(plan, view, box_left, box_bottom, tall, capital))
     return placed
 
 
-def _spread(plan: _Plan, view: View, left: float, bottom: float, tall: bool) -> Placed:
+def _spread(plan: _Plan, view: View, left: float, bottom: float, tall: bool, capital: float) -> Placed:
     """Place the blocks of one item inside its rectangle."""
     item = plan.item
-    block_width, block_height = _block_size(item, view)
+    block_width, block_height = _block_size(item, view, capital)
     along = ceil(item.lanes / plan.across)
     side = 0 if tall else 1
     cross = (min(plan.across, item.lanes) - 1) * plan.pitch + plan.lane[side]

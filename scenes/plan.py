@@ -20,6 +20,8 @@ from .story import Track
 
 LAND, MULTIPLY, SUM, WRITE = 0.2, 0.45, 0.6, 0.8
 """Parts of a first step: the window lands, its copies reach the filters, leave them, have become one cell."""
+MAX_MARKS = 64
+"""More filters or groups than these are not numbered."""
 ARRIVE = 0.5
 """The part of any other step at which the window stands and the output cells set out."""
 
@@ -140,7 +142,10 @@ class Plan:
         shape = self.shapes[number]
         batch = shape[0] if len(shape) == 4 else 1
         dims = (shape[-3] // split, shape[-2], shape[-1])
-        return Item(name, (label, size(shape)), split, batch, dims, ((0, 0), *self.ghost_pad(number)))
+        marks: tuple[str, ...] = ()
+        if number == 0 and batch == 1 and 1 < split <= MAX_MARKS and dims[0] > 1:
+            marks = tuple(self.words("group", lane + 1) for lane in range(split))
+        return Item(name, (label, size(shape)), split, batch, dims, ((0, 0), *self.ghost_pad(number)), marks)
 
     def ghost_pad(self, number: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """Padding (before, after) of rows and columns that is drawn around the ``number``-th tensor."""
@@ -156,7 +161,8 @@ class Plan:
         filters, *dims = op.weight_shape
         label = self.words("filters", filters) if filters > 1 else self.words("filter")
         c, h, w = dims
-        return Item(name, (label, size((c, h, w))), op.groups, filters // op.groups, (c, h, w))
+        marks = tuple(str(f + 1) for f in range(filters)) if 1 < filters <= MAX_MARKS else ()
+        return Item(name, (label, size((c, h, w))), op.groups, filters // op.groups, (c, h, w), marks=marks)
 
     def _view_item(self, name: str, view: View, shape: tuple[int, ...]) -> Item:
         rows, depth, h, w = view.shape

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ..conv_math import Slide
 from .captions import count, torch_call
-from .layout import CAPITAL, LABEL_JOINT, LINE_HEIGHT, SIDE, TOP, text_width
+from .layout import CAPITAL, LABEL_JOINT, LINE_HEIGHT, SIDE, TOP, mark_place, text_width
 from .parts import Act
 from .plan import LAND, MULTIPLY, WRITE, Plan
 from .story import Caption
@@ -25,6 +25,7 @@ def all_captions(plan: Plan) -> Iterator[Caption]:
             yield from _narration(plan, number, act)
     yield from _note(plan)
     yield from _labels(plan)
+    yield from _marks(plan)
 
 
 def _spell(plan: Plan, number: int) -> tuple[int, int]:
@@ -176,6 +177,17 @@ def _labels(plan: Plan) -> Iterator[Caption]:
         for i, text in enumerate(((), (LABEL_JOINT.join(label),), label)[f.label_lines]):
             y = placed.bottom - f.center[1] - (0.5 + 1.0 + i * LINE_HEIGHT) * capital
             yield _text(plan, f"label-{placed.item.name}-{i + 1}", text, "label", (x, y), "center")
+
+
+def _marks(plan: Plan) -> Iterator[Caption]:
+    """The numbers of filters and groups, above their blocks."""
+    f = plan.frame
+    for placed in f.placed:
+        for block, text in enumerate(placed.item.marks):
+            x, y = mark_place(placed, block, text, f.capital("label"), f.view)
+            at = (x - f.center[0], y - f.center[1])
+            name = f"mark-{placed.item.name}-{block + 1}"
+            yield _text(plan, name, text, "label", at, "right", color=plan.theme.faint_text)
 
 
 def _columns(shape: tuple[int, ...]) -> list[str]:

@@ -349,3 +349,30 @@ def test_captions_are_text_objects_with_the_storyboards_words(empty_blender):
         if "{step}" not in caption.body:
             assert bpy.data.objects[caption.name].data.body == caption.body
     assert bpy.data.objects["title"].data.body == "分组卷积"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", ["standard", "depthwise-separable", "channel-shuffle"])
+def test_words_are_no_wider_than_the_layout_believes(name, language, empty_blender):
+    from convmotion.scenes.layout import text_width
+
+    board = compose(scene_of(name), (320, 180), 30.0, language=language)
+    build(board)
+    for caption in board.captions:
+        if "{step}" in caption.body or not caption.body.strip():
+            continue
+        mesh = bpy.data.objects[caption.name].to_mesh()
+        across = [vertex.co.x for vertex in mesh.vertices]
+        bpy.data.objects[caption.name].to_mesh_clear()
+        true, believed = max(across) - min(across), text_width(caption.body) * caption.size
+        assert true <= believed * 1.01, caption.body
+        assert len(caption.body) < 4 or true > 0.6 * believed, caption.body
+
+
+def test_capitals_are_as_high_as_the_storyboard_says(empty_blender):
+    board = compose(scene_of("standard"), (320, 180), 30.0)
+    build(board)
+    mesh = bpy.data.objects["title"].to_mesh()  # "Standard convolution" has no descender: S, d, t and l stand highest
+    heights = [vertex.co.y for vertex in mesh.vertices]
+    title = next(c for c in board.captions if c.name == "title")
+    assert max(heights) == pytest.approx(title.size, rel=0.12)
