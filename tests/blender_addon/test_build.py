@@ -1,5 +1,6 @@
 """The built scene says what conv_math says: read from F-curves, attributes and evaluated geometry."""
 
+import colorsys
 import json
 import subprocess
 import sys
@@ -207,6 +208,19 @@ def test_channel_shuffle_ends_where_the_math_says():
     assert len(seen) == len(set(seen)) == len(result)
 
 
+def test_an_output_cell_wears_the_hue_of_its_filter():
+    for name in ("standard", "grouped", "depthwise"):
+        board = board_of(name)
+        filters, output = cells_named(board, "filters-1"), cells_named(board, "output-1")
+        for f in range(8):
+            made = hue(output.color[output.index[:, 0] == f][0])
+            assert all(abs((made - hue(c) + 0.5) % 1 - 0.5) < 0.03 for c in filters.color[filters.index[:, 0] == f])
+
+
+def hue(color):
+    return colorsys.rgb_to_hsv(*(np.asarray(color, float) ** (1 / 2.2)))[0]
+
+
 def test_moved_cells_come_from_where_their_source_stands():
     board, _ = built("channel-shuffle")
     before = cells_named(board, "input")
@@ -326,6 +340,10 @@ def test_counter_shows_the_number_of_the_step():
             len(i.object.data.vertices) for i in graph.object_instances if i.is_instance and i.parent.name == "step-1"
         )
         assert shown == outline_points(counter, f"{t + 1} / 25"), f"step {t}"
+    bpy.context.scene.frame_set(int(board.settled[0]) + 1)
+    assert 1 < board.step.at(board.settled[0] + 1)[0] < 2
+    shown = sum(len(i.object.data.vertices) for i in instances_of("step-1"))
+    assert shown == outline_points(counter, "2 / 25"), "a step counts from its beginning"
 
 
 def outline_points(counter, text):

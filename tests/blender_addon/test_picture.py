@@ -1,0 +1,117 @@
+"""The picture shows what the storyboard says: pixels where a cell's front face projects to wear that cell's colour."""
+
+import colorsys
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+from convmotion.render import blender, doctor
+from convmotion.scenes import compose, find_scene
+from convmotion.scenes.layout import View
+
+pytestmark = pytest.mark.blender
+
+SIZE = (320, 180)
+needs_gl = pytest.mark.skipif(
+    any(library.optional for library in doctor.missing_libraries()), reason="the GL libraries are not installed"
+)
+ENGINES = [
+    pytest.param("cycles", "draft", id="cycles-draft"),
+    pytest.param("cycles", "standard", id="cycles-standard"),
+    pytest.param("workbench", "draft", id="workbench", marks=[pytest.mark.gl, needs_gl]),
+    pytest.param("eevee", "draft", id="eevee", marks=[pytest.mark.gl, needs_gl]),
+]
+
+
+def render(board, frame, folder, quality="draft", engine="cycles"):
+    scene = blender.open_scene(board, quality, engine, "cpu")
+    path = folder / f"{engine}-{quality}-{frame}.png"
+    blender.render_frames(scene, [(frame, path)])
+    return imageio.imread(path)
+
+
+def pixel_of(board, points):
+    """Columns and rows of the pixels that world points project to."""
+    view = View.along(board.camera.direction)
+    flat = view.project(points) - view.project(np.array(board.camera.target))
+    scale = board.size[0] / board.camera.width
+    column = (board.size[0] / 2 + flat[:, 0] * scale).astype(int)
+    row = (board.size[1] / 2 - flat[:, 1] * scale).astype(int)
+    return row, column
+
+
+def hue(rgb):
+    return colorsys.rgb_to_hsv(*(np.asarray(rgb, float) / 255.0))
+
+
+def named(board, name):
+    return next(c for c in board.cells if c.name == name)
+
+
+def front(cells):
+    """The cells of channel (or slice) 0, whose fronts nothing of their own tensor hides."""
+    return cells.index[:, -3] == 0
+
+
+def wears(picture, board, cells, chosen):
+    """How far (degrees) the hue of each chosen cell's front is from its colour, and how saturated it is."""
+    row, column = pixel_of(board, cells.position[chosen] + np.array([0.0, -0.5, 0.0]))
+    seen = [hue(picture[r, c, :3]) for r, c in zip(row, column, strict=True)]
+    own = [hue(255 * np.clip(c, 0, 1) ** (1 / 2.2)) for c in cells.color[chosen]]
+    away = [abs((s[0] - o[0] + 0.5) % 1.0 - 0.5) * 360 for s, o in zip(seen, own, strict=True)]
+    return np.array(away), np.array([s[1] for s in seen])
+
+
+@pytest.mark.parametrize(("engine", "quality"), ENGINES)
+def test_every_cell_in_front_wears_its_colour(engine, quality, tmp_path):
+    board = compose(find_scene("grouped"), SIZE, 12.0)
+    picture = render(board, board.frames, tmp_path, quality, engine)
+    assert picture.shape[:2] == (180, 320)
+    for name in ("input", "filters-1", "output-1"):
+        cells = named(board, name)
+        away, saturation = wears(picture, board, cells, front(cells))
+        assert np.median(away) < 12 and (away < 25).mean() > 0.95, name
+        assert (saturation > 0.2).all(), name
+
+
+def test_only_what_is_written_can_be_seen(tmp_path):
+    board = compose(find_scene("pointwise"), SIZE, 12.0)
+    step = 11
+    picture = render(board, int(board.settled[step]), tmp_path)
+    cells = named(board, "output-1")
+    first = front(cells)
+    _, saturation = wears(picture, board, cells, first)
+    written = cells.index[first][:, 1] * 5 + cells.index[first][:, 2] <= step
+    assert (saturation[written] > 0.2).all(), "the cells of the first twelve steps are there"
+    rows_below = cells.index[first][:, 1] >= 4
+    assert (saturation[rows_below] < 0.1).all(), "and of the last row none"
+
+
+def test_the_window_is_brighter_than_its_surroundings(tmp_path):
+    board = compose(find_scene("standard"), SIZE, 12.0)
+    picture = render(board, int(board.settled[12]), tmp_path)
+    cells = named(board, "input")
+    row, column = pixel_of(board, cells.position + np.array([0.0, -0.5, 0.0]))
+    light = picture[row, column, :3].astype(float).sum(axis=1)
+    c, h, w = cells.index.T
+    inside = (c == 0) & (h >= 2) & (h < 5) & (w >= 2) & (w < 5)
+    outside = (c == 0) & ((h < 1) | (h > 5) | (w < 1) | (w > 5))
+    assert light[inside].min() > light[outside].max()
+
+
+def test_a_dark_theme_is_dark_and_a_light_one_light(tmp_path):
+    for theme, low, high in (("light", 200, 256), ("dark", 0, 90)):
+        board = compose(find_scene("pointwise"), SIZE, 12.0, theme=theme)
+        picture = render(board, 1, tmp_path)
+        corners = picture[[2, 2, -3, -3], [2, -3, 2, -3], :3]
+        assert (corners >= low).all() and (corners < high).all(), theme
+
+
+def test_frames_of_equal_state_are_equal_pictures(tmp_path):
+    """What spares rendering holds: the title hold is one picture, and its key says so."""
+    board = compose(find_scene("pointwise"), SIZE, 12.0)
+    assert board.state_key(2) == board.state_key(5) != board.state_key(int(board.settled[0]))
+    scene = blender.open_scene(board, "draft", "cycles", "cpu")
+    paths = [tmp_path / "2.png", tmp_path / "5.png"]
+    blender.render_frames(scene, [(2, paths[0]), (5, paths[1])])
+    assert (imageio.imread(paths[0]) == imageio.imread(paths[1])).all()
