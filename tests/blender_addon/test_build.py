@@ -78,14 +78,16 @@ def built(name):
     return board, build(board)
 
 
+def instances_of(name):
+    """The instances that an object shows now."""
+    for instance in bpy.context.evaluated_depsgraph_get().object_instances:
+        if instance.is_instance and instance.parent.name == name:
+            yield instance
+
+
 def visible_positions(obj):
     """World positions of the cubes that an object shows now, ``(n, 3)``."""
-    graph = bpy.context.evaluated_depsgraph_get()
-    name = obj.name
-    found = [
-        tuple(i.matrix_world.translation) for i in graph.object_instances if i.is_instance and i.parent.name == name
-    ]
-    return np.array(found).reshape(-1, 3)
+    return np.array([tuple(i.matrix_world.translation) for i in instances_of(obj.name)]).reshape(-1, 3)
 
 
 def lit_positions(obj):
@@ -332,32 +334,26 @@ def test_saved_blend_animates_in_a_fresh_blender_without_this_code(tmp_path):
 def test_counter_shows_the_number_of_the_step():
     """The counter has as many points as a still text of the same words; numbers with the same outlines are rare."""
     board, _ = built("standard")
-    counter = bpy.data.objects["step-1"]
-    for t in (0, 1, 8, 9, 24):
-        bpy.context.scene.frame_set(int(board.settled[t]))
-        graph = bpy.context.evaluated_depsgraph_get()
-        shown = sum(
-            len(i.object.data.vertices) for i in graph.object_instances if i.is_instance and i.parent.name == "step-1"
-        )
-        assert shown == outline_points(counter, f"{t + 1} / 25"), f"step {t}"
-    bpy.context.scene.frame_set(int(board.settled[0]) + 1)
-    assert 1 < board.step.at(board.settled[0] + 1)[0] < 2
-    shown = sum(len(i.object.data.vertices) for i in instances_of("step-1"))
-    assert shown == outline_points(counter, "2 / 25"), "a step counts from its beginning"
-
-
-def outline_points(counter, text):
-    tree = counter.modifiers[0].node_group
+    shown = {}
+    frames = {
+        1: board.settled[0],
+        2: board.settled[1] - 1,
+        9: board.settled[8],
+        10: board.settled[9] - 1,
+        25: board.frames,
+    }
+    for number, frame in frames.items():
+        bpy.context.scene.frame_set(int(frame))
+        shown[number] = outline_points()
+    tree = bpy.data.objects["step-1"].modifiers[0].node_group
     node = next(n for n in tree.nodes if n.bl_idname == "FunctionNodeReplaceString")
-    words = node.inputs["String"].default_value
-    node.inputs["String"].default_value = text
-    graph = bpy.context.evaluated_depsgraph_get()
-    graph.update()
-    points = sum(
-        len(i.object.data.vertices) for i in graph.object_instances if i.is_instance and i.parent.name == "step-1"
-    )
-    node.inputs["String"].default_value = words
-    return points
+    for number, points in shown.items():
+        node.inputs["String"].default_value = f"{number} / 25"
+        assert points == outline_points(), f"step {number}"
+
+
+def outline_points():
+    return sum(len(i.object.data.vertices) for i in instances_of("step-1"))
 
 
 def test_captions_are_text_objects_with_the_storyboards_words(empty_blender):
