@@ -38,7 +38,7 @@ class Quality:
 
 QUALITIES = {
     "draft": Quality(samples=4, flat=True, denoise=False, bounces=0),
-    "standard": Quality(samples=8, flat=False, denoise=True, bounces=1),
+    "standard": Quality(samples=6, flat=False, denoise=True, bounces=1),
     "final": Quality(samples=64, flat=False, denoise=True, bounces=3),
 }
 
