@@ -1,18 +1,23 @@
 """The command line: ``convmotion list | explain | render | op | doctor``.
 
-Exit codes: 0 done; 2 the request is wrong (one line on stderr); 1 anything else; 130 interrupted.
+Exit codes: 0 done; 2 the request is wrong (one line on stderr); 1 anything else; 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import re
+import secrets
 import shutil
+import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,8 +25,10 @@ from tqdm import tqdm
 
 from ..conv_math import ConvMathError
 from ..scenes import Scene, SceneError, Storyboard, compose, explain, find_scene, load_catalog, scene_from_lines
+from ..scenes.compose import MAX_CELLS
+from ..scenes.counts import count_cells
 from ..scenes.explain import explain_text
-from ..scenes.scenefile import LANGUAGES, THEMES
+from ..scenes.scenefile import LANGUAGES, THEMES, shown
 from . import doctor, encode
 from .errors import RenderError, RequestError
 from .jobs import Job, run
@@ -38,20 +45,56 @@ BYTES_PER_CELL = 2500
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a title must not fail where the terminal lacks its letters
+        sys.stdout.reconfigure(errors="backslashreplace")
+    code = _run(argv)
     try:
-        arguments = _parser().parse_args(argv)
-        return arguments.run(arguments)
+        print(end="", flush=True)  # what fails is to fail here, and not after the exit code is settled
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries, and complains, once more
+        return code or (1 if isinstance(error, BrokenPipeError) else _fail(error, 1))
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        with _stoppable():
+            arguments = _parser().parse_args(argv)
+            return arguments.run(arguments)
     except (RequestError, SceneError, ConvMathError) as error:
         return _fail(error, 2)
     except RenderError as error:
         return _fail(error, 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
+    except KeyboardInterrupt as stop:
+        return _fail("interrupted", *stop.args or (130,))
     except BrokenPipeError:  # the reader of our output has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (OSError, MemoryError) as error:
         return _fail(f"{type(error).__name__}: {error}", 1)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end a command by the same way out, which leaves nothing behind; KeyboardInterrupt(exit code).
+
+    The first one counts: people press Ctrl-C twice, and the second must not cut the tidying short.
+    """
+
+    def stop(number: int, _: object) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt(128 + number)
+
+    in_charge = threading.current_thread() is threading.main_thread()  # Python allows it there only
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM) if in_charge}
+    before = {number: handler for number, handler in found.items() if handler not in (None, signal.SIG_IGN)}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _fail(error: object, code: int) -> int:
@@ -125,7 +168,7 @@ def _list(arguments: argparse.Namespace) -> int:
     scenes = load_catalog().items()
     rows = [(name, scene.title.in_language(arguments.lang), scene.description) for name, scene in scenes]
     if arguments.json:
-        print(json.dumps([{"name": name, "title": title} for name, title, _ in rows], ensure_ascii=False, indent=2))
+        print(json.dumps([{"name": name, "title": title} for name, title, _ in rows], indent=2))
         return 0
     width = max(len(name) for name, _, _ in rows)
     for name, title, description in rows:
@@ -136,7 +179,7 @@ def _list(arguments: argparse.Namespace) -> int:
 def _explain(arguments: argparse.Namespace) -> int:
     scene = find_scene(arguments.scene)
     if arguments.json:
-        print(json.dumps(explain(scene, arguments.fps, arguments.lang), ensure_ascii=False, indent=2))
+        print(json.dumps(explain(scene, arguments.fps, arguments.lang), indent=2))
     else:
         print(explain_text(scene, arguments.fps, arguments.lang))
     return 0
@@ -151,11 +194,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _render(scene: Scene, arguments: argparse.Namespace) -> int:
-    outputs: list[Path] = arguments.output
-    for out in outputs:
-        encode.check_output(out, OUTPUTS)
-    if len({os.path.abspath(out) for out in outputs}) < len(outputs):
-        raise RequestError(f"-o {outputs[-1]} is given twice; allowed: every output once")
+    _check_outputs(arguments.output)
     for flag, allowed in (("--device", "cycles"),):
         if arguments.device != "auto" and arguments.engine != allowed:
             raise RequestError(
@@ -165,15 +204,28 @@ def _render(scene: Scene, arguments: argparse.Namespace) -> int:
     board = compose(scene, arguments.size, arguments.fps, arguments.lang, arguments.theme)
     frames = _chosen(board, arguments.frames)
     doctor.require_libraries(gl=arguments.engine != "cycles")
-    with tempfile.TemporaryDirectory(prefix="convmotion-") as folder:
+    with tempfile.TemporaryDirectory(prefix="convmotion-", ignore_cleanup_errors=True) as folder:
         _produce(scene, board, frames, arguments, Path(folder))
     return 0
 
 
-def _check_memory(scene: Scene) -> None:
-    from ..scenes.compose import MAX_CELLS
-    from ..scenes.counts import count_cells
+def _check_outputs(outputs: Sequence[Path]) -> None:
+    places: set[Path] = set()
+    for out in outputs:
+        try:
+            encode.check_output(out, OUTPUTS)
+            place = out.resolve()
+            with tempfile.TemporaryFile(dir=place.parent):
+                pass  # only trying tells: root has every permission, and yet not in /proc or on a read-only disk
+        except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise RequestError(f"-o {shown(str(out))} cannot be written: {reason}; allowed: another place") from None
+        if place in places:
+            raise RequestError(f"-o {out} is given twice; allowed: every output once")
+        places.add(place)
 
+
+def _check_memory(scene: Scene) -> None:
     cells = count_cells(scene)
     needed, there = cells * BYTES_PER_CELL, doctor.memory_bytes()
     if cells <= MAX_CELLS and there is not None and needed > there:
@@ -216,7 +268,7 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
         tuple(path for path, _ in saved),
         folder / "blender.log",
     )
-    with tqdm(total=len(files), desc="rendering", unit="frame", disable=None, file=sys.stderr, leave=False) as bar:
+    with _bar("rendering", len(files)) as bar:
         run(job, bar.update)
     for path, out in saved:
         _put(path, out)
@@ -224,31 +276,45 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
         _put(files[board.state_key(poster)][1], out)
     pictures = [files[board.state_key(number)][1] for number in wanted]
     for out in moving:
-        with tqdm(total=len(pictures), desc=out.name, unit="frame", disable=None, file=sys.stderr, leave=False) as bar:
-            notes = encode.encode(pictures, arguments.fps, out, on_frame=lambda n, bar=bar: bar.update(n - bar.n))
-        for note in notes:
+        for note in _encode(pictures, arguments.fps, out):
             print(f"convmotion: {note}", file=sys.stderr)
+
+
+def _encode(pictures: list[Path], fps: float, out: Path) -> list[str]:
+    with _bar(out.name, len(pictures)) as bar:
+
+        def show(done: int) -> None:
+            bar.update(done - bar.n)
+
+        return encode.encode(pictures, fps, out, on_frame=show)
+
+
+def _bar(name: str, total: int) -> tqdm[Any]:
+    """Progress on stderr; none where that is no terminal."""
+    return tqdm(desc=name, total=total, unit="frame", disable=None, file=sys.stderr, leave=False)
 
 
 def _put(made: Path, out: Path) -> None:
     """Copy a finished file to its place: under another name first, then renamed, so that nobody sees half of it."""
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    target = out.resolve()
+    partial = target.with_name(f".{secrets.token_hex(4)}.part")
     try:
         shutil.copyfile(made, partial)
-        os.replace(partial, out)
+        partial.replace(target)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise RenderError(f"{out}: cannot be written: {error.strerror}") from None
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"[1-9]\d{0,17}(x[1-9]\d{0,17}){2,3}", text):
+    if not re.fullmatch(r"[1-9][0-9]{0,17}(x[1-9][0-9]{0,17}){2,3}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no shape; allowed: CxHxW or NxCxHxW, such as 8x7x7")
     return tuple(int(part) for part in text.split("x"))
 
 
 def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
     sides = tuple(int(side) for side in match.groups()) if match else ()
     if not sides or not all(LEAST_SIDE <= side <= MOST_SIDE for side in sides):
         allowed = f"WIDTHxHEIGHT in pixels, each from {LEAST_SIDE} to {MOST_SIDE}, such as 854x480"
@@ -257,17 +323,14 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _fps(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
+    value = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else 0.0
     if not 1.0 <= value <= MOST_FPS:
         raise argparse.ArgumentTypeError(f"{text!r} is no frame rate; allowed: from 1 to {MOST_FPS:g} frames a second")
     return value
 
 
 def _range(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{1,9}):(\d{1,9})", text)
+    match = re.fullmatch(r"([0-9]{1,9}):([0-9]{1,9})", text)
     first, last = (int(group) for group in match.groups()) if match else (0, 0)
     if not 1 <= first <= last:
         raise argparse.ArgumentTypeError(f"{text!r} is no range of frames; allowed: A:B with 1 <= A <= B, such as 1:50")

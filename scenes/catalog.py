@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
 from .errors import SceneError
-from .scenefile import Scene, load_scene
+from .scenefile import Scene, load_scene, shown
 
 FOLDER = Path(__file__).parent / "catalog"
 
@@ -25,11 +26,11 @@ def catalog_names() -> list[str]:
 
 def find_scene(name: str) -> Scene:
     """A scene by its catalog name, or by the path of a file. SceneError if it is neither."""
-    path = FOLDER / f"{name}.toml"
-    if name == path.stem and path.is_file():
-        return load_scene(path)
-    if not Path(name).exists() and not name.endswith(".toml"):
+    for path in FOLDER.glob("*.toml"):
+        if path.stem == name:
+            return load_scene(path)
+    if not os.path.exists(name) and not name.endswith(".toml"):
         raise SceneError(
-            f"{name}: is no scene of the catalog and no file; the catalog has {', '.join(catalog_names())}"
+            f"{shown(name)} is no scene of the catalog and no file; allowed: a file or {', '.join(catalog_names())}"
         )
     return load_scene(name)

@@ -11,7 +11,7 @@ All arithmetic is done in the picture's plane; :class:`View` translates. Units a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf
 
 import numpy as np
@@ -26,7 +26,12 @@ CAPITAL = {"title": 19.0, "line": 12.0, "label": 12.5, "note": 12.0}
 """Heights of a capital letter in pixels of a 480-pixel-high picture: the unit of all type here."""
 LINE_HEIGHT = 1.72
 """Distance of lines of text, in capitals."""
-MAX_CROWD = 0.9
+CROWDED = 1.6
+"""Labels may make the picture so much wider than short ones would; then they are shortened."""
+WIDEST = 1e9
+"""No picture is wider, in units."""
+DESCENDER = 0.36
+"""How far a g hangs below the line, in capitals."""
 MARK_GAP = 0.3
 """Between a block and its mark, in cells."""
 LABEL_JOINT = "  "
@@ -107,8 +112,8 @@ class Frame:
     center: NDArray[np.float64]
     floor: float
     tall: bool
-    label_lines: int
-    """A label's two parts stand side by side (1) or one below the other (2); 0: there is no room for labels."""
+    label_style: int
+    """See :func:`label_texts`."""
 
     def capital(self, kind: str) -> float:
         """The height of a capital in units."""
@@ -125,7 +130,14 @@ def _character_width(character: str) -> float:
         return 1.75
     if character in "iljtfrI.,:;|!'()[]·-/ ":
         return 0.56
+    if character in "…→":
+        return 1.7
     return 1.35 if character in "mwMW@%" else 0.84
+
+
+def text_ascent(text: str) -> float:
+    """How high a text stands above its line, in capitals."""
+    return 1.5 if any(ord(character) > 0x2E7F for character in text) else 1.06
 
 
 def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bottom_lines: float) -> Frame:
@@ -146,37 +158,35 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
         height = width * height_px / width_px
         return pixel, width - 2 * SIDE * pixel, height - (top_lines + bottom_lines + TOP + BOTTOM) * pixel
 
-    def crowd(label_lines: int) -> float:
-        """The share of the free width (tall: height) that labels alone take, whatever the scale."""
-        pixel, free_width, free_height = room(1.0)
-        if tall:
-            return len(items) * _label_height(pixel, label_lines) / free_height
-        return sum(_label_width(item, CAPITAL["label"] * pixel, label_lines) for item in items) / free_width
-
-    def least_width(label_lines: int) -> float:
+    def least_width(things: Sequence[Item], label_style: int) -> float:
+        """The narrowest picture, in units, that holds everything; infinite where words alone are too much for it."""
         low, high = 1.0, 2.0
-        if crowd(label_lines) > MAX_CROWD:
-            return inf
-        while _fit(items, view, *room(high), tall, label_lines) is None:
+        while _fit(things, view, *room(high), tall, label_style) is None:
             low, high = high, high * 2.0
+            if high > WIDEST:
+                return inf
         while high - low > 0.005 * low:
             middle = (low + high) / 2.0
-            fits = _fit(items, view, *room(middle), tall, label_lines) is not None
+            fits = _fit(things, view, *room(middle), tall, label_style) is not None
             low, high = (low, middle) if fits else (middle, high)
         return high
 
-    width, label_lines = min((least_width(lines), lines) for lines in (1, 2))
+    # Words keep their size however small the cubes become: they are the first to go where there are too many of them.
+    width, label_style = min((least_width(items, style), style) for style in (1, 2))
+    if width > CROWDED * least_width(items, 0):
+        width, label_style = least_width(items, 0), 0
     if width == inf:
-        width, label_lines = least_width(0), 0
+        items = [replace(item, marks=()) for item in items]
+        width, label_style = least_width(items, -1), -1
     pixel, free_width, free_height = room(width)
-    plans = _fit(items, view, pixel, free_width, free_height, tall, label_lines)
+    plans = _fit(items, view, pixel, free_width, free_height, tall, label_style)
     assert plans is not None
     height = width * height_px / width_px
     placed = _place(plans, view, free_width, free_height, tall, CAPITAL["label"] * pixel)
     # The free area's lower left corner is (0, 0) so far: find the frame's centre in the same coordinates.
     center = np.array([width / 2 - SIDE * pixel, height / 2 - (bottom_lines + BOTTOM) * pixel])
     floor = min(float(p.base[:, 2].min()) - p.item.dims[1] - p.item.pad[1][1] + 0.5 for p in placed)
-    return Frame(tuple(placed), view, width, height, pixel, center, floor, tall, label_lines)
+    return Frame(tuple(placed), view, width, height, pixel, center, floor, tall, label_style)
 
 
 @dataclass(frozen=True)
@@ -202,13 +212,15 @@ def _block_size(item: Item, view: View, capital: float) -> tuple[float, float]:
     if item.marks:
         front = w * view.up[0] + h * view.up[2]
         width_of_mark = max(text_width(mark) for mark in item.marks) * capital
-        height = max(height, front + _mark_lift(c, width_of_mark, view) + capital)
+        ascent = capital * max(text_ascent(mark) for mark in item.marks)
+        height = max(height, front + _mark_lift(c, width_of_mark, capital, view) + ascent)
+        width = max(width, width_of_mark + capital)
     return width, height
 
 
-def _mark_lift(depth: int, width: float, view: View) -> float:
-    """How high a mark must stand above the front's upper right corner, so as not to touch the side that recedes."""
-    return min(width * -view.up[1] / view.right[1], depth * view.up[1]) + MARK_GAP
+def _mark_lift(depth: int, width: float, capital: float, view: View) -> float:
+    """How high a mark's baseline is above the front's upper right corner, so as not to touch what recedes behind it."""
+    return min(width * -view.up[1] / view.right[1], depth * view.up[1]) + MARK_GAP + DESCENDER * capital
 
 
 def mark_place(placed: Placed, block: int, text: str, capital: float, view: View) -> tuple[float, float]:
@@ -217,7 +229,7 @@ def mark_place(placed: Placed, block: int, text: str, capital: float, view: View
     (_, _), (top, _), (_, after) = placed.item.pad
     corner = placed.base[block] + np.array([placed.item.dims[2] - 0.5 + after, -0.5, 0.5 + top])
     x, y = view.project(corner)
-    return float(x), float(y) + _mark_lift(c, text_width(text) * capital, view)
+    return float(x), float(y) + _mark_lift(c, text_width(text) * capital, capital, view)
 
 
 def _inner_choices(item: Item, view: View, capital: float) -> list[tuple[tuple[int, int], tuple[float, float]]]:
@@ -237,12 +249,12 @@ def _inner_choices(item: Item, view: View, capital: float) -> list[tuple[tuple[i
 
 
 def _fit(
-    items: Sequence[Item], view: View, pixel: float, width: float, height: float, tall: bool, label_lines: int
+    items: Sequence[Item], view: View, pixel: float, width: float, height: float, tall: bool, label_style: int
 ) -> list[_Plan] | None:
     """The arrangement that needs least room along the flow, or None where the free area is too small."""
     capital = CAPITAL["label"] * pixel
-    label_height = _label_height(pixel, label_lines)
-    labels = [(_label_width(item, capital, label_lines), label_height) for item in items]
+    label_height = _label_height(pixel, label_style)
+    labels = [(_label_width(item, capital, label_style), label_height) for item in items]
     across_room = width if tall else height - label_height
     plans: dict[int, _Plan] = {}
     families: dict[int, list[int]] = {}
@@ -317,15 +329,19 @@ def _plan(
     return _Plan(item, across, inner, lane, pitch, (max(width, label[0]), height), label[1])
 
 
-def _label_height(pixel: float, lines: int) -> float:
-    return (lines * LINE_HEIGHT + 0.5) * CAPITAL["label"] * pixel
+def label_texts(label: tuple[str, ...], style: int) -> tuple[str, ...]:
+    """A label's lines: name and shape on one line (1) or on two (2), the shape alone (0), nothing (-1)."""
+    if style == 1:
+        return (LABEL_JOINT.join(label),)
+    return label if style == 2 else (label[-1].replace(" ", ""),) if style == 0 else ()
 
 
-def _label_width(item: Item, capital: float, lines: int) -> float:
-    if lines == 0:
-        return 0.0
-    texts = item.label if lines > 1 else (LABEL_JOINT.join(item.label),)
-    return max(text_width(text) for text in texts) * capital
+def _label_height(pixel: float, style: int) -> float:
+    return (len(label_texts(("", ""), style)) * LINE_HEIGHT + 0.5) * CAPITAL["label"] * pixel
+
+
+def _label_width(item: Item, capital: float, style: int) -> float:
+    return max((text_width(text) for text in label_texts(item.label, style)), default=0.0) * capital
 
 
 def _place(plans: Sequence[_Plan], view: View, width: float, height: float, tall: bool, capital: float) -> list[Placed]:
@@ -370,6 +386,7 @@ def _spread(plan: _Plan, view: View, left: float, bottom: float, tall: bool, cap
     # Where cell (0, 0, 0) of the padded block projects to, seen from its rectangle's upper left corner.
     corner = view.project(np.array([-0.5, c - 0.5, 0.5]))
     lowest = view.project(np.array([-0.5, -0.5, -h + 0.5]))
+    spare = block_width - _block_size(replace(item, marks=()), view, capital)[0]  # a wide mark hangs over on the left
     shift = np.array([[p[0] for p in item.pad]])[0]
     base = np.empty((item.lanes * item.per_lane, 3))
     for lane in range(item.lanes):
@@ -382,6 +399,6 @@ def _spread(plan: _Plan, view: View, left: float, bottom: float, tall: bool, cap
             row, column = divmod(b, columns)
             bx = x + column * (block_width + BLOCK_GAP)
             by = y - row * (block_height + BLOCK_GAP) - block_height
-            first = view.on_wall(bx - corner[0], by - lowest[1])
+            first = view.on_wall(bx + spare - corner[0], by - lowest[1])
             base[lane * item.per_lane + b] = first + np.array([shift[2], shift[0], -shift[1]])
     return Placed(item, base, left, bottom, plan.size[0], grid_height)

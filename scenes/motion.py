@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from . import palette
 from .pacing import Beat
 from .parts import Bank
-from .plan import ARRIVE, LAND, Plan
+from .plan import Plan, stands_at
 from .story import Ease, Line, Lines, Mover, Outline, Track, Vector, vector
 
 FULL_LINES = 2
@@ -156,14 +156,13 @@ def _track(chosen: list[Beat], where: Callable[[int], NDArray[np.float64]], appr
     values: list[NDArray[np.float64]] = []
     eases: list[Ease] = []
     for i, beat in enumerate(chosen):
-        length = beat.end - beat.start
         here = where(beat.first)
         if i == 0:
             frames.append(beat.start)
             values.append(here + np.array([0.0, approach, 0.0]))
             eases.append("cubic")
         single = beat.first == beat.last
-        frames.append(beat.start + length * (LAND if i == 0 else ARRIVE if single else 0.1))
+        frames.append(stands_at(beat, i == 0))
         values.append(here)
         eases.append("constant" if single else "linear")
         if not single:

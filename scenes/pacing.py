@@ -96,7 +96,9 @@ def _durations(sizes: list[list[int]], fps: float, room: float) -> NDArray[np.fl
     slow_frames, fast_weights = np.array(slow) * fps, np.array(fast)
     if not fast_weights.any():
         return slow_frames * (room / slow_frames.sum())
-    slow_frames *= min(1.0, SLOW_SHARE * room / slow_frames.sum())
+    spare = room - fast_weights.sum()  # the rest must not be pressed below a frame each: it would eat the last step's
+    budget = min(SLOW_SHARE * room, max(spare, float(np.count_nonzero(slow_frames))))
+    slow_frames *= min(1.0, budget / slow_frames.sum())
     fast_frames = fast_weights * ((room - slow_frames.sum()) / fast_weights.sum())
     if fast_frames.max() > READING_SECONDS * fps:  # plenty of time: nobody is slower than reading speed, all are slower
         wish = np.where(fast_weights > 0, READING_SECONDS * fps, slow_frames)

@@ -21,6 +21,9 @@ FIRST_FILTER_HUE = 25.0
 CHROMA = 0.135
 LIGHT, DARK = 0.80, 0.55
 """Lightness of a family's first and last channel."""
+GAMUT_HALVINGS = 16
+"""How finely the strongest colour is searched for: to a thousandth of what an eye can tell apart."""
+GAMUT_SLACK = 1e-5
 
 
 @dataclass(frozen=True)
@@ -70,17 +73,33 @@ THEMES = {
 def oklch_to_linear(
     lightness: NDArray[np.float64] | float, chroma: NDArray[np.float64] | float, hue: NDArray[np.float64] | float
 ) -> NDArray[np.float64]:
-    """OKLCH (hue in degrees) as linear sRGB, shape ``(..., 3)``, clipped to the gamut.
+    """OKLCH (hue in degrees) as linear sRGB, shape ``(..., 3)``.
 
-    Source of the matrices: Ottosson 2020 (see the module's docstring).
+    Where sRGB has no colour that strong, the strongest of the same hue and lightness: clipping would turn the hue.
     """
-    light, strength, angle = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (lightness, chroma, hue)))
-    angle = np.radians(angle)
+    light, strength, turn = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (lightness, chroma, hue)))
+    within, beyond = np.zeros(strength.shape), strength
+    for _ in range(GAMUT_HALVINGS):
+        tried = (within + beyond) / 2.0
+        fits = _shown(_linear(light, tried, turn))
+        within, beyond = np.where(fits, tried, within), np.where(fits, beyond, tried)
+    rgb = _linear(light, strength, turn)
+    return np.clip(np.where(_shown(rgb)[..., None], rgb, _linear(light, within, turn)), 0.0, 1.0)
+
+
+def _shown(rgb: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether sRGB has these colours, but for what nobody sees: the gamut's corners are given in six digits."""
+    return ((rgb >= -GAMUT_SLACK) & (rgb <= 1.0 + GAMUT_SLACK)).all(axis=-1)
+
+
+def _linear(light: NDArray[np.float64], strength: NDArray[np.float64], hue: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same, not limited to what sRGB has. Source of the matrices: Ottosson 2020 (see the module's docstring)."""
+    angle = np.radians(hue)
     a, b = strength * np.cos(angle), strength * np.sin(angle)
     long = (light + 0.3963377774 * a + 0.2158037573 * b) ** 3
     medium = (light - 0.1055613458 * a - 0.0638541728 * b) ** 3
     short = (light - 0.0894841775 * a - 1.2914855480 * b) ** 3
-    rgb = np.stack(
+    return np.stack(
         [
             4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
             -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
@@ -88,7 +107,6 @@ def oklch_to_linear(
         ],
         axis=-1,
     )
-    return np.clip(rgb, 0.0, 1.0)
 
 
 def family_hue(group: int, groups: int) -> float:

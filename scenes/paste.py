@@ -4,79 +4,144 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import Any
+import warnings
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
 from ..conv_math import Operation
 from .errors import SceneError
-from .scenefile import OPERATIONS, Input, Scene, Stage, Text, _Naming, parameters_of, required, shown
+from .scenefile import (
+    MAX_LINE,
+    OPERATIONS,
+    Input,
+    Scene,
+    Stage,
+    Text,
+    check_stages,
+    check_values,
+    naming,
+    one_line,
+    parameters_of,
+    required,
+    shown,
+)
 
 MAX_CHARACTERS = 10_000
-_LABEL = re.compile(r"^\s*\(\w+\):\s*")
+TORCH_ONLY = ("device", "dtype")
+"""Where torch keeps a weight, its last two arguments; nothing to an animation."""
+ALLOWED = f"calls of {', '.join(sorted(OPERATIONS))}, Sequential"
+_LABEL = re.compile(r"^\([\w.]+\):\s*")
 """What ``print(model)`` puts before a layer: ``(conv1): Conv2d(...)``."""
 
 
 def scene_from_lines(text: str, shape: tuple[int, ...], source: str = "op") -> Scene:
     """The chain of operations that the lines name, over an input of ``shape`` (C, H, W) or (N, C, H, W).
 
-    Accepts torch.nn's calls with literal arguments, one a line or separated by semicolons, also as assignments, as
-    ``nn.Sequential(...)`` or as ``print(model)`` shows them. The defaults are torch's, so ``bias`` is True.
+    Accepts torch.nn's calls with literal arguments, one after another, separated by lines, commas or semicolons, also
+    as assignments, as ``nn.Sequential(...)`` or as ``print(model)`` shows them. The defaults are torch's, so ``bias``
+    is True.
     """
     if len(text) > MAX_CHARACTERS:
         raise SceneError(f"{source}: the text has {len(text)} characters; allowed: at most {MAX_CHARACTERS}")
-    lines = [_LABEL.sub("", line).strip().rstrip(",") for line in text.strip().splitlines()]
-    code = "\n".join(line for line in lines if line)
-    try:
-        module = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        message = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise SceneError(f"{source}: {shown(text)} cannot be read: {message}") from None
-    operations: list[Operation] = []
-    for statement in module.body:
-        if not isinstance(statement, ast.Expr | ast.Assign):
-            raise SceneError(f"{source}: {shown(ast.unparse(statement))} is no layer; allowed: {_allowed()}")
-        operations.extend(_operations(statement.value, source))
+    operations = list(_Pasted(text, source).operations())
     if not operations:
-        raise SceneError(f"{source}: no layer is named; allowed: {_allowed()}")
+        raise SceneError(f"{source}: no layer is named; allowed: {ALLOWED}")
+    check_stages(source, len(operations))
     current = shape
     for number, op in enumerate(operations, start=1):
-        with _Naming(f"{source}: layer {number}"):
+        with naming(f"{source}: layer {number}"):
             current = op.output_shape(current)
-    title = " → ".join(type(op).__name__ for op in operations)
+    names = [type(op).__name__ for op in operations]
+    title = " → ".join(names)
+    if len(title) > MAX_LINE:
+        title = f"{names[0]} → … → {names[-1]}"
     return Scene(source, Text(title, title), Input(shape), tuple(Stage(op) for op in operations))
 
 
-def _allowed() -> str:
-    return f"calls of {', '.join(sorted(OPERATIONS))}, Sequential"
+def _as_python(text: str) -> str:
+    """The text without labels, and with the commas that ``print(model)`` leaves out between layers."""
+    lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
+    if any(_LABEL.match(line) for line in lines):
+        lines = [_LABEL.sub("", line) for line in lines]
+        lines = [line if line.endswith(("(", ",")) or not line else f"{line}," for line in lines]
+    return "\n".join(lines)
 
 
-def _operations(node: ast.expr, source: str) -> list[Operation]:
-    if not isinstance(node, ast.Call):
-        raise SceneError(f"{source}: {shown(ast.unparse(node))} is no layer; allowed: {_allowed()}")
-    called = ast.unparse(node.func)
-    name = called.rsplit(".", 1)[-1]
-    if name == "Sequential" and not node.keywords:
-        return [op for argument in node.args for op in _operations(argument, source)]
-    if name not in OPERATIONS:
-        raise SceneError(f"{source}: {shown(called)} is no operation known here; allowed: {_allowed()}")
-    cls = OPERATIONS[name]
-    names = parameters_of(cls)
-    if len(node.args) > len(names):
-        raise SceneError(f"{source}: {name} has {len(node.args)} arguments; allowed: at most {', '.join(names)}")
-    given: dict[str, Any] = {}
-    pairs = [*zip(names, node.args, strict=False), *((k.arg, k.value) for k in node.keywords)]
-    for key, value in pairs:
-        if key is None or key not in names:
-            raise SceneError(f"{source}: {name} has no argument {shown(key)}; allowed: {', '.join(names)}")
-        if key in given:
-            raise SceneError(f"{source}: {name}: {key} is given twice")
+class _Pasted:
+    """The layers of a text: its syntax tree is read, nothing in it is ever run."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.code, self.source = _as_python(text), source
+
+    def refuse(self, node: ast.AST, why: str) -> NoReturn:
+        raise SceneError(f"{self.source}: {shown(ast.get_source_segment(self.code, node))} {why}")
+
+    def operations(self) -> Iterator[Operation]:
         try:
-            given[key] = ast.literal_eval(value)
+            with warnings.catch_warnings():  # the compiler's taste would be a second line beside the error
+                warnings.simplefilter("ignore")
+                module = ast.parse(self.code)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            message = error.msg if isinstance(error, SyntaxError) else one_line(error)
+            raise SceneError(f"{self.source}: {shown(self.code)} cannot be read: {message}") from None
+        for statement in module.body:
+            if not isinstance(statement, ast.Expr | ast.Assign | ast.AnnAssign) or statement.value is None:
+                self.refuse(statement, f"is no layer; allowed: {ALLOWED}")
+            yield from self._layers(statement.value)
+
+    def _layers(self, node: ast.expr) -> Iterator[Operation]:
+        if isinstance(node, ast.Tuple):  # a comma after a layer makes one
+            for part in node.elts:
+                yield from self._layers(part)
+            return
+        if not isinstance(node, ast.Call):
+            self.refuse(node, f"is no layer; allowed: {ALLOWED}")
+        name = self._name(node.func)
+        if name == "Sequential" and not node.keywords:
+            for part in node.args:
+                yield from self._layers(part)
+        elif name in OPERATIONS:
+            yield self._layer(name, node)
+        else:
+            self.refuse(node, f"is no operation known here; allowed: {ALLOWED}")
+
+    def _name(self, node: ast.expr) -> str:
+        """``Conv2d`` of ``torch.nn.Conv2d``."""
+        owner = node
+        while isinstance(owner, ast.Attribute):
+            owner = owner.value
+        if not isinstance(owner, ast.Name):
+            self.refuse(node, f"is no name; allowed: {ALLOWED}")
+        return node.attr if isinstance(node, ast.Attribute) else owner.id
+
+    def _layer(self, name: str, call: ast.Call) -> Operation:
+        cls = OPERATIONS[name]
+        names = parameters_of(cls)
+        names += TORCH_ONLY if "bias" in names else ()
+        allowed = f"allowed: {', '.join(names)}"
+        if len(call.args) > len(names):
+            self.refuse(call, f"has {len(call.args)} arguments; {allowed}")
+        given: dict[str, Any] = {}
+        pairs = [*zip(names, call.args, strict=False), *((k.arg, k.value) for k in call.keywords)]
+        for key, value in pairs:
+            if key not in names:
+                self.refuse(call, f"has an argument {key or '**'}; {allowed}")
+            if key in given:
+                self.refuse(call, f"gives {key} twice; allowed: once")
+            given[key] = self._literal(f"{name}: {key}", value)
+        for key in TORCH_ONLY:
+            if given.pop(key, None) is not None:
+                self.refuse(call, f"gives {key}; allowed: None")
+        for key in required(cls):
+            if key not in given:
+                self.refuse(call, f"lacks {key}; {name} needs {', '.join(required(cls))}")
+        with naming(self.source):
+            return cls(**given)
+
+    def _literal(self, key: str, node: ast.expr) -> object:
+        try:
+            value = ast.literal_eval(node)
         except (ValueError, TypeError, RecursionError):
-            raise SceneError(
-                f"{source}: {name}: {key}={shown(ast.unparse(value))} is not a literal; allowed: numbers, tuples, texts"
-            ) from None
-    missing = [name for name in required(cls) if name not in given]
-    if missing:
-        raise SceneError(f"{source}: {called}: {missing[0]} is missing")
-    with _Naming(source):
-        return [cls(**given)]
+            self.refuse(node, f"is no value for {key}; allowed: numbers, tuples, texts, as nothing is evaluated")
+        check_values(self.source, key, value)
+        return value

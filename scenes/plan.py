@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import reduce
 
 import numpy as np
@@ -10,20 +11,30 @@ from numpy.typing import NDArray
 
 from ..conv_math import Move, Slide, SlideTrajectory, View
 from . import palette
-from .captions import Words, size, size_formulas
+from .captions import Words, size, size_formulas, torch_call
 from .counts import count_frames, count_steps
-from .layout import CAPITAL, LINE_HEIGHT, Frame, Item, Placed, arrange
-from .pacing import beats, group_steps
+from .layout import CAPITAL, LINE_HEIGHT, SIDE, Frame, Item, Placed, arrange, text_width
+from .pacing import Beat, beats, group_steps
 from .parts import Act, Bank, Tensor
 from .scenefile import Scene, Stage
-from .story import Track
+from .story import Ease, Track
 
 LAND, MULTIPLY, SUM, WRITE = 0.2, 0.45, 0.6, 0.8
 """Parts of a first step: the window lands, its copies reach the filters, leave them, have become one cell."""
+SWEEP_ARRIVE = 0.1
+"""The same for a beat of many steps: the window stands at the first of them."""
+COLUMN_GAP = 16.0
+"""Between the columns of the table, in reference pixels."""
 MAX_MARKS = 64
 """More filters or groups than these are not numbered."""
 ARRIVE = 0.5
 """The part of any other step at which the window stands and the output cells set out."""
+
+
+def stands_at(beat: Beat, opening: bool) -> float:
+    """The frame at which the window has come to the first step of a beat; the opening one of a stage is slow."""
+    part = LAND if opening else ARRIVE if beat.first == beat.last else SWEEP_ARRIVE
+    return beat.start + part * (beat.end - beat.start)
 
 
 class Plan:
@@ -34,7 +45,7 @@ class Plan:
         self.language, self.words = language, Words(language)
         self.show = set(scene.look.show)
         self.shapes = scene.shapes
-        self.narrow = size[0] < 1.3 * size[1]
+        self.narrow = size[0] < 1.4 * size[1]
         self._make_time()
         self._make_space()
 
@@ -61,22 +72,28 @@ class Plan:
         return output[-1], math.prod(output[-2:])
 
     def step_track(self) -> Track:
+        """The step over the frames: it grows evenly in a beat, but in a swept one only once the window stands."""
         frames, values = [], []
         for act in self.acts:
             for beat in act.beats:
                 frames.append(beat.start)
                 values.append(beat.first)
+                if beat.last > beat.first:
+                    frames.append(stands_at(beat, beat is act.beats[0]))
+                    values.append(beat.first)
         frames.append(self.acts[-1].beats[-1].end)
         values.append(self.steps)
-        eases = tuple("linear" for _ in frames)
+        eases: tuple[Ease, ...] = ("linear",) * len(frames)
         return Track(np.array(frames, float), np.array(values, float)[:, None], eases)
 
     def settled(self) -> NDArray[np.float64]:
+        """The frame at which each step is done, ``(steps,)``."""
         result = np.empty(self.steps)
         for act in self.acts:
             for beat in act.beats:
+                begin = beat.start if beat.last == beat.first else stands_at(beat, beat is act.beats[0])
                 done = np.arange(1, beat.last - beat.first + 2) / (beat.last - beat.first + 1)
-                result[beat.first : beat.last + 1] = beat.start + done * (beat.end - beat.start)
+                result[beat.first : beat.last + 1] = begin + done * (beat.end - begin)
         return result
 
     # Space
@@ -207,12 +224,56 @@ class Plan:
     def formulas(self, number: int) -> list[str]:
         return size_formulas(self.scene.stages[number].op, self.shapes[number]) if "formula" in self.show else []
 
+    def table(self, number: int) -> list[tuple[str, list[str]]]:
+        """The rows of a stage's table: a name, then batch, channels, height, width."""
+        op, before, after = self.scene.stages[number].op, self.shapes[number], self.shapes[number + 1]
+        rows = [("", [self.words(key) for key in ("batch", "channels", "height", "width")])]
+        rows.append((self.words("input"), _columns(before)))
+        if op.weight_shape and len(op.weight_shape) == 4:
+            rows.append((self.words("kernel", op.weight_shape[0]), ["", *map(str, op.weight_shape[1:])]))
+        rows.append((self.words("output"), _columns(after)))
+        return rows
+
+    def table_widths(self, number: int) -> list[float]:
+        """Widths of the table's columns in reference pixels, that of the names last."""
+        rows = self.table(number)
+        columns = [[values[i] for _, values in rows] for i in range(4)]
+        columns.append([name for name, _ in rows])
+        return [max(map(text_width, column)) * CAPITAL["note"] + COLUMN_GAP for column in columns]
+
+    @property
+    def heading_width(self) -> float:
+        """The room for title and call in reference pixels: what the table leaves, or in narrow pictures all."""
+        width = self.size[0] * 480.0 / min(self.size) - 2 * SIDE
+        if self.narrow or "table" not in self.show:
+            return width
+        return width - max(sum(self.table_widths(n)) for n in range(len(self.scene.stages))) - COLUMN_GAP
+
+    def call_lines(self, number: int) -> list[str]:
+        """The operation as PyTorch writes it, broken after commas where it does not fit on a line."""
+        lines = [""]
+        for part in re.split("(?<=, )", torch_call(self.scene.stages[number].op)):
+            if lines[-1] and text_width(lines[-1] + part.rstrip()) * CAPITAL["line"] > self.heading_width:
+                lines.append("    ")
+            lines[-1] += part
+        return [line.rstrip() for line in lines]
+
+    @property
+    def heading_height(self) -> float:
+        """Height of title and call in reference pixels."""
+        lines = max(len(self.call_lines(n)) for n in range(len(self.scene.stages)))
+        return (CAPITAL["title"] + lines * CAPITAL["line"]) * LINE_HEIGHT
+
     def _caption_room(self) -> tuple[float, float]:
         """Heights above and below the tensors, in reference pixels."""
-        note, line, title = (CAPITAL[k] * LINE_HEIGHT for k in ("note", "line", "title"))
+        note = CAPITAL["note"] * LINE_HEIGHT
         table = 4 * note if "table" in self.show else 0.0
-        head = title + line
         formulas = max(len(self.formulas(n)) for n in range(len(self.scene.stages)))
         if self.narrow:
-            return head + table + 8.0, (formulas + 3) * note + 6.0
-        return max(head, table) + 8.0, max(formulas + 1, 2) * note + 6.0
+            return self.heading_height + table + 8.0, (formulas + 3) * note + 6.0
+        return max(self.heading_height, table) + 8.0, max(formulas + 1, 2) * note + 6.0
+
+
+def _columns(shape: tuple[int, ...]) -> list[str]:
+    """Batch, channels, height, width as the table shows them."""
+    return [*(["1"] if len(shape) == 3 else []), *map(str, shape)]

@@ -5,12 +5,18 @@ Every error is a :class:`SceneError` of one line that names the file, the key, i
 
 from __future__ import annotations
 
+import errno
 import inspect
+import math
+import re
+import stat
 import tomllib
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeGuard
 
 from .. import conv_math
 from ..conv_math import ConvMathError, Move, Operation, Sequential, Slide
@@ -24,6 +30,14 @@ SHOW = ("lines", "ghosts", "values", "formula", "table")
 VALUES = ("random", "ramp")
 MAX_SECONDS = 3600.0
 MAX_FILE_BYTES = 1_000_000
+MAX_STAGES = 500
+"""Beyond it nobody can follow, and arranging them takes seconds."""
+MAX_LINE = 120
+MAX_DEPTH = 32
+"""Of nested tables and lists: what reads them later may recurse."""
+
+_LONG_KEY = re.compile(r"(?:\.[^.=,\n]*){200}")
+"""a.b.c... with more parts than any key has: reading it takes tomllib the square of its length."""
 
 OPERATIONS: dict[str, type[Operation]] = {
     name: cls
@@ -110,10 +124,13 @@ def load_scene(path: str | Path) -> Scene:
     """Read a scene file (UTF-8, TOML). SceneError for a file that cannot be read or says something impossible."""
     path = Path(path)
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its writer
+            raise OSError(errno.EINVAL, "it is no regular file")
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise SceneError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from None
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise SceneError(f"{path}: cannot be read: {(reason or one_line(error)).lower()}") from None
     if len(data) > MAX_FILE_BYTES:
         raise SceneError(f"{path}: is larger than {MAX_FILE_BYTES:,} bytes, which no scene file is")
     try:
@@ -125,43 +142,45 @@ def load_scene(path: str | Path) -> Scene:
 
 def parse_scene(text: str, source: str) -> Scene:
     """The scene that a TOML text describes."""
+    if _LONG_KEY.search(text):
+        raise SceneError(f"{source}: has a key of 200 parts or more; allowed: those of a scene file")
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SceneError(f"{source}: is not TOML: {one_line(error)}") from None
+    except (ValueError, RecursionError) as error:
+        raise SceneError(f"{source}: is not TOML: {one_line(error)[:200]}") from None
     return scene_from_table(table, source)
 
 
 def scene_from_table(table: Mapping[str, Any], source: str) -> Scene:
     """The scene of a table as tomllib returns it."""
+    check_values(source, "", table)
     read = _Reader(source)
     top = read.table("", table, ("title", "description", "note", "place", "input", "stage", "time", "look"))
     if "input" not in top:
         read.fail("input", None, "a table [input] with a shape, such as shape = [8, 7, 7]")
     given = read.table("input", top["input"], ("shape", "values", "seed"))
-    shape = read.integers("input.shape", given.get("shape"), "a list of 3 or 4 whole numbers: C, H, W or N, C, H, W")
+    shape = read.shape("input.shape", given.get("shape"))
     seed = read.integer("input.seed", given.get("seed", 0), 0, 2**32 - 1)
     values = read.values("input.values", given.get("values", "random"), shape, VALUES)
     rows = top.get("stage")
     if not isinstance(rows, list) or not rows:
         read.fail("stage", rows, "one or more [[stage]] tables, each with an op")
+    check_stages(source, len(rows))
     stages: list[Stage] = []
     current = shape
     for number, row in enumerate(rows, start=1):
         stage = read.stage(f"stage {number}", row, current)
-        with read.naming(f"stage {number}"):
+        with naming(f"{source}: stage {number}"):
             current = stage.op.output_shape(current)
         stages.append(stage)
     time = read.table("time", top.get("time", {}), ("order", "seconds"))
     look = read.table("look", top.get("look", {}), ("camera", "theme", "show"))
     show = look.get("show", list(Look().show))
-    if not isinstance(show, list) or not all(isinstance(s, str) for s in show):
+    if not isinstance(show, list):
         read.fail("look.show", show, f"a list of {', '.join(SHOW)}")
-    for entry in show:
-        read.choice("look.show", entry, SHOW)
     return Scene(
         source=source,
-        title=read.text("title", top.get("title", Path(source).stem)),
+        title=read.text("title", top.get("title", _name_of(source))),
         description=read.text("description", top.get("description", "")),
         note=read.text("note", top.get("note", "")),
         place=read.integer("place", top.get("place", 1_000_000), 1, 1_000_000),
@@ -174,9 +193,14 @@ def scene_from_table(table: Mapping[str, Any], source: str) -> Scene:
         look=Look(
             read.choice("look.camera", look.get("camera", "isometric"), CAMERAS),
             read.choice("look.theme", look.get("theme", "light"), THEMES),
-            tuple(dict.fromkeys(show)),
+            tuple(dict.fromkeys(read.choice("look.show", entry, SHOW) for entry in show)),
         ),
     )
+
+
+def _name_of(source: str) -> str:
+    """A title for a scene without one: its file's name, as far as it can be drawn."""
+    return "".join(letter for letter in Path(source).stem if _drawable(letter))[:MAX_LINE]
 
 
 def with_theme(scene: Scene, theme: str) -> Scene:
@@ -204,15 +228,39 @@ def shown(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-class _Naming:
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
+@contextmanager
+def naming(prefix: str) -> Iterator[None]:
+    """Errors of conv_math inside become a SceneError that begins with ``prefix``: the source and the key."""
+    try:
+        yield
+    except ConvMathError as error:
+        raise SceneError(f"{prefix}: {error}") from None
 
-    def __enter__(self) -> None: ...
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ConvMathError):
-            raise SceneError(f"{self.prefix}: {error}") from None
+def check_stages(source: str, count: int) -> None:
+    """SceneError for more stages than can be shown."""
+    if count > MAX_STAGES:
+        raise SceneError(f"{source}: {count:,} stages; allowed: at most {MAX_STAGES}")
+
+
+def check_values(source: str, key: str, value: object) -> None:
+    """SceneError for what could not even be quoted in an error: numbers beyond 64 bits, endless nesting."""
+    left = [(key, value, 0)]
+    while left:
+        key, value, depth = left.pop()
+        if depth > MAX_DEPTH:
+            raise SceneError(f"{source}: {key} is nested too deeply; allowed: {MAX_DEPTH} tables and lists")
+        if isinstance(value, int) and value.bit_length() > 63:
+            raise SceneError(f"{source}: {key} is a number of {value.bit_length()} bits; allowed: 63 and a sign")
+        if isinstance(value, Mapping):
+            left += [(one_line(f"{key}.{k}" if key else k)[:60], v, depth + 1) for k, v in value.items()]
+        elif isinstance(value, list | tuple | set):
+            left += [(key, v, depth + 1) for v in value]
+
+
+def _drawable(letter: str) -> bool:
+    """Not a control character, a line's end or half a character: fonts have none, terminals obey them."""
+    return unicodedata.category(letter) not in ("Cc", "Cs", "Zl", "Zp")
 
 
 class _Reader:
@@ -221,20 +269,16 @@ class _Reader:
     def __init__(self, source: str) -> None:
         self.source = source
 
-    def fail(self, key: str, value: object, allowed: str) -> Any:
+    def fail(self, key: str, value: object, allowed: str) -> NoReturn:
         raise SceneError(f"{self.source}: {key} is {shown(value)}; allowed: {allowed}")
 
-    def naming(self, key: str) -> _Naming:
-        """Errors of conv_math inside get the file's and the key's name."""
-        return _Naming(f"{self.source}: {key}")
-
     def table(self, key: str, value: object, allowed: Sequence[str]) -> Mapping[str, Any]:
-        if not isinstance(value, dict):
+        if not isinstance(value, Mapping):
             self.fail(key, value, f"a table with {', '.join(allowed)}")
         for name in value:
             if name not in allowed:
-                where = f"{key}.{name}" if key else name
-                raise SceneError(f"{self.source}: unknown key {shown(where)}; allowed: {', '.join(allowed)}")
+                where = f"{self.source}: {key}" if key else self.source
+                raise SceneError(f"{where}: unknown key {shown(name)}; allowed: {', '.join(allowed)}")
         return value
 
     def choice(self, key: str, value: object, allowed: Sequence[str]) -> str:
@@ -243,17 +287,13 @@ class _Reader:
         return value
 
     def integer(self, key: str, value: object, least: int, most: int) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        if not _is_integer(value) or not least <= value <= most:
             self.fail(key, value, f"a whole number from {least} to {most}")
         return value
 
-    def integers(self, key: str, value: object, allowed: str) -> tuple[int, ...]:
-        if not isinstance(value, list) or not all(isinstance(v, int) and not isinstance(v, bool) for v in value):
-            self.fail(key, value, allowed)
-        if len(value) not in (3, 4):
-            self.fail(key, value, allowed)
-        if min(value) < 1:
-            self.fail(key, value, "sizes of 1 or more")
+    def shape(self, key: str, value: object) -> tuple[int, ...]:
+        if not isinstance(value, list) or len(value) not in (3, 4) or not all(_is_integer(v) and v > 0 for v in value):
+            self.fail(key, value, "a list of 3 or 4 whole numbers of 1 or more: C, H, W or N, C, H, W")
         return tuple(value)
 
     def seconds(self, key: str, value: object) -> float:
@@ -263,62 +303,58 @@ class _Reader:
 
     def text(self, key: str, value: object) -> Text:
         if isinstance(value, str):
-            return Text(self.line(key, value), self.line(key, value))
-        if isinstance(value, dict):
-            for language in value:
-                if language not in LANGUAGES:
-                    raise SceneError(f"{self.source}: unknown key '{key}.{language}'; allowed: {', '.join(LANGUAGES)}")
-            if "en" in value:
-                english = self.line(f"{key}.en", value["en"])
-                return Text(english, self.line(f"{key}.zh", value.get("zh", english)))
-        return self.fail(key, value, 'a text, or { en = "...", zh = "..." }')
+            return Text(self.line(key, value), value)
+        if not isinstance(value, Mapping) or not value:
+            self.fail(key, value, 'a text, or { en = "...", zh = "..." }')
+        self.table(key, value, LANGUAGES)
+        english = self.line(f"{key}.en", value.get("en"))
+        return Text(english, self.line(f"{key}.zh", value.get("zh", english)))
 
     def line(self, key: str, value: object) -> str:
-        if not isinstance(value, str) or "\n" in value or len(value) > 120:
-            self.fail(key, value, "a text of one line, 120 characters at most")
+        if not isinstance(value, str) or len(value) > MAX_LINE or not all(map(_drawable, value)):
+            self.fail(key, value, f"a text of one line, {MAX_LINE} characters at most")
         return value
 
     def values(self, key: str, value: object, shape: tuple[int, ...], names: Sequence[str]) -> Any:
-        """A name, or nested lists of numbers of exactly this shape."""
-        if isinstance(value, str):
-            return self.choice(key, value, names)
-        if not _has_shape(value, shape):
-            size = " x ".join(map(str, shape))
-            self.fail(key, value, f"{', '.join(names)}, or nested lists of numbers, {size}")
+        """A name, or nested lists of finite numbers of exactly this shape."""
+        if value not in names and not _has_shape(value, shape):
+            self.fail(key, value, f"{', '.join(names)}, or nested lists of numbers, {' x '.join(map(str, shape))}")
         return value
 
     def stage(self, key: str, row: object, shape: tuple[int, ...]) -> Stage:
         """One [[stage]]: ``in_channels`` follows from the input; without ``bias`` a stage has none."""
-        if not isinstance(row, dict):
+        if not isinstance(row, Mapping):
             self.fail(key, row, "a table with an op")
-        if "op" not in row:
-            self.fail(f"{key}: op", None, ", ".join(sorted(OPERATIONS)))
-        cls = OPERATIONS[self.choice(f"{key}: op", row["op"], sorted(OPERATIONS))]
+        name = self.choice(f"{key}: op", row.get("op"), sorted(OPERATIONS))
+        cls = OPERATIONS[name]
         parameters = parameters_of(cls)
         weighted = "bias" in parameters
         allowed = ["op", *(p for p in parameters if p != "bias"), *(["weight", "bias"] if weighted else [])]
-        for name in row:
-            if name not in allowed:
-                raise SceneError(f"{self.source}: {key}: unknown key {name!r}; allowed: {', '.join(allowed)}")
+        self.table(key, row, allowed)
         arguments = {k: v for k, v in row.items() if k in parameters and k != "bias"}
         if "in_channels" in parameters:
             arguments.setdefault("in_channels", shape[-3])
-        for name in required(cls):
-            if name not in arguments and name != "bias":
-                raise SceneError(f"{self.source}: {key}: {name} is missing; {cls.__name__} needs it")
+        for missing in required(cls):
+            if missing not in arguments:
+                raise SceneError(f"{self.source}: {key}: {missing} is missing; {name} needs it")
         bias = row.get("bias", False)
         if weighted:
             arguments["bias"] = bias is not False
-        with self.naming(key):
+        with naming(f"{self.source}: {key}"):
             op = cls(**arguments)
-        if weighted and not isinstance(bias, bool):
-            filters = op.filters if isinstance(op, Slide) else 0
-            self.values(f"{key}: bias", bias, (filters,), ("true", "false"))
+        if isinstance(bias, bool):
+            bias = None
+        elif not _has_shape(bias, (filters := op.filters if isinstance(op, Slide) else 0,)):
+            self.fail(f"{key}: bias", bias, f"true, false, or a list of {filters} numbers")
         weight = self.values(f"{key}: weight", row.get("weight", "random"), op.weight_shape or (), ("random",))
-        return Stage(op, weight, None if isinstance(bias, bool) else bias)
+        return Stage(op, weight, bias)
+
+
+def _is_integer(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _has_shape(value: object, shape: tuple[int, ...]) -> bool:
     if not shape:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return isinstance(value, list) and len(value) == shape[0] and all(_has_shape(v, shape[1:]) for v in value)

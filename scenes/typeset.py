@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..conv_math import Slide
-from .captions import count, torch_call
-from .layout import CAPITAL, LABEL_JOINT, LINE_HEIGHT, SIDE, TOP, mark_place, text_width
+from .captions import count
+from .layout import CAPITAL, LINE_HEIGHT, SIDE, TOP, label_texts, mark_place, text_width
 from .parts import Act
 from .plan import LAND, MULTIPLY, WRITE, Plan
 from .story import Caption
@@ -45,6 +45,7 @@ def _corner(plan: Plan, x: float, y: float, right: bool = False, bottom: bool = 
 
 def _text(plan: Plan, name: str, body: str, kind: str, at: tuple[float, float], align: str, **more: object) -> Caption:
     options = {"color": plan.theme.text, "first": 1, "last": plan.frames} | more
+    at = (float(at[0]), float(at[1]))
     return Caption(name, body, at, plan.frame.capital(kind), align, **options)  # pyright: ignore[reportArgumentType]
 
 
@@ -52,35 +53,27 @@ def _heading(plan: Plan) -> Iterator[Caption]:
     title = plan.scene.title.in_language(plan.language)
     y = CAPITAL["title"]
     yield _fitted(plan, _text(plan, "title", title, "title", _corner(plan, 0, y), "left"))
-    y += CAPITAL["line"] * LINE_HEIGHT
-    for number, act in enumerate(plan.acts):
+    for number in range(len(plan.acts)):
         first, last = _spell(plan, number)
-        at = _corner(plan, 0, y)
-        text = torch_call(act.stage.op)
-        faint = plan.theme.faint_text
-        caption = _text(plan, f"call-{number + 1}", text, "line", at, "left", color=faint, first=first, last=last)
-        yield _fitted(plan, caption)
+        for i, line in enumerate(plan.call_lines(number), start=1):
+            at = _corner(plan, 0, y + i * CAPITAL["line"] * LINE_HEIGHT)
+            faint = plan.theme.faint_text
+            name = f"call-{number + 1}" if i == 1 else f"call-{number + 1}-{i}"
+            yield _fitted(plan, _text(plan, name, line, "line", at, "left", color=faint, first=first, last=last))
 
 
 def _fitted(plan: Plan, caption: Caption) -> Caption:
-    """The caption, smaller if it would run out of its half (narrow pictures: the whole) of the picture."""
-    room = plan.frame.width - 2 * SIDE * plan.frame.pixel
-    room *= 1.0 if plan.narrow else 0.56
+    """The caption, smaller if it would run out of the heading's room."""
+    room = plan.heading_width * plan.frame.pixel
     wide = text_width(caption.body) * caption.size
     return caption if wide <= room else replace(caption, size=caption.size * room / wide)
 
 
 def _table(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
-    op, before, after = plan.scene.stages[number].op, plan.shapes[number], plan.shapes[number + 1]
-    head = [plan.words(k) for k in ("batch", "channels", "height", "width")]
-    rows = [("", head), (plan.words("input"), _columns(before))]
-    if op.weight_shape and len(op.weight_shape) == 4:
-        rows.append((plan.words("kernel", op.weight_shape[0]), ["", *map(str, op.weight_shape[1:])]))
-    rows.append((plan.words("output"), _columns(after)))
     pitch, top = CAPITAL["note"] * LINE_HEIGHT, CAPITAL["note"]
     if plan.narrow:
-        top += (CAPITAL["title"] + CAPITAL["line"]) * LINE_HEIGHT
-    widths = [max(text_width(row[1][i]) for row in rows) * CAPITAL["note"] + 16.0 for i in range(4)]
+        top += plan.heading_height
+    rows, widths = plan.table(number), plan.table_widths(number)
     for r, (name, values) in enumerate(rows):
         y = top + r * pitch
         x = 0.0
@@ -92,7 +85,7 @@ def _table(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
                 yield _text(plan, key, values[column], "note", at, "right", color=color, first=first, last=last)
             x += widths[column]
         if name:
-            at, key = _corner(plan, x + 8.0, y, right=True), f"table-{number + 1}-{r}"
+            at, key = _corner(plan, x, y, right=True), f"table-{number + 1}-{r}"
             faint = plan.theme.faint_text
             yield _text(plan, key, name, "note", at, "right", color=faint, first=first, last=last)
 
@@ -174,7 +167,7 @@ def _labels(plan: Plan) -> Iterator[Caption]:
     for placed in f.placed:
         x = placed.left + placed.width / 2 - f.center[0]
         label = placed.item.label
-        for i, text in enumerate(((), (LABEL_JOINT.join(label),), label)[f.label_lines]):
+        for i, text in enumerate(label_texts(label, f.label_style)):
             y = placed.bottom - f.center[1] - (0.5 + 1.0 + i * LINE_HEIGHT) * capital
             yield _text(plan, f"label-{placed.item.name}-{i + 1}", text, "label", (x, y), "center")
 
@@ -188,8 +181,3 @@ def _marks(plan: Plan) -> Iterator[Caption]:
             at = (x - f.center[0], y - f.center[1])
             name = f"mark-{placed.item.name}-{block + 1}"
             yield _text(plan, name, text, "label", at, "right", color=plan.theme.faint_text)
-
-
-def _columns(shape: tuple[int, ...]) -> list[str]:
-    """Batch, channels, height, width as the table shows them."""
-    return [*(["1"] if len(shape) == 3 else []), *map(str, shape)]

@@ -5,6 +5,7 @@ import colorsys
 import imageio.v3 as imageio
 import numpy as np
 import pytest
+
 from convmotion.render import blender, doctor
 from convmotion.scenes import compose, find_scene
 from convmotion.scenes.layout import View

@@ -1,0 +1,189 @@
+"""The words are what one would write, and the numbers in them are conv_math's."""
+
+import math
+import re
+import string
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convmotion.conv_math import ChannelShuffle, Conv2d
+from convmotion.scenes import compose, find_scene, parse_scene
+from convmotion.scenes.captions import WORDS, Words, count, size, size_formulas, torch_call
+from convmotion.scenes.paste import scene_from_lines
+
+CALLS = {
+    "nn.Conv2d(8, 8, kernel_size=3)": Conv2d(8, 8, 3),
+    "nn.Conv2d(8, 8, kernel_size=3, groups=2)": Conv2d(8, 8, 3, groups=2),
+    "nn.Conv2d(8, 8, kernel_size=3, bias=False)": Conv2d(8, 8, 3, bias=False),
+    "nn.Conv2d(3, 16, kernel_size=(3, 5), stride=2, padding=(1, 2), dilation=2)": Conv2d(
+        3, 16, (3, 5), stride=2, padding=(1, 2), dilation=2
+    ),
+    "nn.Conv2d(4, 4, kernel_size=3, padding='same', groups=4)": Conv2d(4, 4, (3, 3), (1, 1), "same", 1, 4),
+    "nn.Conv2d(1, 2, kernel_size=1)": Conv2d(1, 2, 1, stride=1, padding=0, dilation=1, groups=1, padding_mode="zeros"),
+    "nn.ChannelShuffle(2)": ChannelShuffle(2),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_operation_is_written_as_one_writes_it_in_pytorch(call):
+    assert torch_call(CALLS[call]) == call
+
+
+@st.composite
+def convolutions(draw):
+    """A convolution and the rows and columns of an input that it fits."""
+    spatial, parameters = [], {"kernel_size": [], "stride": [], "padding": [], "dilation": []}
+    for _ in range(2):
+        extent = (draw(kernel := st.integers(1, 5)) - 1, draw(st.integers(1, 4)))
+        padding = draw(st.integers(0, 3))
+        least = extent[0] * extent[1] + 1
+        spatial.append(draw(st.integers(max(1, least - 2 * padding), least + 20)))
+        for key, value in zip(parameters, (extent[0] + 1, draw(kernel), padding, extent[1]), strict=True):
+            parameters[key].append(value)
+    groups = draw(st.integers(1, 3))
+    return Conv2d(2 * groups, groups, groups=groups, bias=draw(st.booleans()), **parameters), spatial
+
+
+@given(convolutions())
+def test_a_call_can_be_pasted_back(given):
+    op, spatial = given
+    pasted = scene_from_lines(torch_call(op), (op.in_channels, *spatial)).stages[0].op
+    assert (pasted.window, pasted.weight_shape, pasted.groups) == (op.window, op.weight_shape, op.groups)
+    assert pasted.num_parameters == op.num_parameters
+
+
+def worked_out(formula: str) -> tuple[int, int]:
+    """The value of a formula's left side, and the number that stands on its right."""
+    left, right = formula.split(" = ")
+    expression = left.replace("−", "-").replace("·", "*")
+    assert re.fullmatch(r"(?:floor|[-0-9+*/() ])+", expression)
+    value = eval(expression, {"__builtins__": {}, "floor": math.floor})
+    assert value == int(value), "without floor() the division leaves nothing"
+    return int(value), int(right)
+
+
+@given(convolutions())
+def test_the_size_formula_gives_the_size_that_the_output_has(given):
+    op, spatial = given
+    shape = (op.in_channels, *spatial)
+    lines = size_formulas(op, shape)
+    expected = op.output_shape(shape)[1:]
+    if len(lines) == 1:
+        assert expected[0] == expected[1]
+        assert worked_out(lines[0]) == (expected[0], expected[0])
+    else:
+        assert [line[:3] for line in lines] == ["H: ", "W: "]
+        assert [worked_out(line[4:]) for line in lines] == [(length, length) for length in expected]
+
+
+@given(convolutions())
+def test_the_size_formula_rounds_down_only_where_something_is_left_over(given):
+    op, spatial = given
+    window = op.window
+    spare = [w - e for w, e in zip(window.padded(tuple(spatial)), window.extent, strict=True)]
+    left_over = [rest % stride > 0 for rest, stride in zip(spare, window.stride, strict=True)]
+    lines = size_formulas(op, (op.in_channels, *spatial))
+    assert ["floor" in line for line in lines] in (left_over, left_over[:1])
+
+
+def test_the_size_formula_shows_this_scenes_numbers():
+    assert size_formulas(Conv2d(8, 8, 3), (8, 7, 7)) == ["(7 − 3 + 2·0) / 1 + 1 = 5"]
+    assert size_formulas(Conv2d(1, 1, 3, stride=2, dilation=2, padding=1), (1, 10, 10)) == [
+        "floor((10 − (2·(3 − 1) + 1) + 2·1) / 2) + 1 = 4"
+    ]
+    assert size_formulas(Conv2d(1, 1, 4, padding="same"), (1, 5, 5)) == ["(5 − 4 + 1 + 2) / 1 + 1 = 5"]
+    assert size_formulas(Conv2d(1, 1, (3, 1)), (2, 1, 7, 5)) == [
+        "H:  (7 − 3 + 2·0) / 1 + 1 = 5",
+        "W:  (5 − 1 + 2·0) / 1 + 1 = 5",
+    ]
+    assert size_formulas(ChannelShuffle(2), (8, 5, 5)) == []
+
+
+def placeholders(template: str) -> set[str | None]:
+    return {field for _, field, _, _ in string.Formatter().parse(template) if field is not None}
+
+
+def test_both_languages_say_the_same_things_with_the_same_numbers():
+    assert set(WORDS) == {"en", "zh"}
+    assert set(WORDS["en"]) == set(WORDS["zh"])
+    for key, english in WORDS["en"].items():
+        assert placeholders(english) == placeholders(WORDS["zh"][key]), key
+
+
+def test_chinese_is_chinese():
+    for key, phrase in WORDS["zh"].items():
+        assert re.search(r"[\u4e00-\u9fff]", phrase), key
+        assert not re.search(r"[A-Za-z]{2,}", phrase), key
+    assert not re.search(r"[\u4e00-\u9fff]", "".join(WORDS["en"].values()))
+
+
+def test_words_put_numbers_in():
+    assert Words("en")("stage_step", 2, 3) == "stage 2 / 3 · step"
+    assert Words("zh")("stage_step", 2, 3) == "第 2 / 3 层 · 步骤"
+    assert Words("en")("macs", count(1234567)) == "1,234,567 MACs"
+    assert size((8, 7, 7)) == "8 × 7 × 7"
+
+
+def words_of(board, frame):
+    return {c.name: c.body for c in board.captions if c.first <= frame <= c.last}
+
+
+@pytest.mark.parametrize(("language", "unit"), [("en", "parameters"), ("zh", "个参数")])
+def test_the_footer_of_the_last_stage_adds_the_parameters_up(language, unit):
+    board = compose(find_scene("depthwise-separable"), language=language)
+    last = words_of(board, board.frames)
+    assert last["cost-2"].startswith(f"72 + 64 = 136 {unit}")
+    assert "3,400" in last["cost-2"], "the multiply-accumulates of both stages"
+    first = words_of(board, 1)
+    assert first["cost-1"].startswith(f"72 {unit}")
+    assert "1,800" in first["cost-1"]
+    assert "cost-2" not in first and "cost-1" not in last
+    assert "576" in last["note"] and "note" not in first
+
+
+def test_the_table_has_the_shapes_of_input_kernel_and_output():
+    text = '[input]\nshape = [4, 3, 6, 7]\n[[stage]]\nop = "Conv2d"\nout_channels = 5\nkernel_size = [3, 2]\n'
+    words = words_of(compose(parse_scene(text, "test")), 1)
+    rows = [[words.get(f"table-1-{row}-{column}", "") for column in range(4)] for row in range(4)]
+    assert rows[0] == ["batch", "channels", "height", "width"]
+    assert rows[1:] == [["4", "3", "6", "7"], ["", "3", "3", "2"], ["4", "5", "4", "6"]]
+    assert [words.get(f"table-1-{row}") for row in range(4)] == [None, "input", "kernel ×5", "output"]
+
+
+def test_every_stage_is_called_by_its_name_while_it_is_played():
+    text = '[input]\nshape = [4, 5, 5]\n[[stage]]\nop = "Conv2d"\nout_channels = 4\nkernel_size = 3\nbias = true\n'
+    board = compose(parse_scene(text + '[[stage]]\nop = "ChannelShuffle"\ngroups = 2\n', "test"))
+    for frame in range(1, board.frames + 1):
+        calls = {n: body for n, body in words_of(board, frame).items() if n.startswith("call-")}
+        assert len(calls) == 1
+        reached = board.step.at(frame)[0]
+        if reached not in (0.0, 9.0):
+            name = "nn.Conv2d(4, 4, kernel_size=3)" if reached < 9 else "nn.ChannelShuffle(2)"
+            assert list(calls.values()) == [name], frame
+
+
+@pytest.mark.parametrize(("bias", "sum_of"), [("false", "products"), ("true", "products and its bias")])
+def test_the_first_step_is_told_with_its_numbers(bias, sum_of):
+    text = '[input]\nshape = [4, 5, 5]\n[[stage]]\nop = "Conv2d"\nout_channels = 6\nkernel_size = 3\ngroups = 2\n'
+    board = compose(parse_scene(f"{text}bias = {bias}\n", "test"))
+    told = [c for c in board.captions if c.name.startswith("phase-")]
+    assert [c.body for c in told] == [
+        "the window reads 36 cells",
+        "each filter multiplies them by its 18 weights",
+        f"… adds the 18 {sum_of}",
+        "… and writes one output cell",
+    ]
+    assert all(after.first == before.last + 1 for before, after in pairwise(told))
+    assert told[-1].last == math.floor(board.settled[0])
+
+
+@pytest.mark.parametrize("hidden", ["formula", "table", "lines"])
+def test_what_is_switched_off_is_not_shown(hidden):
+    show = [s for s in ("lines", "formula", "table") if s != hidden]
+    text = '[input]\nshape = [4, 5, 5]\n[[stage]]\nop = "Conv2d"\nout_channels = 4\nkernel_size = 3\n'
+    board = compose(parse_scene(f"{text}[look]\nshow = {show}".replace("'", '"'), "test"))
+    kinds = {c.name.split("-")[0] for c in board.captions} | ({"lines"} if board.lines else set())
+    assert {"formula", "table", "lines"} - kinds == {hidden}

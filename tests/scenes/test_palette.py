@@ -1,0 +1,172 @@
+"""Colours are the right ones, can be told apart, and words stand out from the backdrop."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from convmotion.scenes.palette import (
+    THEMES,
+    family_hue,
+    filter_colors,
+    filter_hues,
+    input_colors,
+    oklch_to_linear,
+    output_colors,
+    ramp,
+)
+
+# OKLab coordinates of the corners of sRGB, as the colour space's author and CSS Color 4's samples give them.
+OKLAB = {
+    (1.0, 1.0, 1.0): (1.0, 0.0, 0.0),
+    (0.0, 0.0, 0.0): (0.0, 0.0, 0.0),
+    (1.0, 0.0, 0.0): (0.627955, 0.224863, 0.125846),
+    (0.0, 1.0, 0.0): (0.866440, -0.233888, 0.179498),
+    (0.0, 0.0, 1.0): (0.452014, -0.032457, -0.311528),
+}
+BACKDROP = {"light": (0.87, 0.87, 0.89), "dark": (0.03, 0.033, 0.043)}
+"""What the lit floor looks like in a render, linear."""
+
+
+def oklab(rgb):
+    """Linear sRGB to OKLab: over the cone responses, the inverse of the matrices under test."""
+    to_cones = [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+    to_lab = [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+    return np.cbrt(np.asarray(rgb) @ np.array(to_cones).T) @ np.array(to_lab).T
+
+
+def hue_of(rgb):
+    _, a, b = np.moveaxis(oklab(rgb), -1, 0)
+    return np.degrees(np.arctan2(b, a)) % 360
+
+
+def between(one, other):
+    """The angle between two hues in degrees."""
+    return abs((one - other + 180) % 360 - 180)
+
+
+def luminance(rgb):
+    """WCAG's relative luminance of a linear colour."""
+    return float(np.dot(rgb, (0.2126, 0.7152, 0.0722)))
+
+
+def contrast(one, other):
+    """WCAG's contrast ratio."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize(("rgb", "lab"), OKLAB.items())
+def test_oklch_becomes_linear_srgb_as_published(rgb, lab):
+    lightness, a, b = lab
+    made = oklch_to_linear(lightness, np.hypot(a, b), np.degrees(np.arctan2(b, a)))
+    assert np.allclose(made, rgb, atol=2e-4)
+    assert np.allclose(oklab(rgb), lab, atol=2e-4), "the test's own way back"
+
+
+def test_greys_have_no_hue():
+    assert np.allclose(oklch_to_linear(0.5, 0.0, [0, 90, 200]), 0.125, atol=1e-6)
+
+
+def test_a_colour_that_no_screen_has_becomes_the_strongest_of_its_hue_and_lightness():
+    lightness, hue = np.array([0.3, 0.7, 0.9]), np.array([30.0, 150.0, 270.0])
+    made = oklch_to_linear(lightness, 0.4, hue)
+    assert made.min() >= 0 and made.max() <= 1
+    assert np.allclose(oklab(made)[:, 0], lightness, atol=1e-3)
+    assert np.allclose(hue_of(made), hue, atol=0.1)
+    assert np.minimum(made.min(axis=1), 1 - made.max(axis=1)).max() < 1e-3, "on the gamut's surface"
+
+
+def distances(colors):
+    lab = oklab(colors)
+    return [float(np.linalg.norm(one - other)) for one, other in itertools.combinations(lab, 2)]
+
+
+@pytest.mark.parametrize("filters", range(2, 9))
+def test_up_to_eight_filters_can_be_told_apart(filters):
+    assert min(distances(output_colors(filters, 1))) > 0.08
+    assert min(distances(filter_colors(filters, 3, 1)[:, 0])) > 0.08
+
+
+@pytest.mark.parametrize("groups", [2, 4, 8])
+def test_eight_filters_in_groups_can_be_told_apart_too(groups):
+    assert min(distances(output_colors(8, groups))) > 0.04
+
+
+@pytest.mark.parametrize("channels", range(2, 9))
+def test_up_to_eight_input_channels_are_steps_of_lightness_in_one_hue(channels):
+    colors = input_colors(channels, 1)
+    lightness = oklab(colors)[:, 0]
+    assert (np.diff(lightness) < -0.02).all(), "the first one is the lightest"
+    assert max(between(hue, 252.0) for hue in hue_of(colors)) < 0.5, "blue"
+
+
+EYES = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+"""What colour-blind eyes make of linear sRGB. Source: Machado, Oliveira, Fernandes 2009, severity 1.0."""
+
+
+@pytest.mark.parametrize("eyes", EYES)
+def test_colour_blind_eyes_tell_two_groups_apart(eyes):
+    for colors in (input_colors(8, 2), output_colors(8, 2)):
+        seen = oklab(np.clip(colors @ np.array(EYES[eyes]).T, 0, 1))
+        assert np.linalg.norm(seen[:4, None] - seen[None, 4:], axis=2).min() > 0.08
+
+
+@pytest.mark.parametrize("groups", range(2, 9))
+def test_families_of_groups_are_far_apart(groups):
+    hues = [family_hue(group, groups) for group in range(groups)]
+    assert min(between(one, other) for one, other in itertools.combinations(hues, 2)) >= 30
+    worn = hue_of(input_colors(groups, groups))
+    assert all(between(one, other) < 0.5 for one, other in zip(hues, worn, strict=True))
+
+
+@pytest.mark.parametrize("groups", range(2, 9))
+def test_a_group_wears_its_family_in_input_filters_and_output(groups):
+    """Every filter is nearer to its own family's hue than to any other's."""
+    families = np.array([family_hue(group, groups) for group in range(groups)])
+    for colors in (output_colors(4 * groups, groups), filter_colors(4 * groups, 3, groups)[:, 0]):
+        for f, hue in enumerate(hue_of(colors)):
+            assert np.argmin([between(hue, family) for family in families]) == f // 4
+
+
+@pytest.mark.parametrize(("filters", "groups"), [(1, 1), (8, 1), (8, 2), (8, 8), (12, 3), (64, 1)])
+def test_an_output_cell_wears_the_hue_of_the_filter_that_made_it(filters, groups):
+    outputs, slices = output_colors(filters, groups), filter_colors(filters, 3, groups)
+    assert outputs.shape == (filters, 3) and slices.shape == (filters, 3, 3)
+    for f in range(filters):
+        assert max(between(hue_of(outputs[f]), hue) for hue in hue_of(slices[f])) < 0.5
+    assert filter_hues(filters, groups).shape == (filters,)
+
+
+def test_slices_of_a_filter_get_darker_with_the_channel():
+    assert (np.diff(oklab(filter_colors(4, 5, 1))[..., 0], axis=1) < -0.03).all()
+    assert (np.diff(ramp(6)) < 0).all() and len(ramp(1)) == 1
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_words_stand_out_from_the_backdrop(theme):
+    colors = THEMES[theme]
+    assert colors.name == theme
+    assert contrast((1, 1, 1), (0, 0, 0)) == pytest.approx(21), "WCAG's own example"
+    assert contrast(colors.text, BACKDROP[theme]) >= 4.5
+    assert contrast(colors.faint_text, BACKDROP[theme]) >= 4.5
+    assert contrast(colors.text, BACKDROP[theme]) > contrast(colors.faint_text, BACKDROP[theme])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_lines_windows_and_ghosts_can_be_seen_against_the_backdrop(theme):
+    colors = THEMES[theme]
+    assert contrast(colors.line, BACKDROP[theme]) >= 3
+    assert contrast(colors.window, BACKDROP[theme]) >= 7
