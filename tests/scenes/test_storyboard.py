@@ -321,7 +321,7 @@ WIDE = toml([2, 24, 20], [conv(out_channels=2, kernel_size=3, padding=1)], secon
 
 @pytest.mark.parametrize("text", [WIDE, WIDE.replace("position", "filter")], ids=["position", "filter"])
 def test_a_sweeping_window_keeps_to_the_row_that_is_being_written(text):
-    """Never further than a tenth of a row and a cell from where the step is."""
+    """Never further than a cell from where the step is."""
     board = board_of(text)
     (p,) = passages(text, board)
     home = p.read.position[0]
@@ -329,9 +329,8 @@ def test_a_sweeping_window_keeps_to_the_row_that_is_being_written(text):
     for t in range(20, len(p.trajectory)):
         row, column = p.trajectory.origin(t)
         x, y, z = p.window.track.at(board.settled[t]) - home
-        if t % 20 >= 2:
-            assert (y, z) == pytest.approx((0, -row), abs=1e-4)
-        assert abs(x - column) <= 20 * 0.1 + 1 or t % 20 < 2
+        assert (y, z) == pytest.approx((0, -row), abs=1e-4)
+        assert abs(x - column) <= 1.001
 
 
 def test_no_cell_of_a_swept_row_is_written_before_the_window_has_landed():
@@ -412,7 +411,7 @@ def test_keys_of_a_track_follow_each_other_within_the_frames(text):
         assert (np.diff(track.frames) > 0).all()
         assert track.frames[0] >= 1 and track.frames[-1] <= board.frames
         assert np.isfinite(track.values).all()
-    assert (np.diff(board.step.values[:, 0]) > 0).all(), "no step is taken back"
+    assert (np.diff(board.step.values[:, 0]) >= 0).all(), "no step is taken back"
     for thing in (*board.movers, *board.captions):
         assert 1 <= thing.first <= thing.last <= board.frames, thing.name
 
@@ -600,8 +599,8 @@ def timed(text: str) -> Storyboard:
 
 
 def strides(board: Storyboard) -> set[int]:
-    """How many steps the beats have."""
-    return set(np.round(np.diff(board.step.values[:, 0])).astype(int))
+    """How many steps the beats have; between two keys of one step it waits for the window."""
+    return set(np.round(np.diff(board.step.values[:, 0])).astype(int)) - {0}
 
 
 def test_a_big_picture_is_swept_row_by_row():
