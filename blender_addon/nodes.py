@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import bpy
@@ -20,7 +21,7 @@ class Tree:
         self.geometry: Socket = self.group.nodes.new("NodeGroupInput").outputs[0]
         self._output = self.group.nodes.new("NodeGroupOutput")
 
-    def node(self, kind: str, inputs: dict[str | int, Any] | None = None, **properties: Any) -> Any:
+    def node(self, kind: str, inputs: Mapping[Any, Any] | None = None, **properties: Any) -> Any:
         """A node of class ``kind``: properties are set first, then inputs are linked (sockets) or set (values)."""
         node = self.group.nodes.new(kind)
         for name, value in properties.items():

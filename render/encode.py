@@ -233,7 +233,7 @@ def _pixels(frames: Iterable[Path], shape: _Format, done: Callable[[int], None] 
             opaque = (pixels[..., 3] == 255).all()
             pixels = np.ascontiguousarray(pixels[..., :3]) if opaque else _on_white(pixels)
         for _ in times:
-            yield memoryview(pixels).cast("B")
+            yield pixels.data.cast("B")
             count += 1
             if done:
                 done(count)

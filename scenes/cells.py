@@ -39,7 +39,7 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         trajectory = plan.slide(number - 1)
         done = trajectory.completed_at().reshape(-1) + act.first_step
         lead = np.where(done == act.first_step, WRITE, ARRIVE) if not act.swept else 0.0
-        start, arrive = done + lead, done + 1.0
+        start, arrive = np.asarray(done + lead, float), done + 1.0
         origin = bank.mouths()[tensor.rows(index)[1]]
     yield _visible_tensor(plan, number, tensor, index, origin, start, arrive)
 

@@ -352,12 +352,8 @@ def _place(plans: Sequence[_Plan], view: View, width: float, height: float, tall
     spare = (height if tall else width) - used
     gap = min(spare / max(len(plans) - 1, 1), _gap(tall) * 2.2)
     lead = (spare - gap * (len(plans) - 1)) / 2.0
-    if tall:
-        top = height - lead
-    else:
-        tallest = max(p.size[1] for p in plans)
-        ground = label + (height - label - tallest) / 2.0
-        left = lead
+    ground = label + (height - label - max(p.size[1] for p in plans)) / 2.0
+    top, left = height - lead, lead
     placed = []
     for plan in plans:
         if tall:

@@ -93,12 +93,12 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
     window = window_of(plan, number)
     per_group = bank.shape[0] // bank.groups
     _, _, h, w = bank.shape
-    groups = sorted({f // per_group for f in chosen})
+    groups = range(chosen.start // per_group, (chosen.stop - 1) // per_group + 1)
     for group in groups:
         # A group that stands on several boxes is led from its first one.
         box = 0 if len(window.boxes) < bank.groups else group * len(window.boxes) // bank.groups
         center, size = window.boxes[box]
-        members = [f for f in chosen if f // per_group == group]
+        members = list(range(max(chosen.start, group * per_group), min(chosen.stop, (group + 1) * per_group)))
         ends = _near_corners(plan, bank.placed.base[members], h, w)
         pairs = list(zip(((-1, 1), (1, 1), (-1, -1), (1, -1)), ends, strict=True))
         for (dx, dz), end in pairs if len(groups) <= FULL_LINES else pairs[::3]:

@@ -1,0 +1,5 @@
+"""Blender ships no types: everything is Any."""
+
+from typing import Any
+
+def __getattr__(name: str) -> Any: ...
