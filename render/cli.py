@@ -195,15 +195,13 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _render(scene: Scene, arguments: argparse.Namespace) -> int:
     _check_outputs(arguments.output)
-    for flag, allowed in (("--device", "cycles"),):
-        if arguments.device != "auto" and arguments.engine != allowed:
-            raise RequestError(
-                f"{flag} is {arguments.device}, but --engine {arguments.engine} has no choice; allowed: auto"
-            )
+    device, engine = arguments.device, arguments.engine
+    if device != "auto" and engine != "cycles":
+        raise RequestError(f"--device is {device}, but --engine {engine} has no choice of devices; allowed: auto")
     _check_memory(scene)
     board = compose(scene, arguments.size, arguments.fps, arguments.lang, arguments.theme)
     frames = _chosen(board, arguments.frames)
-    doctor.require_libraries(gl=arguments.engine != "cycles")
+    doctor.require_libraries(gl=engine != "cycles")
     with tempfile.TemporaryDirectory(prefix="convmotion-", ignore_cleanup_errors=True) as folder:
         _produce(scene, board, frames, arguments, Path(folder))
     return 0

@@ -241,7 +241,13 @@ def _memory() -> Finding:
     if size is None:
         return Finding("memory", True, "not known", needed=False)
     ok = size >= ENOUGH_MEMORY
-    return Finding("memory", ok, f"{size / GB:.1f} GB", "" if ok else "render with --workers 1", needed=False)
+    return Finding(
+        "memory",
+        ok,
+        f"{size / GB:.1f} GB",
+        "" if ok else "close other programs, or render smaller scenes",
+        needed=False,
+    )
 
 
 def _cores() -> int:

@@ -12,6 +12,7 @@ from . import palette
 from .parts import Bank, Tensor, indices
 from .plan import ARRIVE, LAND, MULTIPLY, SUM, WRITE, Plan
 from .story import ALWAYS, Cells
+from .values import in_lightness
 
 MAX_TRAVELLERS = 4096
 """Above, the first step's copies of the window would be a cloud that nobody can read."""
@@ -41,7 +42,8 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         lead = np.where(done == act.first_step, WRITE, ARRIVE) if not act.swept else 0.0
         start, arrive = np.asarray(done + lead, float), done + 1.0
         origin = bank.mouths()[tensor.rows(index)[1]]
-    yield _visible_tensor(plan, number, tensor, index, origin, start, arrive)
+    values = plan.values[0][number] if plan.values else None
+    yield _visible_tensor(plan, number, tensor, index, origin, start, arrive, values)
 
 
 def _visible_tensor(
@@ -52,15 +54,19 @@ def _visible_tensor(
     origin: NDArray[np.float64],
     start: NDArray[np.float64],
     arrive: NDArray[np.float64],
+    values: NDArray[np.float64] | None,
 ) -> Cells:
     """The cells of the ``number``-th tensor, in the colours of their channels."""
+    color = tensor.colors[tensor.rows(index)[1]]
+    if values is not None:
+        color = in_lightness(color, values.reshape(-1))
     return Cells(
         tensor.name,
         "input" if number == 0 else "output",
         tensor.shape,
         index,
         position=_f32(tensor.at(index)),
-        color=_f32(tensor.colors[tensor.rows(index)[1]]),
+        color=_f32(color),
         origin=_f32(origin),
         start=_f32(start),
         arrive=_f32(arrive),
@@ -102,6 +108,8 @@ def _filter_cells(plan: Plan, number: int, bank: Bank) -> Cells:
     index = indices(bank.shape)
     position = _f32(bank.at(index))
     color = palette.filter_colors(bank.shape[0], bank.shape[1], bank.groups)[index[:, 0], index[:, 1]]
+    if plan.values is not None and (weight := plan.values[1][number]) is not None:
+        color = in_lightness(color, weight.reshape(-1))
     always = _f32(np.full(len(index), ALWAYS))
     return Cells(
         f"filters-{number + 1}", "filter", bank.shape, index, position, _f32(color), position, always, always, position
@@ -155,17 +163,14 @@ def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
         step = first + np.arange(batch * tensor.channels).repeat(math.prod(tensor.shape[-2:]))
         start, arrive = step.astype(float), step + 1.0
         last = tensor is plan.views[number][-1][0]
-        yield _visible_tensor(
-            plan, number + 1 if last else len(plan.scene.stages), tensor, index, origin, start, arrive
-        )
+        values = plan.values[0][number].reshape(batch, item)[:, source] if plan.values else None
+        place = number + 1 if last else len(plan.scene.stages)
+        yield _visible_tensor(plan, place, tensor, index, origin, start, arrive, values)
         previous = position
         held = np.empty_like(held)
         for n in range(batch):
             held[n][source] = n * item + np.arange(item)
         first += batch * tensor.channels
-
-
-# What moves
 
 
 def _f32(array: NDArray[np.floating]) -> NDArray[np.float32]:

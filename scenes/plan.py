@@ -18,6 +18,7 @@ from .pacing import Beat, beats, group_steps
 from .parts import Act, Bank, Tensor
 from .scenefile import Scene, Stage
 from .story import Ease, Track
+from .values import values_of
 
 LAND, MULTIPLY, SUM, WRITE = 0.2, 0.45, 0.6, 0.8
 """Parts of a first step: the window lands, its copies reach the filters, leave them, have become one cell."""
@@ -46,6 +47,7 @@ class Plan:
         self.show = set(scene.look.show)
         self.shapes = scene.shapes
         self.narrow = size[0] < 1.4 * size[1]
+        self.values = values_of(scene) if "values" in self.show else None
         self._make_time()
         self._make_space()
 

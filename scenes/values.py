@@ -1,0 +1,60 @@
+"""The numbers in the cells: what the scene file gives or chance makes, and what the operations make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..conv_math import Sequential
+from .errors import SceneError
+from .scenefile import Scene
+
+MAX_MACS = 2_000_000_000
+"""More multiply-accumulates are not worked out for a picture."""
+
+
+def values_of(scene: Scene) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64] | None]]:
+    """The values of every tensor (the input, then each stage's output) and every stage's weight or None.
+
+    "random" draws from -1 to 1, the input and each stage from the scene's seed; "ramp" counts up from 0 to 1.
+    Raises SceneError where the arithmetic would take too long.
+    """
+    macs = scene.operations.macs(scene.input.shape)
+    if macs > MAX_MACS:
+        raise SceneError(
+            f"{scene.source}: look.show has 'values', which takes {macs:,} multiply-accumulates; "
+            f"allowed: at most {MAX_MACS:,}"
+        )
+    random = np.random.default_rng(scene.input.seed)
+    tensors = [_array(scene.input.values, scene.input.shape, random)]
+    weights: list[NDArray[np.float64] | None] = []
+    for stage in scene.stages:
+        shape = stage.op.weight_shape
+        weight = _array(stage.weight, shape, random) if shape else None
+        bias = stage.bias
+        if bias is None and getattr(stage.op, "bias", False) and shape:
+            bias = random.uniform(-1.0, 1.0, shape[0])
+        weights.append(weight)
+        tensors.append(Sequential(stage.op).forward(tensors[-1], [weight], [bias]))
+    return tensors, weights
+
+
+def _array(given: Any, shape: Sequence[int], random: np.random.Generator) -> NDArray[np.float64]:
+    if given == "random":
+        return random.uniform(-1.0, 1.0, tuple(shape))
+    if given == "ramp":
+        return np.linspace(0.0, 1.0, int(np.prod(shape))).reshape(tuple(shape))
+    return np.asarray(given, float)
+
+
+def in_lightness(color: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Colours ``(n, 3)`` made lighter the more a value ``(n,)`` is above 0, darker the more it is below.
+
+    The scale is the same on both sides, up to the largest of all in size.
+    """
+    largest = float(np.abs(values).max(initial=0.0))
+    share = (values / largest if largest > 0 else values)[:, None]
+    return np.where(share >= 0, color + (1.0 - color) * 0.75 * share, color * (1.0 + 0.75 * share))
