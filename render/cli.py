@@ -213,6 +213,8 @@ def _check_outputs(outputs: Sequence[Path]) -> None:
         try:
             encode.check_output(out, OUTPUTS)
             place = out.resolve()
+            if out.is_symlink() and place.is_symlink():  # since Python 3.13 such a circle is no error
+                raise RuntimeError("its links lead in a circle")
             with tempfile.TemporaryFile(dir=place.parent):
                 pass  # only trying tells: root has every permission, and yet not in /proc or on a read-only disk
         except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle

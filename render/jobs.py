@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -122,6 +123,8 @@ def _work(job: Job) -> None:
         os.dup2(log, stream)
     tempfile.tempdir = str(job.log.parent)
     os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), tempfile.tempdir))  # where Blender looks
+    # A parent that has imported bpy hands on its path, where Blender's own scripts hide the module.
+    sys.path[:] = [folder for folder in sys.path if Path(folder).parts[-2:] != ("scripts", "modules")]
     from . import blender
 
     board = compose(job.scene, job.size, job.fps, job.language, job.theme)

