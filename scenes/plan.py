@@ -73,6 +73,12 @@ class Plan:
         output = stage.op.output_shape(shape)
         return output[-1], math.prod(output[-2:])
 
+    @staticmethod
+    def _begins(act: Act, beat: Beat) -> float:
+        """The frame from which the step grows: where a window sweeps, it waits until the window stands."""
+        waits = beat.last > beat.first and isinstance(act.stage.op, Slide)
+        return stands_at(beat, beat is act.beats[0]) if waits else beat.start
+
     def step_track(self) -> Track:
         """The step over the frames: it grows evenly in a beat, but in a swept one only once the window stands."""
         frames, values = [], []
@@ -80,8 +86,9 @@ class Plan:
             for beat in act.beats:
                 frames.append(beat.start)
                 values.append(beat.first)
-                if beat.last > beat.first:
-                    frames.append(stands_at(beat, beat is act.beats[0]))
+                begin = self._begins(act, beat)
+                if begin > beat.start:
+                    frames.append(begin)
                     values.append(beat.first)
         frames.append(self.acts[-1].beats[-1].end)
         values.append(self.steps)
@@ -93,7 +100,7 @@ class Plan:
         result = np.empty(self.steps)
         for act in self.acts:
             for beat in act.beats:
-                begin = beat.start if beat.last == beat.first else stands_at(beat, beat is act.beats[0])
+                begin = self._begins(act, beat)
                 done = np.arange(1, beat.last - beat.first + 2) / (beat.last - beat.first + 1)
                 result[beat.first : beat.last + 1] = begin + done * (beat.end - begin)
         return result
