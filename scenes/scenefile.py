@@ -14,7 +14,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn, TypeGuard
 
@@ -201,10 +201,6 @@ def scene_from_table(table: Mapping[str, Any], source: str) -> Scene:
 def _name_of(source: str) -> str:
     """A title for a scene without one: its file's name, as far as it can be drawn."""
     return "".join(letter for letter in Path(source).stem if _drawable(letter))[:MAX_LINE]
-
-
-def with_theme(scene: Scene, theme: str) -> Scene:
-    return replace(scene, look=replace(scene.look, theme=theme))
 
 
 def parameters_of(cls: type[Operation]) -> list[str]:
