@@ -8,22 +8,125 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from .errors import ConvMathError, boolean, choice, integer, integer_per_axis, numbers, per_axis, shown
-from .operation import Shape
-from .slide import Slide, Window
+from .errors import ConvMathError, boolean, choice, integer, integer_per_axis, per_axis, shown
+from .shapes import AXIS_CELLS, Floats, InputShape, Integers, Shape
+from .slide import Slide, columns
+from .window import PADDING_MODES, Reach, Window, check_sides
 
-AXIS_CELLS = ("planes", "rows", "columns")
+
+class Weighted(Slide):
+    """What a convolution, its transpose and its deformable kin have in common: arguments as torch.nn checks them.
+
+    kernel_size, stride, padding and dilation are an integer or one per spatial axis; they stay as they were given.
+    """
+
+    AXES: ClassVar[int]
+
+    in_channels: int
+    out_channels: int
+    kernel_size: int | Sequence[int]
+    stride: int | Sequence[int]
+    dilation: int | Sequence[int]
+    groups: int
+    bias: bool
+
+    def _check(self, **least: int) -> None:
+        """Replace the arguments by their checked values; `least` names those that have an entry per axis."""
+        checked: dict[str, object] = {
+            field: integer(self.name, field, getattr(self, field))
+            for field in ("in_channels", "out_channels", "groups")
+        }
+        for field, smallest in least.items():
+            checked[field] = integer_per_axis(self.name, field, getattr(self, field), self.AXES, smallest)
+        checked["bias"] = boolean(self.name, "bias", self.bias)
+        for field, value in checked.items():
+            object.__setattr__(self, field, value)
+        for field in ("in_channels", "out_channels"):
+            if getattr(self, field) % self.groups:
+                raise ConvMathError(f"{self.name}: groups={self.groups} must divide {field}={getattr(self, field)}")
+
+    def each(self, field: str) -> Shape:
+        """A checked argument written out: one integer per spatial axis."""
+        return per_axis(getattr(self, field), self.AXES)
+
+    @property
+    def filters(self) -> int:
+        """Output channels."""
+        return self.out_channels
+
+    @property
+    def bias_shape(self) -> Shape | None:
+        """(out_channels,), or None with bias=False."""
+        return (self.out_channels,) if self.bias else None
+
+    def fan_in(self, item: Shape | None = None) -> int:
+        """in_channels/groups."""
+        return self.in_channels // self.groups
+
+    def _check_channels(self, item: Shape) -> None:
+        if item[0] != self.in_channels:
+            raise ConvMathError(
+                f"{self.name}: the input has {item[0]} channels; allowed: in_channels={self.in_channels}"
+            )
+
+
+class Sliding(Weighted):
+    """A window over the input, the same at every position: output = floor((input + 2*padding - extent)/stride) + 1.
+
+    Source: Dumoulin, Visin, arXiv 1603.07285, relationship 15; the shape section of torch.nn.Conv2d's documentation.
+    """
+
+    padding: int | Sequence[int] | str
+
+    @property
+    def window(self) -> Window:
+        """The window's geometry, normalised to tuples."""
+        kernel, stride, dilation = (self.each(field) for field in ("kernel_size", "stride", "dilation"))
+        if self.padding == "same":
+            around = tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True))
+            return Window(kernel, stride, dilation, tuple((total // 2, total - total // 2) for total in around))
+        sides = (0,) * self.AXES if self.padding == "valid" else self.each("padding")
+        return Window(kernel, stride, dilation, tuple((side, side) for side in sides))
+
+    def geometry(self, axes: int) -> Window:
+        """`window`."""
+        return self.window
+
+    @property
+    def weight_shape(self) -> Shape:
+        """(out_channels, in_channels/groups, *kernel_size)."""
+        return (self.out_channels, self.fan_in(), *self.each("kernel_size"))
+
+    def macs(self, input_shape: InputShape) -> int:
+        """Outputs x in_channels/groups x kernel cells; taps on padding are counted, the bias is not."""
+        return math.prod(self.output_shape(input_shape)) * math.prod(self.weight_shape[1:])
+
+    def _item_output(self, item: Shape) -> Shape:
+        self._check_channels(item)
+        window, spatial = self.window, item[1:]
+        for axis, (size, extent, sides) in enumerate(zip(spatial, window.extent, window.padding, strict=True)):
+            before, after = sides
+            padded = size + before + after
+            if extent > padded:
+                added = f"2*{before}" if before == after else f"{before} + {after}"
+                cells = AXIS_CELLS[axis - len(spatial)]
+                raise ConvMathError(
+                    f"{self.name}: kernel_size={self.kernel_size} (dilation={self.dilation}) spans {extent} cells, "
+                    f"more than the padded input's {size} + {added} = {padded} {cells}; "
+                    f"allowed: (kernel_size - 1)*dilation + 1 <= {padded}"
+                )
+        return (self.out_channels, *window.positions(spatial))
 
 
 @dataclass(frozen=True)
-class Conv(Slide):
-    """Convolution over `spatial_axes` axes, as torch.nn's: the names, the defaults, the layouts, the floor.
+class Conv(Sliding):
+    """Convolution over `AXES` axes, as torch.nn's: the names, the defaults, the layouts, the floor.
 
-    kernel_size, stride, padding and dilation are an integer or one per spatial axis; they stay as they were given, and
-    `window` has them written out. padding may be "valid" (none) or "same", which keeps the size at stride 1 and puts
-    the odd cell, if any, after the input. ConvMathError for what torch would refuse, and for sizes below 1.
+    y[f, p] = bias[f] + sum over c, k of weight[f, c, k] * x[c, p*stride - padding + k*dilation], which mathematics
+    calls a cross-correlation: the kernel is not flipped. padding may be "valid" (none) or "same", which keeps the size
+    at stride 1 and puts the odd cell, if any, after the input. padding_mode is zeros, reflect, replicate or circular.
+    ConvMathError for what torch would refuse, and for sizes below 1. Source: torch.nn.Conv2d's documentation.
     """
 
     in_channels: int
@@ -37,127 +140,55 @@ class Conv(Slide):
     padding_mode: str = "zeros"
 
     def __post_init__(self) -> None:
-        name = type(self).__name__
-        axes = self.spatial_axes
-        checked: dict[str, object] = {
-            field: integer(name, field, getattr(self, field)) for field in ("in_channels", "out_channels", "groups")
-        }
-        for field in ("kernel_size", "stride", "dilation"):
-            checked[field] = integer_per_axis(name, field, getattr(self, field), axes)
-        if isinstance(self.padding, str) and self.padding not in ("same", "valid"):
-            allowed = f"an integer >= 0, {axes} of them, 'same' or 'valid'"
-            raise ConvMathError(f"{name}: padding={shown(self.padding)}; allowed: {allowed}")
-        if not isinstance(self.padding, str):
-            checked["padding"] = integer_per_axis(name, "padding", self.padding, axes, least=0)
-        checked["bias"] = boolean(name, "bias", self.bias)
-        choice(name, "padding_mode", self.padding_mode, ("zeros",))
-        for field, value in checked.items():
-            object.__setattr__(self, field, value)
-
-        if self.padding == "same" and set(self.window.stride) != {1}:
-            raise ConvMathError(f"{name}: padding='same' with stride={self.stride}; allowed: stride=1")
-        for field in ("in_channels", "out_channels"):
-            if getattr(self, field) % self.groups:
-                raise ConvMathError(f"{name}: groups={self.groups} must divide {field}={getattr(self, field)}")
-
-    @property
-    def window(self) -> Window:
-        """The window's geometry, normalised to tuples."""
-        kernel, stride, dilation = (self._per_axis(field) for field in ("kernel_size", "stride", "dilation"))
-        if self.padding == "same":
-            around = tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True))
-            return Window(kernel, stride, dilation, tuple((total // 2, total - total // 2) for total in around))
-        sides = (0,) * self.spatial_axes if self.padding == "valid" else self._per_axis("padding")
-        return Window(kernel, stride, dilation, tuple((side, side) for side in sides))
-
-    def _per_axis(self, field: str) -> Shape:
-        return per_axis(getattr(self, field), self.spatial_axes)
-
-    @property
-    def filters(self) -> int:
-        """Output channels."""
-        return self.out_channels
-
-    @property
-    def fan_in(self) -> int:
-        """Input channels that one filter reads."""
-        return self.in_channels // self.groups
-
-    @property
-    def weight_shape(self) -> Shape:
-        """(out_channels, in_channels/groups, *kernel_size)."""
-        return (self.out_channels, self.fan_in, *self._per_axis("kernel_size"))
-
-    @property
-    def num_parameters(self) -> int:
-        """Weights, and one bias per filter where there is a bias."""
-        return math.prod(self.weight_shape) + self.out_channels * self.bias
-
-    def macs(self, input_shape: Sequence[int]) -> int:
-        """Outputs x in_channels/groups x kernel cells; taps on padding are counted, the bias is not."""
-        return math.prod(self.output_shape(input_shape)) * math.prod(self.weight_shape[1:])
+        if isinstance(self.padding, str):
+            if self.padding not in ("same", "valid"):
+                allowed = f"an integer >= 0, {self.AXES} of them, 'same' or 'valid'"
+                raise ConvMathError(f"{self.name}: padding={shown(self.padding)}; allowed: {allowed}")
+            self._check(kernel_size=1, stride=1, dilation=1)
+        else:
+            self._check(kernel_size=1, stride=1, padding=0, dilation=1)
+        choice(self.name, "padding_mode", self.padding_mode, PADDING_MODES)
+        if self.padding == "same" and set(self.each("stride")) != {1}:
+            raise ConvMathError(f"{self.name}: padding='same' with stride={self.stride}; allowed: stride=1")
 
     def _item_output(self, item: Shape) -> Shape:
-        name = type(self).__name__
-        channels, *spatial = item
-        if channels != self.in_channels:
-            raise ConvMathError(f"{name}: the input has {channels} channels; allowed: in_channels={self.in_channels}")
-        window = self.window
-        for axis, (size, extent, sides) in enumerate(zip(spatial, window.extent, window.padding, strict=True)):
-            before, after = sides
-            padded = size + before + after
-            if extent > padded:
-                added = f"2*{before}" if before == after else f"{before} + {after}"
-                cells = AXIS_CELLS[axis - len(spatial)]
-                raise ConvMathError(
-                    f"{name}: kernel_size={self.kernel_size} (dilation={self.dilation}) spans {extent} cells, "
-                    f"more than the padded input's {size} + {added} = {padded} {cells}; "
-                    f"allowed: (kernel_size - 1)*dilation + 1 <= {padded}"
-                )
-        return (self.out_channels, *window.positions(tuple(spatial)))
+        output = super()._item_output(item)
+        check_sides(self.name, self.window.padding, item[1:], self.padding_mode)
+        return output
 
-    def forward(self, x: ArrayLike, weight: ArrayLike | None = None, bias: ArrayLike | None = None) -> NDArray:
-        """Cross-correlation of x (N, C, *spatial) or (C, *spatial) with weight, plus bias (out_channels,) if given.
+    def reach(self, axis: int, places: Integers, item: Shape) -> Reach:
+        """All cells of the kernel, on the input or on its padding."""
+        return self.window.reach(axis, places, None, None).padded_in(item[1 + axis], self.padding_mode)
 
-        Adds one matrix product per kernel cell: as fast as BLAS, and never more memory than a few copies of the input.
-        ConvMathError where a shape is not the expected one, or a bias is given and bias=False.
-        """
-        name = type(self).__name__
-        x = numbers(name, "x", x)
-        batch, item = self.split(x.shape)
-        output_shape = self.output_shape(x.shape)
-        weight = self._expected("weight", weight, self.weight_shape)
-        if bias is not None and not self.bias:
-            raise ConvMathError(f"{name}: a bias was given with bias=False; allowed: None")
-        bias = self._expected(
-            "bias", np.zeros(self.out_channels, x.dtype) if bias is None else bias, self.weight_shape[:1]
-        )
+    def _compute(self, x: Floats, weight: Floats | None) -> Floats:
+        """One matrix product per picture and group: the filters as rows by the windows as columns (im2col)."""
+        assert weight is not None
+        item = x.shape[1:]
+        reaches = self.reaches(item)
+        filters = weight.reshape(self.groups, self.out_channels // self.groups, -1)
+        result = np.empty((len(x), *self.output_item(item)), np.result_type(x, weight))
+        for picture, written in zip(x, result, strict=True):
+            windows = columns(picture[np.newaxis], reaches).reshape(self.groups, filters.shape[2], -1)
+            np.matmul(filters, windows, out=written.reshape(self.groups, filters.shape[1], -1))
+        return result
 
-        count = math.prod(batch)
-        padded = np.pad(x.reshape(count, *item), [(0, 0), (0, 0), *self.window.padding])
-        kernels = weight.reshape(self.groups, -1, self.fan_in, *self.weight_shape[2:])
-        places = math.prod(output_shape[len(batch) + 1 :])
-        dtype = np.result_type(x, weight, bias)
-        result = np.zeros((count, self.groups, kernels.shape[1], places), dtype)
-        for cell, met in self.window.touched(padded, item[1:]):
-            columns = met.reshape(count, self.groups, self.fan_in, -1)
-            result += kernels[(..., *cell)] @ columns
-        result = result.reshape(count, self.out_channels, -1) + bias[:, np.newaxis]
-        return result.reshape(output_shape)
 
-    def _expected(self, field: str, value: ArrayLike | None, shape: Shape) -> NDArray[np.floating]:
-        """`value` as an array of floats of this shape."""
-        name = type(self).__name__
-        if value is None:
-            raise ConvMathError(f"{name}: {field}=None; allowed: an array of shape {shape}")
-        array = numbers(name, field, value)
-        if array.shape != shape:
-            raise ConvMathError(f"{name}: {field} has shape {array.shape}; allowed: {shape}")
-        return array
+@dataclass(frozen=True)
+class Conv1d(Conv):
+    """torch.nn.Conv1d: (C, W) or (N, C, W), weight (out_channels, in_channels/groups, columns)."""
+
+    AXES: ClassVar[int] = 1
 
 
 @dataclass(frozen=True)
 class Conv2d(Conv):
     """torch.nn.Conv2d: (C, H, W) or (N, C, H, W), weight (out_channels, in_channels/groups, rows, columns)."""
 
-    spatial_axes: ClassVar[int] = 2
+    AXES: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class Conv3d(Conv):
+    """torch.nn.Conv3d: (C, D, H, W) or (N, C, D, H, W), weight (out_channels, in_channels/groups, D, rows, columns)."""
+
+    AXES: ClassVar[int] = 3

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import TypeGuard
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+MOST = 2**31 - 1
+"""The largest integer that is taken anywhere, so that no product of two overflows 64 bits."""
+MOST_CELLS = 10**9
+"""The most cells of an array that is computed, and the most multiplies of one step: 8 GB and more."""
 
 
 class ConvMathError(ValueError):
     """An argument is wrong: one line that names the class, the parameter, its value and what is allowed."""
 
 
+class NoSuchStepError(ConvMathError, IndexError):
+    """A step that a trajectory does not have; an IndexError too, so that a trajectory can be iterated over."""
+
+
 @contextmanager
-def errors_of(name: str) -> Iterator[None]:
+def errors_of(name: str) -> Generator[None]:
     """Put `name` before every `ConvMathError` raised inside: 'Sequential: stage 2: Conv2d: ...'."""
     try:
         yield
@@ -25,35 +35,48 @@ def errors_of(name: str) -> Iterator[None]:
 
 def shown(value: object) -> str:
     """`value` as an error shows it: on one line and short, whatever was passed."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # an integer of thousands of digits, or an object that cannot be shown
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def is_integer(value: object) -> TypeGuard[int | np.integer]:
+def is_integer(value: object) -> TypeGuard[int]:
     """Python's and NumPy's integers; a bool is a wish, not a number."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def integer(owner: str, name: str, value: object, least: int = 1) -> int:
-    """`value` as a Python int (which cannot overflow), at least `least`."""
-    if is_integer(value) and value >= least:
+def entries(value: object) -> tuple[object, ...] | None:
+    """What a tuple or list holds; None for anything else."""
+    return tuple(cast("Sequence[object]", value)) if isinstance(value, tuple | list) else None
+
+
+def integer(owner: str, name: str, value: object, least: int = 1, most: int = MOST) -> int:
+    """`value` as a Python int (which cannot overflow) from `least` to `most`."""
+    if is_integer(value) and least <= value <= most:
         return int(value)
-    raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: an integer >= {least}")
+    raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: {_span(least, most)}")
+
+
+def _span(least: int, most: int) -> str:
+    return f"an integer >= {least}" + (f" and <= {most}" if most != MOST else "") if least > -MOST else "an integer"
 
 
 def integer_per_axis(owner: str, name: str, value: object, axes: int, least: int = 1) -> int | tuple[int, ...]:
     """One integer for all spatial axes or one for each, as it was given; a list becomes a tuple."""
-    values = tuple(value) if isinstance(value, tuple | list) else (value,) * axes
-    integers = tuple(int(v) for v in values if is_integer(v) and v >= least)
+    several = entries(value)
+    values = (value,) * axes if several is None else several
+    integers = tuple(int(v) for v in values if is_integer(v) and least <= v <= MOST)
     if not len(integers) == len(values) == axes:
-        each = f"an integer >= {least}" + (f" or {axes} of them, one per spatial axis" if axes > 1 else "")
+        each = _span(least, MOST) + (f" or {axes} of them, one per spatial axis" if axes > 1 else "")
         raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: {each}")
-    return integers if isinstance(value, tuple | list) else integers[0]
+    return integers[0] if several is None else integers
 
 
-def per_axis(value: int | tuple[int, ...], axes: int) -> tuple[int, ...]:
+def per_axis(value: object, axes: int) -> tuple[int, ...]:
     """The checked `value` of `integer_per_axis` written out: one integer per spatial axis."""
-    return value if isinstance(value, tuple) else (value,) * axes
+    return cast("tuple[int, ...]", value if isinstance(value, tuple) else (value,) * axes)
 
 
 def boolean(owner: str, name: str, value: object) -> bool:
@@ -63,18 +86,48 @@ def boolean(owner: str, name: str, value: object) -> bool:
     raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: True or False")
 
 
-def choice(owner: str, name: str, value: object, allowed: tuple[str, ...]) -> None:
-    """Refuse a `value` that is none of the `allowed` strings."""
-    if not isinstance(value, str) or value not in allowed:
-        raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: {' or '.join(map(repr, allowed))}")
+def number(owner: str, name: str, value: object, check: Callable[[float], bool], allowed: str) -> float:
+    """`value` as a finite float that passes `check`."""
+    kinds: tuple[type, ...] = (int, float, np.integer, np.floating)
+    if isinstance(value, kinds) and not isinstance(value, bool):
+        try:
+            real = float(cast("float", value))
+        except OverflowError:
+            real = math.inf
+        if math.isfinite(real) and check(real):
+            return real
+    raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: {allowed}")
 
 
-def numbers(owner: str, name: str, value: ArrayLike) -> NDArray[np.floating]:
+def choice(owner: str, name: str, value: object, allowed: tuple[str, ...]) -> str:
+    """`value` if it is one of the `allowed` strings."""
+    if isinstance(value, str) and value in allowed:
+        return value
+    raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: {' or '.join(map(repr, allowed))}")
+
+
+def numbers(owner: str, name: str, value: ArrayLike | None) -> NDArray[np.floating[Any]]:
     """`value` as an array of floats: float32 and float64 stay what they are, other real numbers become one of them."""
     try:
-        array = np.asarray(value)
-    except ValueError:
+        array: NDArray[Any] = np.asarray(value)
+    except (ValueError, TypeError, OverflowError, RecursionError):
         raise ConvMathError(f"{owner}: {name} is a ragged nested list; allowed: an array of numbers") from None
     if array.dtype.kind not in "buif":
         raise ConvMathError(f"{owner}: {name} has dtype {array.dtype}; allowed: real numbers")
-    return array.astype(np.result_type(array.dtype, np.float32), copy=False)
+    return array.astype(np.float32 if np.can_cast(array.dtype, np.float32) else np.float64, copy=False)
+
+
+def expected(owner: str, name: str, value: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.floating[Any]]:
+    """`value` as an array of floats of exactly this shape."""
+    if value is None:
+        raise ConvMathError(f"{owner}: {name}=None; allowed: an array of shape {shape}")
+    array = numbers(owner, name, value)
+    if array.shape != shape:
+        raise ConvMathError(f"{owner}: {name} has shape {array.shape}; allowed: {shape}")
+    return array
+
+
+def few_enough(owner: str, what: str, count: int) -> None:
+    """Refuse to allocate more than `MOST_CELLS`."""
+    if count > MOST_CELLS:
+        raise ConvMathError(f"{owner}: {count} {what}; allowed: at most {MOST_CELLS} at once")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from .errors import ConvMathError, choice, numbers
-from .operation import Integers, Operation, Order, Shape, Taps, Trajectory, all_cells
+from .errors import choice, few_enough
+from .operation import Operation, Taps, Trajectory
+from .shapes import Floats, InputShape, Integers, Order, Shape, all_cells, ravel_all, rows_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +26,6 @@ class View:
 class Move(Operation):
     """A subclass says where output cells come from; all else follows."""
 
-    keeps_positions: ClassVar[bool] = False
-    """Whether every cell stays at its spatial position, so that only channels change."""
-
     @abstractmethod
     def came_from(self, cells: Integers, item: Shape) -> Integers:
         """The input cells (rows) of output cells (rows), both (n, 1 + spatial axes) without batch; -1s for none.
@@ -37,72 +33,66 @@ class Move(Operation):
         item: the input's checked (C, *spatial).
         """
 
-    @property
-    def weight_shape(self) -> None:
-        """Moves have no weight."""
-        return None
+    def on_padding(self, cells: Integers, item: Shape) -> NDArray[np.bool_]:
+        """Which of these output cells (rows) are padding: (n,)."""
+        return np.zeros(len(cells), bool)
 
-    @property
-    def num_parameters(self) -> int:
-        """Moves have no parameters."""
-        return 0
-
-    def macs(self, input_shape: Sequence[int]) -> int:
-        """Moves multiply nothing; the shape is checked all the same."""
-        self.output_shape(input_shape)
-        return 0
-
-    def source(self, input_shape: Sequence[int]) -> Integers:
+    def source(self, input_shape: InputShape) -> Integers:
         """For each output cell the flat row-major index of its input cell, -1 for none: int64 of the output's shape."""
         batch, item = self.split(input_shape)
-        output = self._item_output(item)
+        output = self.output_item(item)
+        few_enough(self.name, "cells of output", math.prod((*batch, *output)))
         came = self.came_from(all_cells(output), item)
-        flat = np.ravel_multi_index(tuple(came.T), item, mode="clip")
+        flat = ravel_all(came, item)
         first = np.arange(math.prod(batch), dtype=np.int64)[:, np.newaxis] * math.prod(item)
         return np.where((came < 0).any(axis=1), -1, first + flat).reshape(*batch, *output)
 
-    def view_shapes(self, input_shape: Sequence[int]) -> dict[str, Shape]:
+    def view_shapes(self, input_shape: InputShape) -> dict[str, Shape]:
         """Name and shape of each arrangement with which the operation is taught, without the batch; the last one has
         as many cells as the output, in the output's order. O(1), whatever the size."""
         _, item = self.split(input_shape)
-        return {"output": self._item_output(item)}
+        return {"output": self.output_item(item)}
 
-    def views(self, input_shape: Sequence[int]) -> tuple[View, ...]:
+    def views(self, input_shape: InputShape) -> tuple[View, ...]:
         """Those arrangements with their cells."""
         _, item = self.split(input_shape)
         source = self.source(item)
         return (View("output", source.shape, source),)
 
-    def forward(self, x: ArrayLike, weight: ArrayLike | None = None, bias: ArrayLike | None = None) -> NDArray:
-        """x taken through `source`, with zeros where a cell comes from nowhere."""
-        name = type(self).__name__
-        if weight is not None or bias is not None:
-            raise ConvMathError(f"{name}: a {'bias' if weight is None else 'weight'} was given; allowed: None")
-        x = numbers(name, "x", x)
-        source = self.source(x.shape)
-        return np.where(source < 0, x.dtype.type(0), x.reshape(-1)[source])
-
-    def trajectory(self, input_shape: Sequence[int], order: Order = "position") -> MoveTrajectory:
+    def trajectory(self, input_shape: InputShape, order: Order = "position") -> MoveTrajectory:
         """order="position": a step per output position (and n) with all channels; "filter": channel by channel."""
-        choice(type(self).__name__, "order", order, ("position", "filter"))
+        choice(self.name, "order", order, ("position", "filter"))
         batch, item = self.split(input_shape)
-        return MoveTrajectory((*batch, *item), (*batch, *self._item_output(item)), bool(batch), order, self)
+        return MoveTrajectory((*batch, *item), (*batch, *self.output_item(item)), bool(batch), order, self)
+
+    def _compute(self, x: Floats, weight: Floats | None) -> Floats:
+        """x taken through `source`, with zeros where a cell comes from nowhere."""
+        source = self.source(x.shape[1:])
+        taken = x.reshape(len(x), -1)[:, source.reshape(-1)]
+        taken[:, source.reshape(-1) < 0] = 0
+        return taken.reshape(len(x), *source.shape)
 
 
 @dataclass(frozen=True)
 class MoveTrajectory(Trajectory):
     """The steps of a move: each tap carries one cell."""
 
+    input_shape: Shape
     op: Move
 
     def taps(self, t: int) -> Taps:
         """The cells that arrive at step t, channel by channel."""
         n, only, place = self.position(t)
-        channels = np.arange(self.filters, dtype=np.int64) if only is None else np.array([only], np.int64)
-        count = len(channels)
-        cells = np.column_stack([channels, np.broadcast_to(np.array(place, np.int64), (count, len(place)))])
-        read = self.op.came_from(cells, self.input_shape[self.batched :])
+        channels = self._filters_of(only)
+        cells = rows_of(channels.shape, channels, *place)
+        read = self.came_from(n, cells)
         if self.batched:
             read = np.insert(read, 0, np.where((read < 0).any(axis=1), -1, n), axis=1)
-        nothing = np.zeros((count, 0), np.int64)
-        return Taps(self._output_rows(n, cells), read, nothing, np.ones(count), np.zeros(count, bool))
+        count = len(channels)
+        written = rows_of(channels.shape, *[n] * self.batched, channels, *place)
+        ghost = self.op.on_padding(cells, self.input_shape[self.batched :])
+        return Taps(written, read, np.zeros((count, 0), np.int64), np.ones(count), ghost)
+
+    def came_from(self, n: int, cells: Integers) -> Integers:
+        """The input cells of output cells of picture n, all without the batch; rows of -1s for none."""
+        return self.op.came_from(cells, self.input_shape[self.batched :])

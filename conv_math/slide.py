@@ -2,116 +2,195 @@
 
 from __future__ import annotations
 
-import itertools
+import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import choice
-from .operation import Operation, Order, Shape, Taps, Trajectory, all_cells
+from .errors import choice, few_enough
+from .operation import Operation, Taps, Trajectory
+from .shapes import Floats, InputShape, Integers, Order, Reduce, Shape, rows_of
+from .window import Reach
 
 
-@dataclass(frozen=True)
-class Window:
-    """A window's geometry: tuples with one entry per spatial axis; `padding` has pairs (before, after)."""
+@dataclass(frozen=True, eq=False)
+class Spots:
+    """What a window at one place meets on all axes: rows of a channel's taps, in the window's row-major order.
 
-    kernel_size: Shape
-    stride: Shape
-    dilation: Shape
-    padding: tuple[tuple[int, int], ...]
+    at: (n, spatial axes), zero: (n,) whether a zero is read instead, kernel: (n, spatial axes), coefficient: (n,),
+    ghost: (n,).
+    """
 
-    @property
-    def extent(self) -> Shape:
-        """Cells that the dilated window spans: (kernel_size - 1)*dilation + 1."""
-        return tuple((k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation, strict=True))
+    at: Integers
+    zero: NDArray[np.bool_]
+    kernel: Integers
+    coefficient: NDArray[np.float64]
+    ghost: NDArray[np.bool_]
 
-    def padded(self, spatial: Shape) -> Shape:
-        """The input's spatial sizes with padding."""
-        return tuple(size + before + after for size, (before, after) in zip(spatial, self.padding, strict=True))
-
-    def positions(self, spatial: Shape) -> Shape:
-        """How often the window fits: (padded size - extent)//stride + 1; below 1 where it does not fit.
-
-        Source: Dumoulin, Visin, "A guide to convolution arithmetic for deep learning", arXiv 1603.07285,
-        relationship 15.
-        """
-        sizes = zip(self.padded(spatial), self.extent, self.stride, strict=True)
-        return tuple((size - extent) // stride + 1 for size, extent, stride in sizes)
-
-    def origin(self, position: Shape) -> Shape:
-        """The window's first input cell at an output position; negative on the padding before the input."""
-        places = zip(position, self.stride, self.padding, strict=True)
-        return tuple(place * stride - before for place, stride, (before, _) in places)
-
-    def touched(self, padded: NDArray, spatial: Shape) -> Iterator[tuple[Shape, NDArray]]:
-        """For each cell of the kernel, the cells of the padded input that it meets, at all positions at once.
-
-        padded: (..., *padded sizes), read-only view in, views out. spatial: the input's sizes without padding.
-        Yields (kernel cell, (..., *positions)).
-        """
-        positions = self.positions(spatial)
-        for cell in itertools.product(*map(range, self.kernel_size)):
-            along = zip(cell, self.dilation, self.stride, positions, strict=True)
-            spans = (slice(k * d, k * d + (count - 1) * s + 1, s) for k, d, s, count in along)
-            yield cell, padded[(..., *spans)]
+    @classmethod
+    def across(cls, reaches: Sequence[Reach]) -> Spots:
+        """Every cell along one axis with every cell along the others; each `Reach` has one place."""
+        shape = tuple(reach.at.shape[1] for reach in reaches)
+        few_enough("window", "cells", math.prod(shape))
+        zero, ghost, exists = (np.zeros(shape, bool), np.zeros(shape, bool), np.ones(shape, bool))
+        coefficient = np.ones(shape)
+        along = [(slice(None), *[np.newaxis] * (len(shape) - axis - 1)) for axis in range(len(shape))]
+        for reach, aligned in zip(reaches, along, strict=True):
+            zero |= (reach.at[0] < 0)[aligned]
+            if reach.ghost is not None:
+                ghost |= reach.ghost[0][aligned]
+            if reach.exists is not None:
+                exists &= reach.exists[0][aligned]
+            if reach.coefficient is not None:
+                coefficient *= reach.coefficient[0][aligned]
+        at = rows_of(shape, *(reach.at[0][aligned] for reach, aligned in zip(reaches, along, strict=True)))
+        kernel = rows_of(shape, *(reach.kernel[0][aligned] for reach, aligned in zip(reaches, along, strict=True)))
+        met = exists.reshape(-1)
+        if met.all():
+            return cls(at, zero.reshape(-1), kernel, coefficient.reshape(-1), ghost.reshape(-1))
+        return cls(at[met], zero[exists], kernel[met], coefficient[exists], ghost[exists])
 
 
 class Slide(Operation):
-    """A window over the spatial axes; each of `filters` outputs reads `fan_in` channels of its own group."""
+    """A window over the spatial axes. Every filter (output channel) reads `fan_in` channels, those of its own group.
 
-    groups: int
+    A subclass says what the window meets along one axis (`reach`), how many channels a filter reads (`fan_in`), and
+    how to compute; all else follows.
+    """
 
-    @property
+    reduce: ClassVar[Reduce] = "sum"
+
     @abstractmethod
-    def window(self) -> Window:
-        """The window's geometry, normalised to tuples."""
+    def reach(self, axis: int, places: Integers, item: Shape) -> Reach:
+        """What the window at these output positions meets along a spatial axis of an input (C, *spatial)."""
 
-    @property
-    @abstractmethod
-    def filters(self) -> int:
-        """Output channels."""
+    def fan_in(self, item: Shape) -> int:
+        """Input channels that one filter reads of an input (C, *spatial)."""
+        return 1
 
-    @property
-    @abstractmethod
-    def fan_in(self) -> int:
-        """Input channels that one filter reads."""
+    def channels(self, filters: Integers, item: Shape) -> tuple[Integers, NDArray[np.float64]]:
+        """The input channels that these filters read and a coefficient for each: (filters, fan_in)."""
+        fan_in = self.fan_in(item)
+        per_group = self.output_item(item)[0] // (item[0] // fan_in)
+        channels = (filters // per_group * fan_in)[:, np.newaxis] + np.arange(fan_in)
+        return channels, np.ones(channels.shape)
 
-    def trajectory(self, input_shape: Sequence[int], order: Order = "position") -> SlideTrajectory:
-        """order="position": a step per output position (and n), all filters in it; "filter": filter by filter."""
-        choice(type(self).__name__, "order", order, ("position", "filter"))
+    def weight_columns(
+        self, filters: Integers, channels: Integers, within: Integers, kernel: Sequence[Integers]
+    ) -> Sequence[Integers]:
+        """The weight's cell for arrays that broadcast: filter, input channel, its number among the fan-in, kernel."""
+        return [filters, within, *kernel] if self.weight_shape is not None else []
+
+    def spots(self, n: int, place: Shape, item: Shape) -> Spots:
+        """What the window meets at one output position."""
+        places = (np.array([p], np.int64) for p in place)
+        return Spots.across([self.reach(axis, p, item) for axis, p in enumerate(places)])
+
+    def trajectory(self, input_shape: InputShape, order: Order = "position") -> SlideTrajectory:
+        """order="position": a step per output position (and n) with all filters in it; "filter": filter by filter."""
+        return self._trajectory(SlideTrajectory, input_shape, order)
+
+    def _trajectory(
+        self, kind: type[SlideTrajectory], input_shape: InputShape, order: Order, **more: Any
+    ) -> SlideTrajectory:
+        choice(self.name, "order", order, ("position", "filter"))
         batch, item = self.split(input_shape)
-        output = (*batch, *self._item_output(item))
-        return SlideTrajectory((*batch, *item), output, bool(batch), order, self.window, self.groups, self.fan_in)
+        return kind((*batch, *item), (*batch, *self.output_item(item)), bool(batch), order, self, **more)
+
+    def reaches(self, item: Shape) -> list[Reach]:
+        """`reach` at all output positions, for each spatial axis."""
+        positions = self.output_item(item)[1:]
+        return [self.reach(axis, np.arange(count, dtype=np.int64), item) for axis, count in enumerate(positions)]
 
 
 @dataclass(frozen=True)
 class SlideTrajectory(Trajectory):
     """The steps of a window; the taps of a step run filter by filter, then row-major through the filter."""
 
-    window: Window
-    groups: int
-    fan_in: int
+    input_shape: Shape
+    op: Slide
+
+    @property
+    def item(self) -> Shape:
+        """The input's (C, *spatial)."""
+        return self.input_shape[self.batched :]
+
+    @property
+    def reduce(self) -> Reduce:
+        """As the operation's."""
+        return self.op.reduce
 
     def origin(self, t: int) -> Shape:
         """The window's first input cell at step t, per spatial axis; negative on the padding before the input."""
-        return self.window.origin(self.position(t)[2])
+        place = self.position(t)[2]
+        window = self.op.geometry(len(place))
+        return place if window is None else window.origin(place)
 
     def taps(self, t: int) -> Taps:
         """The multiplies of step t; zero padding reads rows of -1s, as ghosts."""
         n, only, place = self.position(t)
-        first, count = (0, self.filters) if only is None else (only, 1)
-        weight = all_cells((count, self.fan_in, *self.window.kernel_size))
-        weight[:, 0] += first
-        channel = weight[:, 0] // (self.filters // self.groups) * self.fan_in + weight[:, 1]
-        at = np.array(self.window.origin(place), np.int64) + weight[:, 2:] * self.window.dilation
-        ghost = ((at < 0) | (at >= self.input_shape[-len(place) :])).any(axis=1)
+        return self._between(n, only, self.op.spots(n, place, self.item), place, scattered=False)
 
-        read = np.column_stack([channel, at])
-        read = np.insert(read, 0, n, axis=1) if self.batched else read
-        read[ghost] = -1
-        place_rows = np.broadcast_to(np.array(place, np.int64), at.shape)
-        written = self._output_rows(n, np.column_stack([weight[:, 0], place_rows]))
-        return Taps(written, read, weight, np.ones(len(weight)), ghost)
+    def _between(self, n: int, only: int | None, spots: Spots, place: Shape, scattered: bool) -> Taps:
+        """Taps between a place and the spots that a window meets there: from spots to place, or scattered from it."""
+        count, fan_in = self.filters if only is None else 1, self.op.fan_in(self.item)
+        shape = (count, fan_in, len(spots.at))
+        few_enough(type(self.op).__name__, "multiplies in one step (order='filter' has fewer)", math.prod(shape))
+        filters = self._filters_of(only)
+        channels, factors = self.op.channels(filters, self.item)
+        filters = filters[:, np.newaxis, np.newaxis]
+        channels, factors = channels[:, :, np.newaxis], factors[:, :, np.newaxis]
+        within = np.arange(fan_in, dtype=np.int64)[:, np.newaxis]
+        batch = [n] * self.batched
+
+        near, far = list(place), list(spots.at.T)
+        written, read = (far, near) if scattered else (near, far)
+        inputs = rows_of(shape, *batch, channels, *read)
+        if spots.zero.any():
+            inputs.reshape(*shape, -1)[:, :, spots.zero] = -1
+        weight = rows_of(shape, *self.op.weight_columns(filters, channels, within, list(spots.kernel.T)))
+        return Taps(
+            rows_of(shape, *batch, filters, *written),
+            inputs,
+            weight,
+            np.broadcast_to(factors * spots.coefficient, shape).reshape(-1),
+            np.broadcast_to(spots.ghost, shape).reshape(-1),
+        )
+
+
+def gathered(x: Floats, axis: int, cells: Integers, fill: float) -> Floats:
+    """x with `axis` replaced by two, (places, cells): what is read there, and `fill` where a cell is -1."""
+    if cells.size == x.shape[axis] and (cells.reshape(-1) == np.arange(cells.size)).all():
+        return x.reshape(*x.shape[:axis], *cells.shape, *x.shape[axis + 1 :])
+    if (cells < 0).any():
+        x = np.concatenate([x, np.full_like(x.take([0], axis), fill)], axis)  # where -1 reads
+    return x.take(cells, axis)
+
+
+def columns(x: Floats, reaches: Sequence[Reach], fill: float = 0.0) -> Floats:
+    """im2col: (N, C, *spatial) becomes (N, C, window cells, positions), `fill` standing outside of the input."""
+    for number, reach in enumerate(reaches):
+        x = gathered(x, 2 + 2 * number, reach.read.T, fill)
+    axes = len(reaches)
+    order = (0, 1, *range(2, 2 + 2 * axes, 2), *range(3, 3 + 2 * axes, 2))
+    x = x.transpose(order)
+    return x.reshape(*x.shape[:2], math.prod(x.shape[2 : 2 + axes]), math.prod(x.shape[2 + axes :]))
+
+
+def along_axes(x: Floats, reaches: Iterable[Reach], reduce: Reduce) -> Floats:
+    """Windows without a weight, one axis after another: the sum with coefficients, or the maximum.
+
+    x: (N, C, *spatial); the result: (N, C, *positions).
+    """
+    for axis, reach in enumerate(reaches, start=2):
+        met = gathered(x, axis, reach.read, -np.inf if reduce == "max" else 0.0)
+        if reduce == "max":
+            x = met.max(axis=axis + 1, initial=-np.inf)
+        else:
+            factors = np.ones(reach.at.shape) if reach.coefficient is None else reach.coefficient
+            x = (met * factors.astype(x.dtype).reshape(*factors.shape, *[1] * (met.ndim - axis - 2))).sum(axis=axis + 1)
+    return x

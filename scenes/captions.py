@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields
 
-from ..conv_math import Operation, Slide
+from ..conv_math import Conv2d, Operation
 
 TIMES = " × "
 
@@ -101,7 +101,7 @@ def size_formulas(op: Operation, shape: tuple[int, ...]) -> list[str]:
 
     Source: the shape section of torch.nn.Conv2d's documentation.
     """
-    if not isinstance(op, Slide):
+    if not isinstance(op, Conv2d):
         return []
     window = op.window
     axes = len(window.kernel_size)

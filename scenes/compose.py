@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..conv_math import ChannelShuffle, Conv2d
 from . import palette
-from .captions import count
+from .captions import count, torch_call
 from .cells import all_cells
 from .counts import count_cells, count_frames
 from .errors import SceneError
@@ -32,8 +33,17 @@ def compose(
         theme: overrides the scene's own.
 
     Raises:
-        SceneError: the scene has more cells or frames than can be drawn.
+        SceneError: the scene has an operation that is not drawn, or more cells or frames than can be drawn.
     """
+    for number, stage in enumerate(scene.stages, start=1):
+        drawn = isinstance(stage.op, ChannelShuffle) or (
+            isinstance(stage.op, Conv2d) and stage.op.padding_mode == "zeros"
+        )
+        if not drawn:
+            raise SceneError(
+                f"{scene.source}: stage {number}: {torch_call(stage.op)} cannot be drawn yet; "
+                "allowed: Conv2d with padding_mode='zeros', ChannelShuffle"
+            )
     cells = count_cells(scene)
     if cells > MAX_CELLS:
         raise SceneError(

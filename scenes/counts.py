@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..conv_math import Move, Slide
+from ..conv_math import Conv2d, Move
 from .scenefile import Scene, Stage
 
 
@@ -25,16 +25,18 @@ def count_cells(scene: Scene) -> int:
     for stage, shape in zip(scene.stages, shapes, strict=False):
         op = stage.op
         total += math.prod(op.weight_shape) if op.weight_shape else 0
-        if isinstance(op, Slide) and "ghosts" in scene.look.show:
+        if isinstance(op, Conv2d) and "ghosts" in scene.look.show:
             spatial = shape[-len(op.window.padding) :]
             total += math.prod(shape[: -len(spatial)]) * (math.prod(op.window.padded(spatial)) - math.prod(spatial))
         if isinstance(op, Move):
             between = list(op.view_shapes(shape).values())[:-1]
-            total += math.prod(shape[:-3]) * sum(math.prod(view) for view in between)
+            total += math.prod(op.split(shape)[0]) * sum(math.prod(view) for view in between)
     return total
 
 
 def _steps_of(stage: Stage, shape: tuple[int, ...], order: str) -> int:
     if isinstance(stage.op, Move):
-        return math.prod(shape[:-3]) * sum(math.prod(view[:-2]) for view in stage.op.view_shapes(shape).values())
+        return math.prod(stage.op.split(shape)[0]) * sum(
+            math.prod(view[:-2]) for view in stage.op.view_shapes(shape).values()
+        )
     return stage.op.trajectory(shape, order).steps  # pyright: ignore[reportArgumentType]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..conv_math import ConvMathError, Slide, receptive_field
+from ..conv_math import ConvMathError, receptive_field
 from .captions import count, size, torch_call
 from .counts import count_cells, count_frames, count_steps
 from .scenefile import Scene
@@ -17,7 +17,8 @@ def explain(scene: Scene, fps: float = 30.0, language: str = "en") -> dict[str, 
     stages = []
     for stage, before, after in zip(scene.stages, shapes, shapes[1:], strict=False):
         op = stage.op
-        kernel = op.weight_shape or (op.window.kernel_size if isinstance(op, Slide) else None)
+        window = getattr(op, "window", None)
+        kernel = op.weight_shape or (window.kernel_size if window else None)
         stages.append(
             {
                 "op": type(op).__name__,
@@ -29,7 +30,7 @@ def explain(scene: Scene, fps: float = 30.0, language: str = "en") -> dict[str, 
             }
         )
     try:
-        field = [axis.size for axis in receptive_field([s.op for s in scene.stages])]
+        field = [axis.size for axis in receptive_field(scene.operations)]
     except ConvMathError:
         field = None
     return {

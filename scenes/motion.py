@@ -29,7 +29,7 @@ def window_of(plan: Plan, number: int) -> Mover:
     """A stage's window: it stands on its input where the taps of the step are, in one box for every lane it reads."""
     act, tensor = plan.acts[number], plan.tensors[number]
     trajectory = plan.slide(number)
-    window, base, batch = trajectory.window, tensor.placed.base, tensor.batch
+    window, base, batch = plan.conv(number).window, tensor.placed.base, tensor.batch
     (kh, kw), (dh, dw) = window.kernel_size, window.dilation
     plane = act.beats[0].last - act.beats[0].first + 1 > trajectory.positions[-1]
     if plane:  # whole planes are swept: the window has grown over all of it

@@ -29,7 +29,7 @@ from .scenefile import (
 MAX_CHARACTERS = 10_000
 TORCH_ONLY = ("device", "dtype")
 """Where torch keeps a weight, its last two arguments; nothing to an animation."""
-ALLOWED = f"calls of {', '.join(sorted(OPERATIONS))}, Sequential"
+ALLOWED = "calls of torch.nn's layers, such as Conv2d, MaxPool2d, Linear, ChannelShuffle, or of a Sequential of them"
 _LABEL = re.compile(r"^\([\w.]+\):\s*")
 """What ``print(model)`` puts before a layer: ``(conv1): Conv2d(...)``."""
 

@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import Move, Slide, SlideTrajectory, View
+from ..conv_math import Conv2d, Move, SlideTrajectory, View
 from . import palette
 from .captions import Words, size, size_formulas, torch_call
 from .counts import count_frames, count_steps
@@ -76,7 +76,7 @@ class Plan:
     @staticmethod
     def _begins(act: Act, beat: Beat) -> float:
         """The frame from which the step grows: where a window sweeps, it waits until the window stands."""
-        waits = beat.last > beat.first and isinstance(act.stage.op, Slide)
+        waits = beat.last > beat.first and isinstance(act.stage.op, Conv2d)
         return stands_at(beat, beat is act.beats[0]) if waits else beat.start
 
     def step_track(self) -> Track:
@@ -120,7 +120,7 @@ class Plan:
         for number, stage in enumerate(self.scene.stages):
             op, shape, split = stage.op, self.shapes[number + 1], splits[number + 1]
             where = placed[f"output-{number + 1}"]
-            if isinstance(op, Slide):
+            if isinstance(op, Conv2d):
                 assert op.weight_shape is not None
                 self.banks[number] = Bank(placed[f"filters-{number + 1}"], op.weight_shape, op.groups)
                 colors = palette.output_colors(op.filters, op.groups)
@@ -139,7 +139,7 @@ class Plan:
         last = len(self.scene.stages) - 1
         for number, stage in enumerate(self.scene.stages):
             label = self.words("output") if number == last else self.words("stage", number + 1)
-            if isinstance(stage.op, Slide):
+            if isinstance(stage.op, Conv2d):
                 items.append(self._bank_item(f"filters-{number + 1}", stage.op))
             else:
                 *between, final = views[number]
@@ -153,7 +153,7 @@ class Plan:
         """Into how many lanes each tensor's channels are pulled apart: whoever writes or reads it in groups decides."""
         wishes: list[list[int]] = [[1] for _ in self.shapes]
         for number, stage in enumerate(self.scene.stages):
-            if isinstance(stage.op, Slide):
+            if isinstance(stage.op, Conv2d):
                 if self.takes_turns(number):  # the window has one box: a group must not be apart
                     wishes[number] = []
                 wishes[number].append(stage.op.groups)
@@ -177,12 +177,12 @@ class Plan:
         """Padding (before, after) of rows and columns that is drawn around the ``number``-th tensor."""
         if number < len(self.scene.stages) and "ghosts" in self.show:
             op = self.scene.stages[number].op
-            if isinstance(op, Slide):
+            if isinstance(op, Conv2d):
                 rows, columns = op.window.padding
                 return rows, columns
         return (0, 0), (0, 0)
 
-    def _bank_item(self, name: str, op: Slide) -> Item:
+    def _bank_item(self, name: str, op: Conv2d) -> Item:
         assert op.weight_shape is not None
         filters, *dims = op.weight_shape
         label = self.words("filters", filters) if filters > 1 else self.words("filter")
@@ -211,13 +211,13 @@ class Plan:
 
     def reader(self, number: int) -> str | None:
         """The window that passes over the ``number``-th tensor."""
-        sliding = number < len(self.scene.stages) and isinstance(self.scene.stages[number].op, Slide)
+        sliding = number < len(self.scene.stages) and isinstance(self.scene.stages[number].op, Conv2d)
         return f"window-{number + 1}" if sliding else None
 
     def takes_turns(self, number: int) -> bool:
         """Whether a stage's groups come one after another, the window going from lane to lane."""
         op = self.scene.stages[number].op
-        return self.scene.time.order == "filter" and isinstance(op, Slide) and op.groups > 1
+        return self.scene.time.order == "filter" and isinstance(op, Conv2d) and op.groups > 1
 
     def anchor(self, number: int, tensor: Tensor, index: NDArray[np.int64]) -> NDArray[np.float64]:
         """Positions as the window sees them: it has one box per lane, and all of them move as the first one does."""
@@ -225,10 +225,13 @@ class Plan:
             return tensor.at(index)
         return tensor.at_first_lane(index)
 
-    def slide(self, number: int) -> SlideTrajectory:
+    def conv(self, number: int) -> Conv2d:
         op = self.scene.stages[number].op
-        assert isinstance(op, Slide)
-        return op.trajectory(self.shapes[number], self.scene.time.order)  # pyright: ignore[reportArgumentType]
+        assert isinstance(op, Conv2d)
+        return op
+
+    def slide(self, number: int) -> SlideTrajectory:
+        return self.conv(number).trajectory(self.shapes[number], self.scene.time.order)  # pyright: ignore[reportArgumentType]
 
     def formulas(self, number: int) -> list[str]:
         return size_formulas(self.scene.stages[number].op, self.shapes[number]) if "formula" in self.show else []

@@ -20,6 +20,7 @@ from typing import Any, NoReturn, TypeGuard
 
 from .. import conv_math
 from ..conv_math import ConvMathError, Move, Operation, Sequential, Slide
+from ..conv_math.sequential import READS
 from .errors import SceneError
 
 LANGUAGES = ("en", "zh")
@@ -42,9 +43,9 @@ _LONG_KEY = re.compile(r"(?:\.[^.=,\n]*){200}")
 OPERATIONS: dict[str, type[Operation]] = {
     name: cls
     for name, cls in vars(conv_math).items()
-    if inspect.isclass(cls) and issubclass(cls, Slide | Move) and not inspect.isabstract(cls)
+    if inspect.isclass(cls) and issubclass(cls, Slide | Move) and not inspect.isabstract(cls) and name not in READS
 }
-"""Every operation of conv_math that a stage can name."""
+"""Every operation of conv_math that a stage can name: those of one input."""
 
 
 @dataclass(frozen=True)
@@ -205,12 +206,12 @@ def _name_of(source: str) -> str:
 
 def parameters_of(cls: type[Operation]) -> list[str]:
     """The names of an operation's parameters, in the order of its positional arguments."""
-    return [f.name for f in fields(cls)]  # pyright: ignore[reportArgumentType]
+    return [f.name for f in fields(cls) if not f.kw_only]  # pyright: ignore[reportArgumentType]
 
 
 def required(cls: type[Operation]) -> list[str]:
     """Those of them that have no default."""
-    return [f.name for f in fields(cls) if f.default is MISSING]  # pyright: ignore[reportArgumentType]
+    return [f.name for f in fields(cls) if f.default is MISSING and not f.kw_only]  # pyright: ignore[reportArgumentType]
 
 
 def one_line(error: object) -> str:
@@ -328,8 +329,9 @@ class _Reader:
         allowed = ["op", *(p for p in parameters if p != "bias"), *(["weight", "bias"] if weighted else [])]
         self.table(key, row, allowed)
         arguments = {k: v for k, v in row.items() if k in parameters and k != "bias"}
-        if "in_channels" in parameters:
-            arguments.setdefault("in_channels", shape[-3])
+        for follows in ("in_channels", "num_features", "in_features"):
+            if follows in parameters:
+                arguments.setdefault(follows, shape[max(-len(shape), -1 - cls.AXES)])
         for missing in required(cls):
             if missing not in arguments:
                 raise SceneError(f"{self.source}: {key}: {missing} is missing; {name} needs it")
@@ -340,8 +342,8 @@ class _Reader:
             op = cls(**arguments)
         if isinstance(bias, bool):
             bias = None
-        elif not _has_shape(bias, (filters := op.filters if isinstance(op, Slide) else 0,)):
-            self.fail(f"{key}: bias", bias, f"true, false, or a list of {filters} numbers")
+        elif not _has_shape(bias, op.bias_shape or (0,)):
+            self.fail(f"{key}: bias", bias, f"true, false, or a list of {(op.bias_shape or (0,))[0]} numbers")
         weight = self.values(f"{key}: weight", row.get("weight", "random"), op.weight_shape or (), ("random",))
         return Stage(op, weight, bias)
 

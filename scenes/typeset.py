@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..conv_math import Slide
+from ..conv_math import Conv2d
 from .captions import count
 from .layout import CAPITAL, LINE_HEIGHT, SIDE, TOP, label_texts, mark_place, text_width
 from .parts import Act
@@ -143,7 +143,7 @@ def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
     products = math.prod(weight[1:])
     ends = (LAND, MULTIPLY, WRITE, 1.0)
     total = "sum_bias" if getattr(op, "bias", False) else "sum"
-    reads = math.prod(weight[1:]) * (op.groups if isinstance(op, Slide) else 1)
+    reads = math.prod(weight[1:]) * (op.groups if isinstance(op, Conv2d) else 1)
     texts = (
         plan.words("land", count(reads)),
         plan.words("multiply", count(products)),

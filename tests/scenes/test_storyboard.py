@@ -160,8 +160,8 @@ def read_by(passage: Passage, t: int) -> set[tuple[int, ...]]:
     tr = passage.trajectory
     n, _, _ = tr.position(t)
     f, c, *place = tr.taps(t).weight.T
-    channel = f // (tr.filters // tr.groups) * tr.fan_in + c
-    along = zip(tr.origin(t), place, tr.window.dilation, strict=True)
+    channel = f // (tr.filters // tr.op.groups) * tr.op.fan_in() + c
+    along = zip(tr.origin(t), place, tr.op.window.dilation, strict=True)
     at = np.stack([channel, *(start + k * dilation for start, k, dilation in along)], axis=1)
     return {(*((n,) if tr.batched else ()), *row) for row in at.tolist()}
 
@@ -173,7 +173,7 @@ def beat_ends(passage: Passage, board: Storyboard) -> list[int]:
 
 
 def sweeps_planes(passage: Passage) -> bool:
-    extent = passage.trajectory.window.padded(passage.trajectory.input_shape[-2:])
+    extent = passage.trajectory.op.window.padded(passage.trajectory.input_shape[-2:])
     return (
         passage.window.counts[::2] == extent[::-1] and passage.window.counts[::2] != passage.op.window.kernel_size[::-1]
     )
@@ -289,7 +289,7 @@ def rows_of_ghosts(passage: Passage, t: int) -> set[tuple[int, ...]]:
     tr = passage.trajectory
     taps = tr.taps(t)
     group = taps.weight[taps.ghost].copy()
-    group[:, 0] //= tr.filters // tr.groups
+    group[:, 0] //= tr.filters // tr.op.groups
     return rows(group)
 
 

@@ -1,0 +1,105 @@
+"""Operations as matrices: what im2col and the transpose of a convolution are explained with."""
+
+# pyright: reportUnnecessaryIsInstance=false
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import ConvMathError, few_enough, numbers
+from .operation import Operation
+from .shapes import Floats, Integers, Shape, ravel_all
+from .slide import Slide, columns
+
+DENSE_CELLS = 2**22
+"""A matrix of more cells is given as a list of those that are not zero: beyond it a dense one takes over 32 MB."""
+
+
+@dataclass(frozen=True, eq=False)
+class SparseMatrix:
+    """A matrix as coordinates: value[i] stands at (row[i], column[i]), entries of the same place add up.
+
+    As scipy.sparse.coo_array((value, (row, column)), shape) takes them. row, column: int64; value: float64.
+    """
+
+    shape: tuple[int, int]
+    row: Integers
+    column: Integers
+    value: NDArray[np.float64]
+
+    @property
+    def T(self) -> SparseMatrix:
+        """The transpose."""
+        rows, columns = self.shape
+        return SparseMatrix((columns, rows), self.column, self.row, self.value)
+
+    def __matmul__(self, x: ArrayLike) -> NDArray[np.float64]:
+        """The product with a vector (columns,)."""
+        vector = np.asarray(x, np.float64)
+        if vector.shape != self.shape[1:]:
+            raise ConvMathError(f"SparseMatrix: x has shape {vector.shape}; allowed: {self.shape[1:]}")
+        product = np.zeros(self.shape[0])
+        np.add.at(product, self.row, self.value * vector[self.column])
+        return product
+
+    def dense(self) -> NDArray[np.float64]:
+        """As an array."""
+        few_enough("SparseMatrix", "cells", math.prod(self.shape))
+        array = np.zeros(self.shape)
+        np.add.at(array, (self.row, self.column), self.value)
+        return array
+
+
+def conv_matrix(
+    op: Operation, input_shape: Shape, weight: ArrayLike | None = None
+) -> NDArray[np.float64] | SparseMatrix:
+    """C with y = C x, where x and y are input and output as vectors, row-major, without bias: (outputs, inputs).
+
+    For any operation whose taps are summed. The product with the transpose of a convolution's C is the transposed
+    convolution with the same weight and hyperparameters. A dense array, or a `SparseMatrix` above 2**22 cells.
+    Source: Dumoulin, Visin, arXiv 1603.07285, section 4.1.
+    """
+    name = "conv_matrix"
+    if not isinstance(op, Operation):
+        raise ConvMathError(f"{name}: {type(op).__name__}; allowed: an operation")
+    trajectory = op.trajectory(input_shape)
+    if trajectory.reduce != "sum" or isinstance(trajectory.input_shape[0], tuple):
+        raise ConvMathError(f"{name}: {op.name}; allowed: an operation of one input whose taps are summed")
+    axes = 0 if op.weight_shape is None else len(op.weight_shape)
+    factors = numbers(name, "weight", 1.0 if weight is None else weight).astype(np.float64)
+    if factors.shape != (op.weight_shape or ()):
+        raise ConvMathError(f"{name}: weight has shape {factors.shape}; allowed: {op.weight_shape} ({axes} axes)")
+    inputs: Any = trajectory.input_shape
+    rows: list[Integers] = []
+    cells: list[Integers] = []
+    values: list[NDArray[np.float64]] = []
+    for t in range(trajectory.steps):
+        taps = trajectory.taps(t)
+        met = (taps.input >= 0).all(axis=1)
+        rows.append(ravel_all(taps.output[met], trajectory.output_shape))
+        cells.append(ravel_all(taps.input[met], inputs))
+        values.append((taps.coefficient * factors[tuple(taps.weight.T)])[met])
+    shape = (math.prod(trajectory.output_shape), math.prod(inputs))
+    sparse = SparseMatrix(shape, np.concatenate(rows), np.concatenate(cells), np.concatenate(values))
+    return sparse.dense() if math.prod(shape) <= DENSE_CELLS else sparse
+
+
+def im2col(op: Slide, x: ArrayLike) -> Floats:
+    """The windows of x as columns: (C*kernel cells, positions), or (N, ...) with a batch; the channel is slowest.
+
+    With groups=1, weight.reshape(out_channels, -1) @ im2col(op, x) is the output of a convolution, one row a filter.
+    op: a convolution or a pool; outside of the input stand zeros, or what padding_mode says. For a padding of zeros
+    it is what `Unfold` gives. Source: torch.nn.Unfold's documentation.
+    """
+    name = "im2col"
+    if not isinstance(op, Slide) or not op.geometry(op.AXES or 0) or op.AXES in (None, 0):
+        raise ConvMathError(f"{name}: {getattr(op, 'name', type(op).__name__)}; allowed: an operation with a window")
+    data = numbers(name, "x", x)
+    batch, item = op.split(data.shape)
+    op.output_shape(data.shape)
+    windows = columns(data.reshape(-1, *item), op.reaches(item))
+    return windows.reshape(*batch, -1, windows.shape[-1])

@@ -1,0 +1,195 @@
+"""Operations of several inputs: Add and Concat, with which branches of a network meet."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import ConvMathError, choice, entries, few_enough, integer, numbers, shown
+from .operation import AnyAxes, Taps, Trajectory
+from .shapes import Floats, InputShape, Integers, Order, Shape, rows_of
+from .window import Window
+
+
+@dataclass(frozen=True)
+class Merge(AnyAxes):
+    """Several arrays become one: input_shape is a list of their shapes, x a list of the arrays.
+
+    A row of `Taps.input` begins with the number of the array that it reads. A subclass says what each output cell is
+    made of; all else follows.
+    """
+
+    def split_all(self, input_shape: InputShape) -> tuple[Shape, tuple[Shape, ...]]:
+        """The checked shapes as ((N,) or (), their (C, *spatial)); ConvMathError unless N and axes are the same."""
+        if not isinstance(input_shape, tuple | list) or len(input_shape) < 1:
+            raise ConvMathError(f"{self.name}: input_shape={shown(input_shape)}; allowed: a list of shapes")
+        parts = [self.split(shape) for shape in cast("Sequence[Sequence[int]]", input_shape)]
+        batches, counts = {batch for batch, _ in parts}, {len(item) for _, item in parts}
+        if len(batches) > 1 or len(counts) > 1:
+            raise ConvMathError(
+                f"{self.name}: input_shape={shown(input_shape)}; allowed: shapes with the same N and number of axes"
+            )
+        return batches.pop(), tuple(item for _, item in parts)
+
+    def output_shape(self, input_shape: InputShape) -> Shape:
+        """(C, *spatial) or (N, C, *spatial) of the output for inputs of these shapes."""
+        batch, items = self.split_all(input_shape)
+        return (*batch, *self.output_of(items))
+
+    @abstractmethod
+    def output_of(self, items: tuple[Shape, ...]) -> Shape:
+        """Output (C, *spatial) for checked inputs (C, *spatial)."""
+
+    @abstractmethod
+    def came_from(self, cells: Integers, items: tuple[Shape, ...]) -> tuple[Integers, Integers]:
+        """(m,) which of the output cells (n, 1 + spatial axes), and (m, 2 + spatial axes) the input cells it sums."""
+
+    def _item_output(self, item: Shape) -> Shape:
+        return self.output_of((item,))
+
+    def forward(self, x: Any, weight: ArrayLike | None = None, bias: ArrayLike | None = None) -> Floats:
+        """The output for the arrays x."""
+        for field, value in (("weight", weight), ("bias", bias)):
+            self._parameter(field, value, None)
+        if not isinstance(x, tuple | list):
+            raise ConvMathError(f"{self.name}: x is a {type(x).__name__}; allowed: a list of arrays")
+        arrays = [numbers(self.name, "x", array) for array in cast("Sequence[ArrayLike]", x)]
+        shape = self.output_shape([array.shape for array in arrays])
+        few_enough(self.name, "cells of output", math.prod(shape))
+        return self._merged(arrays, len(shape) - len(self.split_all([array.shape for array in arrays])[1][0]))
+
+    @abstractmethod
+    def _merged(self, arrays: list[Floats], batched: int) -> Floats:
+        """The output for checked arrays; batched: 1 where they have a batch axis."""
+
+    def trajectory(self, input_shape: InputShape, order: Order = "position") -> MergeTrajectory:
+        """order="position": a step per output position (and n) with all channels; "filter": channel by channel."""
+        choice(self.name, "order", order, ("position", "filter"))
+        batch, items = self.split_all(input_shape)
+        shapes = tuple((*batch, *item) for item in items)
+        return MergeTrajectory(shapes, (*batch, *self.output_of(items)), bool(batch), order, self)
+
+
+@dataclass(frozen=True)
+class MergeTrajectory(Trajectory):
+    """The steps of a merge; a row of `Taps.input` begins with the number of the array that it reads."""
+
+    input_shape: tuple[Shape, ...]
+    op: Merge
+
+    def taps(self, t: int) -> Taps:
+        """The cells that are brought together at step t."""
+        n, only, place = self.position(t)
+        channels = self._filters_of(only)
+        few_enough(type(self.op).__name__, "cells in one step", len(channels) * len(self.input_shape))
+        cells = rows_of(channels.shape, channels, *place)
+        items = tuple(shape[self.batched :] for shape in self.input_shape)
+        which, read = self.op.came_from(cells, items)
+        written = cells[which]
+        if self.batched:
+            written, read = np.insert(written, 0, n, axis=1), np.insert(read, 1, n, axis=1)
+        count = len(which)
+        return Taps(written, read, np.zeros((count, 0), np.int64), np.ones(count), np.zeros(count, bool))
+
+    def values_of(self, x: ArrayLike) -> Callable[[Integers], NDArray[np.float64]]:
+        """What rows of `Taps.input` read in the arrays x; ConvMathError where one has another shape."""
+        given = cast("Sequence[ArrayLike]", entries(x) or ())
+        arrays = [numbers("replay", "x", array).astype(np.float64) for array in given]
+        shapes = tuple(array.shape for array in arrays)
+        if shapes != self.input_shape:
+            raise ConvMathError(f"replay: x has shapes {shown(shapes)}; allowed: {shown(self.input_shape)}")
+
+        def read(rows: Integers) -> NDArray[np.float64]:
+            values = np.zeros(len(rows))
+            for number, array in enumerate(arrays):
+                mine = rows[:, 0] == number
+                values[mine] = array[tuple(rows[mine, 1:].T)]
+            return values
+
+        return read
+
+
+@dataclass(frozen=True)
+class Add(Merge):
+    """The sum of arrays of one shape, cell by cell: what closes a residual branch.
+
+    Source: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", arXiv 1512.03385, equation 1.
+    """
+
+    def geometry(self, axes: int) -> Window:
+        """One cell."""
+        return Window.still(axes)
+
+    def output_of(self, items: tuple[Shape, ...]) -> Shape:
+        """The one shape."""
+        if len(set(items)) > 1:
+            raise ConvMathError(f"{self.name}: inputs of {' and '.join(map(str, items))}; allowed: one shape")
+        return items[0]
+
+    def came_from(self, cells: Integers, items: tuple[Shape, ...]) -> tuple[Integers, Integers]:
+        """The same cell of every array."""
+        which = np.repeat(np.arange(len(cells), dtype=np.int64), len(items))
+        return which, np.column_stack([np.tile(np.arange(len(items)), len(cells)), cells[which]])
+
+    def _merged(self, arrays: list[Floats], batched: int) -> Floats:
+        total = arrays[0]
+        for array in arrays[1:]:
+            total = total + array
+        return total
+
+
+@dataclass(frozen=True)
+class Concat(Merge):
+    """torch.cat: arrays one behind the other along an axis; all other axes have the same size.
+
+    dim: the axis, counted as those of a batch, also where the input has none: 1 is C, 2 the first spatial axis;
+    negative numbers count from the last. Source: torch.cat's documentation.
+    """
+
+    dim: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "dim", integer(self.name, "dim", self.dim, least=-4, most=4))
+
+    def geometry(self, axes: int) -> Window | None:
+        """One cell, where the axis is the channels."""
+        return Window.still(axes) if self.dim in (1, -axes - 1) else None
+
+    def _axis(self, item: Shape) -> int:
+        axis = self.dim - 1 if self.dim > 0 else self.dim + len(item)
+        if self.dim == 0 or not 0 <= axis < len(item):
+            raise ConvMathError(
+                f"{self.name}: dim={self.dim} for inputs of {len(item) + 1} axes, N first; "
+                f"allowed: {-len(item)} to -1, 1 to {len(item)}"
+            )
+        return axis
+
+    def output_of(self, items: tuple[Shape, ...]) -> Shape:
+        """The shape with the sum of the sizes along the axis."""
+        axis = self._axis(items[0])
+        if len({(*item[:axis], *item[axis + 1 :]) for item in items}) > 1:
+            raise ConvMathError(
+                f"{self.name}: inputs of {' and '.join(map(str, items))}; allowed: equal but along dim={self.dim}"
+            )
+        return (*items[0][:axis], sum(item[axis] for item in items), *items[0][axis + 1 :])
+
+    def came_from(self, cells: Integers, items: tuple[Shape, ...]) -> tuple[Integers, Integers]:
+        """The array in whose part of the axis a cell lies."""
+        axis = self._axis(items[0])
+        starts = np.array([0, *itertools.accumulate(item[axis] for item in items[:-1])], np.int64)
+        number = np.searchsorted(starts, cells[:, axis], side="right") - 1
+        read = cells.copy()
+        read[:, axis] -= starts[number]
+        return np.arange(len(cells), dtype=np.int64), np.column_stack([number, read])
+
+    def _merged(self, arrays: list[Floats], batched: int) -> Floats:
+        axis = self._axis(arrays[0].shape[batched:])
+        return np.concatenate(arrays, axis + batched)

@@ -1,0 +1,221 @@
+"""Moves that set the same cells into another order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ConvMathError, integer, integer_per_axis, per_axis
+from .move import Move, View
+from .operation import AnyAxes
+from .shapes import InputShape, Integers, Shape, unravel_all
+from .window import Window
+
+
+@dataclass(frozen=True)
+class ChannelShuffle(AnyAxes, Move):
+    """torch.nn.ChannelShuffle: channels (groups, C/groups), transposed and flattened again.
+
+    Source: Zhang, Zhou, Lin, Sun, "ShuffleNet", arXiv 1707.01083, section 3.1. ConvMathError unless groups divides C.
+    """
+
+    groups: int
+
+    NEEDS_AXES: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "groups", integer(self.name, "groups", self.groups))
+
+    def geometry(self, axes: int) -> Window:
+        """One cell: only channels change."""
+        return Window.still(axes)
+
+    def _item_output(self, item: Shape) -> Shape:
+        if item[0] % self.groups:
+            raise ConvMathError(f"{self.name}: groups={self.groups} must divide the input's {item[0]} channels")
+        return item
+
+    def came_from(self, cells: Integers, item: Shape) -> Integers:
+        """Output channel i*groups + j is input channel j*(C/groups) + i; positions stay."""
+        came = cells.copy()
+        within, group = np.divmod(cells[:, 0], self.groups)
+        came[:, 0] = group * (item[0] // self.groups) + within
+        return came
+
+    def view_shapes(self, input_shape: InputShape) -> dict[str, Shape]:
+        """The paper's three: reshape (g, C/g, H, W), transpose (C/g, g, H, W), flatten (C, H, W)."""
+        _, item = self.split(input_shape)
+        channels, *spatial = self.output_item(item)
+        rows, columns = self.groups, channels // self.groups
+        return {"reshape": (rows, columns, *spatial), "transpose": (columns, rows, *spatial), "flatten": item}
+
+    def views(self, input_shape: InputShape) -> tuple[View, ...]:
+        """The three with their cells."""
+        shapes = self.view_shapes(input_shape)
+        reshaped = np.arange(math.prod(shapes["flatten"]), dtype=np.int64).reshape(shapes["reshape"])
+        transposed = reshaped.swapaxes(0, 1)
+        sources = (reshaped, transposed, transposed)
+        return tuple(
+            View(name, shape, source.reshape(shape))
+            for (name, shape), source in zip(shapes.items(), sources, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class PixelShuffle(Move):
+    """torch.nn.PixelShuffle: (C*r*r, H, W) becomes (C, H*r, W*r) with r = upscale_factor.
+
+    y[c, h*r + i, w*r + j] = x[(c*r + i)*r + j, h, w]. Source: Shi and others, "Real-Time Single Image and Video
+    Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network", arXiv 1609.05158, equation 4.
+    """
+
+    upscale_factor: int
+
+    AXES: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "upscale_factor", integer(self.name, "upscale_factor", self.upscale_factor))
+
+    def _item_output(self, item: Shape) -> Shape:
+        r = self.upscale_factor
+        if item[0] % r**2:
+            raise ConvMathError(f"{self.name}: upscale_factor={r}: {r}*{r} must divide the input's {item[0]} channels")
+        return (item[0] // r**2, item[1] * r, item[2] * r)
+
+    def came_from(self, cells: Integers, item: Shape) -> Integers:
+        """From the channel that the place within an r x r square names."""
+        r = self.upscale_factor
+        place, within = np.divmod(cells[:, 1:], r)
+        return np.column_stack([(cells[:, 0] * r + within[:, 0]) * r + within[:, 1], place])
+
+
+@dataclass(frozen=True)
+class PixelUnshuffle(Move):
+    """torch.nn.PixelUnshuffle: (C, H*r, W*r) becomes (C*r*r, H, W) with r = downscale_factor; undoes PixelShuffle.
+
+    y[(c*r + i)*r + j, h, w] = x[c, h*r + i, w*r + j]. Source: torch.nn.PixelUnshuffle's documentation.
+    """
+
+    downscale_factor: int
+
+    AXES: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "downscale_factor", integer(self.name, "downscale_factor", self.downscale_factor))
+
+    def _item_output(self, item: Shape) -> Shape:
+        r = self.downscale_factor
+        if item[1] % r or item[2] % r:
+            raise ConvMathError(
+                f"{self.name}: downscale_factor={r} must divide the input's {item[1]} x {item[2]} cells"
+            )
+        return (item[0] * r**2, item[1] // r, item[2] // r)
+
+    def came_from(self, cells: Integers, item: Shape) -> Integers:
+        """From the place within an r x r square that the channel names."""
+        r = self.downscale_factor
+        channel, within = np.divmod(cells[:, 0], r * r)
+        offset = np.column_stack(np.divmod(within, r))
+        return np.column_stack([channel, cells[:, 1:] * r + offset])
+
+
+@dataclass(frozen=True)
+class Flatten(AnyAxes, Move):
+    """torch.nn.Flatten: the axes from start_dim to end_dim become one, row-major; by default (C, *spatial) all.
+
+    The axes are counted as those of a batch, also where the input has none: 0 is N (which stays), 1 is C; negative
+    numbers count from the last.
+    """
+
+    start_dim: int = 1
+    end_dim: int = -1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for field in ("start_dim", "end_dim"):
+            object.__setattr__(self, field, integer(self.name, field, getattr(self, field), least=-5, most=4))
+
+    def _span(self, item: Shape) -> tuple[int, int]:
+        """The first and last axis of the item (C, *spatial) that become one."""
+        count = len(item) + 1
+        span = [dim + count if dim < 0 else dim for dim in (self.start_dim, self.end_dim)]
+        if not 1 <= span[0] <= span[1] < count:
+            raise ConvMathError(
+                f"{self.name}: start_dim={self.start_dim}, end_dim={self.end_dim} for an input of {count} axes, "
+                f"N first; allowed: 1 <= start_dim <= end_dim <= {count - 1}"
+            )
+        return span[0] - 1, span[1] - 1
+
+    def _item_output(self, item: Shape) -> Shape:
+        first, last = self._span(item)
+        return (*item[:first], math.prod(item[first : last + 1]), *item[last + 1 :])
+
+    def came_from(self, cells: Integers, item: Shape) -> Integers:
+        """Row-major through the axes that become one."""
+        first, last = self._span(item)
+        apart = unravel_all(cells[:, first], item[first : last + 1])
+        return np.column_stack([cells[:, :first], *apart, cells[:, first + 1 :]])
+
+
+@dataclass(frozen=True)
+class Unfold(Move):
+    """torch.nn.Unfold, also called im2col: each window becomes a column, (C, H, W) becomes (C*rows*columns, windows).
+
+    Multiplied by a convolution's filters as rows, the columns give its output. Windows run row-major; in a column the
+    channel is slowest. Source: torch.nn.Unfold's documentation.
+    """
+
+    kernel_size: int | Sequence[int]
+    dilation: int | Sequence[int] = 1
+    padding: int | Sequence[int] = 0
+    stride: int | Sequence[int] = 1
+
+    AXES: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        for field, least in (("kernel_size", 1), ("dilation", 1), ("padding", 0), ("stride", 1)):
+            checked = integer_per_axis(self.name, field, getattr(self, field), self.AXES, least)
+            object.__setattr__(self, field, checked)
+
+    @property
+    def window(self) -> Window:
+        """The window's geometry, normalised to tuples."""
+        kernel, stride, dilation, padding = (
+            per_axis(getattr(self, field), self.AXES) for field in ("kernel_size", "stride", "dilation", "padding")
+        )
+        return Window(kernel, stride, dilation, tuple((side, side) for side in padding))
+
+    def _item_output(self, item: Shape) -> Shape:
+        positions = self.window.positions(item[1:])
+        if min(positions) < 1:
+            raise ConvMathError(
+                f"{self.name}: kernel_size={self.kernel_size} (dilation={self.dilation}) spans {self.window.extent} "
+                f"cells; allowed: at most the padded input's {self.window.padded(item[1:])}"
+            )
+        return (item[0] * math.prod(self.window.kernel_size), math.prod(positions))
+
+    def _at(self, cells: Integers, item: Shape) -> tuple[Integers, Integers]:
+        """The channel (n,) and the place (n, 2) on the padded input that cells of the output show."""
+        window = self.window
+        channel, *within = unravel_all(cells[:, 0], (item[0], *window.kernel_size))
+        place = np.column_stack(unravel_all(cells[:, 1], window.positions(item[1:])))
+        first = place * window.stride - np.array([before for before, _ in window.padding])
+        return channel, first + np.column_stack(within) * window.dilation
+
+    def came_from(self, cells: Integers, item: Shape) -> Integers:
+        """From where the window of the column stands."""
+        channel, at = self._at(cells, item)
+        came = np.column_stack([channel, at])
+        came[self.on_padding(cells, item)] = -1
+        return came
+
+    def on_padding(self, cells: Integers, item: Shape) -> NDArray[np.bool_]:
+        """Where the window of the column stands outside of the input."""
+        _, at = self._at(cells, item)
+        return ((at < 0) | (at >= np.array(item[1:]))).any(axis=1)
