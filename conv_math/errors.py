@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeGuard, cast
 
 import numpy as np
@@ -88,14 +88,12 @@ def boolean(owner: str, name: str, value: object) -> bool:
 
 def number(owner: str, name: str, value: object, check: Callable[[float], bool], allowed: str) -> float:
     """`value` as a finite float that passes `check`."""
-    kinds: tuple[type, ...] = (int, float, np.integer, np.floating)
-    if isinstance(value, kinds) and not isinstance(value, bool):
-        try:
+    real = math.nan
+    if is_integer(value) or isinstance(value, float) or np.issubdtype(type(value), np.floating):
+        with suppress(OverflowError):
             real = float(cast("float", value))
-        except OverflowError:
-            real = math.inf
-        if math.isfinite(real) and check(real):
-            return real
+    if math.isfinite(real) and check(real):
+        return real
     raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: {allowed}")
 
 
