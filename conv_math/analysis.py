@@ -54,7 +54,7 @@ def receptive_field(stages: Stages) -> tuple[ReceptiveField, ...]:
     a stage that has no window that is the same everywhere. Source: Araujo, Norris, Sim, "Computing Receptive Fields of
     Convolutional Neural Networks", Distill 2019, equations 2 to 5.
     """
-    chain = _chain(stages)
+    chain = _chain("receptive_field", stages)
     axes = _axes(chain)
     fields = [(ReceptiveField(1, 1, 0),) * axes]
     for number, (window, sources) in enumerate(
@@ -80,8 +80,9 @@ def usage_counts(stages: Stages, output_cell: Sequence[int], input_shape: Sequen
     section 3.2, figure 2.
     """
     chain, cell, shape, summed = _asked("usage_counts", stages, output_cell, input_shape)
-    counts = _trace(chain, cell, shape, "float")[0]
-    if counts.max() >= 2**53:  # beyond it floats skip integers
+    with np.errstate(all="ignore"):
+        counts = _trace(chain, cell, shape, "float")[0]
+    if not counts.max() < 2**53:  # beyond it floats skip integers, or overflow
         counts = _trace(chain, cell, shape, "exact")[0]
     counts = counts.sum(axis=0) if summed else counts
     return counts.astype(np.int64) if counts.max() < 2**63 else counts
@@ -127,12 +128,19 @@ def hdc_distances(rates: Sequence[int], kernel: int = 3) -> HdcDistances:
     return result
 
 
-def _chain(stages: Stages) -> Sequential:
+def _chain(owner: str, stages: Stages) -> Sequential:
     if isinstance(stages, Sequential):
         return stages
-    if isinstance(stages, Operation | Stage) or not isinstance(stages, Iterable):
-        raise ConvMathError(f"stages={shown(stages)}; allowed: a list of operations")
-    return Sequential(*stages)
+    try:
+        given = iter(stages)
+    except TypeError:
+        raise ConvMathError(f"{owner}: stages={shown(stages)}; allowed: a list of operations") from None
+    known: list[Operation | Stage | Sequential] = []
+    for stage in given:
+        known.append(stage)
+        if not isinstance(stage, Operation | Stage | Sequential):
+            break  # Sequential says so, before all of a range(10**9) is read
+    return Sequential(*known)
 
 
 def _axes(chain: Sequential) -> int:
@@ -146,7 +154,7 @@ def _windows(owner: str, chain: Sequential, axes: int) -> list[Window]:
     windows: list[Window] = []
     for number, op in enumerate(chain.ops):
         window = op.with_axes(axes).geometry(axes)
-        if window is None or len(window.kernel_size) != axes:
+        if window is None or {len(window.kernel_size), len(window.padding)} != {axes}:
             raise ConvMathError(
                 f"{owner}: stage {number}: {op.name}; allowed: operations with the same window at all positions"
             )
@@ -158,7 +166,7 @@ def _asked(
     owner: str, stages: Stages, output_cell: Sequence[int], input_shape: Sequence[int] | None
 ) -> tuple[Sequential, Shape, Shape, bool]:
     """The chain, the checked output cell with its channel, the input's shape, and whether no channel was given."""
-    chain = _chain(stages)
+    chain = _chain(owner, stages)
     axes = _axes(chain)
     if not isinstance(output_cell, tuple | list) or not all(is_integer(i) for i in output_cell):
         raise ConvMathError(f"{owner}: output_cell={shown(output_cell)}; allowed: a tuple of integers")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .conv import Sliding
-from .errors import ConvMathError, expected, numbers
+from .errors import ConvMathError, expected, few_enough, reals
 from .operation import Taps
 from .shapes import Floats, InputShape, Integers, Order, Shape
 from .slide import SlideTrajectory, Spots
@@ -70,7 +70,7 @@ class DeformConv2d(Sliding):
         offset: ArrayLike | None = None,
     ) -> Floats:
         """The output for x (C, H, W) or (N, C, H, W) with these offsets."""
-        offsets = self._offsets(numbers(self.name, "x", x).shape, offset)
+        offsets = self._offsets(reals(self.name, "x", x).shape, offset)
 
         def compute(x: Floats, weight: Floats | None) -> Floats:
             assert weight is not None
@@ -86,7 +86,9 @@ class DeformConv2d(Sliding):
 
     def _windows(self, x: Floats, offsets: NDArray[np.float64]) -> Floats:
         """What the moved window meets of x (C, H, W): (C, kernel cells, out H, out W)."""
-        mixed = np.zeros((x.shape[0], offsets.shape[0], *offsets.shape[2:]), x.dtype)
+        shape = (x.shape[0], offsets.shape[0], *offsets.shape[2:])
+        few_enough(self.name, "cells of windows", math.prod(shape))
+        mixed = np.zeros(shape, x.dtype)
         places = np.indices(offsets.shape[2:])
         for cell in range(len(offsets)):
             kernel = np.array(np.unravel_index(cell, self.window.kernel_size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeGuard, cast
@@ -33,18 +34,34 @@ def errors_of(name: str) -> Generator[None]:
         raise ConvMathError(f"{name}: {error}") from None
 
 
+class _Repr(reprlib.Repr):
+    """repr() that looks at no more of a long list, string, ... than `shown` has room for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxtuple = self.maxlist = self.maxdict = self.maxset = self.maxfrozenset = 40
+        self.maxstring = self.maxlong = 160
+
+    def repr_instance(self, x: object, level: int) -> str:
+        return repr(x)
+
+
 def shown(value: object) -> str:
     """`value` as an error shows it: on one line and short, whatever was passed."""
     try:
-        text = " ".join(repr(value).split())
+        return _short(_Repr().repr(value))
     except Exception:  # an integer of thousands of digits, or an object that cannot be shown
-        text = f"<{type(value).__name__}>"
+        return _short(f"<{type(value).__name__}>")
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
     return text if len(text) <= 80 else text[:77] + "..."
 
 
 def is_integer(value: object) -> TypeGuard[int]:
     """Python's and NumPy's integers; a bool is a wish, not a number."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
 
 
 def entries(value: object) -> tuple[object, ...] | None:
@@ -86,12 +103,17 @@ def boolean(owner: str, name: str, value: object) -> bool:
     raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: True or False")
 
 
+def is_float(value: object) -> TypeGuard[float]:
+    """Python's and NumPy's floats."""
+    return isinstance(value, float | np.floating)
+
+
 def number(owner: str, name: str, value: object, check: Callable[[float], bool], allowed: str) -> float:
     """`value` as a finite float that passes `check`."""
     real = math.nan
-    if is_integer(value) or isinstance(value, float) or np.issubdtype(type(value), np.floating):
+    if is_integer(value) or is_float(value):
         with suppress(OverflowError):
-            real = float(cast("float", value))
+            real = float(value)
     if math.isfinite(real) and check(real):
         return real
     raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: {allowed}")
@@ -104,25 +126,39 @@ def choice(owner: str, name: str, value: object, allowed: tuple[str, ...]) -> st
     raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: {' or '.join(map(repr, allowed))}")
 
 
-def numbers(owner: str, name: str, value: ArrayLike | None) -> NDArray[np.floating[Any]]:
-    """`value` as an array of floats: float32 and float64 stay what they are, other real numbers become one of them."""
+def reals(owner: str, name: str, value: ArrayLike | None) -> NDArray[Any]:
+    """`value` as an array of real numbers of whatever dtype; nothing of an array's size is copied."""
     try:
         array: NDArray[Any] = np.asarray(value)
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        raise ConvMathError(f"{owner}: {name} is a ragged nested list; allowed: an array of numbers") from None
+    except Exception as error:  # of NumPy, or of an object that promised to be an array
+        ragged = isinstance(error, ValueError) and entries(value) is not None
+        what = " is a ragged nested list" if ragged else f"={shown(value)}"
+        raise ConvMathError(f"{owner}: {name}{what}; allowed: an array of numbers") from None
     if array.dtype.kind not in "buif":
-        raise ConvMathError(f"{owner}: {name} has dtype {array.dtype}; allowed: real numbers")
+        raise ConvMathError(f"{owner}: {name} has dtype {_short(str(array.dtype))}; allowed: real numbers")
+    few_enough(owner, f"cells of {name}", array.size)
+    return array
+
+
+@np.errstate(over="ignore")
+def floats(array: NDArray[Any]) -> NDArray[np.floating[Any]]:
+    """The checked numbers as floats: float32 and float64 stay what they are, others become one of them."""
     return array.astype(np.float32 if np.can_cast(array.dtype, np.float32) else np.float64, copy=False)
+
+
+def numbers(owner: str, name: str, value: ArrayLike | None) -> NDArray[np.floating[Any]]:
+    """`value` as an array of floats."""
+    return floats(reals(owner, name, value))
 
 
 def expected(owner: str, name: str, value: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.floating[Any]]:
     """`value` as an array of floats of exactly this shape."""
     if value is None:
         raise ConvMathError(f"{owner}: {name}=None; allowed: an array of shape {shape}")
-    array = numbers(owner, name, value)
+    array = reals(owner, name, value)
     if array.shape != shape:
-        raise ConvMathError(f"{owner}: {name} has shape {array.shape}; allowed: {shape}")
-    return array
+        raise ConvMathError(f"{owner}: {name} has shape {shown(array.shape)}; allowed: {shape}")
+    return floats(array)
 
 
 def few_enough(owner: str, what: str, count: int) -> None:

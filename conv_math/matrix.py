@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import ConvMathError, few_enough, numbers
+from .errors import ConvMathError, expected, few_enough, floats, numbers, reals
 from .operation import Operation
 from .shapes import Floats, Integers, Shape, ravel_all
 from .slide import Slide, columns
@@ -37,15 +37,15 @@ class SparseMatrix:
         rows, columns = self.shape
         return SparseMatrix((columns, rows), self.column, self.row, self.value)
 
+    @np.errstate(all="ignore")
     def __matmul__(self, x: ArrayLike) -> NDArray[np.float64]:
         """The product with a vector (columns,)."""
-        vector = np.asarray(x, np.float64)
-        if vector.shape != self.shape[1:]:
-            raise ConvMathError(f"SparseMatrix: x has shape {vector.shape}; allowed: {self.shape[1:]}")
+        vector = expected("SparseMatrix", "x", x, self.shape[1:]).astype(np.float64)
         product = np.zeros(self.shape[0])
         np.add.at(product, self.row, self.value * vector[self.column])
         return product
 
+    @np.errstate(all="ignore")
     def dense(self) -> NDArray[np.float64]:
         """As an array."""
         few_enough("SparseMatrix", "cells", math.prod(self.shape))
@@ -54,6 +54,7 @@ class SparseMatrix:
         return array
 
 
+@np.errstate(all="ignore")
 def conv_matrix(
     op: Operation, input_shape: Shape, weight: ArrayLike | None = None
 ) -> NDArray[np.float64] | SparseMatrix:
@@ -74,6 +75,7 @@ def conv_matrix(
     if factors.shape != (op.weight_shape or ()):
         raise ConvMathError(f"{name}: weight has shape {factors.shape}; allowed: {op.weight_shape} ({axes} axes)")
     inputs: Any = trajectory.input_shape
+    few_enough(name, "cells of input or output", max(math.prod(inputs), math.prod(trajectory.output_shape)))
     rows: list[Integers] = []
     cells: list[Integers] = []
     values: list[NDArray[np.float64]] = []
@@ -98,8 +100,8 @@ def im2col(op: Slide, x: ArrayLike) -> Floats:
     name = "im2col"
     if not isinstance(op, Slide) or not op.geometry(op.AXES or 0) or op.AXES in (None, 0):
         raise ConvMathError(f"{name}: {getattr(op, 'name', type(op).__name__)}; allowed: an operation with a window")
-    data = numbers(name, "x", x)
+    data = reals(name, "x", x)
     batch, item = op.split(data.shape)
-    op.output_shape(data.shape)
-    windows = columns(data.reshape(-1, *item), op.reaches(item))
+    few_enough(name, "cells of output", math.prod((*batch, *op.output_item(item))))
+    windows = columns(floats(data).reshape(-1, *item), op.reaches(item))
     return windows.reshape(*batch, -1, windows.shape[-1])

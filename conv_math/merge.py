@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import ConvMathError, choice, entries, few_enough, integer, numbers, shown
+from .errors import ConvMathError, choice, entries, few_enough, floats, integer, reals, shown
 from .operation import AnyAxes, Taps, Trajectory
 from .shapes import Floats, InputShape, Integers, Order, Shape, rows_of
 from .window import Window
@@ -41,7 +41,7 @@ class Merge(AnyAxes):
     def output_shape(self, input_shape: InputShape) -> Shape:
         """(C, *spatial) or (N, C, *spatial) of the output for inputs of these shapes."""
         batch, items = self.split_all(input_shape)
-        return (*batch, *self.output_of(items))
+        return (*batch, *self._checked_output(self.output_of(items)))
 
     @abstractmethod
     def output_of(self, items: tuple[Shape, ...]) -> Shape:
@@ -54,16 +54,18 @@ class Merge(AnyAxes):
     def _item_output(self, item: Shape) -> Shape:
         return self.output_of((item,))
 
+    @np.errstate(all="ignore")
     def forward(self, x: Any, weight: ArrayLike | None = None, bias: ArrayLike | None = None) -> Floats:
         """The output for the arrays x."""
         for field, value in (("weight", weight), ("bias", bias)):
             self._parameter(field, value, None)
         if not isinstance(x, tuple | list):
             raise ConvMathError(f"{self.name}: x is a {type(x).__name__}; allowed: a list of arrays")
-        arrays = [numbers(self.name, "x", array) for array in cast("Sequence[ArrayLike]", x)]
-        shape = self.output_shape([array.shape for array in arrays])
-        few_enough(self.name, "cells of output", math.prod(shape))
-        return self._merged(arrays, len(shape) - len(self.split_all([array.shape for array in arrays])[1][0]))
+        arrays = [reals(self.name, "x", array) for array in cast("Sequence[ArrayLike]", x)]
+        shapes = [array.shape for array in arrays]
+        batch, _ = self.split_all(shapes)
+        few_enough(self.name, "cells of output", math.prod(self.output_shape(shapes)))
+        return self._merged([floats(array) for array in arrays], len(batch))
 
     @abstractmethod
     def _merged(self, arrays: list[Floats], batched: int) -> Floats:
@@ -74,7 +76,8 @@ class Merge(AnyAxes):
         choice(self.name, "order", order, ("position", "filter"))
         batch, items = self.split_all(input_shape)
         shapes = tuple((*batch, *item) for item in items)
-        return MergeTrajectory(shapes, (*batch, *self.output_of(items)), bool(batch), order, self)
+        output = self._checked_output(self.output_of(items))
+        return MergeTrajectory(shapes, (*batch, *output), bool(batch), order, self)
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,9 @@ class MergeTrajectory(Trajectory):
     def taps(self, t: int) -> Taps:
         """The cells that are brought together at step t."""
         n, only, place = self.position(t)
+        count = self.filters if only is None else 1
+        few_enough(self.op.name, "cells in one step", count * len(self.input_shape))
         channels = self._filters_of(only)
-        few_enough(type(self.op).__name__, "cells in one step", len(channels) * len(self.input_shape))
         cells = rows_of(channels.shape, channels, *place)
         items = tuple(shape[self.batched :] for shape in self.input_shape)
         which, read = self.op.came_from(cells, items)
@@ -101,10 +105,11 @@ class MergeTrajectory(Trajectory):
     def values_of(self, x: ArrayLike) -> Callable[[Integers], NDArray[np.float64]]:
         """What rows of `Taps.input` read in the arrays x; ConvMathError where one has another shape."""
         given = cast("Sequence[ArrayLike]", entries(x) or ())
-        arrays = [numbers("replay", "x", array).astype(np.float64) for array in given]
-        shapes = tuple(array.shape for array in arrays)
+        checked = [reals("replay", "x", array) for array in given]
+        shapes = tuple(array.shape for array in checked)
         if shapes != self.input_shape:
             raise ConvMathError(f"replay: x has shapes {shown(shapes)}; allowed: {shown(self.input_shape)}")
+        arrays = [floats(array).astype(np.float64) for array in checked]
 
         def read(rows: Integers) -> NDArray[np.float64]:
             values = np.zeros(len(rows))
@@ -129,8 +134,8 @@ class Add(Merge):
 
     def output_of(self, items: tuple[Shape, ...]) -> Shape:
         """The one shape."""
-        if len(set(items)) > 1:
-            raise ConvMathError(f"{self.name}: inputs of {' and '.join(map(str, items))}; allowed: one shape")
+        if others := [item for item in items if item != items[0]]:
+            raise ConvMathError(f"{self.name}: inputs of {items[0]} and {others[0]}; allowed: one shape")
         return items[0]
 
     def came_from(self, cells: Integers, items: tuple[Shape, ...]) -> tuple[Integers, Integers]:
@@ -175,11 +180,12 @@ class Concat(Merge):
     def output_of(self, items: tuple[Shape, ...]) -> Shape:
         """The shape with the sum of the sizes along the axis."""
         axis = self._axis(items[0])
-        if len({(*item[:axis], *item[axis + 1 :]) for item in items}) > 1:
+        before, after = items[0][:axis], items[0][axis + 1 :]
+        if others := [item for item in items if (item[:axis], item[axis + 1 :]) != (before, after)]:
             raise ConvMathError(
-                f"{self.name}: inputs of {' and '.join(map(str, items))}; allowed: equal but along dim={self.dim}"
+                f"{self.name}: inputs of {items[0]} and {others[0]}; allowed: equal but along dim={self.dim}"
             )
-        return (*items[0][:axis], sum(item[axis] for item in items), *items[0][axis + 1 :])
+        return (*before, sum(item[axis] for item in items), *after)
 
     def came_from(self, cells: Integers, items: tuple[Shape, ...]) -> tuple[Integers, Integers]:
         """The array in whose part of the axis a cell lies."""

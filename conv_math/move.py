@@ -41,7 +41,7 @@ class Move(Operation):
         """For each output cell the flat row-major index of its input cell, -1 for none: int64 of the output's shape."""
         batch, item = self.split(input_shape)
         output = self.output_item(item)
-        few_enough(self.name, "cells of output", math.prod((*batch, *output)))
+        few_enough(self.name, "cells of input or output", math.prod(batch) * max(math.prod(item), math.prod(output)))
         came = self.came_from(all_cells(output), item)
         flat = ravel_all(came, item)
         first = np.arange(math.prod(batch), dtype=np.int64)[:, np.newaxis] * math.prod(item)
@@ -83,6 +83,7 @@ class MoveTrajectory(Trajectory):
     def taps(self, t: int) -> Taps:
         """The cells that arrive at step t, channel by channel."""
         n, only, place = self.position(t)
+        few_enough(self.op.name, "cells in one step", self.filters if only is None else 1)
         channels = self._filters_of(only)
         cells = rows_of(channels.shape, channels, *place)
         read = self.came_from(n, cells)

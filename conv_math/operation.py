@@ -1,5 +1,6 @@
 """What every operation offers, and what a trajectory of its steps is."""
 
+# pyright: reportUnnecessaryIsInstance=false
 from __future__ import annotations
 
 import math
@@ -11,8 +12,20 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import MOST, ConvMathError, expected, few_enough, integer, numbers, shown
-from .shapes import AXIS_NAMES, Floats, InputShape, Integers, Order, Reduce, Shape, checked_shape, step_index, unravel
+from .errors import MOST, ConvMathError, expected, few_enough, floats, integer, numbers, reals, shown
+from .shapes import (
+    AXIS_NAMES,
+    Floats,
+    InputShape,
+    Integers,
+    Order,
+    Reduce,
+    Shape,
+    checked_shape,
+    length,
+    step_index,
+    unravel,
+)
 from .window import Window
 
 
@@ -86,7 +99,7 @@ class Trajectory(ABC):
         return math.prod(self.grid)
 
     def __len__(self) -> int:
-        return self.steps
+        return length(self.steps)
 
     def position(self, t: int) -> tuple[int, int | None, Shape]:
         """(n, filter or None for all of them, position) of step t; NoSuchStepError if there is no step t."""
@@ -170,7 +183,10 @@ class Operation(ABC):
 
     def output_item(self, item: Shape) -> Shape:
         """Output (C, *spatial) for a checked input (C, *spatial)."""
-        output = self._item_output(item)
+        return self._checked_output(self._item_output(item))
+
+    def _checked_output(self, output: Shape) -> Shape:
+        """The output, if no axis is too long."""
         if max(output) > MOST:
             raise ConvMathError(
                 f"{self.name}: an output of {shown(output)} cells; allowed: at most {MOST} along an axis"
@@ -211,6 +227,7 @@ class Operation(ABC):
         spatial = "".join(f", {name}" for name in names)
         return f"(C{spatial}) or (N, C{spatial})" if axes else "(C,) or (N, C)"
 
+    @np.errstate(all="ignore")
     def _run(
         self,
         x: ArrayLike,
@@ -219,12 +236,13 @@ class Operation(ABC):
         compute: Callable[[Floats, Floats | None], Floats],
     ) -> Floats:
         """What is the same in every `forward`: the checks, the batch axis, the bias."""
-        x = numbers(self.name, "x", x)
-        _, item = self.split(x.shape)
-        output_shape = self.output_shape(x.shape)
+        given = reals(self.name, "x", x)
+        _, item = self.split(given.shape)
+        output_shape = self.output_shape(given.shape)
         few_enough(self.name, "cells of output", math.prod(output_shape))
         checked = self._parameter("weight", weight, self.weight_shape)
         added = None if bias is None else self._parameter("bias", bias, self.bias_shape)
+        x = floats(given)
         dtype = np.result_type(x, *(array for array in (checked, added) if array is not None))
         result = compute(x.reshape(-1, *item), checked)
         if added is not None:
@@ -270,18 +288,21 @@ class AnyAxes(Operation):
         return ({2: 1, 3: 2, 4: 2, 5: 3} if self.NEEDS_AXES else usual).get(count)
 
 
+@np.errstate(all="ignore")
 def replay(trajectory: Trajectory, x: ArrayLike, weight: ArrayLike | None = None) -> NDArray[np.float64]:
     """Perform all taps, one by one: the output without bias, float64.
 
     This is what it means for a trajectory to be right: replayed, it gives `forward()`. It is slow; use `forward()` to
     compute. ConvMathError where x is not of the trajectory's input shape or the weight has other axes than its taps.
     """
+    if not isinstance(trajectory, Trajectory):
+        raise ConvMathError(f"replay: trajectory={shown(trajectory)}; allowed: the trajectory of an operation")
+    few_enough("replay", "cells", math.prod(trajectory.output_shape))
     read = trajectory.values_of(x)
     axes = trajectory.taps(0).weight.shape[1]
     factors = numbers("replay", "weight", 1.0 if weight is None else weight).astype(np.float64)
     if factors.ndim != axes:
         raise ConvMathError(f"replay: weight has {factors.ndim} axes; allowed: {axes} (0 is None)")
-    few_enough("replay", "cells", math.prod(trajectory.output_shape))
     output = np.full(trajectory.output_shape, -np.inf if trajectory.reduce == "max" else 0.0)
     total, largest = np.zeros_like(output), np.full_like(output, -np.inf)
     for t in range(trajectory.steps):

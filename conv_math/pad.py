@@ -31,6 +31,7 @@ class Pad(AnyAxes, Move):
     NEEDS_AXES: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         choice(self.name, "padding_mode", self.padding_mode, PADDING_MODES)
         given = self.padding
         several = entries(given)
@@ -49,9 +50,8 @@ class Pad(AnyAxes, Move):
             elif self.spatial_axes != len(checked):
                 raise ConvMathError(
                     f"{self.name}: padding={shown(given)} is for {len(checked)} spatial axes; "
-                    f"allowed: spatial_axes={self.spatial_axes!r} of them"
+                    f"allowed: spatial_axes={self.spatial_axes} of them"
                 )
-        super().__post_init__()
 
     def sides(self, axes: int) -> Sides:
         """(before, after) for each of so many spatial axes."""
@@ -101,16 +101,16 @@ class ZeroInsert(AnyAxes, Move):
     NEEDS_AXES: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         given = self.stride
         axes = len(given) if isinstance(given, tuple | list) and 1 <= len(given) <= 3 else self.spatial_axes or 1
         object.__setattr__(self, "stride", integer_per_axis(self.name, "stride", given, axes))
         if isinstance(given, tuple | list):
             if self.spatial_axes not in (None, axes):
                 raise ConvMathError(
-                    f"{self.name}: stride={shown(given)}; allowed: {shown(self.spatial_axes)} integers, one per axis"
+                    f"{self.name}: stride={shown(given)}; allowed: {self.spatial_axes} integers, one per axis"
                 )
             object.__setattr__(self, "spatial_axes", axes)
-        super().__post_init__()
 
     def _strides(self, item: Shape) -> Shape:
         return per_axis(self.stride, len(item) - 1)

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import ConvMathError, boolean, expected, integer, number
+from .errors import ConvMathError, boolean, expected, few_enough, integer, number
 from .operation import AnyAxes, Taps
 from .shapes import Floats, InputShape, Integers, Order, Reduce, Shape
 from .slide import Slide, SlideTrajectory, Spots
@@ -109,6 +109,7 @@ class Softmax(AnyAxes, Slide):
         """The cell itself, or all of the axis."""
         if axis + 1 != self._axis(item):
             return Reach(places[:, np.newaxis], np.zeros((len(places), 1), np.int64))
+        few_enough(self.name, "pairs of cells", len(places) * item[1 + axis])
         at = np.broadcast_to(np.arange(item[1 + axis], dtype=np.int64), (len(places), item[1 + axis]))
         return Reach(at, at, (at == places[:, np.newaxis]).astype(np.float64))
 
@@ -230,11 +231,13 @@ class BatchNorm2d(Pointwise):
     def scale(self, running_var: ArrayLike | None = None) -> NDArray[np.float64]:
         """1/sqrt(var + eps) for each channel: (num_features,)."""
         shape = (self.num_features,)
+        few_enough(self.name, "channels", self.num_features)
         var = expected(self.name, "running_var", np.ones(shape) if running_var is None else running_var, shape)
         if (var < 0).any():
             raise ConvMathError(f"{self.name}: running_var has {var.min()}; allowed: numbers >= 0")
         return 1.0 / np.sqrt(var.astype(np.float64) + self.eps)
 
+    @np.errstate(all="ignore")
     def shift(
         self,
         weight: ArrayLike | None = None,
@@ -244,6 +247,7 @@ class BatchNorm2d(Pointwise):
     ) -> NDArray[np.float64]:
         """What is added to a channel: bias - mean * weight / sqrt(var + eps), (num_features,)."""
         shape = (self.num_features,)
+        few_enough(self.name, "channels", self.num_features)
         mean = expected(self.name, "running_mean", np.zeros(shape) if running_mean is None else running_mean, shape)
         shift = -mean.astype(np.float64) * self.scale(running_var)
         if weight is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, cast
@@ -15,10 +16,11 @@ from .errors import (
     boolean,
     entries,
     few_enough,
+    floats,
     integer_per_axis,
     is_integer,
-    numbers,
     per_axis,
+    reals,
     shown,
 )
 from .shapes import AXIS_CELLS, Floats, Integers, Reduce, Shape
@@ -54,11 +56,12 @@ class Largest(Pooling):
 
         Of equal cells the first one wins; -1 where a window stands on padding alone. As torch's return_indices.
         """
-        data = numbers(self.name, "x", x)
+        data = reals(self.name, "x", x)
         _, item = self.split(data.shape)
         output = self.output_shape(data.shape)
+        few_enough(self.name, "cells of output", math.prod(output))
         reaches = self.near(item)
-        met = columns(data.reshape(-1, *item), reaches, -np.inf)
+        met = columns(floats(data).reshape(-1, *item), reaches, -np.inf)
         flat, on_input = np.zeros((1, 1), np.int64), np.ones((1, 1), bool)  # (window cells, positions)
         for reach, size in zip(reaches, item[1:], strict=True):
             cells = reach.read.T
@@ -87,9 +90,9 @@ class Windowed(Pooling):
     def _check(self) -> None:
         sizes = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1}
         for field, least in sizes.items():
-            value = getattr(self, field, None)
-            if value is not None:
-                object.__setattr__(self, field, integer_per_axis(self.name, field, value, self.AXES, least))
+            if hasattr(self, field) and not (field == "stride" and self.stride is None):
+                value = integer_per_axis(self.name, field, getattr(self, field), self.AXES, least)
+                object.__setattr__(self, field, value)
         self._check_switches()
         if any(
             side > kernel // 2 for (side, _), kernel in zip(self.window.padding, self.window.kernel_size, strict=True)
@@ -207,7 +210,7 @@ class DividedAvgPool(AvgPool):
         self._check()
         value = self.divisor_override
         if value is not None:
-            if not is_integer(value) or not 0 < abs(value) <= MOST:
+            if not is_integer(value) or not 0 < abs(int(value)) <= MOST:
                 raise ConvMathError(f"{self.name}: divisor_override={shown(value)}; allowed: an integer other than 0")
             object.__setattr__(self, "divisor_override", int(value))
 
@@ -320,11 +323,19 @@ class AvgPool2d(DividedAvgPool):
 
 @dataclass(frozen=True)
 class AvgPool3d(DividedAvgPool):
-    """torch.nn.AvgPool3d: (C, D, H, W) or (N, C, D, H, W)."""
+    """torch.nn.AvgPool3d: (C, D, H, W) or (N, C, D, H, W). Padding does not make an input large enough, as in torch."""
 
     divisor_override: int | None = None
 
     AXES: ClassVar[int] = 3
+
+    def _item_output(self, item: Shape) -> Shape:
+        if any(size < kernel for size, kernel in zip(item[1:], self.window.kernel_size, strict=True)):
+            raise ConvMathError(
+                f"{self.name}: kernel_size={self.kernel_size} on an input of {item[1:]} cells; "
+                "allowed: at most the input's size without padding"
+            )
+        return super()._item_output(item)
 
 
 @dataclass(frozen=True)

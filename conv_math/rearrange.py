@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ConvMathError, integer, integer_per_axis, per_axis
+from .errors import ConvMathError, few_enough, integer, integer_per_axis, per_axis
 from .move import Move, View
 from .operation import AnyAxes
 from .shapes import InputShape, Integers, Shape, unravel_all
@@ -58,6 +58,7 @@ class ChannelShuffle(AnyAxes, Move):
     def views(self, input_shape: InputShape) -> tuple[View, ...]:
         """The three with their cells."""
         shapes = self.view_shapes(input_shape)
+        few_enough(self.name, "cells", math.prod(shapes["flatten"]))
         reshaped = np.arange(math.prod(shapes["flatten"]), dtype=np.int64).reshape(shapes["reshape"])
         transposed = reshaped.swapaxes(0, 1)
         sources = (reshaped, transposed, transposed)

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
-from .errors import ConvMathError, errors_of, is_integer, numbers, shown
+from .errors import ConvMathError, errors_of, floats, is_integer, reals, shown
 from .merge import Merge
 from .operation import Operation, Taps, Trajectory
-from .shapes import Floats, InputShape, Order, Shape, step_index
+from .shapes import Floats, InputShape, Order, Shape, length, step_index
 
 Source = int | Literal["input"]
 """Whose output a stage reads: that of a stage, counted from 0, or the whole chain's "input"."""
@@ -117,9 +117,11 @@ class Sequential:
         data: Mapping[int, ArrayLike] | None = None,
     ) -> list[Floats]:
         """x, and every stage's output."""
-        values = [numbers("Sequential", "x", x)]
+        checked = reals("Sequential", "x", x)
+        stages = self.stages(checked.shape)
+        values = [floats(checked)]
         weights, biases = self._each("weights", weights), self._each("biases", biases)
-        for stage, (op, _) in enumerate(self.stages(values[0].shape)):
+        for stage, (op, _) in enumerate(stages):
             with errors_of(f"Sequential: stage {stage}"):
                 read = [values[_value(source)] for source in self.inputs[stage]]
                 more = _reads(op, stage, data)
@@ -192,7 +194,7 @@ def _sources(stage: Stage, number: int) -> tuple[Source, ...]:
     """The checked sources of stage `number`."""
     given = stage.inputs
     sources = tuple(given) if isinstance(given, tuple | list) else ()
-    known = [s for s in sources if s == "input" or (is_integer(s) and 0 <= s < number)]
+    known = [s for s in sources if (s == "input" if isinstance(s, str) else is_integer(s) and 0 <= s < number)]
     if not sources or len(known) < len(sources):
         raise ConvMathError(
             f"Sequential: stage {number}: inputs={shown(given)}; allowed: 'input' and numbers of earlier stages"
@@ -207,6 +209,8 @@ def _value(source: Source) -> int:
 
 def _reads(op: Operation, stage: int, data: Mapping[int, ArrayLike] | None) -> dict[str, Any]:
     """The second array of an operation that reads one, under the name that its methods give it."""
+    if data is not None and not isinstance(data, Mapping):
+        raise ConvMathError(f"data={shown(data)}; allowed: a dict from a stage's number to its array")
     name = READS.get(op.name)
     return {} if name is None else {name: None if data is None else data.get(stage)}
 
@@ -228,7 +232,7 @@ class SequentialTrajectory:
         return sum(tr.steps for tr in self.stages)
 
     def __len__(self) -> int:
-        return self.steps
+        return length(self.steps)
 
     def locate(self, t: int) -> tuple[int, int]:
         """(stage, step of that stage) of step t; NoSuchStepError if there is no step t."""

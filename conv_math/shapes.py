@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from operator import index
 from typing import Any, Literal
@@ -46,6 +47,13 @@ def step_index(t: int, steps: int) -> int:
     except TypeError:
         pass
     raise NoSuchStepError(f"step {shown(t)} does not exist; allowed: 0 <= t < {steps}")
+
+
+def length(steps: int) -> int:
+    """What len() returns for so many steps; ConvMathError where Python has no such number for it."""
+    if steps > sys.maxsize:
+        raise ConvMathError(f"len: {steps} steps; allowed: at most {sys.maxsize}, and any number in `steps`")
+    return steps
 
 
 def unravel(flat: int, shape: Shape) -> Shape:

@@ -173,6 +173,7 @@ def gathered(x: Floats, axis: int, cells: Integers, fill: float) -> Floats:
 
 def columns(x: Floats, reaches: Sequence[Reach], fill: float = 0.0) -> Floats:
     """im2col: (N, C, *spatial) becomes (N, C, window cells, positions), `fill` standing outside of the input."""
+    few_enough("window", "cells in all positions", math.prod((*x.shape[:2], *(reach.at.size for reach in reaches))))
     for number, reach in enumerate(reaches):
         x = gathered(x, 2 + 2 * number, reach.read.T, fill)
     axes = len(reaches)

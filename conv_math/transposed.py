@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .conv import Conv1d, Conv2d, Conv3d, Weighted
-from .errors import ConvMathError, choice, expected
+from .errors import ConvMathError, choice, expected, few_enough
 from .operation import Taps
 from .pad import Pad, ZeroInsert
 from .sequential import Sequential
@@ -192,6 +192,7 @@ class ScatterTrajectory(SlideTrajectory):
 
     def completed_at(self) -> Integers:
         """The last step that adds to each output cell: int64 of the output's shape; -1 for cells never added to."""
+        few_enough("completed_at", "cells or steps", max(self.steps, math.prod(self.output_shape)))
         last: list[Integers] = []
         for axis, count in enumerate(self.positions):
             reach = self.op.scattered(axis, np.arange(count, dtype=np.int64), self.item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -9,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .errors import ConvMathError, choice, integer_per_axis, numbers, per_axis, shown
+from .errors import ConvMathError, choice, few_enough, integer_per_axis, per_axis, reals, shown
 from .move import Move, MoveTrajectory
 from .shapes import AXIS_CELLS, Floats, InputShape, Integers, Order, Shape
 
@@ -34,7 +35,7 @@ class MaxUnpool2d(Move):
     def __post_init__(self) -> None:
         for field, least in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("output_size", 1)):
             value = getattr(self, field)
-            if value is not None:
+            if value is not None or field in ("kernel_size", "padding"):
                 object.__setattr__(self, field, integer_per_axis(self.name, field, value, self.AXES, least))
 
     def _item_output(self, item: Shape) -> Shape:
@@ -65,12 +66,13 @@ class MaxUnpool2d(Move):
         """For each output cell the flat index of its input cell within its channel, -1 for none: (N, C, H, W)."""
         batch, item = self.split(input_shape)
         output = self.output_item(item)
+        few_enough(self.name, "cells of output", math.prod((*batch, *output)))
         if indices is None:
             self.came_from(np.zeros((0, 3), np.int64), item)
-        places = np.asarray(indices)
+        places = reals(self.name, "indices", indices)
         if places.shape != (*batch, *item) or places.dtype.kind not in "iu":
             raise ConvMathError(
-                f"{self.name}: indices has shape {places.shape} and dtype {places.dtype}; "
+                f"{self.name}: indices has shape {shown(places.shape)} and dtype {places.dtype}; "
                 f"allowed: integers, {(*batch, *item)}"
             )
         planes = places.reshape(-1, item[1] * item[2])
@@ -91,7 +93,7 @@ class MaxUnpool2d(Move):
         indices: ArrayLike | None = None,
     ) -> Floats:
         """The output for x (C, H, W) or (N, C, H, W); indices: of the same shape."""
-        sources = self._sources(numbers(self.name, "x", x).shape, indices)
+        sources = self._sources(reals(self.name, "x", x).shape, indices)
 
         def compute(x: Floats, weight: Floats | None) -> Floats:
             flat = sources.reshape(*sources.shape[:2], -1)

@@ -41,6 +41,7 @@ class Upsample(AnyAxes, Slide):
     NEEDS_AXES: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         choice(self.name, "mode", self.mode, ("nearest", *LINEAR))
         if (self.size is None) == (self.scale_factor is None):
             raise ConvMathError(
@@ -65,14 +66,13 @@ class Upsample(AnyAxes, Slide):
                 )
         if self.spatial_axes not in (None, axes):
             raise ConvMathError(
-                f"{self.name}: spatial_axes={shown(self.spatial_axes)} with mode={self.mode!r}; allowed: {axes}"
+                f"{self.name}: spatial_axes={self.spatial_axes} with mode={self.mode!r}; allowed: {axes}"
             )
         object.__setattr__(self, "spatial_axes", axes)
         if self.size is not None:
             object.__setattr__(self, "size", integer_per_axis(self.name, "size", self.size, axes or 1))
         else:
             object.__setattr__(self, "scale_factor", self._checked_factor(self.scale_factor))
-        super().__post_init__()
 
     def _checked_factor(self, given: object) -> float | tuple[float, ...]:
         several = entries(given)
