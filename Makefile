@@ -6,7 +6,7 @@ PYTHON ?=
 ready := $(VENV)/.convmotion-ready
 bin := $(VENV)/bin
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test bench lint clean
 .DELETE_ON_ERROR:
 
 help: ## print this menu
@@ -21,6 +21,9 @@ demo: $(ready) ## render the standard convolution to out/standard.mp4 and out/st
 
 test: $(ready) ## run the tests; ARGS="-k gif" picks some
 	@"$(bin)/python" -m pytest -q $(ARGS)
+
+bench: $(ready) ## measure speed and memory against references; ARGS="conv_math --quick" picks and hurries
+	@"$(bin)/python" -m bench $(ARGS)
 
 lint: $(ready) ## check style and types
 	@"$(bin)/python" -m ruff check .

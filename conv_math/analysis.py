@@ -84,7 +84,8 @@ def usage_counts(stages: Stages, output_cell: Sequence[int], input_shape: Sequen
         counts = _trace(chain, cell, shape, "float")[0]
     if not counts.max() < 2**53:  # beyond it floats skip integers, or overflow
         counts = _trace(chain, cell, shape, "exact")[0]
-    counts = counts.sum(axis=0) if summed else counts
+    if summed:
+        counts = (counts if counts.dtype == object else counts.astype(np.int64).astype(object)).sum(axis=0)
     return counts.astype(np.int64) if counts.max() < 2**63 else counts
 
 
@@ -121,8 +122,9 @@ def hdc_distances(rates: Sequence[int], kernel: int = 3) -> HdcDistances:
     size = integer(name, "kernel", kernel)
     distances = [checked[-1]]
     for rate in reversed(checked[:-1]):
-        after = distances[0]
-        distances.insert(0, max(after - 2 * rate, after - 2 * (after - rate), rate))
+        after = distances[-1]
+        distances.append(max(after - 2 * rate, after - 2 * (after - rate), rate))
+    distances.reverse()
     result = HdcDistances(distances)
     result.within_kernel = distances[min(1, len(distances) - 1)] <= size
     return result
@@ -176,7 +178,7 @@ def _asked(
             raise ConvMathError(
                 f"{owner}: output_cell={shown(cell)}; allowed: {axes} integers >= 0, after one for the channel or not"
             )
-        input_shape = _smallest_input(owner, chain, cell[-axes:] if axes else (), axes)
+        input_shape = _smallest_input(owner, chain, cell, axes)
     shape = chain.shapes(input_shape)
     count = len(shape[-1])
     summed = len(cell) == count - 1
@@ -189,19 +191,39 @@ def _asked(
     return chain, cell, shape[0], summed
 
 
-def _smallest_input(owner: str, chain: Sequential, position: Shape, axes: int) -> Shape:
-    """The smallest input of which the chain's output has a cell at this position."""
-    needs: list[Shape] = [(1,) * axes] * len(chain.ops) + [tuple(p + 1 for p in position)]
-    windows = _windows(owner, chain, axes)
-    for number in reversed(range(len(chain.ops))):
-        window = windows[number]
-        along = zip(needs[number + 1], window.stride, window.extent, window.padding, strict=True)
-        need = [max(1, (count - 1) * s + extent - sum(sides)) for count, s, extent, sides in along]
-        for source in chain.inputs[number]:
-            value = 0 if isinstance(source, str) else source + 1
-            needs[value] = tuple(map(max, needs[value], need))
-    channels = (getattr(op, "in_channels", getattr(op, "num_features", None)) for op in chain.ops)
-    return (next((c for c in channels if c is not None), 1), *needs[0])
+def _smallest_input(owner: str, chain: Sequential, cell: Shape, axes: int) -> Shape:
+    """The smallest input of which the chain's output has this cell: found by trying, as a larger one has it too."""
+    position = cell[len(cell) - axes :]
+    wanted = cell[0] if len(cell) > axes else 0
+
+    def has_cell(shape: Shape, channel: int) -> bool:
+        try:
+            output = chain.output_shape(shape)
+        except ConvMathError:
+            return False
+        return len(output) == axes + 1 and all(i < size for i, size in zip((channel, *position), output, strict=True))
+
+    tries = [(channels, channel) for channel in (wanted, 0) for channels in _channels_tried(chain, channel)]
+    for channels, channel in tries:  # channel 0, as whoever asked for one that is not there is told the output's shape
+        powers = (2**power for power in range(32))
+        sizes = next((size for size in powers if has_cell((channels, *[size] * axes), channel)), None)
+        if sizes is not None:
+            shape = [channels, *[sizes] * axes]
+            for axis in range(1, axes + 1):
+                low, high = 0, sizes  # the one is too small, the other is not
+                while high - low > 1:
+                    shape[axis] = (low + high) // 2
+                    low, high = (low, shape[axis]) if has_cell(tuple(shape), channel) else (shape[axis], high)
+                shape[axis] = high
+            return tuple(shape)
+    raise ConvMathError(f"{owner}: input_shape=None, and no input was found that has {shown(cell)}; allowed: a shape")
+
+
+def _channels_tried(chain: Sequential, channel: int) -> list[int]:
+    """Numbers of input channels of which one fits: those that operations ask for, and what divides them."""
+    fields = ("in_channels", "num_features", "in_features", "groups")
+    asked = {getattr(op, field, 1) for op in chain.ops for field in fields} | {channel + 1}
+    return sorted({n // d for n in asked for d in range(1, min(n, 64) + 1) if n % d == 0} | {1})
 
 
 def _trace(chain: Sequential, cell: Shape, input_shape: Shape, what: Literal["float", "exact", "mask"]) -> list[Any]:

@@ -14,6 +14,9 @@ from .shapes import AXIS_CELLS, Floats, InputShape, Integers, Shape
 from .slide import Slide, columns
 from .window import PADDING_MODES, Reach, Window, check_sides
 
+BLOCK = 2**17
+"""Cells of windows that a convolution lays out as columns at once: they stay in the processor's cache."""
+
 
 class Weighted(Slide):
     """What a convolution, its transpose and its deformable kin have in common: arguments as torch.nn checks them.
@@ -161,33 +164,39 @@ class Conv(Sliding):
         return self.window.reach(axis, places, None, None).padded_in(item[1 + axis], self.padding_mode)
 
     def _compute(self, x: Floats, weight: Floats | None) -> Floats:
-        """One matrix product per picture and group: the filters as rows by the windows as columns (im2col)."""
+        """Matrix products for each picture and group: the filters as rows by a block of windows as columns (im2col)."""
         assert weight is not None
-        item = x.shape[1:]
-        reaches = self.reaches(item)
-        filters = weight.reshape(self.groups, self.out_channels // self.groups, -1)
-        result = np.empty((len(x), *self.output_item(item)), np.result_type(x, weight))
-        for picture, written in zip(x, result, strict=True):
-            windows = columns(picture[np.newaxis], reaches).reshape(self.groups, filters.shape[2], -1)
-            np.matmul(filters, windows, out=written.reshape(self.groups, filters.shape[1], -1))
+        filters = np.ascontiguousarray(weight).reshape(self.groups, self.out_channels // self.groups, -1)
+        result = np.empty((len(x), *self.output_item(x.shape[1:])), np.result_type(x, weight))
+        for windows, written in zip(self._windows(x), result, strict=True):
+            rows = written.shape[1]
+            at_once = max(1, BLOCK * rows // windows.size)
+            cuts = range(at_once, rows, at_once)
+            for met, part in zip(np.split(windows, cuts, 1 + self.AXES), np.split(written, cuts, 1), strict=True):
+                columns = met.reshape(self.groups, filters.shape[2], -1)
+                np.matmul(filters, columns, out=part.reshape(self.groups, filters.shape[1], -1))
         return result
 
+    def _windows(self, x: Floats) -> Floats:
+        """(N, C, *kernel_size, *positions): a view of the padded input, unless padding dwarfs all that is looked at."""
+        window, positions = self.window, self.output_item(x.shape[1:])[1:]
+        if math.prod(window.padded(x.shape[2:])) <= 64 * math.prod((*window.kernel_size, *positions)):
+            return window.views(x, self.padding_mode)
+        return columns(x, self.reaches(x.shape[1:])).reshape(*x.shape[:2], *window.kernel_size, *positions)
 
-@dataclass(frozen=True)
+
 class Conv1d(Conv):
     """torch.nn.Conv1d: (C, W) or (N, C, W), weight (out_channels, in_channels/groups, columns)."""
 
     AXES: ClassVar[int] = 1
 
 
-@dataclass(frozen=True)
 class Conv2d(Conv):
     """torch.nn.Conv2d: (C, H, W) or (N, C, H, W), weight (out_channels, in_channels/groups, rows, columns)."""
 
     AXES: ClassVar[int] = 2
 
 
-@dataclass(frozen=True)
 class Conv3d(Conv):
     """torch.nn.Conv3d: (C, D, H, W) or (N, C, D, H, W), weight (out_channels, in_channels/groups, D, rows, columns)."""
 

@@ -43,6 +43,10 @@ class DeformConv2d(Sliding):
     def __post_init__(self) -> None:
         self._check(kernel_size=1, stride=1, padding=0, dilation=1)
 
+    def geometry(self, axes: int) -> None:
+        """None: offsets differ from position to position."""
+        return None
+
     def reach(self, axis: int, places: Integers, item: Shape) -> Reach:
         """The window's cells before they are moved."""
         return self.window.reach(axis, places, None, None).padded_in(item[1 + axis], "zeros")
@@ -135,6 +139,13 @@ class DeformTrajectory(SlideTrajectory):
 
     op: DeformConv2d
     offsets: NDArray[np.float64] = field(default_factory=lambda: np.zeros((1, 1, 2, 1, 1)))
+
+    def __eq__(self, other: object) -> bool:
+        """Only to itself: two of the same shape and operation may have other data."""
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
 
     def taps(self, t: int) -> Taps:
         """The multiplies of step t; cells around that have no share are left out."""

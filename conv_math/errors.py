@@ -15,6 +15,8 @@ MOST = 2**31 - 1
 """The largest integer that is taken anywhere, so that no product of two overflows 64 bits."""
 MOST_CELLS = 10**9
 """The most cells of an array that is computed, and the most multiplies of one step: 8 GB and more."""
+MOST_MET = 2**26
+"""The most cells that windows meet along an axis at all places together, or at one place: 2 GB and more."""
 
 
 class ConvMathError(ValueError):
@@ -84,8 +86,9 @@ def integer_per_axis(owner: str, name: str, value: object, axes: int, least: int
     """One integer for all spatial axes or one for each, as it was given; a list becomes a tuple."""
     several = entries(value)
     values = (value,) * axes if several is None else several
-    integers = tuple(int(v) for v in values if is_integer(v) and least <= v <= MOST)
-    if not len(integers) == len(values) == axes:
+    fitting = values if len(values) == axes else ()
+    integers = tuple(int(v) for v in fitting if is_integer(v) and least <= v <= MOST)
+    if len(integers) != axes:
         each = _span(least, MOST) + (f" or {axes} of them, one per spatial axis" if axes > 1 else "")
         raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: {each}")
     return integers[0] if several is None else integers
@@ -161,7 +164,7 @@ def expected(owner: str, name: str, value: ArrayLike | None, shape: tuple[int, .
     return floats(array)
 
 
-def few_enough(owner: str, what: str, count: int) -> None:
-    """Refuse to allocate more than `MOST_CELLS`."""
-    if count > MOST_CELLS:
-        raise ConvMathError(f"{owner}: {count} {what}; allowed: at most {MOST_CELLS} at once")
+def few_enough(owner: str, what: str, count: int, most: int = MOST_CELLS) -> None:
+    """Refuse to allocate more than `most`."""
+    if count > most:
+        raise ConvMathError(f"{owner}: {count} {what}; allowed: at most {most} at once")

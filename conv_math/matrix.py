@@ -98,10 +98,12 @@ def im2col(op: Slide, x: ArrayLike) -> Floats:
     it is what `Unfold` gives. Source: torch.nn.Unfold's documentation.
     """
     name = "im2col"
-    if not isinstance(op, Slide) or not op.geometry(op.AXES or 0) or op.AXES in (None, 0):
+    window = op.geometry(op.AXES) if isinstance(op, Slide) and op.AXES else None
+    if not isinstance(op, Slide) or window is None:
         raise ConvMathError(f"{name}: {getattr(op, 'name', type(op).__name__)}; allowed: an operation with a window")
     data = reals(name, "x", x)
     batch, item = op.split(data.shape)
-    few_enough(name, "cells of output", math.prod((*batch, *op.output_item(item))))
+    positions = math.prod(op.output_item(item)[1:])
+    few_enough(name, "cells of windows", math.prod((*batch, item[0], *window.kernel_size, positions)))
     windows = columns(floats(data).reshape(-1, *item), op.reaches(item))
     return windows.reshape(*batch, -1, windows.shape[-1])

@@ -144,7 +144,7 @@ class Add(Merge):
         return which, np.column_stack([np.tile(np.arange(len(items)), len(cells)), cells[which]])
 
     def _merged(self, arrays: list[Floats], batched: int) -> Floats:
-        total = arrays[0]
+        total = arrays[0].copy()
         for array in arrays[1:]:
             total = total + array
         return total

@@ -151,7 +151,7 @@ class Operation(ABC):
     def macs(self, input_shape: InputShape) -> int:
         """Multiply-accumulates with the weight for this input: taps on padding are counted, the bias is not.
 
-        0 where there is no weight; the shape is checked all the same.
+        0 where no window multiplies by a weight; the shape is checked all the same.
         """
         self.output_shape(input_shape)
         return 0
@@ -244,10 +244,10 @@ class Operation(ABC):
         added = None if bias is None else self._parameter("bias", bias, self.bias_shape)
         x = floats(given)
         dtype = np.result_type(x, *(array for array in (checked, added) if array is not None))
-        result = compute(x.reshape(-1, *item), checked)
+        result = compute(x.reshape(-1, *item), checked).astype(dtype, copy=False)
         if added is not None:
-            result = result + added.reshape(-1, *[1] * (result.ndim - 2))
-        return result.astype(dtype, copy=False).reshape(output_shape)
+            result += added.reshape(-1, *[1] * (result.ndim - 2))
+        return result.reshape(output_shape)
 
     def _parameter(self, field: str, value: ArrayLike | None, shape: Shape | None) -> Floats | None:
         """A weight or bias as an array; None where there is none and none was given."""

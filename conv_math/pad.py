@@ -35,7 +35,7 @@ class Pad(AnyAxes, Move):
         choice(self.name, "padding_mode", self.padding_mode, PADDING_MODES)
         given = self.padding
         several = entries(given)
-        sides = [entries(pair) or (pair, pair) for pair in (several or (given,))]
+        sides = [entries(pair) or (pair, pair) for pair in (several or (given,))[:4]]
         least = -MOST if self.padding_mode == "zeros" else 0
         checked = [tuple(int(n) for n in pair if is_integer(n) and least <= n <= MOST) for pair in sides]
         if len(checked) > 3 or [len(pair) for pair in (*checked, *sides)] != [2] * 2 * len(sides):

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import ConvMathError, boolean, expected, few_enough, integer, number
+from .errors import MOST_MET, ConvMathError, boolean, expected, few_enough, integer, number
 from .operation import AnyAxes, Taps
 from .shapes import Floats, InputShape, Integers, Order, Reduce, Shape
 from .slide import Slide, SlideTrajectory, Spots
@@ -109,7 +109,7 @@ class Softmax(AnyAxes, Slide):
         """The cell itself, or all of the axis."""
         if axis + 1 != self._axis(item):
             return Reach(places[:, np.newaxis], np.zeros((len(places), 1), np.int64))
-        few_enough(self.name, "pairs of cells", len(places) * item[1 + axis])
+        few_enough(self.name, "pairs of cells", len(places) * item[1 + axis], MOST_MET)
         at = np.broadcast_to(np.arange(item[1 + axis], dtype=np.int64), (len(places), item[1 + axis]))
         return Reach(at, at, (at == places[:, np.newaxis]).astype(np.float64))
 
@@ -284,6 +284,13 @@ class NormTrajectory(SlideTrajectory):
     """The steps of a normalisation; scale: (C,) 1/sqrt(var + eps)."""
 
     scale: NDArray[np.float64]
+
+    def __eq__(self, other: object) -> bool:
+        """Only to itself: two of the same shape and operation may have other data."""
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
 
     def taps(self, t: int) -> Taps:
         """The multiplies of step t, each channel with its own coefficient."""

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from .errors import (
     MOST,
+    MOST_MET,
     ConvMathError,
     boolean,
     entries,
@@ -234,10 +235,10 @@ class Adaptive(Pooling):
         given = self.output_size
         several = entries(given)
         sizes = (given,) * self.AXES if several is None else several
-        checked = tuple(int(n) if is_integer(n) else None for n in sizes)
         if len(sizes) != self.AXES or any(n is not None and not (is_integer(n) and 1 <= n <= MOST) for n in sizes):
             each = "an integer >= 1 or None" + (f", or {self.AXES} of them" if self.AXES > 1 else "")
             raise ConvMathError(f"{self.name}: output_size={shown(given)}; allowed: {each}")
+        checked = tuple(int(n) if is_integer(n) else None for n in sizes)
         object.__setattr__(self, "output_size", checked[0] if several is None else checked)
         self._check_switches()
 
@@ -251,7 +252,7 @@ class Adaptive(Pooling):
         size, count = item[1 + axis], self.output_item(item)[1 + axis]
         starts, ends = places * size // count, -(-(places + 1) * size // count)
         width = int((ends - starts).max())
-        few_enough(self.name, "cells in a window", width * len(places))
+        few_enough(self.name, "cells in a window", width * len(places), MOST_MET)
         cells = np.arange(width, dtype=np.int64)[np.newaxis]
         at = starts[:, np.newaxis] + cells
         share = np.ones(len(places)) if self.reduce == "max" else 1.0 / (ends - starts)
@@ -284,28 +285,24 @@ class AdaptiveMaxPool(Adaptive, Largest):
         self._check()
 
 
-@dataclass(frozen=True)
 class MaxPool1d(MaxPool):
     """torch.nn.MaxPool1d: (C, W) or (N, C, W)."""
 
     AXES: ClassVar[int] = 1
 
 
-@dataclass(frozen=True)
 class MaxPool2d(MaxPool):
     """torch.nn.MaxPool2d: (C, H, W) or (N, C, H, W)."""
 
     AXES: ClassVar[int] = 2
 
 
-@dataclass(frozen=True)
 class MaxPool3d(MaxPool):
     """torch.nn.MaxPool3d: (C, D, H, W) or (N, C, D, H, W)."""
 
     AXES: ClassVar[int] = 3
 
 
-@dataclass(frozen=True)
 class AvgPool1d(AvgPool):
     """torch.nn.AvgPool1d: (C, W) or (N, C, W)."""
 
@@ -338,42 +335,36 @@ class AvgPool3d(DividedAvgPool):
         return super()._item_output(item)
 
 
-@dataclass(frozen=True)
 class AdaptiveAvgPool1d(AdaptiveAvgPool):
     """torch.nn.AdaptiveAvgPool1d: (C, W) or (N, C, W)."""
 
     AXES: ClassVar[int] = 1
 
 
-@dataclass(frozen=True)
 class AdaptiveAvgPool2d(AdaptiveAvgPool):
     """torch.nn.AdaptiveAvgPool2d: (C, H, W) or (N, C, H, W)."""
 
     AXES: ClassVar[int] = 2
 
 
-@dataclass(frozen=True)
 class AdaptiveAvgPool3d(AdaptiveAvgPool):
     """torch.nn.AdaptiveAvgPool3d: (C, D, H, W) or (N, C, D, H, W)."""
 
     AXES: ClassVar[int] = 3
 
 
-@dataclass(frozen=True)
 class AdaptiveMaxPool1d(AdaptiveMaxPool):
     """torch.nn.AdaptiveMaxPool1d: (C, W) or (N, C, W)."""
 
     AXES: ClassVar[int] = 1
 
 
-@dataclass(frozen=True)
 class AdaptiveMaxPool2d(AdaptiveMaxPool):
     """torch.nn.AdaptiveMaxPool2d: (C, H, W) or (N, C, H, W)."""
 
     AXES: ClassVar[int] = 2
 
 
-@dataclass(frozen=True)
 class AdaptiveMaxPool3d(AdaptiveMaxPool):
     """torch.nn.AdaptiveMaxPool3d: (C, D, H, W) or (N, C, D, H, W)."""
 

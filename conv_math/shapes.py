@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from operator import index
 from typing import Any, Literal
 
 import numpy as np
@@ -22,12 +21,13 @@ Floats = NDArray[np.floating[Any]]
 
 AXIS_NAMES = ("D", "H", "W")
 AXIS_CELLS = ("planes", "rows", "columns")
+MOST_AXES = 32
 
 
 def checked_shape(owner: str, shape: object) -> Shape:
     """A shape in Python ints; ConvMathError unless it is a tuple or list of integers >= 1."""
     given = entries(shape)
-    if given is None or not all(map(is_integer, given)):
+    if given is None or len(given) > MOST_AXES or not all(map(is_integer, given)):
         raise ConvMathError(f"{owner}: input_shape={shown(shape)}; allowed: a tuple of integers")
     sizes = tuple(int(size) for size in given if is_integer(size))
     for size in sizes:
@@ -41,11 +41,8 @@ def checked_shape(owner: str, shape: object) -> Shape:
 
 def step_index(t: int, steps: int) -> int:
     """t as a Python int; NoSuchStepError unless 0 <= t < steps: a negative step would hide a mistake in the caller."""
-    try:
-        if 0 <= index(t) < steps:
-            return index(t)
-    except TypeError:
-        pass
+    if is_integer(t) and 0 <= t < steps:
+        return int(t)
     raise NoSuchStepError(f"step {shown(t)} does not exist; allowed: 0 <= t < {steps}")
 
 

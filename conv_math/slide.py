@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import choice, few_enough
+from .errors import MOST_MET, choice, few_enough
 from .operation import Operation, Taps, Trajectory
 from .shapes import Floats, InputShape, Integers, Order, Reduce, Shape, rows_of
 from .window import Reach
@@ -35,7 +35,7 @@ class Spots:
     def across(cls, reaches: Sequence[Reach]) -> Spots:
         """Every cell along one axis with every cell along the others; each `Reach` has one place."""
         shape = tuple(reach.at.shape[1] for reach in reaches)
-        few_enough("window", "cells", math.prod(shape))
+        few_enough("window", "cells", math.prod(shape), MOST_MET)
         zero, ghost, exists = (np.zeros(shape, bool), np.zeros(shape, bool), np.ones(shape, bool))
         coefficient = np.ones(shape)
         along = [(slice(None), *[np.newaxis] * (len(shape) - axis - 1)) for axis in range(len(shape))]
@@ -90,6 +90,13 @@ class Slide(Operation):
         places = (np.array([p], np.int64) for p in place)
         return Spots.across([self.reach(axis, p, item) for axis, p in enumerate(places)])
 
+    def first_cell(self, place: Shape, item: Shape) -> Shape:
+        """The input cell at which the window begins at an output position; negative on the padding before the input."""
+        window = self.geometry(len(place))
+        if window is not None:
+            return window.origin(place)
+        return tuple(int(self.reach(axis, np.array([p]), item).at[0, 0]) for axis, p in enumerate(place))
+
     def trajectory(self, input_shape: InputShape, order: Order = "position") -> SlideTrajectory:
         """order="position": a step per output position (and n) with all filters in it; "filter": filter by filter."""
         return self._trajectory(SlideTrajectory, input_shape, order)
@@ -126,9 +133,7 @@ class SlideTrajectory(Trajectory):
 
     def origin(self, t: int) -> Shape:
         """The window's first input cell at step t, per spatial axis; negative on the padding before the input."""
-        place = self.position(t)[2]
-        window = self.op.geometry(len(place))
-        return place if window is None else window.origin(place)
+        return self.op.first_cell(self.position(t)[2], self.item)
 
     def taps(self, t: int) -> Taps:
         """The multiplies of step t; zero padding reads rows of -1s, as ghosts."""
@@ -139,7 +144,9 @@ class SlideTrajectory(Trajectory):
         """Taps between a place and the spots that a window meets there: from spots to place, or scattered from it."""
         count, fan_in = self.filters if only is None else 1, self.op.fan_in(self.item)
         shape = (count, fan_in, len(spots.at))
-        few_enough(type(self.op).__name__, "multiplies in one step (order='filter' has fewer)", math.prod(shape))
+        few_enough(
+            type(self.op).__name__, "multiplies in one step (order='filter' has fewer)", math.prod(shape), MOST_MET
+        )
         filters = self._filters_of(only)
         channels, factors = self.op.channels(filters, self.item)
         filters = filters[:, np.newaxis, np.newaxis]
@@ -163,12 +170,12 @@ class SlideTrajectory(Trajectory):
 
 
 def gathered(x: Floats, axis: int, cells: Integers, fill: float) -> Floats:
-    """x with `axis` replaced by two, (places, cells): what is read there, and `fill` where a cell is -1."""
-    if cells.size == x.shape[axis] and (cells.reshape(-1) == np.arange(cells.size)).all():
-        return x.reshape(*x.shape[:axis], *cells.shape, *x.shape[axis + 1 :])
-    if (cells < 0).any():
-        x = np.concatenate([x, np.full_like(x.take([0], axis), fill)], axis)  # where -1 reads
-    return x.take(cells, axis)
+    """A copy of x with `axis` replaced by those of `cells`: what is read there, and `fill` where a cell is -1."""
+    met = x.take(cells, axis)  # -1 takes the last cell, for now
+    outside = cells < 0
+    if outside.any():
+        met[(slice(None),) * axis + (outside,)] = fill
+    return met
 
 
 def columns(x: Floats, reaches: Sequence[Reach], fill: float = 0.0) -> Floats:
@@ -188,10 +195,9 @@ def along_axes(x: Floats, reaches: Iterable[Reach], reduce: Reduce) -> Floats:
     x: (N, C, *spatial); the result: (N, C, *positions).
     """
     for axis, reach in enumerate(reaches, start=2):
-        met = gathered(x, axis, reach.read, -np.inf if reduce == "max" else 0.0)
-        if reduce == "max":
-            x = met.max(axis=axis + 1, initial=-np.inf)
-        else:
-            factors = np.ones(reach.at.shape) if reach.coefficient is None else reach.coefficient
-            x = (met * factors.astype(x.dtype).reshape(*factors.shape, *[1] * (met.ndim - axis - 2))).sum(axis=axis + 1)
+        met = gathered(x, axis, reach.read.T, -np.inf if reduce == "max" else 0.0)
+        if reduce == "sum" and reach.coefficient is not None:
+            factors = reach.coefficient.T.astype(x.dtype)
+            met *= factors.reshape(*factors.shape, *[1] * (x.ndim - axis - 1))
+        x = met.max(axis=axis, initial=-np.inf) if reduce == "max" else met.sum(axis=axis)
     return x

@@ -93,6 +93,10 @@ class ConvTranspose(Weighted):
         zero = ghost | (spread % stride != 0)
         return Reach(np.where(zero, -1, spread // stride), np.broadcast_to(kernel, spread.shape), ghost=ghost)
 
+    def first_cell(self, place: Shape, item: Shape) -> Shape:
+        """The position itself: of the input where it scatters, of the output where it gathers."""
+        return place
+
     def scattered(self, axis: int, places: Integers, item: Shape) -> Reach:
         """The output cells over which input cells are spread."""
         return self.window.reach(axis, places, 0, self.output_item(item)[1 + axis])
@@ -113,14 +117,15 @@ class ConvTranspose(Weighted):
         return self._trajectory(ScatterTrajectory if view == "scatter" else SlideTrajectory, input_shape, order)
 
     def _compute(self, x: Floats, weight: Floats | None) -> Floats:
-        """A matrix product per kernel cell, added where the cell falls."""
+        """One matrix product gives all products; those of each kernel cell are added where it falls."""
         assert weight is not None
         count, item = len(x), x.shape[1:]
         output = self.output_item(item)
         groups, per_group = self.groups, self.out_channels // self.groups
         result = np.zeros((count, groups, per_group, *output[1:]), np.result_type(x, weight))
-        grouped = x.reshape(count, groups, self.fan_in(), *item[1:])
-        kernels = weight.reshape(groups, self.fan_in(), per_group, *weight.shape[2:])
+        kernels = np.ascontiguousarray(weight).reshape(groups, self.fan_in(), -1).swapaxes(1, 2)
+        products = kernels @ np.ascontiguousarray(x).reshape(count, groups, self.fan_in(), -1)
+        products = products.reshape(count, groups, per_group, *weight.shape[2:], *item[1:])
         window = self.window
         for cell in itertools.product(*map(range, window.kernel_size)):
             from_: list[slice] = []
@@ -131,10 +136,9 @@ class ConvTranspose(Weighted):
                 first, last = max(0, -(start // stride)), min(size, (most - 1 - start) // stride + 1)
                 from_.append(slice(first, max(first, last)))
                 to.append(slice(first * stride + start, max(first, last - 1) * stride + start + 1, stride))
-            read = grouped[(..., *from_)]
+            read = products[(slice(None), slice(None), slice(None), *cell, *from_)]
             if read.size:
-                products = kernels[(..., *cell)].swapaxes(1, 2) @ read.reshape(*read.shape[:3], -1)
-                result[(..., *to)] += products.reshape(*products.shape[:3], *read.shape[3:])
+                result[(..., *to)] += read
         return result.reshape(count, *output)
 
     def as_convolution(self) -> Sequential:
@@ -210,21 +214,18 @@ class ScatterTrajectory(SlideTrajectory):
         return np.broadcast_to(np.where(never, -1, steps), every).reshape(self.output_shape).copy()
 
 
-@dataclass(frozen=True)
 class ConvTranspose1d(ConvTranspose):
     """torch.nn.ConvTranspose1d: (C, W) or (N, C, W), weight (in_channels, out_channels/groups, columns)."""
 
     AXES: ClassVar[int] = 1
 
 
-@dataclass(frozen=True)
 class ConvTranspose2d(ConvTranspose):
     """torch.nn.ConvTranspose2d: (C, H, W) or (N, C, H, W), weight (in_channels, out_channels/groups, rows, columns)."""
 
     AXES: ClassVar[int] = 2
 
 
-@dataclass(frozen=True)
 class ConvTranspose3d(ConvTranspose):
     """torch.nn.ConvTranspose3d: (C, D, H, W) or (N, C, D, H, W), weight (in, out/groups, D, rows, columns)."""
 

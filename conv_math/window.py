@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from .errors import ConvMathError, few_enough
-from .shapes import AXIS_CELLS, Integers, Shape
+from .errors import MOST_MET, ConvMathError, few_enough
+from .shapes import AXIS_CELLS, Floats, Integers, Shape
 
 Sides = tuple[tuple[int, int], ...]
 """Cells (before, after) the input, one pair per spatial axis; a negative number cuts cells off."""
 
-PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+NUMPY_MODES: dict[str, Any] = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+"""numpy.pad's names for padding modes."""
+PADDING_MODES = tuple(NUMPY_MODES)
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,17 @@ class Window:
         places = zip(position, self.stride, self.padding, strict=True)
         return tuple(place * stride - before for place, stride, (before, _) in places)
 
+    def views(self, x: Floats, mode: str) -> Floats:
+        """What the window sees of x (N, C, *spatial), padded: a view (N, C, *kernel_size, *positions)."""
+        if any(map(any, self.padding)):
+            few_enough("padded input", "cells", math.prod((*x.shape[:2], *self.padded(x.shape[2:]))))
+            x = np.pad(x, ((0, 0), (0, 0), *self.padding), NUMPY_MODES[mode])
+        axes = len(self.kernel_size)
+        slide = cast("Any", sliding_window_view)  # its types know one axis only
+        seen: Floats = slide(x, self.extent, tuple(range(2, 2 + axes)))
+        seen = seen[(..., *(slice(None, None, step) for step in (*self.stride, *self.dilation)))]
+        return np.moveaxis(seen, range(-axes, 0), range(2, 2 + axes))
+
     def reach(self, axis: int, places: Integers, low: int | None, high: int | None) -> Reach:
         """The window's cells at these places along one axis, as far as they lie in low..high-1 (None: everywhere)."""
         kernel, stride, dilation = self.kernel_size[axis], self.stride[axis], self.dilation[axis]
@@ -61,7 +77,7 @@ class Window:
         last = np.full_like(starts, kernel) if high is None else (high - 1 - starts) // dilation + 1
         first, last = first.clip(0, kernel), last.clip(0, kernel)
         width = max(int((last - first).max(initial=0)), 0)
-        few_enough("window", "cells", width * len(places))
+        few_enough("window", "cells", width * len(places), MOST_MET)
         cells = first[:, np.newaxis] + np.arange(width, dtype=np.int64)
         return Reach(starts[:, np.newaxis] + cells * dilation, cells, exists=cells < last[:, np.newaxis])
 
