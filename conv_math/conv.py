@@ -92,7 +92,7 @@ class Sliding(Weighted):
         sides = (0,) * self.AXES if self.padding == "valid" else self.each("padding")
         return Window(kernel, stride, dilation, tuple((side, side) for side in sides))
 
-    def geometry(self, axes: int) -> Window:
+    def geometry(self, axes: int) -> Window | None:
         """`window`."""
         return self.window
 

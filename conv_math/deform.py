@@ -15,7 +15,7 @@ from .errors import ConvMathError, expected, few_enough, reals
 from .operation import Taps
 from .shapes import Floats, InputShape, Integers, Order, Shape
 from .slide import SlideTrajectory, Spots
-from .window import Reach
+from .window import Reach, Window
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class DeformConv2d(Sliding):
     def __post_init__(self) -> None:
         self._check(kernel_size=1, stride=1, padding=0, dilation=1)
 
-    def geometry(self, axes: int) -> None:
+    def geometry(self, axes: int) -> Window | None:
         """None: offsets differ from position to position."""
         return None
 
