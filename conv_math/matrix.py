@@ -103,7 +103,12 @@ def im2col(op: Slide, x: ArrayLike) -> Floats:
         raise ConvMathError(f"{name}: {getattr(op, 'name', type(op).__name__)}; allowed: an operation with a window")
     data = reals(name, "x", x)
     batch, item = op.split(data.shape)
-    positions = math.prod(op.output_item(item)[1:])
-    few_enough(name, "cells of windows", math.prod((*batch, item[0], *window.kernel_size, positions)))
-    windows = columns(floats(data).reshape(-1, *item), op.reaches(item))
+    positions = op.output_item(item)[1:]
+    few_enough(name, "cells of windows", math.prod((*batch, item[0], *window.kernel_size, *positions)))
+    mode = getattr(op, "padding_mode", "zeros")
+    reaches = [  # all of the window, also what a pool leaves out
+        window.reach(axis, np.arange(count), None, None).padded_in(size, mode)
+        for axis, (size, count) in enumerate(zip(item[1:], positions, strict=True))
+    ]
+    windows = columns(floats(data).reshape(-1, *item), reaches)
     return windows.reshape(*batch, -1, windows.shape[-1])

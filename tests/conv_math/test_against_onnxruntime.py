@@ -14,6 +14,7 @@ from oracle import ORDERS, TOLERANCE, Array, agrees, cells_of, each, eighths, on
 
 from convmotion.conv_math import (
     AvgPool1d,
+    AvgPool2d,
     BatchNorm2d,
     Conv1d,
     Conv2d,
@@ -23,6 +24,7 @@ from convmotion.conv_math import (
     ConvTranspose3d,
     DeformConv2d,
     Linear,
+    MaxPool2d,
     Order,
     SparseMatrix,
     Taps,
@@ -369,17 +371,37 @@ def test_a_large_matrix_is_a_list_of_its_numbers() -> None:
     np.testing.assert_array_equal(matrix.T @ x, expected.T @ x)
 
 
-@some
-@given(data=st.data())
-def test_unfold_and_im2col_are_a_convolution_whose_filters_each_pick_one_cell(data: st.DataObject) -> None:
-    layer = data.draw(convs(2, forms=("number", "valid")))
+def unfolded(layer: Layer) -> Array:
+    """The windows as columns: ONNX Runtime's convolution with a filter for every cell of the window, which picks it."""
     channels, cells = layer.op.in_channels, layer.op.in_channels * prod(layer.kernel)
     picks = np.eye(cells, dtype=np.float32).reshape(cells, channels, *layer.kernel)
-    every_cell = replace(layer, op=Conv2d(channels, cells, layer.kernel), weight=picks, bias=None).convolved()
-    expected = every_cell.reshape(*every_cell.shape[:-2], -1)
+    picked = replace(layer, op=Conv2d(channels, cells, layer.kernel), weight=picks, bias=None).convolved()
+    return picked.reshape(*picked.shape[:-2], -1)
+
+
+@some
+@given(convs(2, forms=("number", "valid")))
+def test_unfold_and_im2col_give_the_windows_as_columns(layer: Layer) -> None:
+    expected = unfolded(layer)
     unfold = Unfold(layer.kernel, layer.dilation, layer.before, layer.stride)
     np.testing.assert_array_equal(unfold.forward(layer.x), expected)
     np.testing.assert_array_equal(im2col(layer.op, layer.x), expected)
+
+
+@some
+@given(data=st.data())
+def test_the_windows_of_a_pool_are_columns_too(data: st.DataObject) -> None:
+    """Also where a pool leaves out what is outside of the input: there stand zeros."""
+    layer = data.draw(convs(2, forms=("valid",)))
+    padding = tuple(data.draw(st.integers(0, k // 2)) for k in layer.kernel)
+    expected = unfolded(replace(layer, before=padding, after=padding))
+    np.testing.assert_array_equal(
+        im2col(MaxPool2d(layer.kernel, layer.stride, padding, layer.dilation), layer.x), expected
+    )
+    if layer.dilation == (1, 1):
+        for counted in (True, False):
+            pool = AvgPool2d(layer.kernel, layer.stride, padding, count_include_pad=counted)
+            np.testing.assert_array_equal(im2col(pool, layer.x), expected)
 
 
 @some
