@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,8 @@ from ..blender_addon.build import build
 from ..blender_addon.compat import eevee, set_image_output
 from ..blender_addon.looks import set_flat, set_solid
 from ..scenes.story import Storyboard
-from .errors import RequestError
+from .errors import RequestError, cut_short
+from .png import bare
 
 GPU_BACKENDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")
 
@@ -43,8 +43,11 @@ QUALITIES = {
 }
 
 
-def open_scene(board: Storyboard, quality: str, engine: str, device: str) -> Any:
-    """An empty Blender with the animation built in it, ready to render. RequestError where there is no GPU to use."""
+def open_scene(board: Storyboard, quality: str, engine: str, device: str, threads: int = 0) -> Any:
+    """An empty Blender with the animation built in it, ready to render with so many threads (0: all cores).
+
+    RequestError where there is no GPU to use.
+    """
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     collection = build(board, scene)
@@ -52,6 +55,7 @@ def open_scene(board: Storyboard, quality: str, engine: str, device: str) -> Any
     settings = scene.render.image_settings
     settings.color_mode, settings.color_depth, settings.compression = "RGB", "8", 30
     scene.render.use_persistent_data = True
+    scene.render.threads_mode, scene.render.threads = ("FIXED", threads) if threads else ("AUTO", 1)
     {"cycles": _use_cycles, "eevee": _use_eevee, "workbench": _use_workbench}[engine](scene, QUALITIES[quality])
     set_flat(collection, engine != "workbench" and QUALITIES[quality].flat)
     set_solid(collection, engine == "workbench")
@@ -60,14 +64,20 @@ def open_scene(board: Storyboard, quality: str, engine: str, device: str) -> Any
     return scene
 
 
-def render_frames(scene: Any, frames: Sequence[tuple[int, Path]]) -> None:
-    """Render frames (number, file) to PNG. A file appears under its name only once it is whole."""
-    for number, path in frames:
-        scene.frame_set(number)
-        partial = path.with_name(f".{path.name}.partial.png")
-        scene.render.filepath = str(partial)
-        bpy.ops.render.render(write_still=True)
-        os.replace(partial, path)
+def render_frame(scene: Any, number: int, path: Path) -> None:
+    """Render a frame to a PNG of nothing but the picture. The file appears under its name only once it is whole.
+
+    RenderError if it was cut short, as on a full disk: Blender does not say so.
+    """
+    scene.frame_set(number)
+    partial = path.with_name(f".{path.name}.partial.png")
+    scene.render.filepath = str(partial)
+    bpy.ops.render.render(write_still=True)
+    data = bare(partial.read_bytes())
+    if data is None:
+        raise cut_short(path)
+    partial.write_bytes(data)
+    os.replace(partial, path)
 
 
 def save(scene: Any, path: Path) -> None:

@@ -32,6 +32,7 @@ from ..scenes.scenefile import LANGUAGES, THEMES, shown
 from . import doctor, encode
 from .errors import RenderError, RequestError
 from .jobs import Job, run
+from .store import FrameKeys, FrameStore, default_folder
 
 QUALITIES = ("draft", "standard", "final")
 ENGINES = ("cycles", "eevee", "workbench")
@@ -41,6 +42,8 @@ LEAST_SIDE, MOST_SIDE = 64, 7680
 MOST_FPS = 120.0
 BYTES_PER_CELL = 2500
 """What a cell takes in memory while it is rendered: 2.5 GB were measured at a million."""
+BYTES_PER_WORKER = 500_000_000
+"""What a process takes without any cell."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -162,6 +165,8 @@ def _add_render_options(parser: argparse.ArgumentParser) -> None:
     add("--theme", choices=THEMES, help="instead of the scene's own")
     add("--engine", choices=ENGINES, default="cycles")
     add("--device", choices=DEVICES, default="auto")
+    add("--workers", type=_count, metavar="N", help="processes that render side by side (default: one per core)")
+    add("--cache", type=Path, metavar="DIR", help="where rendered frames are kept (default: your cache folder)")
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -235,6 +240,13 @@ def _check_memory(scene: Scene) -> None:
         )
 
 
+def _workers(scene: Scene, engine: str) -> int:
+    """As many processes as there are cores, if memory is enough for all; the engines on GL share one anyway."""
+    needed, there = count_cells(scene) * BYTES_PER_CELL + BYTES_PER_WORKER, doctor.memory_bytes()
+    fitting = doctor.cores() if there is None else there // needed
+    return max(1, min(doctor.cores(), fitting)) if engine == "cycles" else 1
+
+
 def _chosen(board: Storyboard, wanted: tuple[int, int] | None) -> range:
     """The frames to show."""
     first, last = wanted or (1, board.frames)
@@ -251,9 +263,16 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
     moving = [o for o in outputs if o not in stills and o not in blends]
     poster = min(max(board.poster, frames.start), frames.stop - 1)
     wanted = list(frames) if moving else []
-    files: dict[str, tuple[int, Path]] = {}
-    for number in wanted + ([poster] if stills else []):
-        files.setdefault(board.state_key(number), (number, folder / f"{number:06d}.png"))
+    store = FrameStore(arguments.cache or default_folder())
+    keys = FrameKeys(board, arguments.quality, engine := arguments.engine, arguments.device)
+    key = {number: keys.key(number) for number in {*wanted, *([poster] if stills else [])}}
+    files: dict[str, Path] = {}
+    missing: list[tuple[int, Path, str]] = []
+    for number in sorted(key):
+        if key[number] not in files:
+            files[key[number]] = file = folder / f"{number:06d}.png"
+            if not store.take(key[number], file):
+                missing.append((number, file, key[number]))
     saved = [(folder / f"{i}.blend", out) for i, out in enumerate(blends)]
     job = Job(
         scene,
@@ -262,19 +281,22 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
         arguments.lang,
         arguments.theme,
         arguments.quality,
-        arguments.engine,
+        engine,
         arguments.device,
-        tuple(files.values()),
+        tuple(missing),
         tuple(path for path, _ in saved),
         folder / "blender.log",
+        store,
+        arguments.workers or _workers(scene, engine),
     )
-    with _bar("rendering", len(files)) as bar:
+    with _bar("rendering", len(missing)) as bar:
         run(job, bar.update)
+    store.trim()
     for path, out in saved:
         _put(path, out)
     for out in stills:
-        _put(files[board.state_key(poster)][1], out)
-    pictures = [files[board.state_key(number)][1] for number in wanted]
+        _put(files[key[poster]], out)
+    pictures = [files[key[number]] for number in wanted]
     for out in moving:
         for note in _encode(pictures, arguments.fps, out):
             print(f"convmotion: {note}", file=sys.stderr)
@@ -327,6 +349,12 @@ def _fps(text: str) -> float:
     if not 1.0 <= value <= MOST_FPS:
         raise argparse.ArgumentTypeError(f"{text!r} is no frame rate; allowed: from 1 to {MOST_FPS:g} frames a second")
     return value
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes; allowed: from 1 to 99")
+    return int(text)
 
 
 def _range(text: str) -> tuple[int, int]:

@@ -94,7 +94,7 @@ def report() -> list[Finding]:
         _temporary_folder(),
         _libraries("GL libraries", [library for library in missing if library.optional], needed=False),
         _memory(),
-        Finding("cores", True, str(_cores()), needed=False),
+        Finding("cores", True, str(cores()), needed=False),
     ]
 
 
@@ -250,6 +250,6 @@ def _memory() -> Finding:
     )
 
 
-def _cores() -> int:
+def cores() -> int:
     """Those that this process may use, which in a container can be fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,3 +7,8 @@ class RequestError(ValueError):
 
 class RenderError(RuntimeError):
     """The request was right, but the machine, Blender or ffmpeg could not do it. Exit code 1."""
+
+
+def cut_short(path: object) -> RenderError:
+    """What to say where Blender, which does not notice a full disk, has written half a file."""
+    return RenderError(f"Blender could not write all of {path}: is the disk full? TMPDIR may name another one")

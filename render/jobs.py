@@ -8,27 +8,32 @@ import signal
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..scenes import Scene, compose
-from .errors import RenderError, RequestError
+from .doctor import cores
+from .errors import RenderError, RequestError, cut_short
+from .store import FrameStore
 
 POLL_SECONDS = 0.2
-LAST_BYTES = {".png": b"IEND\xaeB`\x82", ".blend": b"\xb1\xea\x92\x8f"}
-"""How a whole file ends: a PNG's last chunk, the mark of the compressed .blend's table (seekable Zstandard)."""
+PARTS = 4
+"""Into how many parts the frames of a worker are cut."""
+LAST_BYTES = b"\xb1\xea\x92\x8f"
+"""How a whole .blend ends: the mark of its table, as it is compressed (seekable Zstandard)."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one process does: compose and build a scene, render ``frames`` (number, file), save ``blends``.
+    """What the processes do: compose and build a scene, save ``blends``, render ``frames`` (number, file, key or None).
 
-    Beside ``log`` it puts whatever else it writes, so that nothing is left once its caller removes that folder.
+    A finished picture goes to the ``store``, if there is one, under its key. ``workers`` processes share the frames.
+    Beside ``log`` they put whatever else they write, so that nothing is left once their caller removes that folder.
     It carries the scene and not its storyboard: composing again is quicker than copying arrays between processes.
     """
 
@@ -40,24 +45,30 @@ class Job:
     quality: str
     engine: str
     device: str
-    frames: tuple[tuple[int, Path], ...]
+    frames: tuple[tuple[int, Path, str | None], ...]
     blends: tuple[Path, ...]
     log: Path
+    store: FrameStore | None = None
+    workers: int = 1
 
 
 def run(job: Job, progress: Callable[[int], object]) -> None:
     """Run a job and wait. ``progress`` gets the number of frames finished since the last call.
 
     Raises RenderError if Blender fails or dies, RequestError if it lacks what was asked for. However it ends, the
-    process has ended before.
+    processes have ended before.
     """
+    if not job.frames and not job.blends:
+        return
+    parts = _parts(job)
+    workers = min(job.workers, len(parts))
+    threads = max(1, cores() // workers)
     others = multiprocessing.active_children()
-    executor = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    executor = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
     try:
         with _deaf_to_interrupts():
-            future = executor.submit(_work, job)
-        _watch(future, [path for _, path in job.frames], progress)
-        future.result()
+            futures = [executor.submit(_work, part, threads) for part in parts]
+        _watch(futures, [path for _, path, _ in job.frames], progress)
         for path in job.blends:
             _check_whole(path)
     except BrokenProcessPool:
@@ -72,6 +83,13 @@ def run(job: Job, progress: Callable[[int], object]) -> None:
             if child not in others:
                 child.kill()  # it has done its work, or nobody wants it any more
                 child.join()
+
+
+def _parts(job: Job) -> list[Job]:
+    """The job in pieces of neighbouring frames, several for each worker, so that none waits long for the last."""
+    count = max(1, -(-len(job.frames) // (job.workers * PARTS))) if job.workers > 1 else max(1, len(job.frames))
+    pieces = [job.frames[start : start + count] for start in range(0, len(job.frames), count)] or [()]
+    return [replace(job, frames=piece, blends=job.blends if n == 0 else ()) for n, piece in enumerate(pieces)]
 
 
 @contextmanager
@@ -90,32 +108,51 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _watch(future: Future[None], paths: list[Path], progress: Callable[[int], object]) -> None:
-    """Count the files that have appeared: that needs no line to the process, wherever it runs."""
-    done = 0
+def _watch(futures: list[Future[None]], paths: list[Path], progress: Callable[[int], object]) -> None:
+    """Count the files that have appeared: that needs no line to the processes, wherever they run.
+
+    Raises what the first of them that fails raises.
+    """
+    awaited = list(paths)
     while True:
-        finished = future.done()
-        before = done
-        while done < len(paths) and paths[done].exists():
-            _check_whole(paths[done])
-            done += 1
-        progress(done - before)
-        if finished:
+        done, running = wait(futures, POLL_SECONDS, FIRST_EXCEPTION)
+        still = [path for path in awaited if not path.exists()]
+        progress(len(awaited) - len(still))
+        awaited = still
+        for future in done:
+            future.result()
+        if not running:
             return
-        time.sleep(POLL_SECONDS)
 
 
 def _check_whole(path: Path) -> None:
-    """RenderError if a file was cut short: Blender does not say so when the disk is full."""
-    end = LAST_BYTES[path.suffix]
+    """RenderError if a .blend was cut short: Blender does not say so when the disk is full."""
     with path.open("rb") as file:
-        file.seek(-min(len(end), path.stat().st_size), os.SEEK_END)
-        if file.read() != end:
-            raise RenderError(f"Blender could not write all of {path}: is the disk full? TMPDIR may name another one")
+        file.seek(-min(len(LAST_BYTES), path.stat().st_size), os.SEEK_END)
+        if file.read() != LAST_BYTES:
+            raise cut_short(path)
 
 
-def _work(job: Job) -> None:
-    """Runs in the process."""
+_opened: list[Any] = []
+"""The scene of a worker, which renders several parts of one job."""
+
+
+def _work(job: Job, threads: int) -> None:
+    """Runs in a worker."""
+    if not _opened:
+        _opened.append(_open(job, threads))
+    from . import blender
+
+    for path in job.blends:
+        blender.save(_opened[0], path)
+    for number, path, key in job.frames:
+        blender.render_frame(_opened[0], number, path)
+        if key and job.store:
+            job.store.put(key, path)
+
+
+def _open(job: Job, threads: int) -> Any:
+    """Make this process a worker, with the job's scene built."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, see above
     threading.Thread(target=_end_with_parent, daemon=True).start()
     log = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -128,10 +165,7 @@ def _work(job: Job) -> None:
     from . import blender
 
     board = compose(job.scene, job.size, job.fps, job.language, job.theme)
-    scene = blender.open_scene(board, job.quality, job.engine, job.device)
-    for path in job.blends:
-        blender.save(scene, path)
-    blender.render_frames(scene, job.frames)
+    return blender.open_scene(board, job.quality, job.engine, job.device, threads)
 
 
 def _end_with_parent() -> None:

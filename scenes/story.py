@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -200,17 +201,38 @@ class Storyboard:
     steps are swept faster than the frames."""
 
     def state(self, frame: int) -> tuple[Any, ...]:
-        """All that decides the picture at a frame: frames of equal state look the same."""
+        """All that decides the picture at a frame: frames of equal state look the same.
+
+        Of two storyboards, too: what is seen at the frame is named by its content, and all else is left out, so that a
+        change to one caption leaves the frames without it as they were.
+        """
         step = float(self.step.at(frame)[0])
         moving = tuple(
             (m.name, *np.round(m.track.at(frame), 6).tolist()) for m in self.movers if m.first <= frame <= m.last
         )
-        shown = tuple(c.name for c in self.captions if c.first <= frame <= c.last)
-        return (round(step, 6), moving, shown)
+        digests = self._digests
+        seen = [
+            *(c for c in self.cells if (c.end is None or step < c.end) and c.start.min(initial=np.inf) < step),
+            *(c for c in self.lines if c.first < step <= c.last),
+            *(c for c in self.captions if c.first <= frame <= c.last),
+        ]
+        return (digests[""], round(step, 6), moving, tuple(digests[f"{type(t).__name__} {t.name}"] for t in seen))
 
     def state_key(self, frame: int) -> str:
         """A short stable name of :meth:`state`."""
-        return hashlib.sha256(json.dumps(self.state(frame)).encode()).hexdigest()[:24]
+        return hashlib.sha256(json.dumps(self.state(frame)).encode()).hexdigest()
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        """The content of each thing that is not always seen, by its name; under "" that of what always is."""
+        windows = tuple(
+            (m.boxes, m.counts, m.spacing, *self.step.at(m.first), *self.step.at(m.last), self.mover_lands(m))
+            for m in self.movers
+            if m.boxes
+        )
+        things = {"": (self.theme, self.size, self.outlines, self.camera, self.floor, windows)}
+        things |= {f"{type(t).__name__} {t.name}": t for t in (*self.cells, *self.lines, *self.captions)}
+        return {name: _digest(thing) for name, thing in things.items()}
 
     def mover_lands(self, mover: Mover) -> float:
         """The step at which a mover stands at its first place."""
@@ -226,10 +248,14 @@ class Storyboard:
     @property
     def content_hash(self) -> str:
         """SHA-256 over every field, array by array: equal for equal storyboards, in any process."""
-        digest = hashlib.sha256()
-        for chunk in _leaves(self, ""):
-            digest.update(chunk)
-        return digest.hexdigest()
+        return _digest(self)
+
+
+def _digest(value: Any) -> str:
+    digest = hashlib.sha256()
+    for chunk in _leaves(value, ""):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _plain(value: Any) -> Any:

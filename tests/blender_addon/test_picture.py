@@ -27,7 +27,7 @@ ENGINES = [
 def render(board, frame, folder, quality="draft", engine="cycles"):
     scene = blender.open_scene(board, quality, engine, "cpu")
     path = folder / f"{engine}-{quality}-{frame}.png"
-    blender.render_frames(scene, [(frame, path)])
+    blender.render_frame(scene, frame, path)
     return imageio.imread(path)
 
 
@@ -114,5 +114,6 @@ def test_frames_of_equal_state_are_equal_pictures(tmp_path):
     assert board.state_key(2) == board.state_key(5) != board.state_key(int(board.settled[0]))
     scene = blender.open_scene(board, "draft", "cycles", "cpu")
     paths = [tmp_path / "2.png", tmp_path / "5.png"]
-    blender.render_frames(scene, [(2, paths[0]), (5, paths[1])])
+    for frame, path in zip((2, 5), paths, strict=True):
+        blender.render_frame(scene, frame, path)
     assert (imageio.imread(paths[0]) == imageio.imread(paths[1])).all()

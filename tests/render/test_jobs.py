@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from convmotion.render import jobs
 from convmotion.render.errors import RenderError
 from convmotion.render.jobs import Job, run
+from convmotion.render.store import FrameStore
 from convmotion.scenes import find_scene
 
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
@@ -141,10 +143,10 @@ def test_ctrl_c_while_blender_starts_says_one_line(tmp_path):
 
 @pytest.mark.blender
 def test_a_job_counts_its_frames_and_writes_beside_its_log_only(tmp_path, capfd):
-    frames = tuple((number, tmp_path / f"{number}.png") for number in (1, 2))
+    frames = tuple((number, tmp_path / f"{number}.png", None) for number in (1, 2))
     counted = []
     run(job(tmp_path, frames, (tmp_path / "scene.blend",)), counted.append)
-    assert sum(counted) == 2 and all(path.stat().st_size for _, path in frames)
+    assert sum(counted) == 2 and all(path.stat().st_size for _, path, _ in frames)
     assert (tmp_path / "scene.blend").stat().st_size
     assert tuple(capfd.readouterr()) == ("", "")  # what Blender says is in the log
     assert (tmp_path / "blender.log").stat().st_size
@@ -158,12 +160,34 @@ def test_what_fails_inside_is_one_line(tmp_path):
     assert str(caught.value).startswith("Blender failed: ") and len(str(caught.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("suffix", [".png", ".blend"])
-def test_a_file_cut_short_is_noticed(tmp_path, suffix):
-    path = tmp_path / f"a{suffix}"
-    for data in (b"", b"x", b"a" * 100, jobs.LAST_BYTES[suffix][:-1]):
+def test_a_blend_cut_short_is_noticed(tmp_path):
+    path = tmp_path / "a.blend"
+    for data in (b"", b"x", b"a" * 100, jobs.LAST_BYTES[:-1]):
         path.write_bytes(data)
         with pytest.raises(RenderError, match="is the disk full"):
             jobs._check_whole(path)
-    path.write_bytes(b"a" * 100 + jobs.LAST_BYTES[suffix])
+    path.write_bytes(b"a" * 100 + jobs.LAST_BYTES)
     jobs._check_whole(path)
+
+
+@pytest.mark.blender
+def test_workers_share_the_frames_and_make_the_same_files(tmp_path):
+    made = []
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        folder.mkdir()
+        frames = tuple((number, folder / f"{number}.png", None) for number in (1, 5, 9, 10))
+        counted = []
+        run(replace(job(folder, frames), quality="standard", workers=workers), counted.append)
+        assert sum(counted) == 4
+        made.append([path.read_bytes() for _, path, _ in frames])
+    assert made[0] == made[1]
+
+
+@pytest.mark.blender
+def test_a_finished_frame_is_in_the_store_though_the_job_fails(tmp_path):
+    store = FrameStore(tmp_path / "store")
+    frames = ((1, tmp_path / "1.png", "aa"), (2, tmp_path / "absent" / "2.png", "bb"))
+    with pytest.raises(RenderError):
+        run(replace(job(tmp_path, frames), store=store), lambda _: None)
+    assert store.take("aa", tmp_path / "again.png") and not store.take("bb", tmp_path / "never.png")

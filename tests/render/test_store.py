@@ -1,0 +1,187 @@
+"""The frame store gives back what was put in, whole or not at all, whoever else uses it and however full it is."""
+
+import os
+import threading
+import zlib
+
+import pytest
+
+from convmotion.render.png import SIGNATURE, bare
+from convmotion.render.store import FrameKeys, FrameStore, default_folder
+from convmotion.scenes import compose, find_scene, scene_from_lines
+from convmotion.scenes.scenefile import parse_scene
+
+
+def chunk(kind, data=b""):
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+
+def png(size=100, letter=b"a"):
+    return SIGNATURE + chunk(b"IHDR", b"h" * 13) + chunk(b"IDAT", letter * size) + chunk(b"IEND")
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FrameStore(tmp_path / "store")
+
+
+def put(store, key, data):
+    file = store.folder.parent / "new.png"
+    file.write_bytes(data)
+    store.put(key, file)
+
+
+def taken(store, key):
+    target = store.folder.parent / "taken.png"
+    target.unlink(missing_ok=True)
+    assert store.take(key, target) == target.exists()
+    return target.read_bytes() if target.exists() else None
+
+
+def test_what_was_put_is_taken(store):
+    assert taken(store, "ab12") is None
+    put(store, "ab12", png())
+    put(store, "ab34", png(letter=b"b"))
+    assert (taken(store, "ab12"), taken(store, "ab34")) == (png(), png(letter=b"b"))
+    put(store, "ab12", png(letter=b"c"))
+    assert taken(store, "ab12") == png(letter=b"c")
+
+
+@pytest.mark.parametrize("harm", ["cut", "changed", "empty", "longer"])
+def test_a_damaged_frame_counts_as_missing_and_is_removed(store, harm):
+    put(store, "ab12", png())
+    path = store.path("ab12")
+    data = path.read_bytes()
+    middle = len(data) // 2
+    harmed = {"cut": data[:-3], "changed": data[:middle] + b"!" + data[middle + 1 :], "empty": b"", "longer": data * 2}
+    path.write_bytes(harmed[harm])
+    assert taken(store, "ab12") is None
+    assert not path.exists()
+
+
+def test_the_frames_used_longest_ago_go_first(store):
+    small = FrameStore(store.folder, most_bytes=3 * len(png()))
+    for age, key in enumerate(("aa", "bb", "cc", "dd", "ee")):
+        put(small, key, png())
+        os.utime(small.path(key), (1000 + age, 1000 + age))
+    assert taken(small, "aa")  # which makes it the newest
+    small.trim()
+    assert [key for key in ("aa", "bb", "cc", "dd", "ee") if taken(small, key)] == ["aa", "dd", "ee"]
+
+
+def test_what_a_crash_has_left_goes_after_an_hour(store):
+    put(store, "ab12", png())
+    old, new = store.folder / "ab" / ".old.partial", store.folder / "ab" / ".new.partial"
+    for file, age in ((old, 4000), (new, 10)):
+        file.write_bytes(b"half")
+        at = store.path("ab12").stat().st_mtime - age
+        os.utime(file, (at, at))
+    store.trim()
+    assert not old.exists() and new.exists() and taken(store, "ab12")
+
+
+def test_nothing_else_in_the_folder_is_touched(store):
+    put(store, "ab12", png())
+    mine = [store.folder / "notes.txt", store.folder / "ab" / "notes.txt", store.folder / "pictures" / "a.png"]
+    for file in mine:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("mine")
+    FrameStore(store.folder, most_bytes=0).trim()
+    assert all(file.exists() for file in mine) and taken(store, "ab12") is None
+
+
+def test_a_store_that_cannot_be_written_is_no_error(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    store = FrameStore(tmp_path / "file")
+    put(store, "ab12", png())
+    store.trim()
+    assert taken(store, "ab12") is None
+
+
+def test_many_users_at_once_never_see_half_a_frame(store):
+    store.folder.mkdir()
+    (store.folder.parent / "new.png").write_bytes(png(300_000))
+    seen, stop = set(), threading.Event()
+
+    def write():
+        while not stop.is_set():
+            store.put("ab12", store.folder.parent / "new.png")
+            FrameStore(store.folder, most_bytes=0).trim()
+
+    def read(number):
+        for turn in range(50):
+            target = store.folder.parent / f"{number}-{turn}.png"
+            if store.take("ab12", target):
+                seen.add(target.read_bytes() == png(300_000))
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    readers = [threading.Thread(target=read, args=(n,)) for n in range(2)]
+    for thread in writers + readers:
+        thread.start()
+    for thread in readers:
+        thread.join()
+    stop.set()
+    for thread in writers:
+        thread.join()
+    assert seen <= {True}
+
+
+def test_a_bare_picture_has_nothing_beside_it():
+    told = SIGNATURE + chunk(b"IHDR", b"h" * 13) + chunk(b"tEXt", b"File\0/home/me") + chunk(b"IDAT", b"a" * 100)
+    assert bare(told + chunk(b"IEND")) == png()
+    assert bare(told) is None and bare(b"") is None and bare(b"GIF89a") is None
+
+
+def test_the_environment_names_another_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("CONVMOTION_CACHE", str(tmp_path))
+    assert default_folder() == tmp_path
+    monkeypatch.delenv("CONVMOTION_CACHE")
+    assert default_folder().name == "frames"
+
+
+TOML = """
+title = "{title}"
+note = "{note}"
+[input]
+shape = [2, 4, 4]
+[[stage]]
+op = "Conv2d"
+out_channels = 2
+kernel_size = 3
+"""
+
+
+def keys(text=None, board=None, settings=("standard", "cycles", "auto"), **how):
+    board = board or compose(parse_scene(text, "a.toml"), (160, 90), 5, **how)
+    return [FrameKeys(board, *settings).key(frame) for frame in range(1, board.frames + 1)]
+
+
+def test_keys_are_the_same_in_every_run_and_differ_by_all_that_is_seen():
+    text = TOML.format(title="One", note="")
+    first = keys(text)
+    assert first == keys(text)
+    others = [
+        keys(TOML.format(title="Two", note="")),
+        keys(text, language="zh"),
+        keys(text, theme="dark"),
+        keys(text, settings=("draft", "cycles", "auto")),
+        keys(text, settings=("standard", "eevee", "auto")),
+        keys(board=compose(parse_scene(text, "a.toml"), (160, 100), 5)),
+        keys(board=compose(scene_from_lines("nn.Conv2d(2, 2, 3, bias=False)", (2, 4, 4)), (160, 90), 5)),
+    ]
+    for other in others:
+        assert not set(first) & set(other)
+
+
+def test_an_edited_caption_changes_only_the_frames_it_is_on():
+    """The scene's note stands on the result, at the end."""
+    with_note, other = (keys(TOML.format(title="One", note=note)) for note in ("This.", "That."))
+    same = [a == b for a, b in zip(with_note, other, strict=True)]
+    first = same.index(False)
+    assert 0 < first < len(same) and not any(same[first:])
+
+
+def test_keys_count_the_pictures():
+    board = compose(find_scene("pointwise"), (160, 90), 10)
+    states = [board.state(frame) for frame in range(1, board.frames + 1)]
+    assert len(set(keys(board=board))) == len(set(states)) < board.frames
