@@ -205,7 +205,7 @@ def test_a_missing_library_is_no_wrong_request(place, capsys, monkeypatch):
 
 def test_an_output_that_cannot_be_finished_leaves_the_older_one(place, capsys, monkeypatch):
     def make(job, _):
-        for _, path in job.frames:
+        for _, path, _ in job.frames:
             path.write_bytes(b"picture")
 
     def full(source, target):
@@ -222,7 +222,7 @@ def test_an_output_that_cannot_be_finished_leaves_the_older_one(place, capsys, m
 
 def test_a_still_goes_where_a_link_leads(place, monkeypatch):
     def make(job, _):
-        for _, path in job.frames:
+        for _, path, _ in job.frames:
             path.write_bytes(b"picture")
 
     monkeypatch.setattr(cli, "run", make)

@@ -187,7 +187,8 @@ def test_workers_share_the_frames_and_make_the_same_files(tmp_path):
 @pytest.mark.blender
 def test_a_finished_frame_is_in_the_store_though_the_job_fails(tmp_path):
     store = FrameStore(tmp_path / "store")
-    frames = ((1, tmp_path / "1.png", "aa"), (2, tmp_path / "absent" / "2.png", "bb"))
+    frames = ((1, tmp_path / "1.png", "aa"), (2, tmp_path / "2.png", "bb"))
+    (tmp_path / "2.png").mkdir()
     with pytest.raises(RenderError):
         run(replace(job(tmp_path, frames), store=store), lambda _: None)
     assert store.take("aa", tmp_path / "again.png") and not store.take("bb", tmp_path / "never.png")
