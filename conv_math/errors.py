@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 MOST = 2**31 - 1
 """The largest integer that is taken anywhere, so that no product of two overflows 64 bits."""
-MOST_CELLS = 10**9
-"""The most cells of an array that is computed, and the most multiplies of one step: 8 GB and more."""
+MOST_CELLS = 10**8
+"""The most cells of an array that is computed, and the most multiplies of one step: 0.8 GB."""
 MOST_MET = 2**26
-"""The most cells that windows meet along an axis at all places together, or at one place: 2 GB and more."""
+"""The most multiplies of one step, and the most cells that windows meet along an axis at all places: 2 GB and more."""
 
 
 class ConvMathError(ValueError):
@@ -132,6 +132,8 @@ def choice(owner: str, name: str, value: object, allowed: tuple[str, ...]) -> st
 def reals(owner: str, name: str, value: ArrayLike | None) -> NDArray[Any]:
     """`value` as an array of real numbers of whatever dtype; nothing of an array's size is copied."""
     try:
+        if isinstance(value, range):
+            raise TypeError("it may be of any length")
         array: NDArray[Any] = np.asarray(value)
     except Exception as error:  # of NumPy, or of an object that promised to be an array
         ragged = isinstance(error, ValueError) and entries(value) is not None

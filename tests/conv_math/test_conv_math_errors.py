@@ -29,6 +29,7 @@ class Transposed(Move):
 
 PAIR = "an integer >= 1 or 2 of them, one per spatial axis"
 SHAPES = "(C, H, W) or (N, C, H, W)"
+ANY_SHAPE = "1 to 5 axes, (C, *spatial) or (N, C, *spatial)"
 
 WRONG: list[tuple[Callable[[], Any], str]] = [
     # hyperparameters
@@ -63,7 +64,10 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
         "Conv2d: padding='same' with stride=(1, 2); allowed: stride=1",
     ),
     (lambda: Conv2d(1, 1, 3, bias=1), "Conv2d: bias=1; allowed: True or False"),  # type: ignore[arg-type]
-    (lambda: Conv2d(1, 1, 3, padding_mode="reflect"), "Conv2d: padding_mode='reflect'; allowed: 'zeros'"),
+    (
+        lambda: Conv2d(1, 1, 3, padding_mode="mirror"),
+        "Conv2d: padding_mode='mirror'; allowed: 'zeros' or 'reflect' or 'replicate' or 'circular'",
+    ),
     (lambda: ChannelShuffle(0), "ChannelShuffle: groups=0; allowed: an integer >= 1"),
     (lambda: ChannelShuffle(True), "ChannelShuffle: groups=True; allowed: an integer >= 1"),
     # input shapes
@@ -99,7 +103,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: ChannelShuffle(3).macs((8, 5, 5)), "ChannelShuffle: groups=3 must divide the input's 8 channels"),
     (lambda: ChannelShuffle(3).source((8, 5, 5)), "ChannelShuffle: groups=3 must divide the input's 8 channels"),
     (lambda: ChannelShuffle(3).views((8, 5, 5)), "ChannelShuffle: groups=3 must divide the input's 8 channels"),
-    (lambda: ChannelShuffle(2).source((8,)), f"ChannelShuffle: input_shape=(8,) has 1 axes; allowed: {SHAPES}"),
+    (lambda: ChannelShuffle(2).source((8,)), f"ChannelShuffle: input_shape=(8,) has 1 axes; allowed: {ANY_SHAPE}"),
     (
         lambda: CONV.trajectory((2, 5, 5), "rows"),  # type: ignore[arg-type]
         "Conv2d: order='rows'; allowed: 'position' or 'filter'",
@@ -146,7 +150,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: receptive_field([CONV, Transposed()]),
-        "receptive_field: stage 1: Transposed; allowed: operations that keep positions",
+        "receptive_field: stage 1: Transposed; allowed: operations with the same window at all positions",
     ),
 ]
 

@@ -88,6 +88,7 @@ def test_the_first_column_of_what_a_tap_reads_is_the_number_of_the_array(data: s
 def test_the_number_of_axes_follows_from_the_first_array() -> None:
     assert Add().output_shape([(3,), (3,)]) == (3,)
     assert Add().output_shape([(2, 3), (2, 3)]) == (2, 3)
+    assert Concat().output_shape([(2, 3), (2, 1)]) == (2, 4)
     assert Concat().output_shape([(2, 4, 4), (3, 4, 4)]) == (5, 4, 4)
     assert Concat().output_shape([(1, 2, 4, 4), (1, 3, 4, 4)]) == (1, 5, 4, 4)
     assert Concat().output_shape(((2, 4, 4, 4, 4), (2, 3, 4, 4, 4))) == (2, 7, 4, 4, 4)
@@ -142,6 +143,10 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: Concat().output_shape([(1, 1, 2, 2), (2, 1, 2, 2)]),
         "Concat: input_shape=[(1, 1, 2, 2), (2, 1, 2, 2)]; allowed: shapes with the same N and number of axes",
+    ),
+    (
+        lambda: Add().output_shape([(2, 3), (2, 3, 4, 4)]),
+        "Add: input_shape=[(2, 3), (2, 3, 4, 4)]; allowed: shapes with the same N and number of axes",
     ),
     (lambda: Add().forward(np.ones((2, 1, 2, 2))), "Add: x is a ndarray; allowed: a list of arrays"),
     (lambda: Add().forward([[[[1]]]], np.ones(1)), "Add: a weight was given; allowed: None"),

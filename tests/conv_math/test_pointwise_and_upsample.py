@@ -75,6 +75,12 @@ def test_softmax_agrees_with_onnxruntime_along_every_axis(axes: int, data: st.Da
             assert taps.input[(taps.output == cell).all(axis=1)].tolist() == read
 
 
+def test_without_spatial_axes_being_told_they_follow_from_the_input() -> None:
+    for shape, axis in (((3,), 0), ((2, 3), 1), ((3, 2, 2), 0), ((2, 3, 2, 2), 1), ((2, 3, 2, 2, 2), 1)):
+        np.testing.assert_allclose(Softmax().forward(np.ones(shape)).sum(axis=axis), 1)
+        assert ReLU().trajectory(shape).batched == bool(axis)
+
+
 @pytest.mark.parametrize(
     ("dim", "shape", "allowed"), [(0, (3,), 1), (2, (1, 3), 1), (-4, (3, 4, 4), 3), (4, (3, 4, 4), 3)]
 )

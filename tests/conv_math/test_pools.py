@@ -361,6 +361,13 @@ def test_unpooling_puts_the_winners_back(data: st.DataObject) -> None:
     )
 
 
+def test_a_smaller_output_size_may_cut_off_less_than_a_stride() -> None:
+    """Of the 4 x 4 cells that are usual; ONNX Runtime takes no smaller ones."""
+    x, indices = np.array([[[1.0, 2.0], [3.0, 4.0]]]), np.array([[[4, 2], [6, 8]]])
+    op, more = MaxUnpool2d(2, output_size=3), {"indices": indices}
+    agrees(op, x, np.array([[[0.0, 0.0, 2.0], [0.0, 1.0, 0.0], [3.0, 0.0, 4.0]]]), forward=more, trajectory=more)
+
+
 def test_of_two_cells_for_one_place_the_later_one_stays() -> None:
     indices = np.array([[[3, 0], [3, 0]]])
     assert MaxUnpool2d(1, 1).forward([[[1, 2], [3, 4]]], indices=indices).tolist() == [[[4, 0], [0, 3]]]
@@ -378,6 +385,11 @@ def test_of_two_cells_for_one_place_the_later_one_stays() -> None:
             MaxUnpool2d(2, output_size=(2, 4)),
             [[[0]]],
             r"output_size=\(2, 4\); allowed: less than stride=\(2, 2\) away from \(2, 2\)",
+        ),
+        (
+            MaxUnpool2d(3, 2, output_size=1),
+            [[[0]]],
+            r"output_size=1; allowed: less than stride=\(2, 2\) away from \(3, 3\)",
         ),
         (MaxUnpool2d(2, padding=(0, 1)), [[[0]]], r"padding=\(0, 1\) leaves 0 columns; allowed: \(input - 1\)\*stride"),
     ],

@@ -29,6 +29,7 @@ from convmotion.conv_math import (
     Operation,
     Order,
     Pad,
+    PixelShuffle,
     ReLU,
     Sequential,
     Softmax,
@@ -82,8 +83,8 @@ class Drawn:
         """values: what is read, 0 for the input and n + 1 for the output of stage n."""
         number = len(self.stages)
         sources = tuple("input" if value == 0 else value - 1 for value in values)
-        plain = values == [number] and self.draw(st.booleans())
-        self.stages.append(op if plain else Stage(op, self.of(tuple, list)(sources)))
+        ways = [Stage(op, sources), Stage(op, list(sources))] + [op, Stage(op)] * (values == [number])
+        self.stages.append(self.of(*ways))
         names = [f"v{value}" if value else "x" for value in values]
         self.nodes.append(helper.make_node(kind, [*names, *more], [f"v{number + 1}"], **attributes))
         self.channels.append(channels)
@@ -304,10 +305,20 @@ def test_flatten_and_unfold_change_the_number_of_axes() -> None:
     assert network.shapes((6, 1, 5, 5))[2:] == [(6, 2, 3, 3), (6, 18), (6, 4), (6, 4), (6, 4)]
     assert Sequential(Flatten(), Linear(50, 1)).shapes((2, 5, 5)) == [(2, 5, 5), (50,), (1,)]
     assert Sequential(Flatten(), Linear(25, 1)).shapes((2, 1, 5, 5)) == [(2, 1, 5, 5), (2, 25), (2, 1)]
+    lines = Sequential(ReLU(), Flatten(2), Conv1d(2, 1, 1))
+    assert lines.shapes((2, 3, 4)) == [(2, 3, 4), (2, 3, 4), (2, 12), (1, 12)]
+    apart = Sequential(PixelShuffle(1), Flatten(), Stage(Softmax(-1), (0,)), Stage(Add(), (1,)))
+    assert apart.shapes((2, 3, 4)) == [(2, 3, 4), (2, 3, 4), (24,), (2, 3, 4), (24,)]
+    np.testing.assert_allclose(apart.forward_all(np.ones((2, 3, 4)))[3], 1 / 4)
     columns = Sequential(Unfold(2), Softmax(2))
     x = np.random.default_rng(0).normal(size=(3, 1, 3, 3))
     np.testing.assert_array_equal(columns.forward(x)[1], columns.forward(x[1]))
     np.testing.assert_allclose(columns.forward(x[1]).sum(axis=1), 1)
+
+
+def test_what_needs_a_spatial_axis_is_refused_where_there_is_none() -> None:
+    with pytest.raises(ConvMathError, match=r"^Sequential: stage 1: Pad: input_shape=\(18,\) has 1 axes; allowed: "):
+        Sequential(Flatten(), Pad(1)).output_shape((2, 3, 3))
 
 
 @pytest.mark.parametrize("batch", [(), (2,)])
