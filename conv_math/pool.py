@@ -23,6 +23,7 @@ from .errors import (
     per_axis,
     reals,
     shown,
+    span,
 )
 from .shapes import AXIS_CELLS, Floats, Integers, Reduce, Shape
 from .slide import Slide, along_axes, columns
@@ -55,7 +56,8 @@ class Largest(Pooling):
     def indices(self, x: ArrayLike) -> Integers:
         """Where in its channel each output's winner stands: flat row-major indices, int64 of the output's shape.
 
-        Of equal cells the first one wins; -1 where a window stands on padding alone. As torch's return_indices.
+        Of equal cells the first one wins, of several NaNs the last; -1 where a window stands on padding alone. As
+        torch's return_indices.
         """
         data = reals(self.name, "x", x)
         _, item = self.split(data.shape)
@@ -66,12 +68,15 @@ class Largest(Pooling):
         flat, on_input = np.zeros((1, 1), np.int64), np.ones((1, 1), bool)  # (window cells, positions)
         for reach, size in zip(reaches, item[1:], strict=True):
             cells = reach.read.T
-            shape = (len(flat) * len(cells), -1)
+            shape = (len(flat) * len(cells), flat.shape[1] * cells.shape[1])
             flat = (flat[:, np.newaxis, :, np.newaxis] * size + cells[:, np.newaxis, :]).reshape(shape)
             on_input = (on_input[:, np.newaxis, :, np.newaxis] & (cells >= 0)[:, np.newaxis, :]).reshape(shape)
+        if not len(flat):
+            return np.full(output, -1)
         flat = np.where(on_input, flat, -1)
-        best = ((met == met.max(axis=2, keepdims=True, initial=-np.inf)) | np.isnan(met)) & on_input
-        winner = best.argmax(axis=2)[:, :, np.newaxis]
+        best, unknown = met == met.max(axis=2, keepdims=True), np.isnan(met[:, :, ::-1])
+        first, last = (best & on_input).argmax(axis=2), len(flat) - 1 - unknown.argmax(axis=2)
+        winner = np.where(unknown.any(axis=2), last, first)[:, :, np.newaxis]
         return np.take_along_axis(flat[np.newaxis, np.newaxis], winner, axis=2).reshape(output)
 
 
@@ -236,7 +241,7 @@ class Adaptive(Pooling):
         several = entries(given)
         sizes = (given,) * self.AXES if several is None else several
         if len(sizes) != self.AXES or any(n is not None and not (is_integer(n) and 1 <= n <= MOST) for n in sizes):
-            each = "an integer >= 1 or None" + (f", or {self.AXES} of them" if self.AXES > 1 else "")
+            each = f"{span(sizes[: self.AXES], 1)} or None" + (f", or {self.AXES} of them" if self.AXES > 1 else "")
             raise ConvMathError(f"{self.name}: output_size={shown(given)}; allowed: {each}")
         checked = tuple(int(n) if is_integer(n) else None for n in sizes)
         object.__setattr__(self, "output_size", checked[0] if several is None else checked)
