@@ -81,9 +81,9 @@ def usage_counts(stages: Stages, output_cell: Sequence[int], input_shape: Sequen
     """
     chain, cell, shape, summed = _asked("usage_counts", stages, output_cell, input_shape)
     with np.errstate(all="ignore"):
-        counts = _trace(chain, cell, shape, "float")[0]
+        counts = _trace("usage_counts", chain, cell, shape, "float")[0]
     if not counts.max() < 2**53:  # beyond it floats skip integers, or overflow
-        counts = _trace(chain, cell, shape, "exact")[0]
+        counts = _trace("usage_counts", chain, cell, shape, "exact")[0]
     if summed:
         counts = (counts if counts.dtype == object else counts.astype(np.int64).astype(object)).sum(axis=0)
     return counts.astype(np.int64) if counts.max() < 2**63 else counts
@@ -98,7 +98,7 @@ def ancestors(
     has the output cell alone. The cone that a receptive field is drawn as.
     """
     chain, cell, shape, summed = _asked("ancestors", stages, output_cell, input_shape)
-    masks = _trace(chain, cell, shape, "mask")
+    masks = _trace("ancestors", chain, cell, shape, "mask")
     return tuple((mask > 0).any(axis=0) if summed else mask > 0 for mask in masks)
 
 
@@ -226,14 +226,16 @@ def _channels_tried(chain: Sequential, channel: int) -> list[int]:
     return sorted({n // d for n in asked for d in range(1, min(n, 64) + 1) if n % d == 0} | {1})
 
 
-def _trace(chain: Sequential, cell: Shape, input_shape: Shape, what: Literal["float", "exact", "mask"]) -> list[Any]:
+def _trace(
+    owner: str, chain: Sequential, cell: Shape, input_shape: Shape, what: Literal["float", "exact", "mask"]
+) -> list[Any]:
     """For the input and each stage's output how many paths lead from its cells to the output cell; masks: 0 or 1."""
     shapes = chain.shapes(input_shape)
     counts: list[Any] = [np.zeros(shape, object if what == "exact" else np.float64) for shape in shapes]
     counts[-1][cell] = 1
     for number, (op, _) in reversed(list(enumerate(chain.stages(input_shape)))):
         values = [0 if isinstance(source, str) else source + 1 for source in chain.inputs[number]]
-        with errors_of(f"stage {number}"):
+        with errors_of(f"{owner}: stage {number}"):
             for value, used in zip(values, _used(op, counts[number + 1], [shapes[v] for v in values]), strict=True):
                 counts[value] = counts[value] + used
                 if what == "mask":

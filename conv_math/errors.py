@@ -75,11 +75,14 @@ def integer(owner: str, name: str, value: object, least: int = 1, most: int = MO
     """`value` as a Python int (which cannot overflow) from `least` to `most`."""
     if is_integer(value) and least <= value <= most:
         return int(value)
-    raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: {_span(least, most)}")
+    raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: {span((value,), least, most)}")
 
 
-def _span(least: int, most: int) -> str:
-    return f"an integer >= {least}" + (f" and <= {most}" if most != MOST else "") if least > -MOST else "an integer"
+def span(values: tuple[object, ...], least: int, most: int = MOST) -> str:
+    """What integers are allowed; MOST is only told of where one of the values is beyond it."""
+    if most != MOST or any(is_integer(value) and abs(int(value)) > MOST for value in values):
+        return f"an integer >= {least} and <= {most}"
+    return f"an integer >= {least}" if least > -MOST else "an integer"
 
 
 def integer_per_axis(owner: str, name: str, value: object, axes: int, least: int = 1) -> int | tuple[int, ...]:
@@ -89,7 +92,7 @@ def integer_per_axis(owner: str, name: str, value: object, axes: int, least: int
     fitting = values if len(values) == axes else ()
     integers = tuple(int(v) for v in fitting if is_integer(v) and least <= v <= MOST)
     if len(integers) != axes:
-        each = _span(least, MOST) + (f" or {axes} of them, one per spatial axis" if axes > 1 else "")
+        each = span(values[:axes], least) + (f" or {axes} of them, one per spatial axis" if axes > 1 else "")
         raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: {each}")
     return integers[0] if several is None else integers
 

@@ -28,7 +28,8 @@ class Merge(AnyAxes):
 
     def split_all(self, input_shape: InputShape) -> tuple[Shape, tuple[Shape, ...]]:
         """The checked shapes as ((N,) or (), their (C, *spatial)); ConvMathError unless N and axes are the same."""
-        if not isinstance(input_shape, tuple | list) or len(input_shape) < 1:
+        given = entries(input_shape) or ()
+        if not given or any(entries(shape) is None for shape in given):
             raise ConvMathError(f"{self.name}: input_shape={shown(input_shape)}; allowed: a list of shapes")
         parts = [self.split(shape) for shape in cast("Sequence[Sequence[int]]", input_shape)]
         batches, counts = {batch for batch, _ in parts}, {len(item) for _, item in parts}

@@ -9,7 +9,7 @@ from typing import ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import MOST, ConvMathError, choice, entries, integer_per_axis, is_integer, per_axis, shown
+from .errors import MOST, ConvMathError, choice, entries, integer_per_axis, is_integer, per_axis, shown, span
 from .move import Move
 from .operation import AnyAxes
 from .shapes import Integers, Shape
@@ -39,7 +39,7 @@ class Pad(AnyAxes, Move):
         least = -MOST if self.padding_mode == "zeros" else 0
         checked = [tuple(int(n) for n in pair if is_integer(n) and least <= n <= MOST) for pair in sides]
         if len(checked) > 3 or [len(pair) for pair in (*checked, *sides)] != [2] * 2 * len(sides):
-            each = "an integer" if least else "an integer >= 0"
+            each = span(tuple(n for pair in sides for n in pair[:2]), least)
             raise ConvMathError(
                 f"{self.name}: padding={shown(given)}; allowed: {each}, or one or a pair of them per spatial axis"
             )
@@ -103,14 +103,14 @@ class ZeroInsert(AnyAxes, Move):
     def __post_init__(self) -> None:
         super().__post_init__()
         given = self.stride
-        axes = len(given) if isinstance(given, tuple | list) and 1 <= len(given) <= 3 else self.spatial_axes or 1
-        object.__setattr__(self, "stride", integer_per_axis(self.name, "stride", given, axes))
         if isinstance(given, tuple | list):
-            if self.spatial_axes not in (None, axes):
+            if len(given) not in ((1, 2, 3) if self.spatial_axes is None else (self.spatial_axes,)):
                 raise ConvMathError(
-                    f"{self.name}: stride={shown(given)}; allowed: {self.spatial_axes} integers, one per axis"
+                    f"{self.name}: stride={shown(given)}; "
+                    f"allowed: an integer >= 1 or {self.spatial_axes or '1 to 3'} of them, one per spatial axis"
                 )
-            object.__setattr__(self, "spatial_axes", axes)
+            object.__setattr__(self, "spatial_axes", len(given))
+        object.__setattr__(self, "stride", integer_per_axis(self.name, "stride", given, self.spatial_axes or 1))
 
     def _strides(self, item: Shape) -> Shape:
         return per_axis(self.stride, len(item) - 1)
