@@ -79,9 +79,7 @@ class Upsample(AnyAxes, Slide):
         return self._factor(given) if several is None else tuple(map(self._factor, several))
 
     def _factor(self, value: object) -> float:
-        return number(
-            self.name, "scale_factor", value, lambda factor: 0 < factor <= MOST, f"a number > 0 and <= {MOST}"
-        )
+        return number(self.name, "scale_factor", value, lambda factor: 0 < factor <= MOST, "a number > 0")
 
     @property
     def reduces_to_copies(self) -> bool:
