@@ -85,7 +85,8 @@ def usage_counts(stages: Stages, output_cell: Sequence[int], input_shape: Sequen
     if not counts.max() < 2**53:  # beyond it floats skip integers, or overflow
         counts = _trace("usage_counts", chain, cell, shape, "exact")[0]
     if summed:
-        counts = (counts if counts.dtype == object else counts.astype(np.int64).astype(object)).sum(axis=0)
+        whole = counts if counts.dtype == object else counts.astype(np.int64).astype(object)
+        counts = np.asarray(whole.sum(axis=0), object)
     return counts.astype(np.int64) if counts.max() < 2**63 else counts
 
 

@@ -39,7 +39,10 @@ class Move(Operation):
 
     def source(self, input_shape: InputShape) -> Integers:
         """For each output cell the flat row-major index of its input cell, -1 for none: int64 of the output's shape."""
-        batch, item = self.split(input_shape)
+        return self._source(*self.split(input_shape))
+
+    def _source(self, batch: Shape, item: Shape) -> Integers:
+        """`source` of a shape that is split, as an item alone may be read as another shape."""
         output = self.output_item(item)
         few_enough(self.name, "cells of input or output", math.prod(batch) * max(math.prod(item), math.prod(output)))
         came = self.came_from(all_cells(output), item)
@@ -55,8 +58,7 @@ class Move(Operation):
 
     def views(self, input_shape: InputShape) -> tuple[View, ...]:
         """Those arrangements with their cells."""
-        _, item = self.split(input_shape)
-        source = self.source(item)
+        source = self._source((), self.split(input_shape)[1])
         return (View("output", source.shape, source),)
 
     def trajectory(self, input_shape: InputShape, order: Order = "position") -> MoveTrajectory:
@@ -67,7 +69,7 @@ class Move(Operation):
 
     def _compute(self, x: Floats, weight: Floats | None) -> Floats:
         """x taken through `source`, with zeros where a cell comes from nowhere."""
-        source = self.source(x.shape[1:])
+        source = self._source((), x.shape[1:])
         taken = x.reshape(len(x), -1)[:, source.reshape(-1)]
         taken[:, source.reshape(-1) < 0] = 0
         return taken.reshape(len(x), *source.shape)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .conv import Conv1d, Conv2d, Conv3d, Weighted
-from .errors import ConvMathError, choice, expected, few_enough
+from .errors import MOST_MET, ConvMathError, choice, expected, few_enough
 from .operation import Taps
 from .pad import Pad, ZeroInsert
 from .sequential import Sequential
@@ -87,6 +87,7 @@ class ConvTranspose(Weighted):
         """What an output cell gathers: cells of the input between inserted zeros, on padding at its ends."""
         window, size = self.window, item[1 + axis]
         stride, (before, _) = window.stride[axis], window.padding[axis]
+        few_enough(self.name, "cells in a window", window.kernel_size[axis] * len(places), MOST_MET)
         kernel = np.arange(window.kernel_size[axis], dtype=np.int64)
         spread = places[:, np.newaxis] + before - kernel * window.dilation[axis]
         ghost = (spread < 0) | (spread > (size - 1) * stride)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -323,3 +324,14 @@ def test_what_does_not_fit_is_named(wrong: Callable[[], Any], message: str) -> N
     with pytest.raises(ConvMathError) as caught:
         wrong()
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("op", [ChannelShuffle(2), Pad(1), ZeroInsert(2)], ids=repr)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_batch_of_three_spatial_axes_is_moved_picture_by_picture(op: Any, batch: int) -> None:
+    """An item of such a batch has four axes, which by itself would be read as a batch of two spatial axes."""
+    x = np.arange(batch * 4 * 2 * 3 * 2, dtype=np.float64).reshape(batch, 4, 2, 3, 2) + 1
+    alone = replace(op, spatial_axes=3)
+    expected = np.stack([replay(alone.trajectory(picture.shape), picture) for picture in x])
+    np.testing.assert_array_equal(op.forward(x), expected)
+    assert op.views(x.shape)[-1].shape == expected.shape[1:]
