@@ -8,6 +8,18 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from ..scenes.form import (
+    AMBIENT_REACH,
+    COVER,
+    GHOST_BAR,
+    LINE_RADIUS,
+    NEWBORN,
+    OUTLINE_BAR,
+    SUN_ANGLE,
+    SUN_DIRECTION,
+    WINDOW_BAR,
+    WINDOW_MARGIN,
+)
 from ..scenes.layout import View
 from ..scenes.palette import THEMES, Theme
 from ..scenes.story import ALWAYS, Cells, Lines, Mover, Storyboard, Vector
@@ -19,23 +31,11 @@ from .nodes import STEP_PATH, Socket, Tree, add_modifier, step_group
 from .words import counter_object, load_face, text_object
 
 NAME = "convmotion"
-WINDOW_BAR, GHOST_BAR, OUTLINE_BAR, LINE_RADIUS = 0.09, 0.035, 0.035, 0.036
-WINDOW_MARGIN = 0.06
-"""How far a window's box stands off the cells."""
-NEWBORN = 0.55
-"""Size at which an output cell leaves its filter."""
-COVER = 1.04
-"""Size of a traveller on a weight: just larger than the weight's own cube."""
-SUN_DIRECTION = (0.30, 0.62, -1.0)
 FLOOR_SIZE = 30.0
 """Half the floor's width, in widths of the picture."""
 FLOOR_GLOSS = 0.06
 FLOOR_DIFFUSE, FLOOR_SHINE = 0.94, 0.051
 """How much of the floor is a mirror; the parts of light that it scatters and, its mirror being rough, reflects."""
-AMBIENT_REACH = 2.5
-"""How far around the cells the floor is visibly darker, in cells."""
-SUN_ANGLE = 0.20
-"""Radians: the softness of shadows."""
 
 
 def build(board: Storyboard, scene: Any = None) -> Any:

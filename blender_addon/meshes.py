@@ -10,10 +10,11 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..scenes.form import CUBE
 from ..scenes.story import Vector
 
-CUBE, BEVEL, SEGMENTS = 0.94, 0.055, 3
-"""Width of a cell's cube (the pitch is 1), radius of its edges, and facets of their rounding."""
+BEVEL, SEGMENTS = 0.055, 3
+"""Radius of a cube's edges, and facets of their rounding."""
 
 TINT = "tint"
 """The attribute with the colour of a cell or line. One called "color" is black in Cycles on what nodes generate."""

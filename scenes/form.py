@@ -1,0 +1,23 @@
+"""The forms and the light of every scene: what Blender builds, and what decides how far a change is to be seen.
+
+Lengths are in cells (the pitch of a tensor).
+"""
+
+from __future__ import annotations
+
+CUBE = 0.94
+"""Width of a cell's cube."""
+NEWBORN = 0.55
+"""Size at which an output cell leaves its filter."""
+COVER = 1.04
+"""Size of a traveller on a weight: just larger than the weight's own cube."""
+WINDOW_BAR, GHOST_BAR, OUTLINE_BAR = 0.09, 0.035, 0.035
+"""Thickness of the bars that make a window, a cell of padding, the place of a result."""
+WINDOW_MARGIN = 0.06
+"""How far a window's box stands off the cells."""
+LINE_RADIUS = 0.036
+SUN_DIRECTION = (0.30, 0.62, -1.0)
+SUN_ANGLE = 0.20
+"""Radians: the softness of shadows."""
+AMBIENT_REACH = 2.5
+"""How far around the cells the floor is visibly darker."""
