@@ -46,4 +46,5 @@ def show_between(obj: Any, first: int, last: int, frames: int) -> None:
 def _set(points: Any, field: str, names: list[str]) -> None:
     """Set an enumeration on all keys at once: arrays take the numbers behind the names."""
     items = points[0].bl_rna.properties[field].enum_items
-    points.foreach_set(field, np.array([items[name].value for name in names], np.int32))
+    numbers = {name: items[name].value for name in set(names)}
+    points.foreach_set(field, np.array([numbers[name] for name in names], np.int32))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import bpy
@@ -153,12 +154,16 @@ class _Builder:
         light, and the captions stand on a ground without noise.
         """
         away = np.cross((0.0, 0.0, 1.0), view.right)
-        spots = []
+        plane = np.stack([view.right, away])
+        drift = plane @ np.array(SUN_DIRECTION) / -SUN_DIRECTION[2]  # how far the shadow of a point at height 1 is off
+        shadow = plane + np.outer(drift, (0.0, 0.0, 1.0))
+        lows, highs = [], []
         for cells in self.board.cells:
-            drop = (cells.position[:, 2:] - self.board.floor) * np.array(SUN_DIRECTION) / -SUN_DIRECTION[2]
-            spots += [cells.position, cells.position + drop]
-        plane = np.concatenate(spots) @ np.stack([view.right, away], axis=1)
-        low, high = plane.min(axis=0) - AMBIENT_REACH, plane.max(axis=0) + AMBIENT_REACH
+            position = cells.position.T.astype(float)
+            for spots in (plane @ position, shadow @ position - drift[:, None] * self.board.floor):
+                lows.append(spots.min(axis=1))
+                highs.append(spots.max(axis=1))
+        low, high = np.min(lows, axis=0) - AMBIENT_REACH, np.max(highs, axis=0) + AMBIENT_REACH
         x, y = (low + high) / 2.0
         half = (high - low) / 2.0
         center = view.right * x + away * y
@@ -217,64 +222,74 @@ class _Builder:
         add_modifier(obj, self._cell_tree(cells, template, moving))
 
     def _cell_tree(self, cells: Cells, template: Any, moving: bool) -> Any:
+        """A tensor's own tree: little but the groups that all share, and the step only where it changes something."""
         tree = Tree(cells.name)
         geometry, selection, scale = tree.geometry, True, 1.0
-        step = tree.step(self.step)
         if moving:
-            start = tree.attribute("start", "FLOAT")
-            selection = tree.greater(step, start)
-            place, scale = (self._detour if cells.via is not None else self._flight)(tree, cells, step, start)
-            geometry = tree.node("GeometryNodeSetPosition", {"Geometry": geometry, "Position": place}).outputs[0]
+            if cells.via is None:
+                moved = tree.call(self._flight, geometry)
+            else:
+                moved = tree.call(self._detour, geometry, {"Reached": cells.rest[0], "Left": cells.rest[1]})
+            geometry, selection, scale = moved["Geometry"], moved["Started"], moved["Scale"]
         if cells.becomes is not None:
-            tint = self._ripened(tree, cells, step)
+            tint = self._ripened(tree, cells, tree.step(self.step))
             store = {"Geometry": geometry, "Name": meshes.TINT, "Value": tint}
             node = tree.node("GeometryNodeStoreNamedAttribute", store, data_type="FLOAT_COLOR", domain="POINT")
             geometry = node.outputs[0]
         if cells.end is not None:
-            selection = tree.both(selection, tree.greater(cells.end, step))
+            selection = tree.both(selection, tree.greater(cells.end, tree.step(self.step)))
         if cells.lit_by is not None:
-            store = {"Geometry": geometry, "Name": "lit", "Value": self._lit(tree, cells, step)}
-            geometry = tree.node("GeometryNodeStoreNamedAttribute", store, data_type="FLOAT", domain="POINT").outputs[0]
+            geometry = self._lit(tree, geometry, self.board.mover(cells.lit_by))
         cube = tree.node("GeometryNodeObjectInfo", {"Object": template, "As Instance": True}).outputs["Geometry"]
         instances = {"Points": geometry, "Selection": selection, "Instance": cube}
         node = tree.node("GeometryNodeInstanceOnPoints", instances)
         if scale != 1.0:
             tree.feed(node.inputs["Scale"], scale)
-        return tree.finish(self._either(tree, cells, node.outputs[0]))
+        return tree.finish(tree.call(self._either, node.outputs[0])["Geometry"])
 
-    @staticmethod
-    def _either(tree: Tree, cells: Cells, instances: Socket) -> Socket:
+    @cached_property
+    def _either(self) -> Any:
         """The instances or, for Workbench, meshes of their own with the colours that it draws: see looks.set_solid."""
-        tint = tree.attribute(meshes.TINT, "FLOAT_COLOR")
-        lit = tree.attribute("lit", "FLOAT") if cells.lit_by is not None else 0.0
-        gain = tree.math("ADD", looks.SOLID_GAIN, tree.math("MULTIPLY", lit, looks.SOLID_GAIN / 2))
-        realized = tree.node("GeometryNodeRealizeInstances", {0: instances}).outputs[0]
-        store = {"Geometry": realized, "Name": looks.SHOWN, "Value": tree.scaled(tint, gain)}
+        tree = Tree(f"{NAME} shape")
+        gain = tree.math("MULTIPLY", tree.attribute("lit", "FLOAT"), looks.SOLID_GAIN / 2)
+        shown = tree.scaled(tree.attribute(meshes.TINT, "FLOAT_COLOR"), tree.math("ADD", looks.SOLID_GAIN, gain))
+        realized = tree.node("GeometryNodeRealizeInstances", {0: tree.geometry}).outputs[0]
+        store = {"Geometry": realized, "Name": looks.SHOWN, "Value": shown}
         painted = tree.node("GeometryNodeStoreNamedAttribute", store, data_type="FLOAT_COLOR", domain="POINT")
-        choices = {"Switch": False, "False": instances, "True": painted.outputs[0]}
+        choices = {"Switch": False, "False": tree.geometry, "True": painted.outputs[0]}
         switch = tree.node("GeometryNodeSwitch", choices, input_type="GEOMETRY")
         switch.name = looks.SOLID
-        return switch.outputs[0]
+        return tree.finish(switch.outputs[0])
 
-    @staticmethod
-    def _flight(tree: Tree, cells: Cells, step: Socket, start: Socket) -> tuple[Socket, Any]:
+    @cached_property
+    def _flight(self) -> Any:
         """From the origin to the place, growing."""
+        tree = Tree(f"{NAME} flight")
+        step, start = tree.step(self.step), tree.attribute("start", "FLOAT")
         position = tree.node("GeometryNodeInputPosition").outputs[0]
         u = tree.progress(step, start, tree.attribute("arrive", "FLOAT"))
         place = tree.between(tree.attribute("origin", "FLOAT_VECTOR"), position, u)
-        return place, tree.math("ADD", NEWBORN, tree.math("MULTIPLY", u, 1.0 - NEWBORN))
+        scale = tree.math("ADD", NEWBORN, tree.math("MULTIPLY", u, 1.0 - NEWBORN))
+        return self._moved(tree, place, tree.greater(step, start), scale)
 
-    @staticmethod
-    def _detour(tree: Tree, cells: Cells, step: Socket, start: Socket) -> tuple[Socket, Any]:
+    @cached_property
+    def _detour(self) -> Any:
         """From the origin to the stop on the way, small in between; a rest there; then to the place, shrinking."""
+        tree = Tree(f"{NAME} detour", {"Reached": "NodeSocketFloat", "Left": "NodeSocketFloat"})
+        step, start = tree.step(self.step), tree.attribute("start", "FLOAT")
         position = tree.node("GeometryNodeInputPosition").outputs[0]
-        there = tree.progress(step, start, cells.rest[0])
-        on = tree.progress(step, cells.rest[1], tree.attribute("arrive", "FLOAT"))
+        there = tree.progress(step, start, tree.inputs["Reached"])
+        on = tree.progress(step, tree.inputs["Left"], tree.attribute("arrive", "FLOAT"))
         stop = tree.between(tree.attribute("origin", "FLOAT_VECTOR"), tree.attribute("via", "FLOAT_VECTOR"), there)
         place = tree.between(stop, position, on)
         flight = tree.math("MULTIPLY", there, tree.math("SUBTRACT", 1.0, there))
         shrunk = tree.math("ADD", tree.math("MULTIPLY", flight, 2.0), tree.math("MULTIPLY", on, COVER - NEWBORN))
-        return place, tree.math("SUBTRACT", COVER, shrunk)
+        return self._moved(tree, place, tree.greater(step, start), tree.math("SUBTRACT", COVER, shrunk))
+
+    @staticmethod
+    def _moved(tree: Tree, place: Socket, started: Socket, scale: Socket) -> Any:
+        geometry = tree.node("GeometryNodeSetPosition", {"Geometry": tree.geometry, "Position": place}).outputs[0]
+        return tree.finish(geometry, {"Started": started, "Scale": scale})
 
     @staticmethod
     def _ripened(tree: Tree, cells: Cells, step: Socket) -> Socket:
@@ -285,25 +300,39 @@ class _Builder:
         tree.feed(node.inputs[7], tree.attribute("becomes", "FLOAT_COLOR"))
         return tree.result(node)
 
-    def _lit(self, tree: Tree, cells: Cells, step: Socket) -> Socket:
-        """1 on the cells that the window touches, falling to 0 one cell off: the distance to the nearest tap."""
-        mover = self.board.mover(cells.lit_by or "")
-        offset = tree.vector(
-            "SUBTRACT", tree.attribute("anchor", "FLOAT_VECTOR"), tree.location(self.movers[mover.name])
-        )
-        parts = tree.node("ShaderNodeSeparateXYZ", {0: offset}).outputs
-        lit: Socket = None
-        for axis in range(3):
-            spacing = mover.spacing[axis]
-            at = tree.math("DIVIDE", parts[axis], spacing)
-            tap = tree.math("MINIMUM", tree.math("MAXIMUM", tree.math("ROUND", at), 0.0), mover.counts[axis] - 1.0)
-            distance = tree.math("MULTIPLY", tree.math("ABSOLUTE", tree.math("SUBTRACT", at, tap)), abs(spacing))
-            near = tree.math("MAXIMUM", tree.math("SUBTRACT", 1.0, distance), 0.0)
-            lit = near if lit is None else tree.math("MULTIPLY", lit, near)
+    def _lit(self, tree: Tree, geometry: Socket, mover: Mover) -> Socket:
+        """The points with what this mover's window lights."""
         first, last = (float(self.board.step.at(frame)[0]) for frame in (mover.first, mover.last))
-        lands = self.board.mover_lands(mover)
-        lit = tree.math("MULTIPLY", lit, tree.progress(step, first, lands))
-        return tree.math("MULTIPLY", lit, tree.greater(np.ceil(last), step))
+        inputs = {
+            "Window": tree.location(self.movers[mover.name]),
+            "Spacing": mover.spacing,
+            "Last Tap": tuple(count - 1.0 for count in mover.counts),
+            "Appears": first,
+            "Lands": self.board.mover_lands(mover),
+            "Leaves": float(np.ceil(last)),
+        }
+        return tree.call(self._light, geometry, inputs)["Geometry"]
+
+    @cached_property
+    def _light(self) -> Any:
+        """1 on the cells that the window touches, falling to 0 one cell off: the distance to the nearest tap."""
+        sockets: dict[str, str] = dict.fromkeys(("Window", "Spacing", "Last Tap"), "NodeSocketVector")
+        sockets |= dict.fromkeys(("Appears", "Lands", "Leaves"), "NodeSocketFloat")
+        tree = Tree(f"{NAME} light", sockets)
+        window, spacing, last, appears, lands, leaves = list(tree.inputs.values())[1:]
+        offset = tree.vector("SUBTRACT", tree.attribute("anchor", "FLOAT_VECTOR"), window)
+        at = tree.vector("DIVIDE", offset, spacing)
+        nearest = tree.vector("FLOOR", tree.vector("ADD", at, (0.5, 0.5, 0.5)))
+        tap = tree.vector("MINIMUM", tree.vector("MAXIMUM", nearest, (0.0, 0.0, 0.0)), last)
+        distance = tree.vector("ABSOLUTE", tree.vector("MULTIPLY", tree.vector("SUBTRACT", at, tap), spacing))
+        near = tree.vector("MAXIMUM", tree.vector("SUBTRACT", (1.0, 1.0, 1.0), distance), (0.0, 0.0, 0.0))
+        x, y, z = tree.node("ShaderNodeSeparateXYZ", {0: near}).outputs
+        lit = tree.math("MULTIPLY", tree.math("MULTIPLY", x, y), z)
+        step = tree.step(self.step)
+        there = tree.math("MULTIPLY", tree.progress(step, appears, lands), tree.greater(leaves, step))
+        store = {"Geometry": tree.geometry, "Name": "lit", "Value": tree.math("MULTIPLY", lit, there)}
+        node = tree.node("GeometryNodeStoreNamedAttribute", store, data_type="FLOAT", domain="POINT")
+        return tree.finish(node.outputs[0])
 
     # Lines and outlines
 

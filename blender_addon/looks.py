@@ -9,7 +9,7 @@ import numpy as np
 from .materials import FLAT
 
 SOLID = "solid"
-"""The name of the node that switches a tensor's tree from instances to meshes."""
+"""The name of the node that switches tensors from instances to meshes, in a group that their trees share."""
 SHOWN = "shown"
 """The active colour attribute of realized cells, which is the only one that Workbench draws."""
 
@@ -29,9 +29,10 @@ def set_solid(collection: Any, solid: bool) -> None:
     """What Workbench needs: cells as meshes of their own, all else in its material's colour, the world for a floor."""
     for obj in list(collection.all_objects):  # what changes a collection ends its iterators
         for modifier in obj.modifiers:
-            node = modifier.node_group.nodes.get(SOLID) if modifier.type == "NODES" else None
-            if node is not None:
-                node.inputs["Switch"].default_value = solid
+            for node in modifier.node_group.nodes if modifier.type == "NODES" else ():
+                switch = node.node_tree.nodes.get(SOLID) if node.bl_idname == "GeometryNodeGroup" else None
+                if switch is not None and switch.inputs["Switch"].default_value != solid:
+                    switch.inputs["Switch"].default_value = solid
         materials = [slot.material for slot in obj.material_slots if slot.material] or _node_materials(obj)
         if solid and materials:
             obj.color = materials[0].diffuse_color

@@ -26,7 +26,7 @@ def points(name: str, position: NDArray[np.float32], attributes: Mapping[str, ND
     """A mesh of loose points, ``(n, 3)``; attributes are ``(n,)`` numbers, ``(n, 3)`` vectors or ``(n, 4)`` colours."""
     mesh = bpy.data.meshes.new(name)
     mesh.vertices.add(len(position))
-    mesh.vertices.foreach_set("co", np.ascontiguousarray(position, np.float32).ravel())
+    _fill(mesh.attributes["position"], position)
     for key, values in attributes.items():
         add_attribute(mesh, key, values)
     return mesh
@@ -35,14 +35,20 @@ def points(name: str, position: NDArray[np.float32], attributes: Mapping[str, ND
 def add_attribute(mesh: Any, name: str, values: NDArray[np.float32]) -> None:
     """Store one value per point."""
     width = 1 if values.ndim == 1 else values.shape[1]
-    kind, (field, _) = next((k, f) for k, f in _KINDS.items() if f[1] == width)
-    attribute = mesh.attributes.new(name, kind, "POINT")
-    attribute.data.foreach_set(field, np.ascontiguousarray(values, np.float32).ravel())
+    kind = next(kind for kind, (_, size) in _KINDS.items() if size == width)
+    _fill(mesh.attributes.new(name, kind, "POINT"), values)
+
+
+def _fill(attribute: Any, values: NDArray[np.float32]) -> None:
+    """Blender copies float32 as a block; anything else, and what is no attribute, value by value."""
+    attribute.data.foreach_set(_KINDS[attribute.data_type][0], np.ascontiguousarray(values, np.float32).ravel())
 
 
 def opaque(color: NDArray[np.floating]) -> NDArray[np.float32]:
     """Linear RGB ``(n, 3)`` with alpha 1."""
-    return np.concatenate([color, np.ones((len(color), 1))], axis=1).astype(np.float32)
+    result = np.ones((len(color), 4), np.float32)
+    result[:, :3] = color
+    return result
 
 
 def rounded_cube(name: str) -> Any:

@@ -11,15 +11,17 @@ Socket = Any
 
 
 class Tree:
-    """A geometry node group under construction; ``geometry`` is what comes in."""
+    """A geometry node group under construction; ``geometry`` is what comes in, ``inputs`` all that does, by name."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, inputs: Mapping[str, str] | None = None) -> None:
+        """``inputs`` are the types of the sockets beside the geometry's."""
         self.group = bpy.data.node_groups.new(name, "GeometryNodeTree")
-        self.group.is_modifier = True
-        self.group.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
-        self.group.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
-        self.geometry: Socket = self.group.nodes.new("NodeGroupInput").outputs[0]
-        self._output = self.group.nodes.new("NodeGroupOutput")
+        kinds = {"Geometry": "NodeSocketGeometry", **(inputs or {})}
+        for socket, kind in kinds.items():
+            self.group.interface.new_socket(socket, in_out="INPUT", socket_type=kind)
+        outputs = self.group.nodes.new("NodeGroupInput").outputs
+        self.inputs: dict[str, Socket] = dict(zip(kinds, outputs, strict=False))  # the last one makes new inputs
+        self.geometry = self.inputs["Geometry"]
 
     def node(self, kind: str, inputs: Mapping[Any, Any] | None = None, **properties: Any) -> Any:
         """A node of class ``kind``: properties are set first, then inputs are linked (sockets) or set (values)."""
@@ -51,7 +53,7 @@ class Tree:
     def math(self, operation: str, a: Any, b: Any = 0.0) -> Socket:
         return self.node("ShaderNodeMath", {0: a, 1: b}, operation=operation).outputs[0]
 
-    def vector(self, operation: str, a: Any, b: Any) -> Socket:
+    def vector(self, operation: str, a: Any, b: Any = (0.0, 0.0, 0.0)) -> Socket:
         return self.node("ShaderNodeVectorMath", {0: a, 1: b}, operation=operation).outputs[0]
 
     def scaled(self, vector: Any, factor: Any) -> Socket:
@@ -83,9 +85,18 @@ class Tree:
         """The animation's step: the one keyframed number."""
         return self.node("GeometryNodeGroup", node_tree=step_group).outputs[0]
 
-    def finish(self, geometry: Socket) -> Any:
-        """Close the tree; returns the node group."""
-        self.group.links.new(geometry, self._output.inputs[0])
+    def call(self, group: Any, geometry: Socket, inputs: Mapping[str, Any] | None = None) -> dict[str, Socket]:
+        """The outputs of another finished tree, by name, for this geometry."""
+        node = self.node("GeometryNodeGroup", {"Geometry": geometry, **(inputs or {})}, node_tree=group)
+        return {socket.name: socket for socket in node.outputs}
+
+    def finish(self, geometry: Socket, others: Mapping[str, Socket] | None = None) -> Any:
+        """Close the tree, with outputs beside the geometry if need be; returns the node group."""
+        outputs = {"Geometry": geometry, **(others or {})}
+        for name, socket in outputs.items():
+            self.group.interface.new_socket(name, in_out="OUTPUT", socket_type=socket.bl_idname)
+        for end, socket in zip(self.group.nodes.new("NodeGroupOutput").inputs, outputs.values(), strict=False):
+            self.group.links.new(socket, end)
         return self.group
 
 
@@ -103,4 +114,5 @@ STEP_PATH = 'nodes["step"].outputs[0].default_value'
 
 
 def add_modifier(obj: Any, group: Any) -> None:
+    group.is_modifier = True
     obj.modifiers.new("convmotion", "NODES").node_group = group
