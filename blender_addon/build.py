@@ -32,6 +32,8 @@ from .nodes import STEP_PATH, Socket, Tree, add_modifier, step_group
 from .words import counter_object, load_face, text_object
 
 NAME = "convmotion"
+ON_ITS_WAY = " on its way"
+"""What the object of a tensor's flying cells is called after the tensor's name."""
 FLOOR_SIZE = 30.0
 """Half the floor's width, in widths of the picture."""
 FLOOR_GLOSS = 0.06
@@ -181,7 +183,7 @@ class _Builder:
         keyframe(obj, "location", mover.track)
         if mesh is not None:
             show_between(obj, mover.first, mover.last, self.board.frames)
-            obj.visible_shadow = False
+            looks.let_light_pass(obj)
         self.movers[mover.name] = obj
 
     def _glow(self, name: str, color: Any) -> Any:
@@ -218,19 +220,29 @@ class _Builder:
         if cells.becomes is not None:
             attributes["becomes"] = meshes.opaque(cells.becomes)
         mesh = meshes.points(cells.name, cells.position, attributes)
-        obj = self._object(cells.name, mesh, "tensors")
-        add_modifier(obj, self._cell_tree(cells, template, moving))
+        if not moving:
+            parts = {cells.name: None}
+        elif cells.via is None:
+            parts = {cells.name: self._rest, cells.name + ON_ITS_WAY: self._flight}
+        else:
+            parts = {cells.name: self._detour}
+        for name, motion in parts.items():
+            obj = self._object(name, mesh, "ghosts" if cells.role == "ghost" else "tensors")
+            add_modifier(obj, self._cell_tree(cells, template, name, motion))
+            if cells.role == "ghost" or (moving and motion is not self._rest):
+                looks.let_light_pass(obj)
 
-    def _cell_tree(self, cells: Cells, template: Any, moving: bool) -> Any:
-        """A tensor's own tree: little but the groups that all share, and the step only where it changes something."""
-        tree = Tree(cells.name)
+    def _cell_tree(self, cells: Cells, template: Any, name: str, motion: Any) -> Any:
+        """A tensor's own tree: little but the groups that all share, and the step only where it changes something.
+
+        ``motion`` is the group that moves its cells, if any does.
+        """
+        tree = Tree(name)
         geometry, selection, scale = tree.geometry, True, 1.0
-        if moving:
-            if cells.via is None:
-                moved = tree.call(self._flight, geometry)
-            else:
-                moved = tree.call(self._detour, geometry, {"Reached": cells.rest[0], "Left": cells.rest[1]})
-            geometry, selection, scale = moved["Geometry"], moved["Started"], moved["Scale"]
+        if motion is not None:
+            stop = {} if cells.via is None else {"Reached": cells.rest[0], "Left": cells.rest[1]}
+            moved = tree.call(motion, geometry, stop)
+            geometry, selection, scale = moved["Geometry"], moved["Shown"], moved["Scale"]
         if cells.becomes is not None:
             tint = self._ripened(tree, cells, tree.step(self.step))
             store = {"Geometry": geometry, "Name": meshes.TINT, "Value": tint}
@@ -262,15 +274,28 @@ class _Builder:
         return tree.finish(switch.outputs[0])
 
     @cached_property
+    def _rest(self) -> Any:
+        """Cells that have arrived at their place."""
+        tree = Tree(f"{NAME} rest")
+        step = tree.step(self.step)
+        started = tree.greater(step, tree.attribute("start", "FLOAT"))
+        arrived = tree.negated(tree.greater(tree.attribute("arrive", "FLOAT"), step))
+        return tree.finish(tree.geometry, {"Shown": tree.both(started, arrived), "Scale": tree.math("ADD", 1.0)})
+
+    @cached_property
     def _flight(self) -> Any:
-        """From the origin to the place, growing."""
+        """Cells on their way from the origin to the place, growing.
+
+        They are objects of their own because they cast no shadow: what hurries over the picture would darken all of
+        it for a moment.
+        """
         tree = Tree(f"{NAME} flight")
-        step, start = tree.step(self.step), tree.attribute("start", "FLOAT")
+        step, start, arrive = tree.step(self.step), tree.attribute("start", "FLOAT"), tree.attribute("arrive", "FLOAT")
         position = tree.node("GeometryNodeInputPosition").outputs[0]
-        u = tree.progress(step, start, tree.attribute("arrive", "FLOAT"))
+        u = tree.progress(step, start, arrive)
         place = tree.between(tree.attribute("origin", "FLOAT_VECTOR"), position, u)
         scale = tree.math("ADD", NEWBORN, tree.math("MULTIPLY", u, 1.0 - NEWBORN))
-        return self._moved(tree, place, tree.greater(step, start), scale)
+        return self._moved(tree, place, tree.both(tree.greater(step, start), tree.greater(arrive, step)), scale)
 
     @cached_property
     def _detour(self) -> Any:
@@ -287,9 +312,9 @@ class _Builder:
         return self._moved(tree, place, tree.greater(step, start), tree.math("SUBTRACT", COVER, shrunk))
 
     @staticmethod
-    def _moved(tree: Tree, place: Socket, started: Socket, scale: Socket) -> Any:
+    def _moved(tree: Tree, place: Socket, shown: Socket, scale: Socket) -> Any:
         geometry = tree.node("GeometryNodeSetPosition", {"Geometry": tree.geometry, "Position": place}).outputs[0]
-        return tree.finish(geometry, {"Started": started, "Scale": scale})
+        return tree.finish(geometry, {"Shown": shown, "Scale": scale})
 
     @staticmethod
     def _ripened(tree: Tree, cells: Cells, step: Socket) -> Socket:
@@ -348,7 +373,7 @@ class _Builder:
         mesh.edges.add(len(lines.lines))
         mesh.edges.foreach_set("vertices", np.arange(len(ends), dtype=np.int32))
         obj = self._object(lines.name, mesh, "lines")
-        obj.visible_shadow = obj.visible_glossy = False
+        looks.let_light_pass(obj)
 
         tree = Tree(lines.name)
         place = tree.node("GeometryNodeInputPosition").outputs[0]
@@ -371,7 +396,7 @@ class _Builder:
             return
         mesh = meshes.bars("outlines", [(o.center, o.size) for o in self.board.outlines], OUTLINE_BAR)
         mesh.materials.append(self._glow("ghost", self.theme.ghost))
-        self._object("outlines", mesh, "lines").visible_shadow = False
+        looks.let_light_pass(self._object("outlines", mesh, "lines"))
 
     # Words
 
@@ -389,5 +414,5 @@ class _Builder:
             self._link(obj, "captions")
             obj.parent = camera
             obj.location = (*caption.at, -1.0)
-            obj.visible_shadow = obj.visible_glossy = obj.visible_diffuse = False
+            looks.let_light_pass(obj)
             show_between(obj, caption.first, caption.last, self.board.frames)

@@ -33,6 +33,16 @@ def new_fcurve(data: Any, data_path: str, index: int = -1) -> Any:
     return strip.channelbag(animation.action_slot, ensure=True).fcurves.new(data_path, **where)
 
 
+def copy_animation(data: Any, other: Any) -> None:
+    """Let another data-block of the same kind share the action of the first."""
+    if data.animation_data is None or data.animation_data.action is None:
+        return
+    animation = other.animation_data_create()
+    animation.action = data.animation_data.action
+    if bpy.app.version >= (4, 4, 0):
+        animation.action_slot = data.animation_data.action_slot
+
+
 def fcurves_of(data: Any) -> list[Any]:
     """The F-curves of a data-block's action."""
     animation = data.animation_data

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from .materials import FLAT
+from .materials import CUT, FLAT, GLOW, VEIL
 
 SOLID = "solid"
 """The name of the node that switches tensors from instances to meshes, in a group that their trees share."""
 SHOWN = "shown"
 """The active colour attribute of realized cells, which is the only one that Workbench draws."""
+
+NOTES = ("windows", "lines", "captions", "ghosts")
+"""The folders of what glows by itself."""
 
 SOLID_GAIN = 1.9
 """Workbench's studio light takes about as much away."""
@@ -23,6 +26,24 @@ def set_flat(collection: Any, flat: bool) -> None:
         node = material.node_tree.nodes.get(FLAT)
         if node is not None:
             node.inputs[0].default_value = 1.0 if flat else 0.0
+
+
+def set_layer(collection: Any, layer: str) -> None:
+    """Show "all", or only the "cells" in their light, or only the "notes": what glows by itself, before and behind cells.
+
+    Of the cells, the notes have the glow of those that are lit; all of them cut out what is behind them.
+    """
+    for folder in collection.children:
+        kind = folder.name.partition(" ")[2].partition(".")[0]
+        if kind in NOTES:
+            folder.hide_render = layer == "cells"
+        elif kind == "stage" and (floor := next((o for o in folder.objects if o.type == "MESH"), None)):
+            floor.hide_render = layer == "notes"
+    for material in _materials(collection):
+        nodes = material.node_tree.nodes
+        if CUT in nodes:
+            nodes[CUT].inputs[0].default_value = float(layer == "notes")
+            nodes[GLOW].inputs[1].default_value = 0.0 if layer == "cells" else VEIL
 
 
 def set_solid(collection: Any, solid: bool) -> None:
@@ -38,6 +59,11 @@ def set_solid(collection: Any, solid: bool) -> None:
             obj.color = materials[0].diffuse_color
         if obj.name == "floor":
             obj.hide_render = solid
+
+
+def let_light_pass(obj: Any) -> None:
+    """It is seen, but casts no shadow and lights nothing: cells look the same with and without it."""
+    obj.visible_shadow = obj.visible_diffuse = obj.visible_glossy = False
 
 
 def make_paintable(mesh: Any) -> None:

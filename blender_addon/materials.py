@@ -12,6 +12,10 @@ from .meshes import TINT
 
 FLAT = "flat"
 """The name of a material's mixing node that leads from traced light (0) to plain colours (1)."""
+CUT, GLOW = "cut", "glow"
+"""The names of a cell's nodes that cut it out of the picture (1) and that say how much of its glow is seen (VEIL)."""
+VEIL, VEIL_STRENGTH = 0.55, 1.45
+"""How much of a lit cell's own light and shade the glow over it hides, and how bright it is: its colour times that."""
 FLAT_LIGHT, FLAT_SHADE = (-0.15, -0.40, 0.90), 0.62
 """Where plain colours are brightest (the top), and how bright they are at right angles to it."""
 FADE = 5.0
@@ -27,7 +31,11 @@ def _material(name: str) -> Any:
 
 
 def cell_material(name: str) -> Any:
-    """Each instance wears its attribute ``tint``; ``lit`` (0..1) makes it glow. See FLAT for the plain variant."""
+    """Each instance wears its attribute ``tint``; ``lit`` (0..1) lays a glow over it. See FLAT for the plain variant.
+
+    The glow is a veil of its own, so that cells in their light (GLOW 0) and what glows (CUT 1, the cells themselves cut
+    out of the picture) can be rendered apart, and laid over each other.
+    """
     material = _material(name)
     tree = enable_nodes(material)
     shader = tree.nodes["Principled BSDF"]
@@ -36,8 +44,17 @@ def cell_material(name: str) -> Any:
     color = _attribute(tree, TINT, "INSTANCER").outputs["Color"]
     lit = _attribute(tree, "lit", "INSTANCER").outputs["Fac"]
     tree.links.new(color, shader.inputs["Base Color"])
-    tree.links.new(color, shader.inputs["Emission Color"])
-    tree.links.new(_node(tree, "ShaderNodeMath", "MULTIPLY", lit, 0.55), shader.inputs["Emission Strength"])
+    body = _switch(tree, CUT, shader.outputs[0], tree.nodes.new("ShaderNodeHoldout").outputs[0])
+    veil = tree.nodes.new("ShaderNodeEmission")
+    tree.links.new(color, veil.inputs["Color"])
+    veil.inputs["Strength"].default_value = VEIL_STRENGTH
+    glow = tree.nodes.new("ShaderNodeMath")
+    glow.name, glow.operation = GLOW, "MULTIPLY"
+    tree.links.new(lit, glow.inputs[0])
+    glow.inputs[1].default_value = VEIL
+    traced = tree.nodes.new("ShaderNodeMixShader")
+    for socket, output in zip(traced.inputs, (glow.outputs[0], body, veil.outputs[0]), strict=True):
+        tree.links.new(output, socket)
 
     normal = tree.nodes.new("ShaderNodeNewGeometry").outputs["Normal"]
     facing = _node(tree, "ShaderNodeVectorMath", "DOT_PRODUCT", normal, FLAT_LIGHT, output="Value")
@@ -46,18 +63,19 @@ def cell_material(name: str) -> Any:
     tree.links.new(color, plain.inputs["Color"])
     brighter = _node(tree, "ShaderNodeMath", "MULTIPLY_ADD", lit, 0.5, shade)
     tree.links.new(brighter, plain.inputs["Strength"])
-    _flat_switch(tree, shader.outputs[0], plain.outputs[0], tree.nodes["Material Output"])
+    look = _switch(tree, FLAT, traced.outputs[0], plain.outputs[0])
+    tree.links.new(look, tree.nodes["Material Output"].inputs["Surface"])
     return material
 
 
-def _flat_switch(tree: Any, traced: Any, plain: Any, output: Any) -> None:
-    """Lead one of two shaders to the output."""
+def _switch(tree: Any, name: str, off: Any, on: Any) -> Any:
+    """One of two shaders, by the number (0 or 1) in the node of this name."""
     switch = tree.nodes.new("ShaderNodeMixShader")
-    switch.name = FLAT
+    switch.name = name
     switch.inputs[0].default_value = 0.0
-    tree.links.new(traced, switch.inputs[1])
-    tree.links.new(plain, switch.inputs[2])
-    tree.links.new(switch.outputs[0], output.inputs["Surface"])
+    tree.links.new(off, switch.inputs[1])
+    tree.links.new(on, switch.inputs[2])
+    return switch.outputs[0]
 
 
 def _node(tree: Any, kind: str, operation: str, *inputs: Any, output: str | None = None) -> Any:
@@ -130,7 +148,8 @@ def floor_material(
     tree.links.new(fade.outputs["Result"], mix.inputs[0])
     tree.links.new(shader.outputs[0], mix.inputs[1])
     tree.links.new(glow.outputs[0], mix.inputs[2])
-    _flat_switch(tree, mix.outputs[0], glow.outputs[0], tree.nodes.new("ShaderNodeOutputMaterial"))
+    look = _switch(tree, FLAT, mix.outputs[0], glow.outputs[0])
+    tree.links.new(look, tree.nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
     return material
 
 

@@ -74,6 +74,9 @@ class Tree:
     def both(self, a: Any, b: Any) -> Socket:
         return self.node("FunctionNodeBooleanMath", {0: a, 1: b}, operation="AND").outputs[0]
 
+    def negated(self, a: Any) -> Socket:
+        return self.node("FunctionNodeBooleanMath", {0: a}, operation="NOT").outputs[0]
+
     def attribute(self, name: str, data_type: str) -> Socket:
         return self.result(self.node("GeometryNodeInputNamedAttribute", {"Name": name}, data_type=data_type))
 

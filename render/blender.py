@@ -1,4 +1,4 @@
-"""Drives Blender's renderer: builds a storyboard and renders frames of it. Runs in a process of its own.
+"""Drives Blender's renderer: builds a storyboard and renders parts of its frames. Runs in a process of its own.
 
 The only module of this folder that imports bpy; nothing but :mod:`.jobs` imports it, and only in that process.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,84 +19,125 @@ import bpy
 
 from ..blender_addon.build import build
 from ..blender_addon.compat import eevee, set_image_output
-from ..blender_addon.looks import set_flat, set_solid
+from ..blender_addon.looks import set_flat, set_layer, set_solid
+from ..blender_addon.words import freeze
+from ..scenes.changes import Layer, Rectangle
 from ..scenes.story import Storyboard
+from . import pictures
 from .errors import RequestError, cut_short
+from .pictures import Pixels
 from .png import bare
 
 GPU_BACKENDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")
+OFF = 0.25
+"""How far a border lies beyond where two pixels meet, in pixels: Blender rounds down, whatever the last digit."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How much work a pixel is worth: samples, whether colours are plain, whether the rest of the noise is removed."""
+    """How much work a pixel is worth.
+
+    ``samples`` of cells in light, with ``denoise`` to remove the rest of the noise; ``notes`` of what glows by itself
+    and has no noise. A ``flat`` picture of plain colours has none either.
+    """
 
     samples: int
+    notes: int
     flat: bool
     denoise: bool
     bounces: int
 
 
 QUALITIES = {
-    "draft": Quality(samples=4, flat=True, denoise=False, bounces=0),
-    "standard": Quality(samples=6, flat=False, denoise=True, bounces=1),
-    "final": Quality(samples=64, flat=False, denoise=True, bounces=3),
+    "draft": Quality(samples=4, notes=4, flat=True, denoise=False, bounces=0),
+    "standard": Quality(samples=6, notes=8, flat=False, denoise=True, bounces=1),
+    "final": Quality(samples=64, notes=32, flat=False, denoise=True, bounces=3),
 }
 
 
-def open_scene(board: Storyboard, quality: str, engine: str, device: str, threads: int = 0) -> Any:
-    """An empty Blender with the animation built in it, ready to render with so many threads (0: all cores).
+class Studio:
+    """An empty Blender with one animation built in it, ready to render with so many threads (0: all cores).
 
-    RequestError where there is no GPU to use.
+    ``seconds`` and ``pixels`` add up what the renderer itself has taken and made. RequestError where there is no GPU
+    to use.
     """
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
-    collection = build(board, scene)
-    set_image_output(scene, "PNG")
-    settings = scene.render.image_settings
-    settings.color_mode, settings.color_depth, settings.compression = "RGB", "8", 30
-    scene.render.use_persistent_data = True
-    scene.render.threads_mode, scene.render.threads = ("FIXED", threads) if threads else ("AUTO", 1)
-    {"cycles": _use_cycles, "eevee": _use_eevee, "workbench": _use_workbench}[engine](scene, QUALITIES[quality])
-    set_flat(collection, engine != "workbench" and QUALITIES[quality].flat)
-    set_solid(collection, engine == "workbench")
-    if engine == "cycles":
-        scene.cycles.device = _cycles_device(device)
-    return scene
 
+    def __init__(self, board: Storyboard, quality: str, engine: str, device: str, threads: int = 0) -> None:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        self.scene = scene = bpy.context.scene
+        self.size, self.quality = board.size, QUALITIES[quality]
+        self.seconds, self.pixels = 0.0, 0
+        self.collection = build(board, scene)
+        set_image_output(scene, "PNG")
+        scene.render.image_settings.color_depth = "8"
+        scene.render.image_settings.compression = 0
+        scene.render.dither_intensity = 0.0  # equal light, equal pixels, wherever the rendered part begins
+        scene.render.use_persistent_data = True
+        scene.render.threads_mode, scene.render.threads = ("FIXED", threads) if threads else ("AUTO", 1)
+        {"cycles": _use_cycles, "eevee": _use_eevee, "workbench": _use_workbench}[engine](scene, self.quality)
+        set_flat(self.collection, engine != "workbench" and self.quality.flat)
+        set_solid(self.collection, engine == "workbench")
+        if engine == "cycles":
+            scene.cycles.device = _cycles_device(device)
+        self._layer: Layer = "all"
+        self._frozen = False
+        self._set_layer("all")
 
-def render_frame(scene: Any, number: int, path: Path) -> None:
-    """Render a frame to a PNG of nothing but the picture. The file appears under its name only once it is whole.
+    def save(self, path: Path) -> None:
+        """Save the scene as a .blend that stands alone: it holds all it needs, and no script."""
+        self._set_layer("all")
+        self.scene.frame_set(1)
+        self.scene.render.filepath = "//"
+        self.scene.render.use_border = False
+        bpy.ops.wm.save_as_mainfile(filepath=str(path), compress=True, check_existing=False)
 
-    RenderError if it was cut short, as on a full disk: Blender does not say so.
-    """
-    scene.frame_set(number)
-    partial = path.with_name(f".{path.name}.partial.png")
-    scene.render.filepath = str(partial)
-    bpy.ops.render.render(write_still=True)
-    data = bare(partial.read_bytes())
-    if data is None:
-        raise cut_short(path)
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    def shoot(self, frame: int, layer: Layer, path: Path, part: Rectangle | None = None) -> Pixels:
+        """Render a layer of a frame, or a part of it, by way of a file; RGBA for "notes", else RGB.
 
+        RenderError if the file was cut short, as on a full disk: Blender does not say so.
+        """
+        if not self._frozen:  # only now: what is saved keeps its texts
+            freeze(self.collection)
+            self._frozen = True
+        if layer != self._layer:
+            self._set_layer(layer)
+        render = self.scene.render
+        if self.scene.frame_current != frame:
+            self.scene.frame_set(frame)
+        (width, height), (left, top, right, bottom) = self.size, part or (0, 0, *self.size)
+        render.use_border = render.use_crop_to_border = part is not None
+        render.border_min_x, render.border_max_x = (left + OFF) / width, min(1.0, (right + OFF) / width)
+        render.border_min_y, render.border_max_y = (
+            (height - bottom + OFF) / height,
+            min(1.0, (height - top + OFF) / height),
+        )
+        render.filepath = str(path)
+        started = time.perf_counter()
+        bpy.ops.render.render(write_still=True)
+        self.seconds += time.perf_counter() - started
+        self.pixels += (right - left) * (bottom - top)
+        if bare(path.read_bytes()) is None:
+            raise cut_short(path)
+        return pictures.read(path)
 
-def save(scene: Any, path: Path) -> None:
-    """Save the scene as a .blend that stands alone: it holds all it needs, and no script."""
-    scene.frame_set(1)
-    scene.render.filepath = "//"
-    bpy.ops.wm.save_as_mainfile(filepath=str(path), compress=True, check_existing=False)
+    def _set_layer(self, layer: Layer) -> None:
+        """See set_layer; the notes are seen through to the ground that they are laid on later."""
+        self._layer = layer
+        set_layer(self.collection, layer)
+        scene, notes = self.scene, layer == "notes"
+        scene.render.film_transparent = notes
+        scene.render.image_settings.color_mode = "RGBA" if notes else "RGB"
+        scene.cycles.samples = self.quality.notes if notes else self.quality.samples
+        scene.cycles.use_denoising = self.quality.denoise and not notes
 
 
 def _use_cycles(scene: Any, quality: Quality) -> None:
     scene.render.engine = "CYCLES"
     cycles = scene.cycles
-    cycles.samples = quality.samples
     cycles.seed = 0
     cycles.use_animated_seed = False
     cycles.use_adaptive_sampling = False  # on flat scenes it costs more than it saves
     cycles.use_light_tree = False  # two lights need none
-    cycles.use_denoising = quality.denoise
     cycles.denoising_prefilter = "FAST"
     cycles.denoising_quality = "BALANCED"
     cycles.max_bounces = quality.bounces

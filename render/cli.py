@@ -31,8 +31,9 @@ from ..scenes.explain import explain_text
 from ..scenes.scenefile import LANGUAGES, THEMES, shown
 from . import doctor, encode
 from .errors import RenderError, RequestError
+from .frames import CHUNK, FramePlan, Pictures, Shot
 from .jobs import Job, run
-from .store import FrameKeys, FrameStore, default_folder
+from .store import FrameStore, default_folder
 
 QUALITIES = ("draft", "standard", "final")
 ENGINES = ("cycles", "eevee", "workbench")
@@ -166,6 +167,18 @@ def _add_render_options(parser: argparse.ArgumentParser) -> None:
     add("--engine", choices=ENGINES, default="cycles")
     add("--device", choices=DEVICES, default="auto")
     add("--workers", type=_count, metavar="N", help="processes that render side by side (default: one per core)")
+    differences = parser.add_mutually_exclusive_group()
+    differences.add_argument(
+        "--chunk",
+        type=_count,
+        default=CHUNK,
+        metavar="N",
+        help="the most frames from one that is rendered whole to the next (default %(default)s); of those between, only "
+        "what differs from the frame before is rendered",
+    )
+    differences.add_argument(
+        "--whole-frames", dest="chunk", action="store_const", const=1, help="render every frame whole"
+    )
     add("--cache", type=Path, metavar="DIR", help="where rendered frames are kept (default: your cache folder)")
 
 
@@ -264,15 +277,9 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
     poster = min(max(board.poster, frames.start), frames.stop - 1)
     wanted = list(frames) if moving else []
     store = FrameStore(arguments.cache or default_folder())
-    keys = FrameKeys(board, arguments.quality, engine := arguments.engine, arguments.device)
-    key = {number: keys.key(number) for number in {*wanted, *([poster] if stills else [])}}
-    files: dict[str, Path] = {}
-    missing: list[tuple[int, Path, str]] = []
-    for number in sorted(key):
-        if key[number] not in files:
-            files[key[number]] = file = folder / f"{number:06d}.png"
-            if not store.take(key[number], file):
-                missing.append((number, file, key[number]))
+    chunk = arguments.chunk if moving else 1
+    plan = FramePlan(board, arguments.quality, engine := arguments.engine, arguments.device, chunk)
+    shown = {*wanted, *([poster] if stills else [])}
     saved = [(folder / f"{i}.blend", out) for i, out in enumerate(blends)]
     job = Job(
         scene,
@@ -283,37 +290,37 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
         arguments.quality,
         engine,
         arguments.device,
-        tuple(missing),
+        plan.work(shown),
         tuple(path for path, _ in saved),
         folder / "blender.log",
         store,
         arguments.workers or _workers(scene, engine),
     )
-    with _bar("rendering", len(missing)) as bar:
+    keys = {shot.key for row in job.shots for shot in row}
+    missing = [key for key in keys if not store.take(key, job.path(key))]
+    with _bar("rendering", len(missing), "picture") as bar:
         run(job, bar.update)
     store.trim()
     for path, out in saved:
         _put(path, out)
-    for out in stills:
-        _put(files[key[poster]], out)
-    pictures = [files[key[number]] for number in wanted]
-    for out in moving:
-        for note in _encode(pictures, arguments.fps, out):
+    for out in [*stills, *moving]:
+        chosen = [plan.shots(number) for number in (wanted if out in moving else [poster])]
+        for note in _encode(chosen, Pictures(plan, job.path), arguments.fps, out):
             print(f"convmotion: {note}", file=sys.stderr)
 
 
-def _encode(pictures: list[Path], fps: float, out: Path) -> list[str]:
-    with _bar(out.name, len(pictures)) as bar:
+def _encode(frames: list[tuple[Shot, ...]], read: Pictures, fps: float, out: Path) -> list[str]:
+    with _bar(out.name, len(frames)) as bar:
 
         def show(done: int) -> None:
             bar.update(done - bar.n)
 
-        return encode.encode(pictures, fps, out, on_frame=show)
+        return encode.encode(frames, fps, out, read=read, on_frame=show)
 
 
-def _bar(name: str, total: int) -> tqdm[Any]:
+def _bar(name: str, total: int, unit: str = "frame") -> tqdm[Any]:
     """Progress on stderr; none where that is no terminal."""
-    return tqdm(desc=name, total=total, unit="frame", disable=None, file=sys.stderr, leave=False)
+    return tqdm(desc=name, total=total, unit=unit, disable=None, file=sys.stderr, leave=False)
 
 
 def _put(made: Path, out: Path) -> None:
@@ -353,7 +360,7 @@ def _fps(text: str) -> float:
 
 def _count(text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]?", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes; allowed: from 1 to 99")
+        raise argparse.ArgumentTypeError(f"{text!r} is not in range; allowed: a whole number from 1 to 99")
     return int(text)
 
 

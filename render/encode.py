@@ -13,18 +13,19 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 
 import ffmpeg
-import imageio.v3 as imageio
 import imageio_ffmpeg
 import numpy as np
 
+from . import pictures
 from .errors import RenderError, RequestError
+from .pictures import Pixels
 
 KNOWN_ENDINGS = (".mp4", ".gif", ".webm", ".webp", ".png")
 
@@ -36,6 +37,17 @@ GIF_MAX_FPS = 50
 GIF_DITHER = {"dither": "atkinson", "diff_mode": "rectangle"}
 # Without these, swscale's shortcuts cost a level or two of brightness and smear the chroma of thin coloured lines.
 EXACT_SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What a picture is called, and how to get at it: (height, width, 3 or 4)."""
+
+    name: Any
+    read: Callable[[Any], Pixels] = field(compare=False)
+
+    def pixels(self) -> Pixels:
+        return self.read(self.name)
 
 
 @dataclass(frozen=True)
@@ -66,15 +78,22 @@ def check_output(out: Path, endings: Sequence[str] = KNOWN_ENDINGS) -> None:
 
 
 def encode(
-    frames: Sequence[Path], fps: float, out: Path, *, on_frame: Callable[[int], None] | None = None
+    frames: Sequence[Any],
+    fps: float,
+    out: Path,
+    *,
+    read: Callable[[Any], Pixels] = pictures.read,
+    on_frame: Callable[[int], None] | None = None,
 ) -> list[str]:
-    """Write `frames`, one PNG each, at `fps` frames a second to `out`; return notes for the user.
+    """Write `frames` at `fps` frames a second to `out`; return notes for the user.
 
-    The same path many times in a row is a picture that is held. `on_frame` is told how many of `frames` are done. The
+    Frames are paths of PNG files, or whatever `read` makes a picture of: (height, width, 3 or 4). The same one many
+    times in a row is a picture that is held. `on_frame` is told how many of `frames` are done. The
     output appears whole or not at all: a failure leaves an older one as it was. Raises RequestError if `out`, `fps` or
     the size cannot be had in this format, RenderError if reading or writing fails.
     """
     check_output(out)
+    frames = [_Frame(name, read) for name in frames]
     if not frames:
         raise RequestError(f"{out}: there are no frames to write")
     if not 0 < fps < float("inf"):
@@ -89,7 +108,7 @@ def encode(
         raise RenderError(f"{out}: {error.strerror or error}") from error
 
 
-def _write_mp4(frames: Sequence[Path], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
+def _write_mp4(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
     """H.264 that every browser, slide program and phone plays."""
     notes: list[str] = []
     shape = _format_of(frames[0])
@@ -109,7 +128,7 @@ def _write_mp4(frames: Sequence[Path], fps: Fraction, out: Path, done: Callable[
     return notes
 
 
-def _write_webm(frames: Sequence[Path], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
+def _write_webm(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
     """VP9, with transparency if the pictures have any."""
     shape = _format_of(frames[0])
     stream = _to_yuv(_raw_input(shape, fps), "yuva420p" if shape.alpha else "yuv420p")
@@ -126,7 +145,7 @@ def _write_webm(frames: Sequence[Path], fps: Fraction, out: Path, done: Callable
     return []
 
 
-def _write_webp(frames: Sequence[Path], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
+def _write_webp(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
     """Animated WebP, looping. libwebp itself makes YUV of RGB, with the matrix that WebP prescribes."""
     shape = _format_of(frames[0])
     with _whole(out) as part:
@@ -136,7 +155,7 @@ def _write_webp(frames: Sequence[Path], fps: Fraction, out: Path, done: Callable
     return []
 
 
-def _write_gif(frames: Sequence[Path], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
+def _write_gif(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
     """One palette for the whole animation, found in a pass of its own: memory stays the same whatever the length."""
     notes: list[str] = []
     given, seconds = len(frames), len(frames) / fps
@@ -170,7 +189,7 @@ def _hundredths(seconds: Fraction) -> int:
     return int(seconds * 100 + Fraction(1, 2))
 
 
-def _write_stills(frames: Sequence[Path], out: Path, done: Callable[[int], None]) -> list[str]:
+def _write_stills(frames: Sequence[_Frame], out: Path, done: Callable[[int], None]) -> list[str]:
     """Copies, all under temporary names before the first takes its place."""
     if "%" not in out.name and len(set(frames)) > 1:
         raise RequestError(f"{out}: is one picture, not {len(frames)}; name them like {out.stem}_%04d.png")
@@ -181,7 +200,10 @@ def _write_stills(frames: Sequence[Path], out: Path, done: Callable[[int], None]
         for number, frame in enumerate(frames if several else frames[:1], start=1):
             copy = out.parent / f".{token}-{number}.part"
             copies.append((copy, _still_name(out, number) if several else out))
-            shutil.copyfile(frame, copy)
+            if isinstance(frame.name, Path):
+                shutil.copyfile(frame.name, copy)
+            else:
+                pictures.write(frame.pixels(), copy)
             done(number)
         for copy, target in copies:
             copy.replace(target.resolve())
@@ -198,23 +220,15 @@ def _still_name(out: Path, number: int) -> Path:
     return out.with_name(out.name % number)
 
 
-def _format_of(frame: Path) -> _Format:
+def _format_of(frame: _Frame) -> _Format:
     """The first picture speaks for all. Opaque alpha, which Blender writes if told RGBA, counts as none."""
-    pixels = _read(frame)
+    pixels = frame.pixels()
     height, width = pixels.shape[:2]
-    return _Format(width, height, alpha=bool((pixels[..., 3] < 255).any()))
+    return _Format(width, height, alpha=pixels.shape[2] == 4 and bool((pixels[..., 3] < 255).any()))
 
 
 def _opaque(shape: _Format) -> _Format:
     return _Format(shape.width, shape.height, alpha=False)
-
-
-def _read(frame: Path) -> np.ndarray:
-    """uint8 pixels (height, width, 4). Raises RenderError if the file is no picture."""
-    try:
-        return np.ascontiguousarray(imageio.imread(frame, plugin="pillow", mode="RGBA"))
-    except Exception as error:  # decoders raise whatever they like (OSError, SyntaxError, ValueError, ...)
-        raise RenderError(f"cannot read the frame {frame}: {error}") from error
 
 
 def _on_white(pixels: np.ndarray) -> np.ndarray:
@@ -222,16 +236,20 @@ def _on_white(pixels: np.ndarray) -> np.ndarray:
     return ((color * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
-def _pixels(frames: Iterable[Path], shape: _Format, done: Callable[[int], None] | None = None) -> Iterator[memoryview]:
+def _pixels(
+    frames: Iterable[_Frame], shape: _Format, done: Callable[[int], None] | None = None
+) -> Iterator[memoryview]:
     """Raw frames for ffmpeg. A picture that is held is decoded once."""
     count = 0
     for frame, times in groupby(frames):
-        pixels = _read(frame)
+        pixels = frame.pixels()
         if pixels.shape[:2] != (shape.height, shape.width):
-            raise RenderError(f"{frame} is {pixels.shape[1]}x{pixels.shape[0]}, not {shape.width}x{shape.height}")
-        if not shape.alpha:
+            raise RenderError(f"{frame.name} is {pixels.shape[1]}x{pixels.shape[0]}, not {shape.width}x{shape.height}")
+        if not shape.alpha and pixels.shape[2] == 4:
             opaque = (pixels[..., 3] == 255).all()
             pixels = np.ascontiguousarray(pixels[..., :3]) if opaque else _on_white(pixels)
+        elif shape.alpha and pixels.shape[2] == 3:
+            pixels = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
         for _ in times:
             yield pixels.data.cast("B")
             count += 1

@@ -8,33 +8,41 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ..scenes import Scene, compose
+from ..scenes import Scene, Storyboard, compose
+from ..scenes.changes import Changes
+from . import patches
 from .doctor import cores
 from .errors import RenderError, RequestError, cut_short
+from .frames import Shot
 from .store import FrameStore
 
+if TYPE_CHECKING:
+    from .blender import Studio
+
 POLL_SECONDS = 0.2
-PARTS = 4
-"""Into how many parts the frames of a worker are cut."""
+MARGIN = 6
+"""By how many pixels a rectangle is rendered larger than it is: the denoiser looks at what is around a pixel."""
 LAST_BYTES = b"\xb1\xea\x92\x8f"
 """How a whole .blend ends: the mark of its table, as it is compressed (seekable Zstandard)."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What the processes do: compose and build a scene, save ``blends``, render ``frames`` (number, file, key or None).
+    """What the processes do: compose and build a scene, save ``blends``, render what of the ``shots`` is not there.
 
-    A finished picture goes to the ``store``, if there is one, under its key. ``workers`` processes share the frames.
-    Beside ``log`` they put whatever else they write, so that nothing is left once their caller removes that folder.
-    It carries the scene and not its storyboard: composing again is quicker than copying arrays between processes.
+    ``shots`` are those of FramePlan.work. A finished patch is ``path(key)``; it goes to the ``store``, too, if there is
+    one. ``workers`` processes share the work. Beside ``log`` they put whatever else they write, so that nothing is left once their caller removes that
+    folder. It carries the scene and not its storyboard: composing again is quicker than copying arrays between
+    processes.
     """
 
     scene: Scene
@@ -45,22 +53,46 @@ class Job:
     quality: str
     engine: str
     device: str
-    frames: tuple[tuple[int, Path, str | None], ...]
+    shots: Sequence[Sequence[Shot]]
     blends: tuple[Path, ...]
     log: Path
     store: FrameStore | None = None
     workers: int = 1
 
+    def path(self, key: str) -> Path:
+        """Where the patch of this key is put."""
+        return self.log.parent / f"{key}{patches.ENDING}"
 
-def run(job: Job, progress: Callable[[int], object]) -> None:
-    """Run a job and wait. ``progress`` gets the number of frames finished since the last call.
+    def missing(self) -> list[list[Shot]]:
+        """The work that is not done yet."""
+        return [row for row in map(list, self.shots) if not all(self.path(shot.key).exists() for shot in row)]
+
+    def compose(self) -> Storyboard:
+        return compose(self.scene, self.size, self.fps, self.language, self.theme)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What rendering took: seconds inside Blender's renderer, added up over the processes, and the pixels it made."""
+
+    seconds: float = 0.0
+    pixels: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.seconds + other.seconds, self.pixels + other.pixels)
+
+
+def run(job: Job, progress: Callable[[int], object]) -> Spent:
+    """Run a job and wait. ``progress`` gets the number of shots finished since the last call.
 
     Raises RenderError if Blender fails or dies, RequestError if it lacks what was asked for. However it ends, the
     processes have ended before.
     """
-    if not job.frames and not job.blends:
-        return
-    parts = _parts(job)
+    missing = job.missing()
+    if not missing and not job.blends:
+        return Spent()
+    parts = [replace(job, shots=[row], blends=()) for row in missing]
+    parts[:1] = [replace(parts[0] if parts else replace(job, shots=[]), blends=job.blends)]
     workers = min(job.workers, len(parts))
     threads = max(1, cores() // workers)
     others = multiprocessing.active_children()
@@ -68,9 +100,11 @@ def run(job: Job, progress: Callable[[int], object]) -> None:
     try:
         with _deaf_to_interrupts():
             futures = [executor.submit(_work, part, threads) for part in parts]
-        _watch(futures, [path for _, path, _ in job.frames], progress)
+        awaited = {job.path(shot.key) for row in missing for shot in row}
+        _watch(futures, [path for path in awaited if not path.exists()], progress)
         for path in job.blends:
             _check_whole(path)
+        return sum((future.result() for future in futures), Spent())
     except BrokenProcessPool:
         raise RenderError(f"Blender ended unexpectedly{_last_words(job.log)}") from None
     except (RequestError, RenderError):
@@ -83,13 +117,6 @@ def run(job: Job, progress: Callable[[int], object]) -> None:
             if child not in others:
                 child.kill()  # it has done its work, or nobody wants it any more
                 child.join()
-
-
-def _parts(job: Job) -> list[Job]:
-    """The job in pieces of neighbouring frames, several for each worker, so that none waits long for the last."""
-    count = max(1, -(-len(job.frames) // (job.workers * PARTS))) if job.workers > 1 else max(1, len(job.frames))
-    pieces = [job.frames[start : start + count] for start in range(0, len(job.frames), count)] or [()]
-    return [replace(job, frames=piece, blends=job.blends if n == 0 else ()) for n, piece in enumerate(pieces)]
 
 
 @contextmanager
@@ -108,7 +135,7 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _watch(futures: list[Future[None]], paths: list[Path], progress: Callable[[int], object]) -> None:
+def _watch(futures: list[Future[Spent]], paths: list[Path], progress: Callable[[int], object]) -> None:
     """Count the files that have appeared: that needs no line to the processes, wherever they run.
 
     Raises what the first of them that fails raises.
@@ -133,25 +160,45 @@ def _check_whole(path: Path) -> None:
             raise cut_short(path)
 
 
-_opened: list[Any] = []
+_opened: list[tuple[Studio, Storyboard]] = []
 """The scene of a worker, which renders several parts of one job."""
 
 
-def _work(job: Job, threads: int) -> None:
+def _work(job: Job, threads: int) -> Spent:
     """Runs in a worker."""
     if not _opened:
         _opened.append(_open(job, threads))
-    from . import blender
-
+    studio, board = _opened[0]
+    before = Spent(studio.seconds, studio.pixels)
     for path in job.blends:
-        blender.save(_opened[0], path)
-    for number, path, key in job.frames:
-        blender.render_frame(_opened[0], number, path)
-        if key and job.store:
-            job.store.put(key, path)
+        studio.save(path)
+    for row in job.shots:
+        for layer, shots in groupby(row, lambda shot: shot.layer):
+            _render(job, studio, Changes(board, layer, MARGIN if layer == "cells" else 0), shots)
+    return Spent(studio.seconds - before.seconds, studio.pixels - before.pixels)
 
 
-def _open(job: Job, threads: int) -> Any:
+def _render(job: Job, studio: Studio, changes: Changes, shots: Iterable[Shot]) -> None:
+    """Render the shots of a layer, each as what differs from the one before it, or from nothing."""
+    partial = job.log.with_name(f"{os.getpid()}.png")
+    before: int | None = None
+    for shot in shots:
+        path = job.path(shot.key)
+        if not path.exists():
+            found = ((0, 0, *job.size),) if shot.whole else changes.rectangles(before, shot.frame)
+            parts: list[patches.Part] = []
+            for rectangle in found:
+                around = changes.grown(rectangle)
+                pixels = studio.shoot(shot.frame, shot.layer, partial, around)
+                left, top, right, bottom = (r - a for r, a in zip(rectangle, 2 * around[:2], strict=True))
+                parts.append((rectangle, pixels[top:bottom, left:right]))
+            patches.write(parts, path)
+            if job.store:
+                job.store.put(shot.key, path)
+        before = shot.frame
+
+
+def _open(job: Job, threads: int) -> tuple[Studio, Storyboard]:
     """Make this process a worker, with the job's scene built."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, see above
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -162,10 +209,28 @@ def _open(job: Job, threads: int) -> Any:
     os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), tempfile.tempdir))  # where Blender looks
     # A parent that has imported bpy hands on its path, where Blender's own scripts hide the module.
     sys.path[:] = [folder for folder in sys.path if Path(folder).parts[-2:] != ("scripts", "modules")]
-    from . import blender
+    board = job.compose()
+    with _seeing_one_core() if threads == 1 else nullcontext():
+        from .blender import Studio
 
-    board = compose(job.scene, job.size, job.fps, job.language, job.theme)
-    return blender.open_scene(board, job.quality, job.engine, job.device, threads)
+        return Studio(board, job.quality, job.engine, job.device, threads), board
+
+
+@contextmanager
+def _seeing_one_core() -> Iterator[None]:
+    """Blender, if it starts in here, makes no helpers for cores that it is told not to use.
+
+    They would wait for work by asking for it all the time, which takes as much of the machine as the work itself.
+    """
+    if not hasattr(os, "sched_setaffinity"):  # macOS, Windows
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(allowed)[os.getpid() % len(allowed)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def _end_with_parent() -> None:

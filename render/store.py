@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import os
-import platform
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -15,8 +12,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from ..scenes import Storyboard
-from .png import bare
+from . import patches
 
 MOST_BYTES = 2_000_000_000
 """Beyond it the pictures that were used longest ago are removed."""
@@ -32,7 +28,7 @@ def default_folder() -> Path:
 
 @dataclass(frozen=True)
 class FrameStore:
-    """PNG files in ``folder``, each named by its key (hexadecimal), at most ``most_bytes`` of them after `trim`.
+    """Patches in ``folder``, each named by its key (hexadecimal), at most ``most_bytes`` of them after `trim`.
 
     A file appears under its name only once it is whole; one that is damaged all the same counts as missing and is
     removed. Nothing here fails for a full or unwritable disk: then frames are rendered again another time.
@@ -43,7 +39,7 @@ class FrameStore:
 
     def path(self, key: str) -> Path:
         """Where the picture of this key is kept."""
-        return self.folder / key[:2] / f"{key}.png"
+        return self.folder / key[:2] / f"{key}{patches.ENDING}"
 
     def take(self, key: str, target: Path) -> bool:
         """Put the picture of this key at ``target``, which lives on whatever happens to the store; False if missing."""
@@ -52,7 +48,7 @@ class FrameStore:
             data = kept.read_bytes()
         except OSError:
             return False
-        if bare(data) is None:
+        if patches.unpacked(data) is None:
             with suppress(OSError):
                 kept.unlink()
             return False
@@ -93,20 +89,4 @@ class FrameStore:
         with suppress(OSError):
             for folder in self.folder.iterdir():
                 if len(folder.name) == 2 and folder.is_dir():
-                    yield from (f for f in folder.iterdir() if f.suffix in (".png", ".partial"))
-
-
-class FrameKeys:
-    """Names pictures by all that decides their pixels: the storyboard's state, the settings, Blender, our own code."""
-
-    def __init__(self, board: Storyboard, quality: str, engine: str, device: str) -> None:
-        self.board = board
-        house = Path(__file__).parents[1]
-        code = [house / "render" / "blender.py", *sorted((house / "blender_addon").glob("*.py"))]
-        sources = [hashlib.sha256(file.read_bytes()).hexdigest() for file in code]
-        blender = importlib.metadata.version("bpy")
-        self.settings = (quality, engine, device, platform.machine(), blender, *sources)
-
-    def key(self, frame: int) -> str:
-        """The key of a frame: frames of equal key look the same."""
-        return hashlib.sha256(repr((self.board.state_key(frame), self.settings)).encode()).hexdigest()
+                    yield from (f for f in folder.iterdir() if f.suffix in (patches.ENDING, ".partial"))

@@ -130,7 +130,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines that are seen while the step lies in ``first < step <= last``."""
+    """Lines that are seen while the step lies in ``first < step < last``."""
 
     name: str
     lines: tuple[Line, ...]
@@ -200,27 +200,32 @@ class Storyboard:
     """``settled[t]`` is the frame at which step ``t`` is done and nothing moves, ``(steps,)``; not whole where
     steps are swept faster than the frames."""
 
-    def state(self, frame: int) -> tuple[Any, ...]:
+    def state(self, frame: int, notes: bool = True) -> tuple[Any, ...]:
         """All that decides the picture at a frame: frames of equal state look the same.
 
         Of two storyboards, too: what is seen at the frame is named by its content, and all else is left out, so that a
-        change to one caption leaves the frames without it as they were.
+        change to one caption leaves the frames without it as they were. Without ``notes``: what decides how the cells
+        look, and the floor, where no lines and words are drawn before them.
         """
         step = float(self.step.at(frame)[0])
         moving = tuple(
             (m.name, *np.round(m.track.at(frame), 6).tolist()) for m in self.movers if m.first <= frame <= m.last
         )
         digests = self._digests
-        seen = [
-            *(c for c in self.cells if (c.end is None or step < c.end) and c.start.min(initial=np.inf) < step),
-            *(c for c in self.lines if c.first < step <= c.last),
-            *(c for c in self.captions if c.first <= frame <= c.last),
-        ]
+        seen: list[Any] = [c for c in self.cells if (c.end is None or step < c.end) and self._begins[c.name] < step]
+        if notes:
+            seen += [c for c in self.lines if c.first < step < c.last]
+            seen += [c for c in self.captions if c.first <= frame <= c.last]
         return (digests[""], round(step, 6), moving, tuple(digests[f"{type(t).__name__} {t.name}"] for t in seen))
 
-    def state_key(self, frame: int) -> str:
+    def state_key(self, frame: int, notes: bool = True) -> str:
         """A short stable name of :meth:`state`."""
-        return hashlib.sha256(json.dumps(self.state(frame)).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.state(frame, notes)).encode()).hexdigest()
+
+    @cached_property
+    def _begins(self) -> dict[str, float]:
+        """The step after which the first of some cells is seen."""
+        return {c.name: float(c.start.min(initial=np.inf)) for c in self.cells}
 
     @cached_property
     def _digests(self) -> dict[str, str]:

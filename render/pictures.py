@@ -1,0 +1,67 @@
+"""Pictures as arrays: read and written as PNG, laid over each other.
+
+Shapes are (height, width, 3 or 4) of uint8: sRGB, and alpha that the colours are not multiplied with.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import RenderError
+from .png import bare
+
+Pixels = NDArray[np.uint8]
+_CODES = np.arange(256) / 255.0
+_LINEAR = np.where(_CODES <= 0.04045, _CODES / 12.92, ((_CODES + 0.055) / 1.055) ** 2.4)
+"""Light of each sRGB code (IEC 61966-2-1)."""
+
+
+def read(path: Path) -> Pixels:
+    """A PNG, with alpha if it has any. Raises RenderError if the file is no picture."""
+    try:
+        pixels = imageio.imread(path, plugin="pillow")
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
+            pixels = imageio.imread(path, plugin="pillow", mode="RGBA")
+        return np.ascontiguousarray(pixels)
+    except Exception as error:  # decoders raise whatever they like (OSError, SyntaxError, ValueError, ...)
+        raise RenderError(f"cannot read the frame {path}: {error}") from error
+
+
+def write(pixels: Pixels, path: Path) -> None:
+    """A PNG of nothing but the picture, so that equal pictures are equal files; there once it is whole."""
+    data = bare(imageio.imwrite("<bytes>", pixels, plugin="pillow", extension=".png"))
+    assert data is not None
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(data)
+    os.replace(partial, path)
+
+
+def empty(size: tuple[int, int], channels: int) -> Pixels:
+    """Nothing yet: black, transparent."""
+    return np.zeros((size[1], size[0], channels), np.uint8)
+
+
+def laid_over(ground: Pixels, layers: Sequence[Pixels]) -> Pixels:
+    """Layers with alpha over a ground without, mixed as light is, where they cover it only in part."""
+    result = ground.copy()
+    for layer in layers:
+        alpha = layer[..., 3]
+        solid = alpha == 255
+        result[solid] = layer[solid, :3]
+        partly = (alpha > 0) & ~solid
+        share = alpha[partly, None] / 255.0
+        light = _LINEAR[layer[partly, :3]] * share + _LINEAR[result[partly]] * (1.0 - share)
+        result[partly] = _encoded(light)
+    return result
+
+
+def _encoded(light: NDArray[np.float64]) -> Pixels:
+    """sRGB codes of light 0..1."""
+    code = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1.0 / 2.4) - 0.055)
+    return (code * 255.0 + 0.5).astype(np.uint8)

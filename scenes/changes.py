@@ -1,0 +1,308 @@
+"""Which part of the picture differs between two frames: what moved, its shadow and its reflection.
+
+Everything becomes rectangles on the screen: a cube's, a shadow's as a chain of them down to the floor, a line's as a
+chain along it. They are laid over a grid of tiles, and the tiles are gathered into a few rectangles to render.
+
+A picture is made of layers: the "cells" in their light, on the floor; and laid over them the "notes", which glow by
+themselves: windows, lines, outlines, padding, words, and a veil on the cells that a window touches. A picture of plain
+colours is one layer, "all".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .form import CUBE, LINE_RADIUS, OUTLINE_BAR, SUN_ANGLE, SUN_DIRECTION, WINDOW_BAR, WINDOW_MARGIN
+from .layout import DESCENDER, View, text_ascent, text_width
+from .pose import Pose, lines_at, pose
+from .story import Caption, Cells, Storyboard
+
+Layer = Literal["all", "cells", "notes"]
+Rectangle = tuple[int, int, int, int]
+"""left, top, right, bottom in pixels from the picture's upper left corner; right and bottom are just outside."""
+
+TILE = 8
+"""Pixels along a side of the grid."""
+FILTER = 2.0
+"""Pixels around a thing's outline that it may still colour: the renderer's pixel filter."""
+SHADE = 0.6
+"""How far around a moved cube its neighbours' shade changes visibly, in cells."""
+SHADOW_STEP = 0.7
+"""How far apart, in cells of height, the rectangles along a shadow are."""
+CALL, CALL_PER_CELL = 1500.0, 1.0
+"""What rendering one more rectangle costs, in pixels: 10 ms, and 10 us for each cell, against 6 to 12 us a pixel."""
+MOST = 0.6
+"""The whole picture is rendered at once where more of it than this would be."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Spread:
+    """Things around points in space (n, 3): ``reach`` cells to all sides and, on the screen, ``pixels`` more."""
+
+    points: NDArray[np.floating]
+    reach: NDArray[np.floating] | float
+    pixels: float = FILTER
+
+
+@dataclass(frozen=True)
+class _Flat:
+    """A rectangle in the picture's plane, in units from its centre: left, bottom, right, top."""
+
+    bounds: tuple[float, float, float, float]
+
+
+class Changes:
+    """Where the pictures of one layer of a storyboard differ.
+
+    ``margin`` is how many pixels a rectangle will be grown by when it is rendered: it makes small ones dearer.
+    """
+
+    def __init__(self, board: Storyboard, layer: Layer, margin: int) -> None:
+        self.board, self.layer, self.margin = board, layer, margin
+        self.screen = _Screen(board)
+        self.call = CALL + CALL_PER_CELL * sum(map(len, board.cells))
+        self._poses: dict[int, list[Pose]] = {}
+
+    def rectangles(self, before: int | None, after: int) -> tuple[Rectangle, ...]:
+        """A few tight rectangles outside of which the pictures of two frames are the same; None is an empty picture.
+
+        The whole picture's where they would cover most of it.
+        """
+        width, height = self.board.size
+        whole = ((0, 0, width, height),)
+        if before is None and self.layer != "notes":
+            return whole
+        found = tuple(self._split(self.tiles(before, after)))
+        area = sum((right - left) * (bottom - top) for left, top, right, bottom in found)
+        return whole if area > MOST * width * height else found
+
+    def grown(self, part: Rectangle) -> Rectangle:
+        """A rectangle with the margin around it, as far as the picture reaches."""
+        (width, height), (left, top, right, bottom), m = self.board.size, part, self.margin
+        return max(0, left - m), max(0, top - m), min(width, right + m), min(height, bottom + m)
+
+    def tiles(self, before: int | None, after: int) -> NDArray[np.bool_]:
+        """The tiles in which the pictures of two frames may differ: (rows, columns) of TILE x TILE pixels."""
+        if before is None:
+            return self.screen.tiles(self._notes(None, after))
+        if self.layer == "cells":
+            return self.screen.tiles(self._cells(before, after))
+        notes = self.screen.tiles(self._notes(before, after))
+        moved = self.screen.tiles([*self._bodies(before, after)])
+        if self.layer == "notes" and moved.any():  # what moves before notes, or uncovers them
+            moved &= self.screen.tiles([s for frame in (before, after) for s in self._notes(None, frame, words=False)])
+        return notes | moved
+
+    # Cells
+
+    def _posed(self, frame: int) -> list[Pose]:
+        if frame not in self._poses:
+            while len(self._poses) > 1:
+                del self._poses[next(iter(self._poses))]
+            self._poses[frame] = [pose(self.board, cells, frame) for cells in self.board.cells]
+        return self._poses[frame]
+
+    def _pairs(self, before: int, after: int) -> Iterator[tuple[Cells, Pose, Pose, NDArray[np.bool_]]]:
+        """Every tensor's cells, before and after, and which of them have moved, come or gone."""
+        for cells, was, now in zip(self.board.cells, self._posed(before), self._posed(after), strict=True):
+            moved = (was.shown != now.shown) | (was.resting != now.resting)
+            if was.place is not now.place:
+                moved |= (was.shown | now.shown) & ((was.place != now.place).any(axis=1) | (was.size != now.size))
+            yield cells, was, now, moved
+
+    def _bodies(self, before: int, after: int) -> Iterator[_Spread]:
+        """The cubes that have moved, or turned into another colour, where they were and where they are."""
+        for cells, was, now, moved in self._pairs(before, after):
+            if self.layer != "notes" and was.ripe != now.ripe:
+                moved = moved | now.shown
+            if cells.role != "ghost":
+                for state in (was, now):
+                    yield _body(state, moved & state.shown)
+
+    def _cells(self, before: int, after: int) -> list[_Spread | _Flat]:
+        """Cells in their light."""
+        found: list[_Spread | _Flat] = list(self._bodies(before, after))
+        for cells, was, now, moved in self._pairs(before, after):
+            for state in (was, now) if cells.role != "ghost" else ():
+                found += self._shadows(state, moved & state.resting)
+        return found
+
+    def _shadows(self, state: Pose, which: NDArray[np.bool_]) -> Iterator[_Spread]:
+        """What cubes darken: their neighbours, and a way down to the floor, which mirrors them a little."""
+        place, half = state.place[which].astype(float), 0.5 * CUBE * state.size[which]
+        if not len(place):
+            return
+        yield _Spread(place, half + SHADE)
+        height = place[:, 2] - self.board.floor
+        along = np.array(SUN_DIRECTION) / -SUN_DIRECTION[2]
+        softness = float(np.linalg.norm(along)) * np.tan(SUN_ANGLE / 2.0)
+        for part in np.linspace(0.0, 1.0, max(2, int(height.max() / SHADOW_STEP) + 1))[1:]:
+            fallen = (height * part)[:, None]
+            yield _Spread(place + along * fallen, half + fallen[:, 0] * softness)
+        mirrored = place * (1.0, 1.0, -1.0) + (0.0, 0.0, 2.0 * self.board.floor)
+        yield _Spread(mirrored, half + 0.2 * np.minimum(height, 2.0))
+
+    # Notes
+
+    def _notes(self, before: int | None, after: int, words: bool = True) -> list[_Spread | _Flat]:
+        """What glows, where it differs; where it is, if there is nothing before."""
+        board = self.board
+        found: list[_Spread | _Flat] = []
+        for number, cells in enumerate(board.cells):
+            was, now = (None if frame is None else self._posed(frame)[number] for frame in (before, after))
+            found.append(_glow(cells, was, now))
+        for mover in board.movers:
+            seen = [f for f in (before, after) if mover.boxes and f is not None and mover.first <= f <= mover.last]
+            places = [mover.track.at(frame) for frame in seen]
+            if len(places) < 2 or (places[0] != places[1]).any():
+                for place in places:
+                    found += [
+                        _edges(place + center, np.array(size) + 2 * WINDOW_MARGIN, WINDOW_BAR)
+                        for center, size in mover.boxes
+                    ]
+        for lines in board.lines:
+            was, now = (lines_at(board, lines, f) if f else np.zeros((0, 2, 3)) for f in (before, after))
+            if was.shape == now.shape:
+                same = (was == now).all(axis=(1, 2))
+                was, now = was[~same], now[~same]
+            found += [_Spread(self._along(ends), LINE_RADIUS) for ends in (was, now)]
+        if before is None:
+            found += [_edges(np.array(o.center), np.array(o.size), OUTLINE_BAR) for o in board.outlines]
+        for caption in board.captions if words else ():
+            said = None if before is None else _said(board, caption, before)
+            if said != _said(board, caption, after):
+                found.append(_flat(caption))
+        return found
+
+    def _along(self, ends: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points along lines (n, 2, 3), not further apart than half a tile."""
+        if not len(ends):
+            return np.zeros((0, 3))
+        pixels = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1).max() * self.screen.scale
+        u = np.linspace(0.0, 1.0, max(2, int(2.0 * pixels / TILE) + 1))
+        return (ends[:, :1] + (ends[:, 1:] - ends[:, :1]) * u[None, :, None]).reshape(-1, 3)
+
+    # Rectangles
+
+    def _split(self, mask: NDArray[np.bool_], top: int = 0, left: int = 0) -> Iterator[Rectangle]:
+        """Cut the tiles into rectangles, again and again, as long as that saves more than one more rectangle costs."""
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if not len(rows):
+            return
+        top, left = top + int(rows[0]), left + int(columns[0])
+        part = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        best, axis, cut = float(self._cost(*map(np.array, part.shape))), 0, 0
+        for along in (0, 1):
+            turned = part if along == 0 else part.T
+            costs = self._bounds(turned)[:-1] + self._bounds(turned[::-1])[-2::-1]
+            if len(costs) and costs.min() < best:
+                best, axis, cut = float(costs.min()), along, int(costs.argmin()) + 1
+        if cut:
+            first, second = np.split(part, [cut], axis=axis)
+            yield from self._split(first, top, left)
+            yield from self._split(second, top + cut * (axis == 0), left + cut * (axis == 1))
+            return
+        width, height = self.board.size
+        bottom, right = (top + part.shape[0]) * TILE, (left + part.shape[1]) * TILE
+        yield left * TILE, top * TILE, min(right, width), min(bottom, height)
+
+    def _cost(self, high: NDArray[np.int64], wide: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What it costs, in pixels, to render rectangles of so many tiles."""
+        full = (high * TILE + 2.0 * self.margin) * (wide * TILE + 2.0 * self.margin) + self.call
+        return np.where(high * wide > 0, full, 0.0)
+
+    def _bounds(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """What the bounds of the first 1, 2, ... rows cost."""
+        filled = np.maximum.accumulate(part, axis=0)
+        first, last = filled.argmax(axis=1), part.shape[1] - filled[:, ::-1].argmax(axis=1)
+        rows = np.maximum.accumulate(np.where(part.any(axis=1), np.arange(1, len(part) + 1), 0))
+        return self._cost(rows, np.where(filled.any(axis=1), last - first, 0))
+
+
+def _glow(cells: Cells, was: Pose | None, now: Pose | None) -> _Spread:
+    """Padding that comes or goes, and cells whose glow changes."""
+    assert now is not None
+    changed = now.shown if cells.role == "ghost" else now.shown & (now.lit > 0)
+    if was is not None:
+        changed = was.shown != now.shown if cells.role == "ghost" else now.shown & (was.lit != now.lit)
+    return _body(now, changed)
+
+
+def _body(state: Pose, which: NDArray[np.bool_]) -> _Spread:
+    """The cubes themselves."""
+    return _Spread(state.place[which], 0.5 * CUBE * state.size[which])
+
+
+def _edges(center: NDArray[np.float64], size: NDArray[np.float64], thickness: float) -> _Spread:
+    """The edges of a box as bars."""
+    points = []
+    for axis in range(3):
+        along = np.linspace(-0.5, 0.5, max(2, int(3 * size[axis]) + 1))
+        for one in (-0.5, 0.5):
+            for other in (-0.5, 0.5):
+                points.append(np.insert(np.array([[one, other]] * len(along)), axis, along, axis=1))
+    gap = 1.0 / 3.0 / 2.0  # half the distance of points along an edge, so that none of it lies between two
+    return _Spread(center + np.concatenate(points) * size, thickness / 2 + gap)
+
+
+def _said(board: Storyboard, caption: Caption, frame: int) -> str | None:
+    """What a caption says at a frame."""
+    if not caption.first <= frame <= caption.last:
+        return None
+    if "{step}" not in caption.body:
+        return caption.body
+    step = np.ceil(np.float32(board.step.at(frame)[0]) - np.float32(caption.first_step))
+    return caption.body.replace("{step}", str(int(min(max(step, 1), caption.steps))))
+
+
+def _flat(caption: Caption) -> _Flat:
+    body = caption.body.replace("{step}", str(caption.steps))
+    wide = text_width(body) * caption.size
+    left = caption.at[0] - {"left": 0.0, "center": 0.5, "right": 1.0}[caption.align] * wide
+    low = caption.at[1] - DESCENDER * caption.size
+    return _Flat((left, low, left + wide, caption.at[1] + text_ascent(body) * caption.size))
+
+
+class _Screen:
+    """From space to tiles."""
+
+    def __init__(self, board: Storyboard) -> None:
+        camera = board.camera
+        self.view = View.along(camera.direction)
+        self.middle = self.view.project(np.asarray(camera.target))
+        self.size = board.size
+        self.scale = board.size[0] / camera.width
+        self.sides = np.array([abs(self.view.right).sum(), abs(self.view.up).sum()])
+        """Half the width and height, on the screen, of a cube that reaches 1 to all sides."""
+        self.nothing = np.zeros((-(-board.size[1] // TILE), -(-board.size[0] // TILE)), bool)
+
+    def tiles(self, things: list[_Spread] | list[_Spread | _Flat]) -> NDArray[np.bool_]:
+        """The tiles that any of the things touches."""
+        rows, columns = self.nothing.shape
+        corners = np.concatenate([np.zeros((0, 4)), *map(self._box, things)])
+        most = np.array([columns, rows])
+        first = np.floor(corners[:, :2] / TILE).astype(int).clip(0, most)
+        last = np.ceil(corners[:, 2:] / TILE).astype(int).clip(0, most)
+        on = (last > first).all(axis=1)
+        (x0, y0), (x1, y1) = first[on].T, last[on].T
+        edges = np.zeros((rows + 1, columns + 1), int)
+        for x, y, sign in ((x0, y0, 1), (x1, y0, -1), (x0, y1, -1), (x1, y1, 1)):
+            np.add.at(edges, (y, x), sign)
+        return edges.cumsum(axis=0).cumsum(axis=1)[:rows, :columns] > 0
+
+    def _box(self, thing: _Spread | _Flat) -> NDArray[np.float64]:
+        """(n, 4): left, top, right, bottom in pixels."""
+        if isinstance(thing, _Flat):
+            left, low, right, high = thing.bounds
+            x, y = np.array([left, right]) * self.scale, np.array([high, low]) * self.scale
+            x, y = x + self.size[0] / 2.0, self.size[1] / 2.0 - y
+            return np.array([[x[0] - FILTER, y[0] - FILTER, x[1] + FILTER, y[1] + FILTER]])
+        at = (self.view.project(thing.points) - self.middle) * self.scale
+        at = at * (1.0, -1.0) + np.array(self.size) / 2.0
+        reach = np.broadcast_to(np.asarray(thing.reach)[..., None], at.shape) * self.sides * self.scale + thing.pixels
+        return np.concatenate([at - reach, at + reach], axis=1)
