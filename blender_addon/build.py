@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from functools import cached_property
 from typing import Any
 
@@ -220,6 +221,14 @@ class _Builder:
         mesh = meshes.points(cells.name, cells.position, attributes)
         obj = self._object(cells.name, mesh, "tensors")
         add_modifier(obj, self._cell_tree(cells, template, moving))
+        self._show_while(obj, float(cells.start.min(initial=np.inf)), cells.end)
+
+    def _show_while(self, obj: Any, first: float, last: float | None) -> None:
+        """Hide what has nothing to show up to the step ``first`` and after ``last``: Blender then spares it."""
+        frames, step = range(1, self.board.frames + 1), self.board.step
+        begins = bisect_right(frames, first, key=lambda frame: step.at(frame)[0])
+        ends = len(frames) if last is None else bisect_left(frames, last, key=lambda frame: step.at(frame)[0]) + 1
+        show_between(obj, max(1, begins), ends, self.board.frames)
 
     def _cell_tree(self, cells: Cells, template: Any, moving: bool) -> Any:
         """A tensor's own tree: little but the groups that all share, and the step only where it changes something."""
@@ -365,6 +374,7 @@ class _Builder:
         shown = tree.both(tree.greater(step, lines.first), tree.greater(lines.last, step))
         switch = tree.node("GeometryNodeSwitch", {"Switch": shown, "True": painted}, input_type="GEOMETRY")
         add_modifier(obj, tree.finish(switch.outputs[0]))
+        self._show_while(obj, lines.first, lines.last)
 
     def _outlines(self) -> None:
         if not self.board.outlines:
