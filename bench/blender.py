@@ -60,7 +60,7 @@ def seconds_to_build(board: Storyboard) -> float:
 
 
 def seconds_to_make_objects(board: Storyboard) -> float:
-    """An object for each cell, the quick way: no operators, one mesh for all, names that Blender need not change."""
+    """An object for each cell, the quick way: no operators, one mesh for all, names that are free and in order."""
     bpy = emptied()
     mesh = bpy.data.meshes.new("cube")
     corners = [(x, y, z) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)]
@@ -72,7 +72,7 @@ def seconds_to_make_objects(board: Storyboard) -> float:
     colors = np.concatenate([cells.color for cells in board.cells]).tolist()
     start = time.perf_counter()
     for number, (place, color) in enumerate(zip(places, colors, strict=True)):
-        cube = bpy.data.objects.new(f"cell-{number}", mesh)
+        cube = bpy.data.objects.new(f"cell-{number:07}", mesh)
         cube.location = place
         cube.color = (*color, 1.0)
         collection.objects.link(cube)
@@ -85,7 +85,7 @@ def seconds_to_make_objects(board: Storyboard) -> float:
     "one object per cell, bpy.data, one mesh",
     "s",
     ratio_limit=0.01,
-    most=1,
+    most=2,
 )
 def building() -> tuple[Sampler, Sampler]:
     board = board_of(*BIG)
