@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 
-from . import conv_math as conv_math  # every module named here adds its rows
+from . import blender as blender  # every module named here adds its rows
+from . import conv_math as conv_math
+from . import encode as encode
 from .row import ROWS, Result, Row
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -84,7 +86,7 @@ def numbers_of(row: Row, result: Result | None) -> tuple[str, ...]:
     if result is None:
         return ("failed",)
     verdict = f"{row.required}: {'met' if result.meets(row) else 'MISSED'}" if row.required else ""
-    return (*(f"{value:.3g}" for value in asdict(result).values()), f"{result.ratio:.2f}x", verdict)
+    return (*(f"{value:.3g}" for value in asdict(result).values()), f"{result.ratio:.3g}x", verdict)
 
 
 def line_of(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -24,6 +24,7 @@ class Row:
     """One line of the table: `what` against `reference`, in `unit`.
 
     ratio_limit: what the ratio may be at most; limit: what is measured has to be less. None: nothing is required.
+    most: so many rounds are enough, however many are asked for, where one lasts for seconds.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Row:
     prepare: Preparation
     ratio_limit: float | None
     limit: float | None
+    most: int | None
 
     @property
     def part(self) -> str:
@@ -47,6 +49,7 @@ class Row:
 
     def measure(self, rounds: int) -> Result:
         """Sample both sides in turns, so many times after one for warming up."""
+        rounds = min(rounds, self.most or rounds)
         measured, reference = self.prepare()
         ours, theirs = zip(*[(measured(), reference()) for _ in range(rounds + 1)][1:], strict=True)
         return Result(min(ours), median(ours), min(theirs), median(theirs))
@@ -78,13 +81,19 @@ ROWS: dict[str, Row] = {}
 
 
 def row(
-    name: str, what: str, reference: str, unit: str, ratio_limit: float | None = None, limit: float | None = None
+    name: str,
+    what: str,
+    reference: str,
+    unit: str,
+    ratio_limit: float | None = None,
+    limit: float | None = None,
+    most: int | None = None,
 ) -> Callable[[Preparation], Preparation]:
     """Add to `ROWS` the row that the decorated function prepares."""
 
     def add(prepare: Preparation) -> Preparation:
         assert name not in ROWS, name
-        ROWS[name] = Row(name, what, reference, unit, prepare, ratio_limit, limit)
+        ROWS[name] = Row(name, what, reference, unit, prepare, ratio_limit, limit, most)
         return prepare
 
     return add

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from functools import cached_property
 from typing import Any
 
@@ -229,8 +230,17 @@ class _Builder:
         for name, motion in parts.items():
             obj = self._object(name, mesh, "ghosts" if cells.role == "ghost" else "tensors")
             add_modifier(obj, self._cell_tree(cells, template, name, motion))
-            if cells.role == "ghost" or (moving and motion is not self._rest):
+            if cells.role == "ghost" or motion in (self._flight, self._detour):
                 looks.let_light_pass(obj)
+            last = float(cells.arrive.max(initial=-np.inf)) if motion is self._flight else cells.end
+            self._show_while(obj, float(cells.start.min(initial=np.inf)), last)
+
+    def _show_while(self, obj: Any, first: float, last: float | None) -> None:
+        """Hide what has nothing to show up to the step ``first`` and after ``last``: Blender then spares it."""
+        frames, step = range(1, self.board.frames + 1), self.board.step
+        begins = bisect_right(frames, first, key=lambda frame: step.at(frame)[0])
+        ends = len(frames) if last is None else bisect_left(frames, last, key=lambda frame: step.at(frame)[0]) + 1
+        show_between(obj, max(1, begins), ends, self.board.frames)
 
     def _cell_tree(self, cells: Cells, template: Any, name: str, motion: Any) -> Any:
         """A tensor's own tree: little but the groups that all share, and the step only where it changes something.
@@ -390,6 +400,7 @@ class _Builder:
         shown = tree.both(tree.greater(step, lines.first), tree.greater(lines.last, step))
         switch = tree.node("GeometryNodeSwitch", {"Switch": shown, "True": painted}, input_type="GEOMETRY")
         add_modifier(obj, tree.finish(switch.outputs[0]))
+        self._show_while(obj, lines.first, lines.last)
 
     def _outlines(self) -> None:
         if not self.board.outlines:

@@ -29,7 +29,7 @@ def set_flat(collection: Any, flat: bool) -> None:
 
 
 def set_layer(collection: Any, layer: str) -> None:
-    """Show "all", or only the "cells" in their light, or only the "notes": what glows by itself, before and behind cells.
+    """Show "all", or only the "cells" in their light, or only the "notes", which glow by themselves.
 
     Of the cells, the notes have the glow of those that are lit; all of them cut out what is behind them.
     """

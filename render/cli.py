@@ -173,8 +173,8 @@ def _add_render_options(parser: argparse.ArgumentParser) -> None:
         type=_count,
         default=CHUNK,
         metavar="N",
-        help="the most frames from one that is rendered whole to the next (default %(default)s); of those between, only "
-        "what differs from the frame before is rendered",
+        help="the most frames from one that is rendered whole to the next (default %(default)s); "
+        "of those between, only what differs from the frame before is rendered",
     )
     differences.add_argument(
         "--whole-frames", dest="chunk", action="store_const", const=1, help="render every frame whole"

@@ -69,7 +69,7 @@ class FramePlan:
         return list(dict.fromkeys(self._shots[shot.layer][start - 1 : shot.frame]))
 
     def work(self, frames: Iterable[int]) -> list[list[Shot]]:
-        """All that these frames are made of. Each list is for one process: layer by layer, what a chunk's frames need."""
+        """All that these frames are made of: a list for each process, layer by layer, of what a chunk's frames need."""
         result: list[list[Shot]] = []
         first = self._starts if self.chunk > 1 else self._starts[::WHOLE_CHUNK]
         for _, wanted in groupby(sorted(frames), lambda frame: bisect_right(first, frame)):

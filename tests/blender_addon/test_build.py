@@ -264,6 +264,45 @@ def test_grouped_halves_slide_together_in_two_families():
     assert (first[:, 2] > first[:, 0]).all() and (second[:, 0] > second[:, 2]).all(), "blue and orange"
 
 
+@pytest.mark.parametrize("name", ["standard", "chain", "channel-shuffle"])
+def test_what_has_nothing_to_show_is_hidden_and_nothing_else(name):
+    """Blender does not evaluate what is hidden."""
+    board, _ = built(name)
+    hidden = {}
+    for cells in board.cells:
+        curves = {c.data_path: c for c in fcurves_of(bpy.data.objects[cells.name])}
+        for frame in range(1, board.frames + 1):
+            off = {path: bool(curve.evaluate(frame)) for path, curve in curves.items()}
+            assert off in ({}, dict.fromkeys(("hide_viewport", "hide_render"), any(off.values())))
+            seen = cells.visible(board.step.at(frame)[0]).any()
+            assert not (seen and any(off.values())), (cells.name, frame)
+            hidden[cells.name] = hidden.get(cells.name, 0) + any(off.values())
+    later = [c for c in board.cells if c.role in ("output", "traveller")]
+    assert later and all(hidden[c.name] >= 10 for c in later)
+    assert not hidden["input"]
+
+
+def uses(tree, group):
+    inner = [node.node_tree for node in tree.nodes if node.bl_idname == "GeometryNodeGroup"]
+    return tree == group or any(uses(other, group) for other in inner)
+
+
+def test_what_never_changes_does_not_depend_on_the_step():
+    board, _ = built("standard")
+    step = bpy.data.node_groups["convmotion step"]
+    trees = {c.name: bpy.data.objects[c.name].modifiers[0].node_group for c in board.cells}
+    assert not uses(trees.pop("filters-1"), step)
+    assert trees and all(uses(tree, step) for tree in trees.values())
+
+
+def test_a_tensor_more_needs_few_nodes_more():
+    built("chain")
+    shared = [g for g in bpy.data.node_groups if g.name.startswith("convmotion ")]
+    assert {g.name for g in shared} >= {f"convmotion {part}" for part in ("step", "shape", "flight", "detour", "light")}
+    own = [bpy.data.objects[c.name].modifiers[0].node_group for c in board_of("chain").cells]
+    assert all(len(tree.nodes) < 20 for tree in own)
+
+
 def counts(shape):
     text = f'[input]\nshape = {shape}\n[[stage]]\nop = "Conv2d"\nout_channels = 4\nkernel_size = 3\n'
     bpy.ops.wm.read_factory_settings(use_empty=True)
