@@ -230,9 +230,9 @@ class _Builder:
         for name, motion in parts.items():
             obj = self._object(name, mesh, "ghosts" if cells.role == "ghost" else "tensors")
             add_modifier(obj, self._cell_tree(cells, template, name, motion))
-            if cells.role == "ghost" or motion in (self._flight, self._detour):
+            if cells.role in ("ghost", "traveller") or name != cells.name:
                 looks.let_light_pass(obj)
-            last = float(cells.arrive.max(initial=-np.inf)) if motion is self._flight else cells.end
+            last = float(cells.arrive.max(initial=-np.inf)) if name != cells.name else cells.end
             self._show_while(obj, float(cells.start.min(initial=np.inf)), last)
 
     def _show_while(self, obj: Any, first: float, last: float | None) -> None:

@@ -40,9 +40,9 @@ class Job:
     """What the processes do: compose and build a scene, save ``blends``, render what of the ``shots`` is not there.
 
     ``shots`` are those of FramePlan.work. A finished patch is ``path(key)``; it goes to the ``store``, too, if there is
-    one. ``workers`` processes share the work. Beside ``log`` they put whatever else they write, so that nothing is left once their caller removes that
-    folder. It carries the scene and not its storyboard: composing again is quicker than copying arrays between
-    processes.
+    one. ``workers`` processes share the work. Beside ``log`` they put whatever else they write, so that nothing is left
+    once their caller removes that folder. It carries the scene and not its storyboard: composing again is quicker than
+    copying arrays between processes.
     """
 
     scene: Scene
