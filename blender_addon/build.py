@@ -28,7 +28,7 @@ from ..scenes.story import ALWAYS, Cells, Lines, Mover, Storyboard, Vector
 from . import looks, meshes
 from .animate import keyframe, show_between
 from .compat import enable_nodes
-from .materials import cell_material, floor_material, glow_material
+from .materials import cell_material, floor_material, glow_material, plain_material
 from .nodes import STEP_PATH, Socket, Tree, add_modifier, step_group
 from .words import counter_object, load_face, text_object
 
@@ -194,14 +194,17 @@ class _Builder:
     # Cells
 
     def _cells(self) -> None:
-        cube = meshes.rounded_cube("cell")
-        looks.make_paintable(cube)
-        cube.materials.append(cell_material("cell"))
+        shapes = {}
+        for name, material in (("cell", cell_material("cell")), ("moving", plain_material("moving"))):
+            cube = meshes.rounded_cube(name)
+            looks.make_paintable(cube)
+            cube.materials.append(material)
+            shapes[name] = self._template(cube)
         ghost = meshes.bars("ghost", [((0.0, 0.0, 0.0), (0.88, 0.88, 0.88))], GHOST_BAR)
         ghost.materials.append(self._glow("ghost", self.theme.ghost))
-        shapes = {"cell": self._template(cube), "ghost": self._template(ghost)}
+        shapes["ghost"] = self._template(ghost)
         for cells in self.board.cells:
-            self._tensor(cells, shapes["ghost" if cells.role == "ghost" else "cell"])
+            self._tensor(cells, shapes)
 
     def _template(self, mesh: Any) -> Any:
         """What is instanced: an object of its own, hidden."""
@@ -209,7 +212,7 @@ class _Builder:
         obj.hide_render = obj.hide_viewport = True
         return obj
 
-    def _tensor(self, cells: Cells, template: Any) -> None:
+    def _tensor(self, cells: Cells, shapes: dict[str, Any]) -> None:
         attributes = {meshes.TINT: meshes.opaque(cells.color)}
         moving = bool((cells.start != ALWAYS).any())
         if moving:
@@ -228,9 +231,11 @@ class _Builder:
         else:
             parts = {cells.name: self._detour}
         for name, motion in parts.items():
-            obj = self._object(name, mesh, "ghosts" if cells.role == "ghost" else "tensors")
-            add_modifier(obj, self._cell_tree(cells, template, name, motion))
-            if cells.role in ("ghost", "traveller") or name != cells.name:
+            moves = cells.role == "traveller" or name != cells.name
+            kind = "ghost" if cells.role == "ghost" else "moving" if moves else "cell"
+            obj = self._object(name, mesh, {"ghost": "ghosts", "moving": "moving", "cell": "tensors"}[kind])
+            add_modifier(obj, self._cell_tree(cells, shapes[kind], name, motion))
+            if kind != "cell":
                 looks.let_light_pass(obj)
             last = float(cells.arrive.max(initial=-np.inf)) if name != cells.name else cells.end
             self._show_while(obj, float(cells.start.min(initial=np.inf)), last)
@@ -296,8 +301,8 @@ class _Builder:
     def _flight(self) -> Any:
         """Cells on their way from the origin to the place, growing.
 
-        They are objects of their own because they cast no shadow: what hurries over the picture would darken all of
-        it for a moment.
+        They are objects of their own because they wear plain colours and cast no shadow: what hurries over the picture
+        would darken all of it for a moment.
         """
         tree = Tree(f"{NAME} flight")
         step, start, arrive = tree.step(self.step), tree.attribute("start", "FLOAT"), tree.attribute("arrive", "FLOAT")

@@ -13,8 +13,10 @@ SOLID = "solid"
 SHOWN = "shown"
 """The active colour attribute of realized cells, which is the only one that Workbench draws."""
 
-NOTES = ("windows", "lines", "captions", "ghosts")
-"""The folders of what glows by itself."""
+FIXED, CUTTER = "fixed", "cutter"
+"""The folders of cells that never change, and of what stands for them in the notes: see still."""
+NOTES = ("windows", "lines", "captions", "ghosts", "moving")
+"""The folders of what needs no light."""
 
 SOLID_GAIN = 1.9
 """Workbench's studio light takes about as much away."""
@@ -29,7 +31,7 @@ def set_flat(collection: Any, flat: bool) -> None:
 
 
 def set_layer(collection: Any, layer: str) -> None:
-    """Show "all", or only the "cells" in their light, or only the "notes", which glow by themselves.
+    """Show "all", or only the "cells" in their light, or only the "notes", which need none.
 
     Of the cells, the notes have the glow of those that are lit; all of them cut out what is behind them.
     """
@@ -37,6 +39,8 @@ def set_layer(collection: Any, layer: str) -> None:
         kind = folder.name.partition(" ")[2].partition(".")[0]
         if kind in NOTES:
             folder.hide_render = layer == "cells"
+        elif kind in (FIXED, CUTTER):
+            folder.hide_render = (layer == "notes") == (kind == FIXED)
         elif kind == "stage" and (floor := next((o for o in folder.objects if o.type == "MESH"), None)):
             floor.hide_render = layer == "notes"
     for material in _materials(collection):

@@ -56,6 +56,33 @@ def cell_material(name: str) -> Any:
     for socket, output in zip(traced.inputs, (glow.outputs[0], body, veil.outputs[0]), strict=True):
         tree.links.new(output, socket)
 
+    look = _switch(tree, FLAT, traced.outputs[0], _plain(tree, color, lit))
+    tree.links.new(look, tree.nodes["Material Output"].inputs["Surface"])
+    return material
+
+
+def plain_material(name: str) -> Any:
+    """Each instance wears its attribute ``tint``, brighter or darker by where a face looks, whatever the light."""
+    material = _material(name)
+    tree = enable_nodes(material)
+    tree.nodes.clear()
+    look = _plain(tree, _attribute(tree, TINT, "INSTANCER").outputs["Color"], 0.0)
+    tree.links.new(look, tree.nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
+    return material
+
+
+def holdout_material(name: str) -> Any:
+    """Cuts a hole into the picture."""
+    material = _material(name)
+    tree = enable_nodes(material)
+    tree.nodes.clear()
+    hole = tree.nodes.new("ShaderNodeHoldout").outputs[0]
+    tree.links.new(hole, tree.nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
+    return material
+
+
+def _plain(tree: Any, color: Any, lit: Any) -> Any:
+    """A shader of plain colours."""
     normal = tree.nodes.new("ShaderNodeNewGeometry").outputs["Normal"]
     facing = _node(tree, "ShaderNodeVectorMath", "DOT_PRODUCT", normal, FLAT_LIGHT, output="Value")
     shade = _node(tree, "ShaderNodeMath", "MULTIPLY_ADD", facing, 1.0 - FLAT_SHADE, FLAT_SHADE)
@@ -63,9 +90,7 @@ def cell_material(name: str) -> Any:
     tree.links.new(color, plain.inputs["Color"])
     brighter = _node(tree, "ShaderNodeMath", "MULTIPLY_ADD", lit, 0.5, shade)
     tree.links.new(brighter, plain.inputs["Strength"])
-    look = _switch(tree, FLAT, traced.outputs[0], plain.outputs[0])
-    tree.links.new(look, tree.nodes["Material Output"].inputs["Surface"])
-    return material
+    return plain.outputs[0]
 
 
 def _switch(tree: Any, name: str, off: Any, on: Any) -> Any:

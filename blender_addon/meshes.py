@@ -95,3 +95,16 @@ def bars(name: str, boxes: Sequence[tuple[Vector, Vector]], thickness: float) ->
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata(vertices.tolist(), [], faces.tolist())
     return mesh
+
+
+def triangles(name: str, vertices: NDArray[np.float32], corners: NDArray[np.int32]) -> Any:
+    """A mesh of triangles: ``vertices`` (n, 3), and ``corners`` (m, 3), which are rows of them."""
+    mesh = bpy.data.meshes.new(name)
+    mesh.vertices.add(len(vertices))
+    mesh.vertices.foreach_set("co", vertices.ravel())
+    mesh.loops.add(corners.size)
+    mesh.loops.foreach_set("vertex_index", corners.ravel())
+    mesh.polygons.add(len(corners))
+    mesh.polygons.foreach_set("loop_start", np.arange(0, corners.size, 3, dtype=np.int32))
+    mesh.update(calc_edges=True)
+    return mesh

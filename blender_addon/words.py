@@ -9,8 +9,7 @@ from typing import Any
 import bpy
 
 from ..scenes.story import Caption
-from .compat import copy_animation, set_string_to_curves
-from .looks import let_light_pass
+from .compat import set_string_to_curves
 from .nodes import Tree, add_modifier
 
 FONT = "NotoSansHebrew-Regular.woff2"
@@ -83,23 +82,3 @@ def counter_object(caption: Caption, face: Face, material: Any, step_group: Any)
     obj = bpy.data.objects.new(caption.name, bpy.data.meshes.new(caption.name))
     add_modifier(obj, tree.finish(painted))
     return obj
-
-
-def freeze(collection: Any) -> None:
-    """Texts become meshes: as texts they would be cut into triangles anew for every rendered part of a frame.
-
-    Each has a twin behind the camera, as what is there twice is not built into the rest of the scene, again and again.
-    """
-    for text in [obj for obj in collection.all_objects if obj.type == "FONT"]:
-        shape = bpy.data.objects.new(text.name, text.data)  # never hidden, as the text may be at this frame
-        solid = bpy.data.objects.new(text.name, bpy.data.meshes.new_from_object(shape))
-        bpy.data.objects.remove(shape)
-        twin = bpy.data.objects.new(text.name, solid.data)
-        for obj in (solid, twin):
-            for folder in text.users_collection:
-                folder.objects.link(obj)
-            obj.parent, obj.location = text.parent, text.location
-            let_light_pass(obj)
-        twin.location.z = 1.0
-        copy_animation(text, solid)
-        bpy.data.objects.remove(text)

@@ -20,7 +20,7 @@ import bpy
 from ..blender_addon.build import build
 from ..blender_addon.compat import eevee, set_image_output
 from ..blender_addon.looks import set_flat, set_layer, set_solid
-from ..blender_addon.words import freeze
+from ..blender_addon.still import freeze
 from ..scenes.changes import Layer, Rectangle
 from ..scenes.story import Storyboard
 from . import pictures
@@ -50,7 +50,7 @@ class Quality:
 
 QUALITIES = {
     "draft": Quality(samples=4, notes=4, flat=True, denoise=False, bounces=0),
-    "standard": Quality(samples=6, notes=8, flat=False, denoise=True, bounces=1),
+    "standard": Quality(samples=6, notes=6, flat=False, denoise=True, bounces=1),
     "final": Quality(samples=64, notes=32, flat=False, denoise=True, bounces=3),
 }
 
@@ -65,7 +65,7 @@ class Studio:
     def __init__(self, board: Storyboard, quality: str, engine: str, device: str, threads: int = 0) -> None:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         self.scene = scene = bpy.context.scene
-        self.size, self.quality = board.size, QUALITIES[quality]
+        self.board, self.size, self.quality = board, board.size, QUALITIES[quality]
         self.seconds, self.pixels = 0.0, 0
         self.collection = build(board, scene)
         set_image_output(scene, "PNG")
@@ -97,8 +97,9 @@ class Studio:
         RenderError if the file was cut short, as on a full disk: Blender does not say so.
         """
         if not self._frozen:  # only now: what is saved keeps its texts
-            freeze(self.collection)
+            freeze(self.board, self.collection)
             self._frozen = True
+            self._set_layer(layer)
         if layer != self._layer:
             self._set_layer(layer)
         render = self.scene.render

@@ -3,9 +3,9 @@
 Everything becomes rectangles on the screen: a cube's, a shadow's as a chain of them down to the floor, a line's as a
 chain along it. They are laid over a grid of tiles, and the tiles are gathered into a few rectangles to render.
 
-A picture is made of layers: the "cells" in their light, on the floor; and laid over them the "notes", which glow by
-themselves: windows, lines, outlines, padding, words, and a veil on the cells that a window touches. A picture of plain
-colours is one layer, "all".
+A picture is made of layers: the "cells" at rest in their light, on the floor; and laid over them the "notes", which
+need none: cells on their way, windows, lines, outlines, padding, words, and a glow on the cells that a window touches. A
+picture of plain colours is one layer, "all".
 """
 
 from __future__ import annotations
@@ -88,15 +88,8 @@ class Changes:
 
     def tiles(self, before: int | None, after: int) -> NDArray[np.bool_]:
         """The tiles in which the pictures of two frames may differ: (rows, columns) of TILE x TILE pixels."""
-        if before is None:
-            return self.screen.tiles(self._notes(None, after))
-        if self.layer == "cells":
-            return self.screen.tiles(self._cells(before, after))
-        notes = self.screen.tiles(self._notes(before, after))
-        moved = self.screen.tiles([*self._bodies(before, after)])
-        if self.layer == "notes" and moved.any():  # what moves before notes, or uncovers them
-            moved &= self.screen.tiles([s for frame in (before, after) for s in self._notes(None, frame, words=False)])
-        return notes | moved
+        found = self._cells(before, after) if self.layer == "cells" else self._notes(before, after)
+        return self.screen.tiles(found)
 
     # Cells
 
@@ -107,29 +100,15 @@ class Changes:
             self._poses[frame] = [pose(self.board, cells, frame) for cells in self.board.cells]
         return self._poses[frame]
 
-    def _pairs(self, before: int, after: int) -> Iterator[tuple[Cells, Pose, Pose, NDArray[np.bool_]]]:
-        """Every tensor's cells, before and after, and which of them have moved, come or gone."""
+    def _cells(self, before: int | None, after: int) -> list[_Spread | _Flat]:
+        """Cells that have come to rest or gone, in their light."""
+        found: list[_Spread | _Flat] = []
+        assert before is not None
         for cells, was, now in zip(self.board.cells, self._posed(before), self._posed(after), strict=True):
-            moved = (was.shown != now.shown) | (was.resting != now.resting)
-            if was.place is not now.place:
-                moved |= (was.shown | now.shown) & ((was.place != now.place).any(axis=1) | (was.size != now.size))
-            yield cells, was, now, moved
-
-    def _bodies(self, before: int, after: int) -> Iterator[_Spread]:
-        """The cubes that have moved, or turned into another colour, where they were and where they are."""
-        for cells, was, now, moved in self._pairs(before, after):
-            if self.layer != "notes" and was.ripe != now.ripe:
-                moved = moved | now.shown
             if cells.role != "ghost":
                 for state in (was, now):
-                    yield _body(state, moved & state.shown)
-
-    def _cells(self, before: int, after: int) -> list[_Spread | _Flat]:
-        """Cells in their light."""
-        found: list[_Spread | _Flat] = list(self._bodies(before, after))
-        for cells, was, now, moved in self._pairs(before, after):
-            for state in (was, now) if cells.role != "ghost" else ():
-                found += self._shadows(state, moved & state.resting)
+                    which = (was.resting != now.resting) & state.resting
+                    found += [_body(state, which), *self._shadows(state, which)]
         return found
 
     def _shadows(self, state: Pose, which: NDArray[np.bool_]) -> Iterator[_Spread]:
@@ -149,13 +128,13 @@ class Changes:
 
     # Notes
 
-    def _notes(self, before: int | None, after: int, words: bool = True) -> list[_Spread | _Flat]:
-        """What glows, where it differs; where it is, if there is nothing before."""
+    def _notes(self, before: int | None, after: int) -> list[_Spread | _Flat]:
+        """What needs no light, where it differs; where it is, if there is nothing before."""
         board = self.board
         found: list[_Spread | _Flat] = []
         for number, cells in enumerate(board.cells):
             was, now = (None if frame is None else self._posed(frame)[number] for frame in (before, after))
-            found.append(_glow(cells, was, now))
+            found += _plain(cells, was, now)
         for mover in board.movers:
             seen = [f for f in (before, after) if mover.boxes and f is not None and mover.first <= f <= mover.last]
             places = [mover.track.at(frame) for frame in seen]
@@ -173,7 +152,7 @@ class Changes:
             found += [_Spread(self._along(ends), LINE_RADIUS) for ends in (was, now)]
         if before is None:
             found += [_edges(np.array(o.center), np.array(o.size), OUTLINE_BAR) for o in board.outlines]
-        for caption in board.captions if words else ():
+        for caption in board.captions:
             said = None if before is None else _said(board, caption, before)
             if said != _said(board, caption, after):
                 found.append(_flat(caption))
@@ -224,13 +203,20 @@ class Changes:
         return self._cost(rows, np.where(filled.any(axis=1), last - first, 0))
 
 
-def _glow(cells: Cells, was: Pose | None, now: Pose | None) -> _Spread:
-    """Padding that comes or goes, and cells whose glow changes."""
+def _plain(cells: Cells, was: Pose | None, now: Pose | None) -> Iterator[_Spread]:
+    """Cells on their way, padding, and the glow of those that a window touches."""
     assert now is not None
-    changed = now.shown if cells.role == "ghost" else now.shown & (now.lit > 0)
-    if was is not None:
-        changed = was.shown != now.shown if cells.role == "ghost" else now.shown & (was.lit != now.lit)
-    return _body(now, changed)
+    if was is None:
+        yield _body(now, now.shown & ((now.lit > 0) | ~now.resting | (cells.role == "ghost")))
+        return
+    moved = (was.shown != now.shown) | (was.resting != now.resting)
+    if was.place is not now.place:
+        differs = (was.place != now.place).any(axis=1) | (was.size != now.size) | (was.ripe != now.ripe)
+        moved |= now.shown & ~now.resting & differs
+    if cells.role != "ghost":
+        moved |= was.lit != now.lit
+    for state in (was, now):
+        yield _body(state, moved & state.shown)
 
 
 def _body(state: Pose, which: NDArray[np.bool_]) -> _Spread:

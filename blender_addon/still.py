@@ -1,0 +1,101 @@
+"""What a worker makes of a built scene so that parts of its frames render quickly. Nothing of it is ever saved.
+
+For every rendered part, Cycles looks at every object and instance anew, and builds what is there only once into one tree
+with everything that moves. So there are to be few objects, and a twin, behind the camera, of whatever keeps its shape.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bmesh
+import bpy
+import numpy as np
+from mathutils import Matrix, Vector
+
+from ..scenes.story import ALWAYS, Storyboard
+from . import meshes
+from .compat import copy_animation
+from .looks import CUTTER, FIXED, let_light_pass
+from .materials import holdout_material
+
+MOST_CUT = 5000
+"""Up to so many cells are copied."""
+
+
+def freeze(board: Storyboard, collection: Any) -> None:
+    """Texts become meshes, and cells that never change get a double that cuts them out of what needs no light."""
+    camera = bpy.context.scene.camera
+    _freeze_texts(collection, camera)
+    _cut_fixed(board, collection, camera)
+
+
+def _freeze_texts(collection: Any, camera: Any) -> None:
+    """As texts they would be cut into triangles anew for every part. Those that are always shown become one mesh."""
+    joined, materials = bmesh.new(), []
+    folder = None
+    for text in [obj for obj in collection.all_objects if obj.type == "FONT"]:
+        folder = text.users_collection[0]
+        shape = bpy.data.objects.new(text.name, text.data)  # never hidden, as the text may be at this frame
+        mesh = bpy.data.meshes.new_from_object(shape)
+        bpy.data.objects.remove(shape)
+        if text.animation_data is not None:
+            solid = bpy.data.objects.new(text.name, mesh)
+            solid.location = text.location
+            copy_animation(text, solid)
+            _put(solid, folder, camera)
+        else:
+            mesh.transform(Matrix.Translation(text.location))
+            if mesh.materials[0] not in materials:
+                materials.append(mesh.materials[0])
+            kind = np.full(len(mesh.polygons), materials.index(mesh.materials[0]), np.int32)
+            mesh.polygons.foreach_set("material_index", kind)
+            joined.from_mesh(mesh)
+            bpy.data.meshes.remove(mesh)
+        bpy.data.objects.remove(text)
+    if materials:
+        mesh = bpy.data.meshes.new("captions")
+        joined.to_mesh(mesh)
+        for material in materials:
+            mesh.materials.append(material)
+        _put(bpy.data.objects.new("captions", mesh), folder, camera)
+    joined.free()
+
+
+def _cut_fixed(board: Storyboard, collection: Any, camera: Any) -> None:
+    """One mesh of all cells that never change stands for them in the notes, where nothing of them is seen."""
+    fixed = [c for c in board.cells if c.role != "ghost" and c.lit_by is None and (c.start == ALWAYS).all()]
+    if not fixed or sum(map(len, fixed)) > MOST_CUT:
+        return
+    cube = bmesh.new()
+    cube.from_mesh(bpy.data.objects["cell"].data)
+    bmesh.ops.triangulate(cube, faces=cube.faces[:])
+    corners = np.array([vertex.co for vertex in cube.verts], np.float32)
+    faces = np.array([[vertex.index for vertex in face.verts] for face in cube.faces], np.int32)
+    cube.free()
+    places = np.concatenate([c.position for c in fixed])
+    first = np.arange(len(places), dtype=np.int32)[:, None, None] * len(corners)
+    mesh = meshes.triangles(CUTTER, (places[:, None] + corners).reshape(-1, 3), (first + faces).reshape(-1, 3))
+    mesh.materials.append(holdout_material(CUTTER))
+    folders = {kind: bpy.data.collections.new(f"{collection.name} {kind}") for kind in (FIXED, CUTTER)}
+    for folder in folders.values():
+        collection.children.link(folder)
+    for cells in fixed:
+        obj = bpy.data.objects[cells.name]
+        for folder in obj.users_collection:
+            folder.objects.unlink(obj)
+        folders[FIXED].objects.link(obj)
+    cutter, twin = (bpy.data.objects.new(CUTTER, mesh) for _ in range(2))
+    twin.location = camera.matrix_world.to_3x3() @ Vector((0.0, 0.0, camera.data.clip_end))
+    for obj in (cutter, twin):
+        folders[CUTTER].objects.link(obj)
+
+
+def _put(obj: Any, folder: Any, camera: Any) -> None:
+    """Put an object and its twin into a folder."""
+    twin = bpy.data.objects.new(obj.name, obj.data)
+    twin.location.z = 1.0
+    for each in (obj, twin):
+        folder.objects.link(each)
+        each.parent = camera
+        let_light_pass(each)
