@@ -412,7 +412,7 @@ class _Builder:
             return
         mesh = meshes.bars("outlines", [(o.center, o.size) for o in self.board.outlines], OUTLINE_BAR)
         mesh.materials.append(self._glow("ghost", self.theme.ghost))
-        looks.let_light_pass(self._object("outlines", mesh, "lines"))
+        looks.let_light_pass(self._object("outlines", mesh, "outlines"))
 
     # Words
 

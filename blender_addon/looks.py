@@ -15,7 +15,7 @@ SHOWN = "shown"
 
 FIXED, CUTTER = "fixed", "cutter"
 """The folders of cells that never change, and of what stands for them in the notes: see still."""
-NOTES = ("windows", "lines", "captions", "ghosts", "moving")
+NOTES = ("windows", "outlines", "captions", "ghosts", "moving")
 """The folders of what needs no light."""
 
 SOLID_GAIN = 1.9
@@ -31,7 +31,7 @@ def set_flat(collection: Any, flat: bool) -> None:
 
 
 def set_layer(collection: Any, layer: str) -> None:
-    """Show "all", or only the "cells" in their light, or only the "notes", which need none.
+    """Show "all", or all but lines ("plain"), or only the "cells" in their light, or only the "notes", which need none.
 
     Of the cells, the notes have the glow of those that are lit; all of them cut out what is behind them.
     """
@@ -39,6 +39,8 @@ def set_layer(collection: Any, layer: str) -> None:
         kind = folder.name.partition(" ")[2].partition(".")[0]
         if kind in NOTES:
             folder.hide_render = layer == "cells"
+        elif kind == "lines":
+            folder.hide_render = layer != "all"
         elif kind in (FIXED, CUTTER):
             folder.hide_render = (layer == "notes") == (kind == FIXED)
         elif kind == "stage" and (floor := next((o for o in folder.objects if o.type == "MESH"), None)):

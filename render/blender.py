@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class Quality:
 
 QUALITIES = {
     "draft": Quality(samples=4, notes=4, flat=True, denoise=False, bounces=0),
-    "standard": Quality(samples=6, notes=6, flat=False, denoise=True, bounces=1),
+    "standard": Quality(samples=6, notes=8, flat=False, denoise=True, bounces=1),
     "final": Quality(samples=64, notes=32, flat=False, denoise=True, bounces=3),
 }
 
@@ -79,7 +80,6 @@ class Studio:
         set_solid(self.collection, engine == "workbench")
         if engine == "cycles":
             scene.cycles.device = _cycles_device(device)
-        self._layer: Layer = "all"
         self._frozen = False
         self._set_layer("all")
 
@@ -91,39 +91,45 @@ class Studio:
         self.scene.render.use_border = False
         bpy.ops.wm.save_as_mainfile(filepath=str(path), compress=True, check_existing=False)
 
-    def shoot(self, frame: int, layer: Layer, path: Path, part: Rectangle | None = None) -> Pixels:
-        """Render a layer of a frame, or a part of it, by way of a file; RGBA for "notes", else RGB.
+    def camera(self, layer: Layer, path: Path) -> Callable[[int, Rectangle], Pixels]:
+        """What renders parts of a layer's frames, by way of a file: RGBA of "notes", else RGB.
 
         RenderError if the file was cut short, as on a full disk: Blender does not say so.
         """
-        if not self._frozen:  # only now: what is saved keeps its texts
+        if layer != "all":  # only now: what is saved keeps its texts
+            self._freeze()
+        self._set_layer(layer)
+
+        def shoot(frame: int, part: Rectangle) -> Pixels:
+            if self.scene.frame_current != frame:
+                self.scene.frame_set(frame)
+            self._frame(part)
+            self.scene.render.filepath = str(path)
+            started = time.perf_counter()
+            bpy.ops.render.render(write_still=True)
+            self.seconds += time.perf_counter() - started
+            self.pixels += (part[2] - part[0]) * (part[3] - part[1])
+            if bare(path.read_bytes()) is None:
+                raise cut_short(path)
+            return pictures.read(path)
+
+        return shoot
+
+    def _frame(self, part: Rectangle) -> None:
+        """Render this part of the picture, and no more."""
+        render, (width, height), (left, top, right, bottom) = self.scene.render, self.size, part
+        render.use_border = render.use_crop_to_border = part != (0, 0, width, height)
+        low, high = height - bottom, height - top
+        render.border_min_x, render.border_max_x = (left + OFF) / width, min(1.0, (right + OFF) / width)
+        render.border_min_y, render.border_max_y = (low + OFF) / height, min(1.0, (high + OFF) / height)
+
+    def _freeze(self) -> None:
+        if not self._frozen:
             freeze(self.board, self.collection)
             self._frozen = True
-            self._set_layer(layer)
-        if layer != self._layer:
-            self._set_layer(layer)
-        render = self.scene.render
-        if self.scene.frame_current != frame:
-            self.scene.frame_set(frame)
-        (width, height), (left, top, right, bottom) = self.size, part or (0, 0, *self.size)
-        render.use_border = render.use_crop_to_border = part is not None
-        render.border_min_x, render.border_max_x = (left + OFF) / width, min(1.0, (right + OFF) / width)
-        render.border_min_y, render.border_max_y = (
-            (height - bottom + OFF) / height,
-            min(1.0, (height - top + OFF) / height),
-        )
-        render.filepath = str(path)
-        started = time.perf_counter()
-        bpy.ops.render.render(write_still=True)
-        self.seconds += time.perf_counter() - started
-        self.pixels += (right - left) * (bottom - top)
-        if bare(path.read_bytes()) is None:
-            raise cut_short(path)
-        return pictures.read(path)
 
     def _set_layer(self, layer: Layer) -> None:
         """See set_layer; the notes are seen through to the ground that they are laid on later."""
-        self._layer = layer
         set_layer(self.collection, layer)
         scene, notes = self.scene, layer == "notes"
         scene.render.film_transparent = notes

@@ -49,10 +49,12 @@ class FramePlan:
     def __init__(self, board: Storyboard, quality: str, engine: str, device: str, chunk: int = CHUNK) -> None:
         self.board = board
         self.chunk = chunk if engine == "cycles" else 1
-        self.layers: tuple[Layer, ...] = ("all",) if engine != "cycles" or quality == "draft" else ("cells", "notes")
+        self.layers: tuple[Layer, ...] = ("all",)
+        if engine == "cycles":
+            self.layers = ("plain", "lines") if quality == "draft" else ("cells", "notes", "lines")
         house = Path(__file__).parents[1]
         code = [house / "render" / f"{name}.py" for name in ("blender", "jobs", "patches", "pictures")]
-        code += [*sorted((house / "blender_addon").glob("*.py")), *(house / "scenes").glob("[cfp]*.py")]
+        code += [*sorted((house / "blender_addon").glob("*.py")), *(house / "scenes").glob("[cfps]*.py")]
         sources = [hashlib.sha256(file.read_bytes()).hexdigest() for file in code]
         blender = importlib.metadata.version("bpy")
         self.settings = repr((quality, engine, device, platform.machine(), blender, sources))
@@ -155,5 +157,5 @@ class Pictures:
 
 
 def channels_of(layer: Layer) -> int:
-    """Notes are seen through."""
-    return 4 if layer == "notes" else 3
+    """Some are seen through."""
+    return 4 if layer in ("notes", "lines") else 3

@@ -17,12 +17,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..scenes import Scene, Storyboard, compose
-from ..scenes.changes import Changes
+from ..scenes import Scene, Storyboard, compose, strokes
+from ..scenes.changes import Changes, Rectangle
 from . import patches
 from .doctor import cores
 from .errors import RenderError, RequestError, cut_short
 from .frames import Shot
+from .pictures import Pixels
 from .store import FrameStore
 
 if TYPE_CHECKING:
@@ -174,13 +175,17 @@ def _work(job: Job, threads: int) -> Spent:
         studio.save(path)
     for row in job.shots:
         for layer, shots in groupby(row, lambda shot: shot.layer):
-            _render(job, studio, Changes(board, layer, MARGIN if layer == "cells" else 0), shots)
+            changes = Changes(board, layer, MARGIN if layer == "cells" else 0)
+            take = _Lines(board) if layer == "lines" else studio.camera(layer, job.log.with_name(f"{os.getpid()}.png"))
+            _render(job, take, changes, shots)
     return Spent(studio.seconds - before.seconds, studio.pixels - before.pixels)
 
 
-def _render(job: Job, studio: Studio, changes: Changes, shots: Iterable[Shot]) -> None:
-    """Render the shots of a layer, each as what differs from the one before it, or from nothing."""
-    partial = job.log.with_name(f"{os.getpid()}.png")
+def _render(job: Job, take: Callable[[int, Rectangle], Pixels], changes: Changes, shots: Iterable[Shot]) -> None:
+    """Make the shots of a layer, each as what differs from the one before it, or from nothing.
+
+    ``take`` makes a part of a frame.
+    """
     before: int | None = None
     for shot in shots:
         path = job.path(shot.key)
@@ -189,13 +194,27 @@ def _render(job: Job, studio: Studio, changes: Changes, shots: Iterable[Shot]) -
             parts: list[patches.Part] = []
             for rectangle in found:
                 around = changes.grown(rectangle)
-                pixels = studio.shoot(shot.frame, shot.layer, partial, around)
+                pixels = take(shot.frame, around)
                 left, top, right, bottom = (r - a for r, a in zip(rectangle, 2 * around[:2], strict=True))
                 parts.append((rectangle, pixels[top:bottom, left:right]))
             patches.write(parts, path)
             if job.store:
                 job.store.put(shot.key, path)
         before = shot.frame
+
+
+class _Lines:
+    """Draws lines, for which no renderer is needed."""
+
+    def __init__(self, board: Storyboard) -> None:
+        self.board = board
+        self._drawn: tuple[int, Pixels] | None = None
+
+    def __call__(self, frame: int, part: Rectangle) -> Pixels:
+        if self._drawn is None or self._drawn[0] != frame:
+            self._drawn = frame, strokes.drawn(self.board, frame)
+        left, top, right, bottom = part
+        return self._drawn[1][top:bottom, left:right]
 
 
 def _open(job: Job, threads: int) -> tuple[Studio, Storyboard]:

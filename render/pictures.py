@@ -13,6 +13,7 @@ import imageio.v3 as imageio
 import numpy as np
 from numpy.typing import NDArray
 
+from ..scenes.palette import srgb_codes
 from .errors import RenderError
 from .png import bare
 
@@ -57,11 +58,5 @@ def laid_over(ground: Pixels, layers: Sequence[Pixels]) -> Pixels:
         partly = (alpha > 0) & ~solid
         share = alpha[partly, None] / 255.0
         light = _LINEAR[layer[partly, :3]] * share + _LINEAR[result[partly]] * (1.0 - share)
-        result[partly] = _encoded(light)
+        result[partly] = srgb_codes(light)
     return result
-
-
-def _encoded(light: NDArray[np.float64]) -> Pixels:
-    """sRGB codes of light 0..1."""
-    code = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1.0 / 2.4) - 0.055)
-    return (code * 255.0 + 0.5).astype(np.uint8)

@@ -3,9 +3,9 @@
 Everything becomes rectangles on the screen: a cube's, a shadow's as a chain of them down to the floor, a line's as a
 chain along it. They are laid over a grid of tiles, and the tiles are gathered into a few rectangles to render.
 
-A picture is made of layers: the "cells" at rest in their light, on the floor; and laid over them the "notes", which
-need none: cells on their way, windows, lines, outlines, padding, words, and a glow on the cells that a window touches. A
-picture of plain colours is one layer, "all".
+A picture is made of layers: the "cells" at rest in their light, on the floor; laid over them the "notes", which need
+none: cells on their way, windows, outlines, padding, words, and a glow on the cells that a window touches; and the
+"lines". In plain colours, cells and notes are one layer, "plain"; "all" is everything.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .form import CUBE, LINE_RADIUS, OUTLINE_BAR, SUN_ANGLE, SUN_DIRECTION, WINDOW_BAR, WINDOW_MARGIN
-from .layout import DESCENDER, View, text_ascent, text_width
 from .pose import Pose, lines_at, pose
-from .story import Caption, Cells, Storyboard
+from .screen import Screen, caption_box, said
+from .story import Cells, Storyboard
 
-Layer = Literal["all", "cells", "notes"]
+Layer = Literal["all", "plain", "cells", "notes", "lines"]
 Rectangle = tuple[int, int, int, int]
 """left, top, right, bottom in pixels from the picture's upper left corner; right and bottom are just outside."""
 
@@ -42,18 +42,17 @@ MOST = 0.6
 
 @dataclass(frozen=True, eq=False)
 class _Spread:
-    """Things around points in space (n, 3): ``reach`` cells to all sides and, on the screen, ``pixels`` more."""
+    """Things around points in space (n, 3), reaching so many cells to all sides."""
 
     points: NDArray[np.floating]
     reach: NDArray[np.floating] | float
-    pixels: float = FILTER
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Flat:
-    """A rectangle in the picture's plane, in units from its centre: left, bottom, right, top."""
+    """A rectangle on the screen: left, top, right, bottom in pixels."""
 
-    bounds: tuple[float, float, float, float]
+    bounds: NDArray[np.float64]
 
 
 class Changes:
@@ -64,7 +63,9 @@ class Changes:
 
     def __init__(self, board: Storyboard, layer: Layer, margin: int) -> None:
         self.board, self.layer, self.margin = board, layer, margin
-        self.screen = _Screen(board)
+        self.screen = Screen(board)
+        width, height = board.size
+        self._grid = -(-height // TILE), -(-width // TILE)
         self.call = CALL + CALL_PER_CELL * sum(map(len, board.cells))
         self._poses: dict[int, list[Pose]] = {}
 
@@ -75,7 +76,7 @@ class Changes:
         """
         width, height = self.board.size
         whole = ((0, 0, width, height),)
-        if before is None and self.layer != "notes":
+        if before is None and self.layer not in ("notes", "lines"):
             return whole
         found = tuple(self._split(self.tiles(before, after)))
         area = sum((right - left) * (bottom - top) for left, top, right, bottom in found)
@@ -88,8 +89,37 @@ class Changes:
 
     def tiles(self, before: int | None, after: int) -> NDArray[np.bool_]:
         """The tiles in which the pictures of two frames may differ: (rows, columns) of TILE x TILE pixels."""
-        found = self._cells(before, after) if self.layer == "cells" else self._notes(before, after)
-        return self.screen.tiles(found)
+        found: list[_Spread | _Flat] = []
+        if self.layer == "cells":
+            assert before is not None
+            found += self._cells(before, after)
+        if self.layer in ("all", "plain", "notes"):
+            found += self._notes(before, after)
+        if self.layer in ("all", "lines"):
+            found += self._lines(before, after)
+        return self._tiles(found)
+
+    def _tiles(self, things: list[_Spread | _Flat]) -> NDArray[np.bool_]:
+        """The tiles that any of the things touches."""
+        rows, columns = self._grid
+        corners = np.concatenate([np.zeros((0, 4)), *map(self._box, things)])
+        most = np.array([columns, rows])
+        first = np.floor(corners[:, :2] / TILE).astype(int).clip(0, most)
+        last = np.ceil(corners[:, 2:] / TILE).astype(int).clip(0, most)
+        on = (last > first).all(axis=1)
+        (x0, y0), (x1, y1) = first[on].T, last[on].T
+        edges = np.zeros((rows + 1, columns + 1), int)
+        for x, y, sign in ((x0, y0, 1), (x1, y0, -1), (x0, y1, -1), (x1, y1, 1)):
+            np.add.at(edges, (y, x), sign)
+        return edges.cumsum(axis=0).cumsum(axis=1)[:rows, :columns] > 0
+
+    def _box(self, thing: _Spread | _Flat) -> NDArray[np.float64]:
+        """(n, 4): left, top, right, bottom in pixels."""
+        if isinstance(thing, _Flat):
+            return thing.bounds[None] + (-FILTER, -FILTER, FILTER, FILTER)
+        at = self.screen.pixels(thing.points)
+        reach = np.asarray(thing.reach)[..., None] * self.screen.sides * self.screen.scale + FILTER
+        return np.concatenate([at - reach, at + reach], axis=1)
 
     # Cells
 
@@ -144,19 +174,18 @@ class Changes:
                         _edges(place + center, np.array(size) + 2 * WINDOW_MARGIN, WINDOW_BAR)
                         for center, size in mover.boxes
                     ]
-        for lines in board.lines:
-            was, now = (lines_at(board, lines, f) if f else np.zeros((0, 2, 3)) for f in (before, after))
-            if was.shape == now.shape:
-                same = (was == now).all(axis=(1, 2))
-                was, now = was[~same], now[~same]
-            found += [_Spread(self._along(ends), LINE_RADIUS) for ends in (was, now)]
         if before is None:
             found += [_edges(np.array(o.center), np.array(o.size), OUTLINE_BAR) for o in board.outlines]
         for caption in board.captions:
-            said = None if before is None else _said(board, caption, before)
-            if said != _said(board, caption, after):
-                found.append(_flat(caption))
+            if (None if before is None else said(board, caption, before)) != said(board, caption, after):
+                found.append(_Flat(caption_box(caption, self.screen)))
         return found
+
+    def _lines(self, before: int | None, after: int) -> Iterator[_Spread]:
+        """All lines where any of them moves, or what may hide them: then they are drawn anew."""
+        for frame in (before, after):
+            for lines in self.board.lines if frame is not None else ():
+                yield _Spread(self._along(lines_at(self.board, lines, frame)), LINE_RADIUS)
 
     def _along(self, ends: NDArray[np.float64]) -> NDArray[np.float64]:
         """Points along lines (n, 2, 3), not further apart than half a tile."""
@@ -234,61 +263,3 @@ def _edges(center: NDArray[np.float64], size: NDArray[np.float64], thickness: fl
                 points.append(np.insert(np.array([[one, other]] * len(along)), axis, along, axis=1))
     gap = 1.0 / 3.0 / 2.0  # half the distance of points along an edge, so that none of it lies between two
     return _Spread(center + np.concatenate(points) * size, thickness / 2 + gap)
-
-
-def _said(board: Storyboard, caption: Caption, frame: int) -> str | None:
-    """What a caption says at a frame."""
-    if not caption.first <= frame <= caption.last:
-        return None
-    if "{step}" not in caption.body:
-        return caption.body
-    step = np.ceil(np.float32(board.step.at(frame)[0]) - np.float32(caption.first_step))
-    return caption.body.replace("{step}", str(int(min(max(step, 1), caption.steps))))
-
-
-def _flat(caption: Caption) -> _Flat:
-    body = caption.body.replace("{step}", str(caption.steps))
-    wide = text_width(body) * caption.size
-    left = caption.at[0] - {"left": 0.0, "center": 0.5, "right": 1.0}[caption.align] * wide
-    low = caption.at[1] - DESCENDER * caption.size
-    return _Flat((left, low, left + wide, caption.at[1] + text_ascent(body) * caption.size))
-
-
-class _Screen:
-    """From space to tiles."""
-
-    def __init__(self, board: Storyboard) -> None:
-        camera = board.camera
-        self.view = View.along(camera.direction)
-        self.middle = self.view.project(np.asarray(camera.target))
-        self.size = board.size
-        self.scale = board.size[0] / camera.width
-        self.sides = np.array([abs(self.view.right).sum(), abs(self.view.up).sum()])
-        """Half the width and height, on the screen, of a cube that reaches 1 to all sides."""
-        self.nothing = np.zeros((-(-board.size[1] // TILE), -(-board.size[0] // TILE)), bool)
-
-    def tiles(self, things: list[_Spread] | list[_Spread | _Flat]) -> NDArray[np.bool_]:
-        """The tiles that any of the things touches."""
-        rows, columns = self.nothing.shape
-        corners = np.concatenate([np.zeros((0, 4)), *map(self._box, things)])
-        most = np.array([columns, rows])
-        first = np.floor(corners[:, :2] / TILE).astype(int).clip(0, most)
-        last = np.ceil(corners[:, 2:] / TILE).astype(int).clip(0, most)
-        on = (last > first).all(axis=1)
-        (x0, y0), (x1, y1) = first[on].T, last[on].T
-        edges = np.zeros((rows + 1, columns + 1), int)
-        for x, y, sign in ((x0, y0, 1), (x1, y0, -1), (x0, y1, -1), (x1, y1, 1)):
-            np.add.at(edges, (y, x), sign)
-        return edges.cumsum(axis=0).cumsum(axis=1)[:rows, :columns] > 0
-
-    def _box(self, thing: _Spread | _Flat) -> NDArray[np.float64]:
-        """(n, 4): left, top, right, bottom in pixels."""
-        if isinstance(thing, _Flat):
-            left, low, right, high = thing.bounds
-            x, y = np.array([left, right]) * self.scale, np.array([high, low]) * self.scale
-            x, y = x + self.size[0] / 2.0, self.size[1] / 2.0 - y
-            return np.array([[x[0] - FILTER, y[0] - FILTER, x[1] + FILTER, y[1] + FILTER]])
-        at = (self.view.project(thing.points) - self.middle) * self.scale
-        at = at * (1.0, -1.0) + np.array(self.size) / 2.0
-        reach = np.broadcast_to(np.asarray(thing.reach)[..., None], at.shape) * self.sides * self.scale + thing.pixels
-        return np.concatenate([at - reach, at + reach], axis=1)

@@ -160,3 +160,9 @@ def _filter_lightness(out_channels: int, groups: int) -> NDArray[np.float64]:
     if groups == 1 or per_group == 1:
         return np.full(out_channels, LIGHT)
     return np.tile(np.linspace(LIGHT + 0.02, LIGHT - 0.14, per_group), groups)
+
+
+def srgb_codes(linear: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Linear light 0..1 as sRGB codes 0..255 (IEC 61966-2-1)."""
+    code = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 0.0) ** (1.0 / 2.4) - 0.055)
+    return (np.clip(code, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
