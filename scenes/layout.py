@@ -17,6 +17,7 @@ from math import ceil, inf
 import numpy as np
 from numpy.typing import NDArray
 
+from .elision import Elision
 from .story import Vector
 
 DIRECTION = (0.42, 1.0, -0.55)
@@ -37,6 +38,11 @@ MARK_GAP = 0.3
 LABEL_JOINT = "  "
 SIDE, TOP, BOTTOM = 30.0, 20.0, 18.0
 """Safe margins in the same pixels."""
+SMALL_CELL = 5.0
+"""Where cells are smaller than this, in the same pixels, the items may stand on several lines."""
+LARGER = 1.25
+"""For each of these lines the cells must become so much larger."""
+MAX_LINES, MAX_ITEMS_ON_LINES = 4, 60
 
 
 @dataclass(frozen=True)
@@ -65,16 +71,32 @@ class View:
 
 @dataclass(frozen=True)
 class Item:
-    """What is to be placed. ``pad`` is the room for ghosts: (before, after) per axis of the block."""
+    """What is to be placed. ``pad`` is the room for ghosts: (before, after) per axis of the block.
+
+    Lanes and blocks are counted here as slots: what is left out of them takes one together.
+    """
 
     name: str
     label: tuple[str, ...]
-    lanes: int
-    per_lane: int
-    dims: tuple[int, int, int]
+    elision: Elision
     pad: tuple[tuple[int, int], tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0), (0, 0))
     marks: tuple[str, ...] = ()
-    """A short text for every block, such as the number of a filter; it stands above the block's front."""
+    """A short text for every slot, such as the number of a filter; it stands above the block's front."""
+    notes: tuple[tuple[str, ...], ...] = ()
+    """What is left out, axis by axis; each said on one line, then once more over several."""
+
+    @property
+    def lanes(self) -> int:
+        return self.elision.slots[0]
+
+    @property
+    def per_lane(self) -> int:
+        return self.elision.slots[1]
+
+    @property
+    def dims(self) -> tuple[int, int, int]:
+        """Units that a block takes: channels, rows, columns."""
+        return self.elision.dims
 
     @property
     def padded(self) -> tuple[int, int, int]:
@@ -84,7 +106,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Placed:
-    """An item in its place. Cell (0, 0, 0) of block ``b`` stands at ``base[b]``; the rectangle is in the picture."""
+    """An item in its place. Cell (0, 0, 0) of block ``b`` stands at ``base[b]``; the rectangle is in the picture.
+
+    Blocks are all there are, lane by lane: those left out stand in the slot that is kept for them.
+    """
 
     item: Item
     base: NDArray[np.float64]
@@ -97,7 +122,11 @@ class Placed:
         self, block: NDArray[np.int64], c: NDArray[np.int64], h: NDArray[np.int64], w: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """World positions ``(n, 3)`` of cells."""
-        return self.base[block] + np.stack([w, c, -h], axis=-1)
+        elision = self.item.elision
+        place = self.base[block]
+        for axis, coordinate in enumerate((elision.columns.at(w), elision.channels.at(c), -elision.rows.at(h))):
+            place[:, axis] += coordinate
+        return place
 
 
 @dataclass(frozen=True)
@@ -158,31 +187,48 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
         height = width * height_px / width_px
         return pixel, width - 2 * SIDE * pixel, height - (top_lines + bottom_lines + TOP + BOTTOM) * pixel
 
-    def least_width(things: Sequence[Item], label_style: int) -> float:
+    def least_width(things: Sequence[Item], lines: int, label_style: int) -> float:
         """The narrowest picture, in units, that holds everything; infinite where words alone are too much for it."""
         low, high = 1.0, 2.0
-        while _fit(things, view, *room(high), tall, label_style) is None:
+        while _fit_lines(things, lines, view, *room(high), tall, label_style) is None:
             low, high = high, high * 2.0
             if high > WIDEST:
                 return inf
         while high - low > 0.005 * low:
             middle = (low + high) / 2.0
-            fits = _fit(things, view, *room(middle), tall, label_style) is not None
+            fits = _fit_lines(things, lines, view, *room(middle), tall, label_style) is not None
             low, high = (low, middle) if fits else (middle, high)
         return high
 
-    # Words keep their size however small the cubes become: they are the first to go where there are too many of them.
-    width, label_style = min((least_width(items, style), style) for style in (1, 2))
-    if width > CROWDED * least_width(items, 0):
-        width, label_style = least_width(items, 0), 0
+    def best(lines: int) -> tuple[float, int]:
+        """The least width on so many lines and the style of the labels."""
+        # Words keep their size however small the cubes become: they are the first to go where there are too many.
+        styles = (1, 2, 3) if any(item.notes for item in items) else (1, 2)
+        width, label_style = min((least_width(items, lines, style), style) for style in styles)
+        least = least_width(items, lines, 0)
+        return (least, 0) if width > CROWDED * least else (width, label_style)
+
+    lines = 1
+    width, label_style = best(lines)
+    if width_px / scale < SMALL_CELL * width and len(items) <= MAX_ITEMS_ON_LINES:
+        for more in range(2, min(MAX_LINES, len(items)) + 1):
+            narrower, its_style = best(more)
+            if narrower * LARGER ** (more - lines) < width:
+                width, label_style, lines = narrower, its_style, more
     if width == inf:
-        items = [replace(item, marks=()) for item in items]
-        width, label_style = least_width(items, -1), -1
+        items = [replace(item, marks=(), notes=()) for item in items]
+        width, label_style = least_width(items, lines, -1), -1
     pixel, free_width, free_height = room(width)
-    plans = _fit(items, view, pixel, free_width, free_height, tall, label_style)
+    plans = _fit_lines(items, lines, view, pixel, free_width, free_height, tall, label_style)
     assert plans is not None
     height = width * height_px / width_px
-    placed = _place(plans, view, free_width, free_height, tall, CAPITAL["label"] * pixel)
+    placed: list[Placed] = []
+    line_width, line_height = _line_room(lines, free_width, free_height, tall)
+    for number, line in enumerate(plans):
+        corner = (
+            (number * (line_width + ITEM_GAP), 0.0) if tall else (0.0, (lines - 1 - number) * (line_height + ITEM_GAP))
+        )
+        placed += _place(line, view, corner, line_width, line_height, tall, CAPITAL["label"] * pixel)
     # The free area's lower left corner is (0, 0) so far: find the frame's centre in the same coordinates.
     center = np.array([width / 2 - SIDE * pixel, height / 2 - (bottom_lines + BOTTOM) * pixel])
     floor = min(float(p.base[:, 2].min()) - p.item.dims[1] - p.item.pad[1][1] + 0.5 for p in placed)
@@ -248,14 +294,40 @@ def _inner_choices(item: Item, view: View, capital: float) -> list[tuple[tuple[i
     return choices
 
 
+def _line_room(lines: int, width: float, height: float, tall: bool) -> tuple[float, float]:
+    """The free area of each of so many lines: one below the other or, in tall pictures, side by side."""
+    gaps = (lines - 1) * ITEM_GAP
+    return ((width - gaps) / lines, height) if tall else (width, (height - gaps) / lines)
+
+
+def _fit_lines(
+    items: Sequence[Item],
+    lines: int,
+    view: View,
+    pixel: float,
+    width: float,
+    height: float,
+    tall: bool,
+    label_style: int,
+) -> list[list[_Plan]] | None:
+    """The arrangement on so many lines of equal numbers of items, or None where the free area is too small."""
+    result = []
+    for line in range(lines):
+        chosen = items[line * len(items) // lines : (line + 1) * len(items) // lines]
+        plans = _fit(chosen, view, pixel, *_line_room(lines, width, height, tall), tall, label_style)
+        if plans is None:
+            return None
+        result.append(plans)
+    return result
+
+
 def _fit(
     items: Sequence[Item], view: View, pixel: float, width: float, height: float, tall: bool, label_style: int
 ) -> list[_Plan] | None:
     """The arrangement that needs least room along the flow, or None where the free area is too small."""
     capital = CAPITAL["label"] * pixel
-    label_height = _label_height(pixel, label_style)
-    labels = [(_label_width(item, capital, label_style), label_height) for item in items]
-    across_room = width if tall else height - label_height
+    labels = [_label_size(item, pixel, label_style) for item in items]
+    across_room = width if tall else height - max(label_height for _, label_height in labels)
     plans: dict[int, _Plan] = {}
     families: dict[int, list[int]] = {}
     for number, item in enumerate(items):
@@ -330,34 +402,46 @@ def _plan(
 
 
 def label_texts(label: tuple[str, ...], style: int) -> tuple[str, ...]:
-    """A label's lines: name and shape on one line (1) or on two (2), the shape alone (0), nothing (-1)."""
+    """A label's lines: name and shape on one line (1) or on two (2, 3), the shape alone (0), nothing (-1)."""
     if style == 1:
         return (LABEL_JOINT.join(label),)
-    return label if style == 2 else (label[-1].replace(" ", ""),) if style == 0 else ()
+    return label if style > 1 else (label[-1].replace(" ", ""),) if style == 0 else ()
 
 
-def _label_height(pixel: float, style: int) -> float:
-    return (len(label_texts(("", ""), style)) * LINE_HEIGHT + 0.5) * CAPITAL["label"] * pixel
+def note_texts(notes: tuple[tuple[str, ...], ...], style: int) -> tuple[str, ...]:
+    """The lines below it, on what is left out: one for each axis (1, 2) or several (0, 3)."""
+    return tuple(text for one_line, *several in notes for text in (several if style in (0, 3) else (one_line,)))
 
 
-def _label_width(item: Item, capital: float, style: int) -> float:
-    return max((text_width(text) for text in label_texts(item.label, style)), default=0.0) * capital
+def _label_size(item: Item, pixel: float, style: int) -> tuple[float, float]:
+    """Width and height of all that stands below an item."""
+    lines = (*label_texts(item.label, style), *note_texts(item.notes, style))
+    width = max((text_width(text) for text in lines), default=0.0) * (CAPITAL["label"] * pixel)
+    return width, (len(lines) * LINE_HEIGHT + 0.5) * CAPITAL["label"] * pixel
 
 
-def _place(plans: Sequence[_Plan], view: View, width: float, height: float, tall: bool, capital: float) -> list[Placed]:
-    """World positions, the free area's lower left corner projecting to (0, 0)."""
+def _place(
+    plans: Sequence[_Plan],
+    view: View,
+    corner: tuple[float, float],
+    width: float,
+    height: float,
+    tall: bool,
+    capital: float,
+) -> list[Placed]:
+    """World positions on a line whose free area's lower left corner projects to ``corner``."""
     label = max(p.label for p in plans)
     flow = 1 if tall else 0
     used = sum(p.size[flow] + (p.label if tall else 0.0) for p in plans)
     spare = (height if tall else width) - used
     gap = min(spare / max(len(plans) - 1, 1), _gap(tall) * 2.2)
     lead = (spare - gap * (len(plans) - 1)) / 2.0
-    ground = label + (height - label - max(p.size[1] for p in plans)) / 2.0
-    top, left = height - lead, lead
+    ground = label + (height - label - max(p.size[1] for p in plans)) / 2.0 + corner[1]
+    top, left = corner[1] + height - lead, corner[0] + lead
     placed = []
     for plan in plans:
         if tall:
-            box_left, box_bottom = (width - plan.size[0]) / 2.0, top - plan.size[1]
+            box_left, box_bottom = corner[0] + (width - plan.size[0]) / 2.0, top - plan.size[1]
             top = box_bottom - plan.label - gap
         else:
             box_left, box_bottom = left, ground
@@ -397,4 +481,4 @@ def _spread(plan: _Plan, view: View, left: float, bottom: float, tall: bool, cap
             by = y - row * (block_height + BLOCK_GAP) - block_height
             first = view.on_wall(bx + spare - corner[0], by - lowest[1])
             base[lane * item.per_lane + b] = first + np.array([shift[2], shift[0], -shift[1]])
-    return Placed(item, base, left, bottom, plan.size[0], grid_height)
+    return Placed(item, base[item.elision.slot_of_block()], left, bottom, plan.size[0], grid_height)

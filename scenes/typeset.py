@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ..conv_math import Conv2d
 from .captions import count
-from .layout import CAPITAL, LINE_HEIGHT, SIDE, TOP, label_texts, mark_place, text_width
+from .layout import CAPITAL, LINE_HEIGHT, SIDE, TOP, label_texts, mark_place, note_texts, text_width
 from .parts import Act
 from .plan import LAND, MULTIPLY, WRITE, Plan
 from .story import Caption
@@ -21,7 +21,7 @@ def all_captions(plan: Plan) -> Iterator[Caption]:
         if "table" in plan.show:
             yield from _table(plan, number, first, last)
         yield from _footer(plan, number, act, first, last)
-        if number in plan.banks and not act.swept:
+        if isinstance(act.stage.op, Conv2d) and not act.swept:
             yield from _narration(plan, number, act)
     yield from _note(plan)
     yield from _labels(plan)
@@ -115,7 +115,7 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
 
 def _parameters(plan: Plan, number: int) -> str:
     """This stage's parameters; on the last of several, the sum: ``72 + 64 = 136``."""
-    counts = [s.op.num_parameters for s in plan.scene.stages]
+    counts = [s.op.num_parameters for s in plan.stages]
     weighted = [c for c in counts if c]
     if number == len(counts) - 1 and len(weighted) > 1:
         return f"{' + '.join(map(count, weighted))} = {count(sum(weighted))}"
@@ -124,7 +124,7 @@ def _parameters(plan: Plan, number: int) -> str:
 
 def _macs(plan: Plan, number: int) -> int:
     """This stage's multiply-accumulates; on the last stage those of all."""
-    each = [stage.op.macs(shape) for stage, shape in zip(plan.scene.stages, plan.shapes, strict=False)]
+    each = [stage.op.macs(shape) for stage, shape in zip(plan.stages, plan.shapes, strict=False)]
     return sum(each) if number == len(each) - 1 else each[number]
 
 
@@ -138,12 +138,12 @@ def _note(plan: Plan) -> Iterator[Caption]:
 
 def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
     """What happens in the first step, in slow motion."""
-    beat, op = act.beats[0], act.stage.op
-    weight = plan.banks[number].shape
+    beat, op = act.beats[0], plan.conv(number)
+    weight = op.weight_shape or ()
     products = math.prod(weight[1:])
     ends = (LAND, MULTIPLY, WRITE, 1.0)
-    total = "sum_bias" if getattr(op, "bias", False) else "sum"
-    reads = math.prod(weight[1:]) * (op.groups if isinstance(op, Conv2d) else 1)
+    total = "sum_bias" if op.bias else "sum"
+    reads = math.prod(weight[1:]) * op.groups
     texts = (
         plan.words("land", count(reads)),
         plan.words("multiply", count(products)),
@@ -166,17 +166,21 @@ def _labels(plan: Plan) -> Iterator[Caption]:
     capital = f.capital("label")
     for placed in f.placed:
         x = placed.left + placed.width / 2 - f.center[0]
-        label = placed.item.label
-        for i, text in enumerate(label_texts(label, f.label_style)):
+        item = placed.item
+        label, notes = label_texts(item.label, f.label_style), note_texts(item.notes, f.label_style)
+        for i, text in enumerate((*label, *notes)):
             y = placed.bottom - f.center[1] - (0.5 + 1.0 + i * LINE_HEIGHT) * capital
-            yield _text(plan, f"label-{placed.item.name}-{i + 1}", text, "label", (x, y), "center")
+            told = i < len(label)
+            name = f"label-{item.name}-{i + 1}" if told else f"elision-{item.name}-{i + 1 - len(label)}"
+            color = plan.theme.text if told else plan.theme.faint_text
+            yield _text(plan, name, text, "label", (x, y), "center", color=color)
 
 
 def _marks(plan: Plan) -> Iterator[Caption]:
     """The numbers of filters and groups, above their blocks."""
     f = plan.frame
     for placed in f.placed:
-        for block, text in enumerate(placed.item.marks):
+        for block, text in zip(placed.item.elision.block_of_slot().tolist(), placed.item.marks, strict=False):
             x, y = mark_place(placed, block, text, f.capital("label"), f.view)
             at = (x - f.center[0], y - f.center[1])
             name = f"mark-{placed.item.name}-{block + 1}"
