@@ -50,6 +50,7 @@ class Job:
     log: Path
     store: FrameStore | None = None
     workers: int = 1
+    all_cells: bool = False
 
 
 def run(job: Job, progress: Callable[[int], object]) -> None:
@@ -164,7 +165,7 @@ def _open(job: Job, threads: int) -> Any:
     sys.path[:] = [folder for folder in sys.path if Path(folder).parts[-2:] != ("scripts", "modules")]
     from . import blender
 
-    board = compose(job.scene, job.size, job.fps, job.language, job.theme)
+    board = compose(job.scene, job.size, job.fps, job.language, job.theme, job.all_cells)
     return blender.open_scene(board, job.quality, job.engine, job.device, threads)
 
 

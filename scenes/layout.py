@@ -117,6 +117,8 @@ class Placed:
     bottom: float
     width: float
     height: float
+    label_drop: float = 0.0
+    """How far below its usual place the label stands, beneath those of the neighbours."""
 
     def at(
         self, block: NDArray[np.int64], c: NDArray[np.int64], h: NDArray[np.int64], w: NDArray[np.int64]
@@ -187,48 +189,51 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
         height = width * height_px / width_px
         return pixel, width - 2 * SIDE * pixel, height - (top_lines + bottom_lines + TOP + BOTTOM) * pixel
 
-    def least_width(things: Sequence[Item], lines: int, label_style: int) -> float:
+    def least_width(things: Sequence[Item], grid: tuple[int, int], label_style: int) -> float:
         """The narrowest picture, in units, that holds everything; infinite where words alone are too much for it."""
         low, high = 1.0, 2.0
-        while _fit_lines(things, lines, view, *room(high), tall, label_style) is None:
+        while _fit_lines(things, grid, view, *room(high), tall, label_style) is None:
             low, high = high, high * 2.0
             if high > WIDEST:
                 return inf
         while high - low > 0.005 * low:
             middle = (low + high) / 2.0
-            fits = _fit_lines(things, lines, view, *room(middle), tall, label_style) is not None
+            fits = _fit_lines(things, grid, view, *room(middle), tall, label_style) is not None
             low, high = (low, middle) if fits else (middle, high)
         return high
 
-    def best(lines: int) -> tuple[float, int]:
-        """The least width on so many lines and the style of the labels."""
+    def best(grid: tuple[int, int]) -> tuple[float, int]:
+        """The least width on so many lines, with so many tiers of labels, and the labels' style."""
         # Words keep their size however small the cubes become: they are the first to go where there are too many.
-        styles = (1, 2, 3) if any(item.notes for item in items) else (1, 2)
-        width, label_style = min((least_width(items, lines, style), style) for style in styles)
-        least = least_width(items, lines, 0)
-        return (least, 0) if width > CROWDED * least else (width, label_style)
+        noted = any(item.notes for item in items)
+        long, short = ((1, 2, 3), (4, 0)) if noted else ((1, 2), (0,))
+        width, label_style = min((least_width(items, grid, style), style) for style in long)
+        least = min((least_width(items, grid, style), style) for style in short)
+        return least if width > CROWDED * least[0] else (width, label_style)
 
-    lines = 1
-    width, label_style = best(lines)
-    if width_px / scale < SMALL_CELL * width and len(items) <= MAX_ITEMS_ON_LINES:
-        for more in range(2, min(MAX_LINES, len(items)) + 1):
-            narrower, its_style = best(more)
-            if narrower * LARGER ** (more - lines) < width:
-                width, label_style, lines = narrower, its_style, more
+    grid = (1, 1)
+    width, label_style = best(grid)
+    if width_px / scale < SMALL_CELL * width and 2 < len(items) <= MAX_ITEMS_ON_LINES:
+        handicap = 1.0
+        for lines, tiers in [(1, 2)] * (not tall) + [(lines, 1) for lines in range(2, min(MAX_LINES, len(items)) + 1)]:
+            narrower, its_style = best((lines, tiers))
+            if narrower * LARGER**lines < width * handicap:
+                width, label_style, grid, handicap = narrower, its_style, (lines, tiers), LARGER**lines
     if width == inf:
         items = [replace(item, marks=(), notes=()) for item in items]
-        width, label_style = least_width(items, lines, -1), -1
+        width, label_style = least_width(items, grid, -1), -1
     pixel, free_width, free_height = room(width)
-    plans = _fit_lines(items, lines, view, pixel, free_width, free_height, tall, label_style)
+    plans = _fit_lines(items, grid, view, pixel, free_width, free_height, tall, label_style)
     assert plans is not None
     height = width * height_px / width_px
     placed: list[Placed] = []
+    lines, tiers = grid
     line_width, line_height = _line_room(lines, free_width, free_height, tall)
     for number, line in enumerate(plans):
         corner = (
             (number * (line_width + ITEM_GAP), 0.0) if tall else (0.0, (lines - 1 - number) * (line_height + ITEM_GAP))
         )
-        placed += _place(line, view, corner, line_width, line_height, tall, CAPITAL["label"] * pixel)
+        placed += _place(line, tiers, view, corner, line_width, line_height, tall, CAPITAL["label"] * pixel)
     # The free area's lower left corner is (0, 0) so far: find the frame's centre in the same coordinates.
     center = np.array([width / 2 - SIDE * pixel, height / 2 - (bottom_lines + BOTTOM) * pixel])
     floor = min(float(p.base[:, 2].min()) - p.item.dims[1] - p.item.pad[1][1] + 0.5 for p in placed)
@@ -247,8 +252,8 @@ class _Plan:
     pitch: float
     """Distance of lanes across the flow."""
     size: tuple[float, float]
-    label: float
-    """Height of its label."""
+    label: tuple[float, float]
+    """Width and height of its label."""
 
 
 def _block_size(item: Item, view: View, capital: float) -> tuple[float, float]:
@@ -302,7 +307,7 @@ def _line_room(lines: int, width: float, height: float, tall: bool) -> tuple[flo
 
 def _fit_lines(
     items: Sequence[Item],
-    lines: int,
+    grid: tuple[int, int],
     view: View,
     pixel: float,
     width: float,
@@ -310,11 +315,15 @@ def _fit_lines(
     tall: bool,
     label_style: int,
 ) -> list[list[_Plan]] | None:
-    """The arrangement on so many lines of equal numbers of items, or None where the free area is too small."""
+    """The arrangement on lines of equal numbers of items, or None where the free area is too small.
+
+    ``grid``: how many lines, and how many tiers of labels are below each.
+    """
     result = []
+    lines, tiers = grid
     for line in range(lines):
         chosen = items[line * len(items) // lines : (line + 1) * len(items) // lines]
-        plans = _fit(chosen, view, pixel, *_line_room(lines, width, height, tall), tall, label_style)
+        plans = _fit(chosen, tiers, view, pixel, *_line_room(lines, width, height, tall), tall, label_style)
         if plans is None:
             return None
         result.append(plans)
@@ -322,12 +331,19 @@ def _fit_lines(
 
 
 def _fit(
-    items: Sequence[Item], view: View, pixel: float, width: float, height: float, tall: bool, label_style: int
+    items: Sequence[Item],
+    tiers: int,
+    view: View,
+    pixel: float,
+    width: float,
+    height: float,
+    tall: bool,
+    label_style: int,
 ) -> list[_Plan] | None:
     """The arrangement that needs least room along the flow, or None where the free area is too small."""
     capital = CAPITAL["label"] * pixel
     labels = [_label_size(item, pixel, label_style) for item in items]
-    across_room = width if tall else height - max(label_height for _, label_height in labels)
+    across_room = width if tall else height - sum(_tier_heights(labels, tiers))
     plans: dict[int, _Plan] = {}
     families: dict[int, list[int]] = {}
     for number, item in enumerate(items):
@@ -344,7 +360,7 @@ def _fit(
             total = 0.0
             made = []
             for member, (inner, lane, pitch) in zip(members, chosen, strict=True):
-                made.append(_plan(items[member], across, inner, lane, pitch, labels[member], tall))
+                made.append(_plan(items[member], across, inner, lane, pitch, labels[member], tall, tiers == 1))
                 total += made[-1].size[1 if tall else 0]
             if best is None or total < best[0]:
                 best = (total, made)
@@ -353,10 +369,29 @@ def _fit(
         plans.update(zip(members, best[1], strict=True))
     ordered = [plans[i] for i in range(len(items))]
     flow = 1 if tall else 0
-    used = sum(p.size[flow] + (p.label if tall else 0.0) for p in ordered) + (len(items) - 1) * _gap(tall)
+    used = sum(p.size[flow] + (p.label[1] if tall else 0.0) for p in ordered) + (len(items) - 1) * _gap(tall)
+    if tiers > 1:
+        used = _packed(ordered, tiers, capital)[1]
     if used > (height if tall else width):
         return None
     return ordered
+
+
+def _tier_heights(labels: Sequence[tuple[float, float]], tiers: int) -> list[float]:
+    """Heights of the tiers of labels: items have theirs in turn on the upper and on the lower one."""
+    return [max(height for _, height in labels[tier::tiers]) for tier in range(tiers)]
+
+
+def _packed(plans: Sequence[_Plan], tiers: int, capital: float) -> tuple[list[float], float]:
+    """Middles of items as close to each other as they and the labels on each tier allow; and the length of all."""
+    middles: list[float] = []
+    ends = [-capital] * tiers
+    end = -_gap(False)
+    for i, plan in enumerate(plans):
+        half, half_label = plan.size[0] / 2.0, plan.label[0] / 2.0
+        middles.append(max(end + _gap(False) + half, ends[i % tiers] + capital + half_label))
+        end, ends[i % tiers] = middles[-1] + half, middles[-1] + half_label
+    return middles, max(end, *ends)
 
 
 def _gap(tall: bool) -> float:
@@ -392,24 +427,26 @@ def _plan(
     pitch: float,
     label: tuple[float, float],
     tall: bool,
+    apart: bool,
 ) -> _Plan:
+    """``apart``: the item takes the width of its label."""
     along = ceil(item.lanes / across)
     side = 0 if tall else 1
     cross = (min(across, item.lanes) - 1) * pitch + lane[side]
     main = along * lane[1 - side] + (along - 1) * LANE_GAP
     width, height = (cross, main) if tall else (main, cross)
-    return _Plan(item, across, inner, lane, pitch, (max(width, label[0]), height), label[1])
+    return _Plan(item, across, inner, lane, pitch, (max(width, label[0]) if apart else width, height), label)
 
 
 def label_texts(label: tuple[str, ...], style: int) -> tuple[str, ...]:
-    """A label's lines: name and shape on one line (1) or on two (2, 3), the shape alone (0), nothing (-1)."""
+    """A label's lines: name and shape on one line (1) or on two (2, 3), the shape alone (0, 4), nothing (-1)."""
     if style == 1:
         return (LABEL_JOINT.join(label),)
-    return label if style > 1 else (label[-1].replace(" ", ""),) if style == 0 else ()
+    return label if style in (2, 3) else (label[-1].replace(" ", ""),) if style >= 0 else ()
 
 
 def note_texts(notes: tuple[tuple[str, ...], ...], style: int) -> tuple[str, ...]:
-    """The lines below it, on what is left out: one for each axis (1, 2) or several (0, 3)."""
+    """The lines below it, on what is left out: one for each axis (1, 2, 4) or several (0, 3)."""
     return tuple(text for one_line, *several in notes for text in (several if style in (0, 3) else (one_line,)))
 
 
@@ -422,6 +459,7 @@ def _label_size(item: Item, pixel: float, style: int) -> tuple[float, float]:
 
 def _place(
     plans: Sequence[_Plan],
+    tiers: int,
     view: View,
     corner: tuple[float, float],
     width: float,
@@ -430,23 +468,29 @@ def _place(
     capital: float,
 ) -> list[Placed]:
     """World positions on a line whose free area's lower left corner projects to ``corner``."""
-    label = max(p.label for p in plans)
+    heights = _tier_heights([p.label for p in plans], tiers)
+    label = sum(heights)
     flow = 1 if tall else 0
-    used = sum(p.size[flow] + (p.label if tall else 0.0) for p in plans)
+    used = sum(p.size[flow] + (p.label[1] if tall else 0.0) for p in plans)
     spare = (height if tall else width) - used
     gap = min(spare / max(len(plans) - 1, 1), _gap(tall) * 2.2)
     lead = (spare - gap * (len(plans) - 1)) / 2.0
     ground = label + (height - label - max(p.size[1] for p in plans)) / 2.0 + corner[1]
     top, left = corner[1] + height - lead, corner[0] + lead
+    middles, packed = _packed(plans, tiers, capital)
     placed = []
-    for plan in plans:
+    for number, plan in enumerate(plans):
         if tall:
             box_left, box_bottom = corner[0] + (width - plan.size[0]) / 2.0, top - plan.size[1]
-            top = box_bottom - plan.label - gap
+            top = box_bottom - plan.label[1] - gap
+        elif tiers > 1:
+            box_left = corner[0] + (width - packed) / 2.0 + middles[number] - plan.size[0] / 2.0
+            box_bottom = ground
         else:
             box_left, box_bottom = left, ground
             left += plan.size[0] + gap
-        placed.append(_spread(plan, view, box_left, box_bottom, tall, capital))
+        drop = sum(heights[: number % tiers])
+        placed.append(replace(_spread(plan, view, box_left, box_bottom, tall, capital), label_drop=drop))
     return placed
 
 

@@ -171,7 +171,8 @@ class Plan:
         pad = ((0, 0), *self.contents.padding(number))
         notes = self._notes(elision, "pictures")
         if number > 0 and number - 1 not in self.contents.banks and isinstance(self.stages[number - 1].op, Conv2d):
-            notes = (self._note("weights", math.prod(self.stages[number - 1].op.weight_shape or ())), *notes)
+            weights = count(math.prod(self.stages[number - 1].op.weight_shape or ()))
+            notes = (*((text, text) for text in (f"… {weights}", self.words("left_out_weights"))), *notes)
         return Item(name, (label, size(self.contents.told_shapes[number])), elision, pad, marks, notes)
 
     def _bank_item(self, number: int, op: Conv2d) -> Item:

@@ -169,7 +169,7 @@ def _labels(plan: Plan) -> Iterator[Caption]:
         item = placed.item
         label, notes = label_texts(item.label, f.label_style), note_texts(item.notes, f.label_style)
         for i, text in enumerate((*label, *notes)):
-            y = placed.bottom - f.center[1] - (0.5 + 1.0 + i * LINE_HEIGHT) * capital
+            y = placed.bottom - placed.label_drop - f.center[1] - (0.5 + 1.0 + i * LINE_HEIGHT) * capital
             told = i < len(label)
             name = f"label-{item.name}-{i + 1}" if told else f"elision-{item.name}-{i + 1 - len(label)}"
             color = plan.theme.text if told else plan.theme.faint_text
