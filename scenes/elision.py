@@ -17,7 +17,7 @@ LIMIT = 20_000
 """Cells of a tensor or a bank of filters that are drawn; above, it is elided."""
 PICTURES, GROUPS, CHANNELS, ROWS = (2, 1), (4, 2), (8, 2), (24, 8)
 """How many of the first and of the last of a tensor are drawn; columns as rows."""
-FILTERS, SLICES = (3, 1), (3, 1)
+FILTERS, SLICES = (2, 1), (3, 1)
 """The same of a bank and of the channels of a filter."""
 GAP = 7
 """Length of a gap between cells, in cells: room for three dots."""

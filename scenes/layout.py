@@ -214,11 +214,11 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
     grid = (1, 1)
     width, label_style = best(grid)
     if width_px / scale < SMALL_CELL * width and 2 < len(items) <= MAX_ITEMS_ON_LINES:
-        handicap = 1.0
+        taken = width
         for lines, tiers in [(1, 2)] * (not tall) + [(lines, 1) for lines in range(2, min(MAX_LINES, len(items)) + 1)]:
             narrower, its_style = best((lines, tiers))
-            if narrower * LARGER**lines < width * handicap:
-                width, label_style, grid, handicap = narrower, its_style, (lines, tiers), LARGER**lines
+            if narrower * LARGER ** (lines - 1) < taken:
+                width, label_style, grid, taken = narrower, its_style, (lines, tiers), narrower * LARGER ** (lines - 1)
     if width == inf:
         items = [replace(item, marks=(), notes=()) for item in items]
         width, label_style = least_width(items, grid, -1), -1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ SWEEP_ARRIVE = 0.1
 """The same for a beat of many steps: the window stands at the first of them."""
 COLUMN_GAP = 16.0
 """Between the columns of the table, in reference pixels."""
+LEGEND_SHARE = 0.55
+"""How much of a wide picture's width a legend takes at most."""
 MAX_MARKS = 64
 """More filters or groups than these are not numbered."""
 ARRIVE = 0.5
@@ -123,8 +126,14 @@ class Plan:
         splits = self.contents.splits
         moves = {n: stage.op for n, stage in enumerate(self.stages) if isinstance(stage.op, Move)}
         views = {n: op.views(self.shapes[n]) for n, op in moves.items()}
-        top, bottom = self._caption_room()
-        self.frame: Frame = arrange(self._items(views), self.size, top, bottom)
+        items = self._items(views)
+        self.legend = False
+        """Whether what is left out is told in the table's place, there being no room for it below the things."""
+        self.frame: Frame = arrange(items, self.size, *self._caption_room())
+        if self.frame.label_style < 0 and any(item.notes for item in items):
+            self.legend = True
+            items = [replace(item, notes=()) for item in items]
+            self.frame = arrange(items, self.size, *self._caption_room())
         placed = {p.item.name: p for p in self.frame.placed}
         self.banks: dict[int, Bank] = {}
         self.views: dict[int, list[tuple[Tensor, View]]] = {}
@@ -163,17 +172,22 @@ class Plan:
             items.append(self._tensor_item(f"output-{number + 1}", number + 1, label))
         return items
 
-    def _tensor_item(self, name: str, number: int, label: str) -> Item:
+    def _tensor_item(self, name: str, number: int, called: str) -> Item:
         elision, split = self.contents.tensors[number], self.contents.splits[number]
         marks: tuple[str, ...] = ()
         if number == 0 and elision.blocks.length == 1 and split > 1 and elision.channels.length > 1:
             marks = self._marks(elision, lambda lane: self.words("group", lane + 1))
         pad = ((0, 0), *self.contents.padding(number))
-        notes = self._notes(elision, "pictures")
+        label = (called, size(self.contents.told_shapes[number]))
+        return Item(name, label, elision, pad, marks, self._tensor_notes(number))
+
+    def _tensor_notes(self, number: int) -> tuple[tuple[str, ...], ...]:
+        """What is left out of a tensor, and of the filters that made it if none of them is drawn."""
+        notes = self._notes(self.contents.tensors[number], "pictures")
         if number > 0 and number - 1 not in self.contents.banks and isinstance(self.stages[number - 1].op, Conv2d):
             weights = count(math.prod(self.stages[number - 1].op.weight_shape or ()))
             notes = (*((text, text) for text in (f"… {weights}", self.words("left_out_weights"))), *notes)
-        return Item(name, (label, size(self.contents.told_shapes[number])), elision, pad, marks, notes)
+        return notes
 
     def _bank_item(self, number: int, op: Conv2d) -> Item:
         assert op.weight_shape is not None
@@ -252,7 +266,7 @@ class Plan:
 
     def table(self, number: int) -> list[tuple[str, list[str]]]:
         """The rows of a stage's table: a name, then batch, channels, height, width."""
-        op, before, after = self.stages[number].told, self.shapes[number], self.shapes[number + 1]
+        op, before, after = self.stages[number].told, self.shapes[number], self.contents.told_shapes[number + 1]
         rows = [("", [self.words(key) for key in ("batch", "channels", "height", "width")])]
         rows.append((self.words("input"), _columns(before)))
         if op.weight_shape and len(op.weight_shape) == 4:
@@ -269,10 +283,29 @@ class Plan:
         columns.append([name for name, _ in rows])
         return [max(map(text_width, column)) * CAPITAL["note"] + COLUMN_GAP for column in columns]
 
+    def legend_lines(self, number: int) -> list[str]:
+        """What is left out of a stage's input, filters and output, a line or more for each."""
+        width = (1.0 if self.narrow else LEGEND_SHARE) * (self.size[0] * 480.0 / min(self.size) - 2 * SIDE)
+        things = [("input", self._tensor_notes(number)), ("output", self._tensor_notes(number + 1))]
+        if number in self.contents.banks:
+            things.insert(1, ("kernels", self._notes(self.contents.banks[number], "filters")))
+        lines: list[str] = []
+        for name, notes in things:
+            line = f"{self.words(name)}:" if notes else ""
+            for note, *_ in notes:
+                if text_width(f"{line} {note}") * CAPITAL["note"] > width:
+                    lines.append(line)
+                    line = "   "
+                line += f" {note}"
+            lines += [line] if line else []
+        return lines
+
     @property
     def heading_width(self) -> float:
         """The room for title and call in reference pixels: what the table leaves, or in narrow pictures all."""
         width = self.size[0] * 480.0 / min(self.size) - 2 * SIDE
+        if self.legend and not self.narrow:
+            return width - LEGEND_SHARE * width - COLUMN_GAP
         if self.narrow or "table" not in self.show:
             return width
         return width - max(sum(self.table_widths(n)) for n in range(len(self.stages))) - COLUMN_GAP
@@ -298,6 +331,8 @@ class Plan:
         """Heights above and below the tensors, in reference pixels."""
         note = CAPITAL["note"] * LINE_HEIGHT
         table = 4 * note if "table" in self.show else 0.0
+        if self.legend:
+            table = max(len(self.legend_lines(n)) for n in range(len(self.stages))) * note
         formulas = max(len(self.formulas(n)) for n in range(len(self.stages)))
         if self.narrow:
             return self.heading_height + table + 8.0, (formulas + 3) * note + 6.0
@@ -306,4 +341,5 @@ class Plan:
 
 def _columns(shape: tuple[int, ...]) -> list[str]:
     """Batch, channels, height, width as the table shows them."""
-    return [*(["1"] if len(shape) == 3 else []), *map(str, shape)]
+    batch = [] if len(shape) in (2, 4) else ["1"]
+    return [*batch, *map(str, shape), "", ""][:4]

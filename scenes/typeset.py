@@ -13,12 +13,17 @@ from .parts import Act
 from .plan import LAND, MULTIPLY, WRITE, Plan
 from .story import Caption
 
+COST_SHARE = 0.6
+"""How much of a wide picture's lower line the parameters and multiply-accumulates may take."""
+
 
 def all_captions(plan: Plan) -> Iterator[Caption]:
     yield from _heading(plan)
     for number, act in enumerate(plan.acts):
         first, last = _spell(plan, number)
-        if "table" in plan.show:
+        if plan.legend:
+            yield from _legend(plan, number, first, last)
+        elif "table" in plan.show:
             yield from _table(plan, number, first, last)
         yield from _footer(plan, number, act, first, last)
         if isinstance(act.stage.op, Conv2d) and not act.swept:
@@ -90,6 +95,13 @@ def _table(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
             yield _text(plan, key, name, "note", at, "right", color=faint, first=first, last=last)
 
 
+def _legend(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
+    top = CAPITAL["note"] + (plan.heading_height if plan.narrow else 0.0)
+    for i, line in enumerate(plan.legend_lines(number)):
+        at = _corner(plan, 0, top + i * CAPITAL["note"] * LINE_HEIGHT, right=True)
+        yield _text(plan, f"elision-{number + 1}-{i + 1}", line, "note", at, "right", first=first, last=last)
+
+
 def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterator[Caption]:
     pitch = CAPITAL["note"] * LINE_HEIGHT
     for i, text in enumerate(reversed(plan.formulas(number))):
@@ -98,7 +110,11 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     lift = len(plan.formulas(number)) + 1 if plan.narrow else 0
     right = not plan.narrow
     align = "right" if right else "left"
-    cost = f"{plan.words('parameters', _parameters(plan, number))} · {plan.words('macs', count(_macs(plan, number)))}"
+    room = plan.size[0] * 480.0 / min(plan.size) - 2 * SIDE
+    for parameters in _parameters(plan, number):
+        cost = f"{plan.words('parameters', parameters)} · {plan.words('macs', count(_macs(plan, number)))}"
+        if text_width(cost) * CAPITAL["note"] <= (room if plan.narrow else COST_SHARE * room):
+            break
     at = _corner(plan, 0, lift * pitch, right=right, bottom=True)
     yield _text(plan, f"cost-{number + 1}", cost, "note", at, align, first=first, last=last)
     what = plan.words("stage_step", number + 1, len(plan.acts)) if len(plan.acts) > 1 else plan.words("step")
@@ -113,13 +129,14 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     yield replace(counter, first_step=act.first_step, steps=act.steps)
 
 
-def _parameters(plan: Plan, number: int) -> str:
-    """This stage's parameters; on the last of several, the sum: ``72 + 64 = 136``."""
+def _parameters(plan: Plan, number: int) -> list[str]:
+    """This stage's parameters; on the last of several, the sum: ``72 + 64 = 136``, and shorter: ``136``."""
     counts = [s.op.num_parameters for s in plan.stages]
     weighted = [c for c in counts if c]
     if number == len(counts) - 1 and len(weighted) > 1:
-        return f"{' + '.join(map(count, weighted))} = {count(sum(weighted))}"
-    return count(counts[number])
+        total = count(sum(weighted))
+        return [f"{' + '.join(map(count, weighted))} = {total}", total]
+    return [count(counts[number])]
 
 
 def _macs(plan: Plan, number: int) -> int:
@@ -128,11 +145,17 @@ def _macs(plan: Plan, number: int) -> int:
     return sum(each) if number == len(each) - 1 else each[number]
 
 
+def _above_formulas(plan: Plan, number: int) -> float:
+    """How high above the lower edge the line over a stage's formulas is; in wide pictures over the cost, too."""
+    lines = len(plan.formulas(number))
+    return (lines if plan.narrow else max(lines, 1)) * CAPITAL["note"] * LINE_HEIGHT
+
+
 def _note(plan: Plan) -> Iterator[Caption]:
     """The scene's own last word, on the result."""
     note = plan.scene.note.in_language(plan.language)
     if note:
-        at = _corner(plan, 0, len(plan.formulas(len(plan.acts) - 1)) * CAPITAL["note"] * LINE_HEIGHT, bottom=True)
+        at = _corner(plan, 0, _above_formulas(plan, len(plan.acts) - 1), bottom=True)
         yield _text(plan, "note", note, "note", at, "left", first=plan.acts[-1].last_frame + 1)
 
 
@@ -150,8 +173,7 @@ def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
         plan.words(total, count(products)),
         plan.words("write"),
     )
-    pitch = CAPITAL["note"] * LINE_HEIGHT
-    at = _corner(plan, 0, len(plan.formulas(number)) * pitch, bottom=True)
+    at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
     first = math.floor(beat.start) + 1
     for i, (text, end) in enumerate(zip(texts, ends, strict=True)):
         last = math.floor(beat.start + end * (beat.end - beat.start))
