@@ -94,6 +94,13 @@ class Contents:
                 return rows, columns
         return (0, 0), (0, 0)
 
+    def covers(self, number: int, axis: int) -> bool:
+        """Whether a convolution's window has all of its input's rows (0) or columns (1) in it, without a gap."""
+        op, size = self.stages[number].op, self.shapes[number][-2:][axis]
+        assert isinstance(op, Conv2d)
+        window = op.window
+        return window.dilation[axis] == 1 and window.extent[axis] == size + sum(window.padding[axis])
+
     def _elide(self) -> None:
         tensors = [self._tensor(number) for number in range(len(self.shapes))]
         banks = {n: bank for n, stage in enumerate(self.stages) if (bank := self._bank(stage)) is not None}
@@ -118,7 +125,7 @@ class Contents:
         reach = (1, 1)
         if number < len(self.stages) and isinstance(op := self.stages[number].op, Conv2d):
             rows, columns = op.window.extent
-            reach = (rows, columns)
+            reach = (1 if self.covers(number, 0) else rows, 1 if self.covers(number, 1) else columns)
         return elide((split, _batch(shape), c // split, h, w), reach=reach)
 
     def _bank(self, stage: Shown) -> Elision | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 LIMIT = 20_000
 """Cells of a tensor or a bank of filters that are drawn; above, it is elided."""
@@ -21,6 +21,8 @@ FILTERS, SLICES = (2, 1), (3, 1)
 """The same of a bank and of the channels of a filter."""
 GAP = 7
 """Length of a gap between cells, in cells: room for three dots."""
+WIDEST_GAP = 64
+"""Gaps are as long as the window that crosses them; before the largest of windows an axis is drawn whole."""
 DOTS = (2.0, 4.0, 6.0)
 """How far behind the last cell before the gap they stand."""
 
@@ -67,16 +69,18 @@ class Axis:
         tail = np.arange(self.length - self.last, self.length + after) if self.hidden else head[:0]
         return np.concatenate([head, tail])
 
-    def shows(self, index: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def shows(self, index: ArrayLike) -> NDArray[np.bool_]:
         """Whether these indices are drawn."""
+        index = np.asarray(index)
         return (index < self.first) | (index >= self.length - self.last)
 
-    def at(self, index: NDArray[np.number], reach: int = 1) -> NDArray[np.number]:
+    def at(self, index: ArrayLike, reach: int = 1) -> NDArray[np.float64]:
         """The coordinate of indices, also of fractions and of those outside; monotone, and whole for drawn ones.
 
         With a ``reach``, of windows that begin at the indices and are so long: while they touch a drawn cell they
         cover what they touch, and in between they cross the gap, which is at least as long as they are.
         """
+        index = np.asarray(index, np.float64)
         if not self.hidden:
             return index
         enters, leaves = self.bends(reach)
@@ -155,7 +159,7 @@ class Elision:
         lanes, blocks = self.lanes.representatives, self.blocks.representatives
         return (lanes[:, None] * self.blocks.length + blocks).reshape(-1)
 
-    def shows_block(self, block: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def shows_block(self, block: ArrayLike) -> NDArray[np.bool_]:
         """Whether blocks, counted lane by lane, are drawn."""
         lane, inside = np.divmod(block, self.blocks.length)
         return self.lanes.shows(lane) & self.blocks.shows(inside)
@@ -192,6 +196,8 @@ def elide(
     for name, (keep, gap) in choices.items():
         if result.cells <= LIMIT:
             break
+        if gap > WIDEST_GAP:
+            continue
         result = replace(result, **{name: Axis.of(getattr(result, name).length, keep, gap)})
     return result
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..conv_math import Conv2d
+from ..conv_math.window import Window
 from . import palette
-from .elision import Elision
+from .elision import Axis, Elision
 from .pacing import Beat
 from .parts import Bank
 from .plan import Plan, stands_at
@@ -36,16 +37,16 @@ def window_of(plan: Plan, number: int) -> Mover:
     trajectory = plan.slide(number)
     window, base, batch = plan.conv(number).window, tensor.placed.base, tensor.batch
     elision = tensor.placed.item.elision
-    (kh, kw), (dh, dw) = window.kernel_size, window.dilation
     plane = act.beats[0].last - act.beats[0].first + 1 > trajectory.positions[-1]
-    if plane:  # whole planes are swept: the window has grown over all of it
-        (kh, kw), (dh, dw) = window.padded((elision.rows.span, elision.columns.span)), (1, 1)
-    channels, height, width = elision.channels.span, (kh - 1) * dh + 1, (kw - 1) * dw + 1
+    (kh, dh, height), (kw, dw, width) = (
+        _window_axis(window, axis, sizes, plane or plan.contents.covers(number, axis))
+        for axis, sizes in enumerate((elision.rows, elision.columns))
+    )
+    channels, reach = elision.channels.span, (height, width)
     extent = np.array([width, channels, height], float)
     middle = (extent - 1.0) / 2.0 * (1.0, 1.0, -1.0)
     turns = plan.contents.takes_turns(number)
     filters_per_lane = trajectory.filters // tensor.split
-    reach = (1, 1) if plane else (height, width)
 
     def stands(step: int) -> _Place:
         n, channel, position = trajectory.position(step - act.first_step)
@@ -69,6 +70,17 @@ def window_of(plan: Plan, number: int) -> Mover:
     )
 
 
+def _window_axis(window: Window, axis: int, cells: Axis, grown: bool) -> tuple[int, int, int]:
+    """Taps along an axis, their distance, and the length of the box in units.
+
+    Where whole planes are swept, or the window has but one place, it is grown over all of the axis.
+    """
+    taps, distance = window.kernel_size[axis], window.dilation[axis]
+    if grown:
+        taps, distance = cells.span + sum(window.padding[axis]), 1
+    return taps, distance, (taps - 1) * distance + 1
+
+
 def _head(plan: Plan, number: int) -> Mover:
     """Where a stage writes: the output cell of the step, of the first filter if all write at once."""
     act, output, trajectory = plan.acts[number], plan.tensors[number + 1], plan.slide(number)
@@ -89,8 +101,8 @@ def _offset(
     elision: Elision, channel: float, row: float, column: float, reach: tuple[int, int] = (1, 1)
 ) -> NDArray[np.float64]:
     """From a block's cell (0, 0, 0) to another one, or to a window of so many rows and columns that begins there."""
-    depth, height = elision.channels.at(np.float64(channel)), elision.rows.at(np.float64(row), reach[0])
-    return np.array([elision.columns.at(np.float64(column), reach[1]), depth, -height])
+    depth, height = elision.channels.at(channel), elision.rows.at(row, reach[0])
+    return np.array([elision.columns.at(column, reach[1]), depth, -height], np.float64)
 
 
 def all_lines(plan: Plan) -> Iterator[Lines]:
@@ -132,7 +144,7 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
             box = min(int(np.searchsorted(lanes, group * tensor.split // bank.groups)), len(lanes) - 1)
         center, size = window.boxes[box]
         members = list(range(max(chosen.start, group * per_group), min(chosen.stop, (group + 1) * per_group)))
-        members = [f for f in members if elision.shows_block(np.int64(f))] or members[:1]
+        members = [f for f in members if elision.shows_block(f)] or members[:1]
         ends = _near_corners(plan, bank.placed.base[members], h, w)
         pairs = list(zip(((-1, 1), (1, 1), (-1, -1), (1, -1)), ends, strict=True))
         for (dx, dz), end in pairs if len(groups) <= FULL_LINES else pairs[::3]:
@@ -161,7 +173,7 @@ def _near_corners(plan: Plan, bases: NDArray[np.float64], h: int, w: int) -> lis
 def _output_lines(plan: Plan, number: int, bank: Bank, filters: range) -> Iterator[Line]:
     depth, h, w = bank.placed.item.dims
     for f in filters:
-        if len(filters) == 1 or bank.placed.item.elision.shows_block(np.int64(f)):
+        if len(filters) == 1 or bank.placed.item.elision.shows_block(f):
             leave = bank.placed.base[f] + np.array([w - 0.5, depth - 1.0, -(h - 1) / 2])
             yield _written(plan, number, f, filters.start, vector(leave), None)
 
@@ -171,9 +183,9 @@ def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
     window, output = window_of(plan, number), plan.tensors[number + 1]
     center, size = window.boxes[0]
     for height in (0.5, 0.0, -0.5):
-        leave = vector(np.array(center) + np.array([size[0] / 2, -size[1] / 2, height * size[2]]))
-        for f in filters if height == 0.0 else filters[:1]:
-            if len(filters) == 1 or output.placed.item.elision.channels.shows(np.int64(f)):
+        leave = (center[0] + size[0] / 2, center[1] - size[1] / 2, center[2] + height * size[2])
+        for f in filters if not height else filters[:1]:
+            if len(filters) == 1 or output.placed.item.elision.channels.shows(f):
                 yield _written(plan, number, f, filters.start, leave, window.name)
 
 
@@ -185,9 +197,10 @@ def _written(plan: Plan, number: int, f: int, first: int, start: Vector, start_o
         output.placed.base[output.block(0, filter)] + _offset(elision, filter % output.per_lane, 0.0, 0.0)
         for filter in (f, first)
     )
-    color = palette.output_colors(op.filters, op.groups)[f]
+    color: NDArray[np.float64] = palette.output_colors(op.filters, op.groups)[f]
     shade = color * 0.55 if plan.theme.name == "light" else color
-    return Line(start, start_on, vector(cell - home + (0, -0.5, 0)), f"head-{number + 1}", vector(shade))
+    offset: NDArray[np.float64] = cell - home + (0, -0.5, 0)
+    return Line(start, start_on, vector(offset), f"head-{number + 1}", vector(shade))
 
 
 def all_outlines(plan: Plan) -> Iterator[Outline]:

@@ -217,7 +217,7 @@ class Plan:
 
     def _note(self, what: str, hidden: int) -> tuple[str, ...]:
         number, name = count(hidden), self.words(f"left_out_{what}")
-        return self.words("left_out", number, name), f"… {number} …", name
+        return f"… {number} {name} …", f"… {number} …", name
 
     def _input_colors(self) -> NDArray[np.float64]:
         return palette.input_colors(self.shapes[0][-3], getattr(self.stages[0].op, "groups", 1))

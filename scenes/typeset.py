@@ -111,10 +111,9 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     right = not plan.narrow
     align = "right" if right else "left"
     room = plan.size[0] * 480.0 / min(plan.size) - 2 * SIDE
-    for parameters in _parameters(plan, number):
-        cost = f"{plan.words('parameters', parameters)} · {plan.words('macs', count(_macs(plan, number)))}"
-        if text_width(cost) * CAPITAL["note"] <= (room if plan.narrow else COST_SHARE * room):
-            break
+    macs = plan.words("macs", count(_macs(plan, number)))
+    long, short = (f"{plan.words('parameters', told)} · {macs}" for told in _parameters(plan, number))
+    cost = long if text_width(long) * CAPITAL["note"] <= (room if plan.narrow else COST_SHARE * room) else short
     at = _corner(plan, 0, lift * pitch, right=right, bottom=True)
     yield _text(plan, f"cost-{number + 1}", cost, "note", at, align, first=first, last=last)
     what = plan.words("stage_step", number + 1, len(plan.acts)) if len(plan.acts) > 1 else plan.words("step")
@@ -129,14 +128,14 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     yield replace(counter, first_step=act.first_step, steps=act.steps)
 
 
-def _parameters(plan: Plan, number: int) -> list[str]:
+def _parameters(plan: Plan, number: int) -> tuple[str, str]:
     """This stage's parameters; on the last of several, the sum: ``72 + 64 = 136``, and shorter: ``136``."""
     counts = [s.op.num_parameters for s in plan.stages]
     weighted = [c for c in counts if c]
     if number == len(counts) - 1 and len(weighted) > 1:
         total = count(sum(weighted))
-        return [f"{' + '.join(map(count, weighted))} = {total}", total]
-    return [count(counts[number])]
+        return f"{' + '.join(map(count, weighted))} = {total}", total
+    return count(counts[number]), count(counts[number])
 
 
 def _macs(plan: Plan, number: int) -> int:
