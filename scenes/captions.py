@@ -40,7 +40,7 @@ WORDS = {
         "left_out_channels": "channels",
         "left_out_rows": "rows",
         "left_out_columns": "columns",
-        "left_out_weights": "weights …",
+        "left_out_weights": "weights",
     },
     "zh": {
         "input": "输入",
@@ -73,7 +73,7 @@ WORDS = {
         "left_out_channels": "个通道",
         "left_out_rows": "行",
         "left_out_columns": "列",
-        "left_out_weights": "个权重 …",
+        "left_out_weights": "个权重",
     },
 }
 

@@ -30,6 +30,10 @@ COLUMN_GAP = 16.0
 """Between the columns of the table, in reference pixels."""
 LEGEND_SHARE = 0.55
 """How much of a wide picture's width a legend takes at most."""
+LONG_NUMBER = 7
+"""More characters than these are a line's worth."""
+LINE_ROOM = 9
+"""Cells between a tensor and the output of a Linear whose filters are not drawn: lines take their place."""
 MAX_MARKS = 64
 """More filters or groups than these are not numbered."""
 ARRIVE = 0.5
@@ -179,15 +183,16 @@ class Plan:
             marks = self._marks(elision, lambda lane: self.words("group", lane + 1))
         pad = ((0, 0), *self.contents.padding(number))
         label = (called, size(self.contents.told_shapes[number]))
-        return Item(name, label, elision, pad, marks, self._tensor_notes(number))
+        if number > 0 and isinstance(self.stages[number - 1].op, Conv2d) and number - 1 not in self.contents.banks:
+            pad = (*pad[:2], (pad[2][0] + LINE_ROOM, pad[2][1]))
+        return Item(name, label, elision, pad, marks, self._notes(self._tensor_left_out(number)))
 
-    def _tensor_notes(self, number: int) -> tuple[tuple[str, ...], ...]:
-        """What is left out of a tensor, and of the filters that made it if none of them is drawn."""
-        notes = self._notes(self.contents.tensors[number], "pictures")
+    def _tensor_left_out(self, number: int) -> list[tuple[str, str]]:
+        """What is left out of a tensor: how many, and of what; before, the filters that made it if none is drawn."""
         if number > 0 and number - 1 not in self.contents.banks and isinstance(self.stages[number - 1].op, Conv2d):
             weights = count(math.prod(self.stages[number - 1].op.weight_shape or ()))
-            notes = (*((text, text) for text in (f"… {weights}", self.words("left_out_weights"))), *notes)
-        return notes
+            return [(weights, self.words("left_out_weights")), *self._left_out(self.contents.tensors[number])]
+        return self._left_out(self.contents.tensors[number])
 
     def _bank_item(self, number: int, op: Conv2d) -> Item:
         assert op.weight_shape is not None
@@ -195,11 +200,13 @@ class Plan:
         label = self.words("filters", filters) if filters > 1 else self.words("filter")
         elision = self.contents.banks[number]
         marks = self._marks(elision, lambda f: str(f + 1)) if filters > 1 else ()
-        notes = self._notes(elision, "filters")
+        notes = self._notes(self._left_out(elision, "filters"))
         return Item(f"filters-{number + 1}", (label, size((*dims,))), elision, marks=marks, notes=notes)
 
     def _view_item(self, name: str, view: View, elision: Elision) -> Item:
-        return Item(name, (self.words(view.name), size(view.shape)), elision, notes=self._notes(elision, "pictures"))
+        return Item(
+            name, (self.words(view.name), size(view.shape)), elision, notes=self._notes(self._left_out(elision))
+        )
 
     @staticmethod
     def _marks(elision: Elision, mark: Callable[[int], str]) -> tuple[str, ...]:
@@ -210,14 +217,23 @@ class Plan:
         shown = elision.shows_block(blocks)
         return tuple(mark(block) if seen else "…" for block, seen in zip(blocks.tolist(), shown, strict=True))
 
-    def _notes(self, elision: Elision, blocks: str) -> tuple[tuple[str, ...], ...]:
-        """What is left out of a thing whose blocks are called so."""
+    def _left_out(self, elision: Elision, blocks: str = "pictures") -> list[tuple[str, str]]:
+        """The same of a thing whose blocks are called so."""
         names = {"blocks": blocks, "lanes": "groups"}
-        return tuple(self._note(names.get(axis, axis), hidden) for axis, hidden in elision.left_out())
+        return [(count(n), self.words(f"left_out_{names.get(axis, axis)}")) for axis, n in elision.left_out()]
 
-    def _note(self, what: str, hidden: int) -> tuple[str, ...]:
-        number, name = count(hidden), self.words(f"left_out_{what}")
-        return f"… {number} {name} …", f"… {number} …", name
+    @staticmethod
+    def _notes(left_out: list[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
+        """On one line each and on two; a long number is on a line of its own in any case."""
+        return tuple(
+            note
+            for number, name in left_out
+            for note in (
+                [(f"… {number} {name} …", f"… {number} …", name)]
+                if len(number) <= LONG_NUMBER
+                else [(part, part) for part in (f"… {number}", f"{name} …")]
+            )
+        )
 
     def _input_colors(self) -> NDArray[np.float64]:
         return palette.input_colors(self.shapes[0][-3], getattr(self.stages[0].op, "groups", 1))
@@ -286,18 +302,19 @@ class Plan:
     def legend_lines(self, number: int) -> list[str]:
         """What is left out of a stage's input, filters and output, a line or more for each."""
         width = (1.0 if self.narrow else LEGEND_SHARE) * (self.size[0] * 480.0 / min(self.size) - 2 * SIDE)
-        things = [("input", self._tensor_notes(number)), ("output", self._tensor_notes(number + 1))]
+        things = [("input", self._tensor_left_out(number)), ("output", self._tensor_left_out(number + 1))]
         if number in self.contents.banks:
-            things.insert(1, ("kernels", self._notes(self.contents.banks[number], "filters")))
+            things.insert(1, ("kernels", self._left_out(self.contents.banks[number], "filters")))
         lines: list[str] = []
-        for name, notes in things:
-            line = f"{self.words(name)}:" if notes else ""
-            for note, *_ in notes:
-                if text_width(f"{line} {note}") * CAPITAL["note"] > width:
+        for name, left_out in things:
+            line = f"{self.words(name)}: …"
+            for i, parts in enumerate(left_out):
+                told = f" {' '.join(parts)}{',' if i + 1 < len(left_out) else ' …'}"
+                if text_width(line + told) * CAPITAL["note"] > width:
                     lines.append(line)
-                    line = "   "
-                line += f" {note}"
-            lines += [line] if line else []
+                    line = ""
+                line += told
+            lines += [line] if left_out else []
         return lines
 
     @property
