@@ -180,25 +180,21 @@ def elide(
 ) -> Elision:
     """Leave out what is above the limit, axis by axis: blocks, channels, lanes, then rows, then columns.
 
+    If it is still above, half as much stays of each, in the same order.
+
     Args:
         sizes: lanes, blocks, channels, rows, columns.
         blocks, channels: how many of the first and of the last ones stay.
         reach: rows and columns over which the window extends that reads it; it must fit into a gap.
     """
     result = Elision.whole(sizes)
-    choices = {
-        "blocks": (blocks, 1),
-        "channels": (channels, GAP),
-        "lanes": (GROUPS, 1),
-        "rows": (ROWS, max(GAP, reach[0])),
-        "columns": (ROWS, max(GAP, reach[1])),
-    }
-    for name, (keep, gap) in choices.items():
+    keeps = [("blocks", blocks, 1), ("channels", channels, GAP), ("lanes", GROUPS, 1)]
+    keeps += [("rows", ROWS, max(GAP, reach[0])), ("columns", ROWS, max(GAP, reach[1]))]
+    for name, keep, gap in (*keeps, *((name, (-(-a // 2), -(-b // 2)), gap) for name, (a, b), gap in keeps)):
         if result.cells <= LIMIT:
             break
-        if gap > WIDEST_GAP:
-            continue
-        result = replace(result, **{name: Axis.of(getattr(result, name).length, keep, gap)})
+        if gap <= WIDEST_GAP:
+            result = replace(result, **{name: Axis.of(getattr(result, name).length, keep, gap)})
     return result
 
 
