@@ -193,7 +193,7 @@ def test_windows_and_heads_cross_a_gap_without_a_jump():
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize(("name", "size"), itertools.product(LAYERS, SIZES))
+@pytest.mark.parametrize(("name", "size"), list(itertools.product(LAYERS, SIZES)))
 def test_elided_scenes_are_laid_out_as_others_are(name, size, language):
     board = board_of(name, size, language)
     assert_apart(board)

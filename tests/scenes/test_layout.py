@@ -240,7 +240,7 @@ def test_one_reads_from_the_left_to_the_right_and_in_tall_pictures_downwards(nam
             assert before[1][0] <= after[0][0]
 
 
-@pytest.mark.parametrize(("name", "size"), itertools.product(SMALL, SIZES))
+@pytest.mark.parametrize(("name", "size"), list(itertools.product(SMALL, SIZES)))
 def test_channel_zero_is_in_front_rows_run_down_and_columns_run_right(name, size):
     board = board_of(name, size, "en")
     for cells in standing(board):
