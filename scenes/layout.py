@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil, inf
 
 import numpy as np
@@ -151,6 +152,7 @@ class Frame:
         return CAPITAL[kind] * self.pixel
 
 
+@lru_cache(4096)
 def text_width(text: str) -> float:
     """How wide a text is at most, in heights of a capital: Chinese characters are the widest, then m and w."""
     return sum(_character_width(character) for character in text)

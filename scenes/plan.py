@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -325,7 +326,11 @@ class Plan:
             return width - LEGEND_SHARE * width - COLUMN_GAP
         if self.narrow or "table" not in self.show:
             return width
-        return width - max(sum(self.table_widths(n)) for n in range(len(self.stages))) - COLUMN_GAP
+        return width - self._widest_table - COLUMN_GAP
+
+    @cached_property
+    def _widest_table(self) -> float:
+        return max(sum(self.table_widths(number)) for number in range(len(self.stages)))
 
     def call_lines(self, number: int) -> list[str]:
         """The operations as PyTorch writes them, broken after commas where they do not fit on a line."""
