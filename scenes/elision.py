@@ -19,6 +19,8 @@ PICTURES, GROUPS, CHANNELS, ROWS = (2, 1), (4, 2), (8, 2), (24, 8)
 """How many of the first and of the last of a tensor are drawn; columns as rows."""
 FILTERS, SLICES = (2, 1), (3, 1)
 """The same of a bank and of the channels of a filter."""
+MANY_FILTERS = 10
+"""More filters of a group than these are shortened beside a big tensor, however small they are."""
 GAP = 7
 """Length of a gap between cells, in cells: room for three dots."""
 WIDEST_GAP = 64
@@ -198,13 +200,12 @@ def elide(
     return result
 
 
-def shorten(elision: Elision) -> Elision:
-    """A bank beside elided tensors: few filters of few channels, however small it is."""
-    return replace(
-        elision,
-        blocks=Axis.of(elision.blocks.length, FILTERS),
-        channels=Axis.of(elision.channels.length, SLICES, GAP),
-    )
+def shorten(bank: Elision) -> Elision:
+    """A bank beside elided tensors: where there are many filters few are drawn, and few channels of each."""
+    blocks, channels = bank.blocks, Axis.of(bank.channels.length, SLICES, GAP)
+    if blocks.length > MANY_FILTERS:
+        blocks = Axis.of(blocks.length, FILTERS)
+    return replace(bank, blocks=blocks, channels=channels)
 
 
 def with_groups_elided(elision: Elision, lanes: set[int]) -> Elision:
