@@ -1,7 +1,7 @@
 """What a worker makes of a built scene so that parts of its frames render quickly. Nothing of it is ever saved.
 
-For every rendered part, Cycles looks at every object and instance anew, and builds what is there only once into one tree
-with everything that moves. So there are to be few objects, and a twin, behind the camera, of whatever keeps its shape.
+For every rendered part, Cycles looks at every object and instance anew, and builds what is there only once into one
+tree with everything that moves. So there are to be few objects, and a twin, behind the camera, of what keeps its shape.
 """
 
 from __future__ import annotations

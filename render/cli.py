@@ -164,6 +164,12 @@ def _add_render_options(parser: argparse.ArgumentParser) -> None:
     add("--frames", type=_range, metavar="A:B", help="only these frames, counted from 1, both included")
     add("--lang", choices=LANGUAGES, default="en", help="language of the captions")
     add("--theme", choices=THEMES, help="instead of the scene's own")
+    add(
+        "--all-cells",
+        action="store_true",
+        help="draw every cell of big tensors, not only their first and last channels, rows and columns; "
+        "of the filters beside them the first and the last ones are drawn all the same",
+    )
     add("--engine", choices=ENGINES, default="cycles")
     add("--device", choices=DEVICES, default="auto")
     add("--workers", type=_count, metavar="N", help="processes that render side by side (default: one per core)")
@@ -216,8 +222,11 @@ def _render(scene: Scene, arguments: argparse.Namespace) -> int:
     device, engine = arguments.device, arguments.engine
     if device != "auto" and engine != "cycles":
         raise RequestError(f"--device is {device}, but --engine {engine} has no choice of devices; allowed: auto")
-    _check_memory(scene)
-    board = compose(scene, arguments.size, arguments.fps, arguments.lang, arguments.theme)
+    cells = count_cells(scene, arguments.all_cells)
+    _check_memory(scene, cells)
+    board = compose(
+        scene, arguments.size, arguments.fps, arguments.lang, arguments.theme, all_cells=arguments.all_cells
+    )
     frames = _chosen(board, arguments.frames)
     doctor.require_libraries(gl=engine != "cycles")
     with tempfile.TemporaryDirectory(prefix="convmotion-", ignore_cleanup_errors=True) as folder:
@@ -243,8 +252,7 @@ def _check_outputs(outputs: Sequence[Path]) -> None:
         places.add(place)
 
 
-def _check_memory(scene: Scene) -> None:
-    cells = count_cells(scene)
+def _check_memory(scene: Scene, cells: int) -> None:
     needed, there = cells * BYTES_PER_CELL, doctor.memory_bytes()
     if cells <= MAX_CELLS and there is not None and needed > there:
         raise RequestError(
@@ -253,9 +261,9 @@ def _check_memory(scene: Scene) -> None:
         )
 
 
-def _workers(scene: Scene, engine: str) -> int:
+def _workers(cells: int, engine: str) -> int:
     """As many processes as there are cores, if memory is enough for all; the engines on GL share one anyway."""
-    needed, there = count_cells(scene) * BYTES_PER_CELL + BYTES_PER_WORKER, doctor.memory_bytes()
+    needed, there = cells * BYTES_PER_CELL + BYTES_PER_WORKER, doctor.memory_bytes()
     fitting = doctor.cores() if there is None else there // needed
     return max(1, min(doctor.cores(), fitting)) if engine == "cycles" else 1
 
@@ -294,7 +302,8 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
         tuple(path for path, _ in saved),
         folder / "blender.log",
         store,
-        arguments.workers or _workers(scene, engine),
+        arguments.workers or _workers(sum(map(len, board.cells)), engine),
+        arguments.all_cells,
     )
     keys = {shot.key for row in job.shots for shot in row}
     missing = [key for key in keys if not store.take(key, job.path(key))]

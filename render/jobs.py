@@ -59,6 +59,7 @@ class Job:
     log: Path
     store: FrameStore | None = None
     workers: int = 1
+    all_cells: bool = False
 
     def path(self, key: str) -> Path:
         """Where the patch of this key is put."""
@@ -69,7 +70,7 @@ class Job:
         return [row for row in map(list, self.shots) if not all(self.path(shot.key).exists() for shot in row)]
 
     def compose(self) -> Storyboard:
-        return compose(self.scene, self.size, self.fps, self.language, self.theme)
+        return compose(self.scene, self.size, self.fps, self.language, self.theme, all_cells=self.all_cells)
 
 
 @dataclass(frozen=True)

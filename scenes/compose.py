@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from ..conv_math import ChannelShuffle, Conv2d
+import math
+
+from ..conv_math import ChannelShuffle, Conv2d, Move
 from . import palette
 from .captions import count, torch_call
-from .cells import all_cells
-from .counts import count_cells, count_frames
+from .cells import cells_of
+from .contents import Contents
+from .counts import count_frames
 from .errors import SceneError
 from .layout import DIRECTION
 from .motion import all_lines, all_movers, all_outlines
@@ -16,12 +19,19 @@ from .story import Camera, Storyboard, vector
 from .typeset import all_captions
 
 MAX_CELLS = 5_000_000
+MAX_STEPS = 5_000_000
+MAX_CHANNELS = 100_000
 MAX_FRAMES = 216_000
 """An hour at 60 frames a second."""
 
 
 def compose(
-    scene: Scene, size: tuple[int, int] = (854, 480), fps: float = 30.0, language: str = "en", theme: str | None = None
+    scene: Scene,
+    size: tuple[int, int] = (854, 480),
+    fps: float = 30.0,
+    language: str = "en",
+    theme: str | None = None,
+    all_cells: bool = False,
 ) -> Storyboard:
     """Compose the whole animation.
 
@@ -31,28 +41,26 @@ def compose(
         fps: frames a second.
         language: "en" or "zh".
         theme: overrides the scene's own.
+        all_cells: draw every cell of the tensors; otherwise big ones are elided.
 
     Raises:
-        SceneError: the scene has an operation that is not drawn, or more cells or frames than can be drawn.
+        SceneError: the scene has an operation that is not drawn, or more cells, steps, channels or frames than can be.
     """
-    for number, stage in enumerate(scene.stages, start=1):
-        drawn = isinstance(stage.op, ChannelShuffle) or (
-            isinstance(stage.op, Conv2d) and stage.op.padding_mode == "zeros"
-        )
+    contents = Contents(scene, all_cells)
+    for stage in contents.stages:
+        op = stage.op
+        drawn = isinstance(op, ChannelShuffle) or (isinstance(op, Conv2d) and op.padding_mode == "zeros")
         if not drawn:
+            number = stage.number - len(stage.stages) + 1
             raise SceneError(
-                f"{scene.source}: stage {number}: {torch_call(stage.op)} cannot be drawn yet; "
-                "allowed: Conv2d with padding_mode='zeros', ChannelShuffle"
+                f"{scene.source}: stage {number}: {torch_call(stage.told)} cannot be drawn yet; allowed: Conv2d with "
+                "padding_mode='zeros', ChannelShuffle, and Linear after a Flatten or a Linear"
             )
-    cells = count_cells(scene)
-    if cells > MAX_CELLS:
-        raise SceneError(
-            f"{scene.source}: {count(cells)} cells would have to be drawn; allowed: at most {count(MAX_CELLS)}"
-        )
+    _check_size(contents)
     frames = count_frames(scene, fps)
     if frames > MAX_FRAMES:
         raise SceneError(f"{scene.source}: {count(frames)} frames; allowed: at most {count(MAX_FRAMES)}")
-    plan = Plan(scene, size, fps, language, palette.THEMES[theme or scene.look.theme])
+    plan = Plan(contents, size, fps, language, palette.THEMES[theme or scene.look.theme])
     frame = plan.frame
     target = frame.view.on_wall(float(frame.center[0]), float(frame.center[1]))
     settled = plan.settled()
@@ -65,7 +73,7 @@ def compose(
         frames=plan.frames,
         steps=plan.steps,
         step=plan.step_track(),
-        cells=tuple(all_cells(plan)),
+        cells=tuple(cells_of(plan)),
         movers=tuple(all_movers(plan)),
         lines=tuple(all_lines(plan)),
         captions=tuple(all_captions(plan)),
@@ -75,3 +83,21 @@ def compose(
         poster=max(1, min(plan.frames, round(float(settled[int(0.55 * (plan.steps - 1))])))),
         settled=settled,
     )
+
+
+def _check_size(contents: Contents) -> None:
+    """SceneError for what would take too long or too much memory, though little of it may be drawn."""
+    source, cells = contents.scene.source, contents.cells
+    if cells > MAX_CELLS:
+        raise SceneError(f"{source}: {count(cells)} cells would have to be drawn; allowed: at most {count(MAX_CELLS)}")
+    steps, channels = sum(contents.steps), max(shape[-3] for shape in contents.shapes)
+    if steps > MAX_STEPS:
+        raise SceneError(f"{source}: {count(steps)} steps; allowed: at most {count(MAX_STEPS)}")
+    if channels > MAX_CHANNELS:
+        raise SceneError(f"{source}: {count(channels)} channels; allowed: at most {count(MAX_CHANNELS)}")
+    for stage, shape in zip(contents.stages, contents.shapes, strict=False):
+        if isinstance(stage.op, Move) and math.prod(shape) > MAX_CELLS:  # their ways are worked out one by one
+            raise SceneError(
+                f"{source}: stage {stage.number}: {count(math.prod(shape))} cells would have to travel; "
+                f"allowed: at most {count(MAX_CELLS)}"
+            )

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil, inf
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .elision import Elision
 from .story import Vector
 
 DIRECTION = (0.42, 1.0, -0.55)
@@ -37,6 +39,11 @@ MARK_GAP = 0.3
 LABEL_JOINT = "  "
 SIDE, TOP, BOTTOM = 30.0, 20.0, 18.0
 """Safe margins in the same pixels."""
+SMALL_CELL = 5.0
+"""Where cells are smaller than this, in the same pixels, the items may stand on several lines."""
+LARGER = 1.25
+"""For each of these lines the cells must become so much larger."""
+MAX_LINES, MAX_ITEMS_ON_LINES = 4, 60
 
 
 @dataclass(frozen=True)
@@ -65,16 +72,32 @@ class View:
 
 @dataclass(frozen=True)
 class Item:
-    """What is to be placed. ``pad`` is the room for ghosts: (before, after) per axis of the block."""
+    """What is to be placed. ``pad`` is the room for ghosts: (before, after) per axis of the block.
+
+    Lanes and blocks are counted here as slots: what is left out of them takes one together.
+    """
 
     name: str
     label: tuple[str, ...]
-    lanes: int
-    per_lane: int
-    dims: tuple[int, int, int]
+    elision: Elision
     pad: tuple[tuple[int, int], tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0), (0, 0))
     marks: tuple[str, ...] = ()
-    """A short text for every block, such as the number of a filter; it stands above the block's front."""
+    """A short text for every slot, such as the number of a filter; it stands above the block's front."""
+    notes: tuple[tuple[str, ...], ...] = ()
+    """What is left out, axis by axis; each said on one line, then once more over several."""
+
+    @property
+    def lanes(self) -> int:
+        return self.elision.slots[0]
+
+    @property
+    def per_lane(self) -> int:
+        return self.elision.slots[1]
+
+    @property
+    def dims(self) -> tuple[int, int, int]:
+        """Units that a block takes: channels, rows, columns."""
+        return self.elision.dims
 
     @property
     def padded(self) -> tuple[int, int, int]:
@@ -84,7 +107,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Placed:
-    """An item in its place. Cell (0, 0, 0) of block ``b`` stands at ``base[b]``; the rectangle is in the picture."""
+    """An item in its place. Cell (0, 0, 0) of block ``b`` stands at ``base[b]``; the rectangle is in the picture.
+
+    Blocks are all there are, lane by lane: those left out stand in the slot that is kept for them.
+    """
 
     item: Item
     base: NDArray[np.float64]
@@ -92,12 +118,18 @@ class Placed:
     bottom: float
     width: float
     height: float
+    label_drop: float = 0.0
+    """How far below its usual place the label stands, beneath those of the neighbours."""
 
     def at(
         self, block: NDArray[np.int64], c: NDArray[np.int64], h: NDArray[np.int64], w: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """World positions ``(n, 3)`` of cells."""
-        return self.base[block] + np.stack([w, c, -h], axis=-1)
+        elision = self.item.elision
+        place = self.base[block]
+        for axis, coordinate in enumerate((elision.columns.at(w), elision.channels.at(c), -elision.rows.at(h))):
+            place[:, axis] += coordinate
+        return place
 
 
 @dataclass(frozen=True)
@@ -120,6 +152,7 @@ class Frame:
         return CAPITAL[kind] * self.pixel
 
 
+@lru_cache(4096)
 def text_width(text: str) -> float:
     """How wide a text is at most, in heights of a capital: Chinese characters are the widest, then m and w."""
     return sum(_character_width(character) for character in text)
@@ -158,31 +191,51 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
         height = width * height_px / width_px
         return pixel, width - 2 * SIDE * pixel, height - (top_lines + bottom_lines + TOP + BOTTOM) * pixel
 
-    def least_width(things: Sequence[Item], label_style: int) -> float:
+    def least_width(things: Sequence[Item], grid: tuple[int, int], label_style: int) -> float:
         """The narrowest picture, in units, that holds everything; infinite where words alone are too much for it."""
         low, high = 1.0, 2.0
-        while _fit(things, view, *room(high), tall, label_style) is None:
+        while _fit_lines(things, grid, view, *room(high), tall, label_style) is None:
             low, high = high, high * 2.0
             if high > WIDEST:
                 return inf
         while high - low > 0.005 * low:
             middle = (low + high) / 2.0
-            fits = _fit(things, view, *room(middle), tall, label_style) is not None
+            fits = _fit_lines(things, grid, view, *room(middle), tall, label_style) is not None
             low, high = (low, middle) if fits else (middle, high)
         return high
 
-    # Words keep their size however small the cubes become: they are the first to go where there are too many of them.
-    width, label_style = min((least_width(items, style), style) for style in (1, 2))
-    if width > CROWDED * least_width(items, 0):
-        width, label_style = least_width(items, 0), 0
+    def best(grid: tuple[int, int]) -> tuple[float, int]:
+        """The least width on so many lines, with so many tiers of labels, and the labels' style."""
+        # Words keep their size however small the cubes become: they are the first to go where there are too many.
+        noted = any(item.notes for item in items)
+        long, short = ((1, 2, 3), (4, 0)) if noted else ((1, 2), (0,))
+        width, label_style = min((least_width(items, grid, style), style) for style in long)
+        least = min((least_width(items, grid, style), style) for style in short)
+        return least if width > CROWDED * least[0] else (width, label_style)
+
+    grid = (1, 1)
+    width, label_style = best(grid)
+    if width_px / scale < SMALL_CELL * width and 2 < len(items) <= MAX_ITEMS_ON_LINES:
+        taken = width
+        for lines, tiers in [(1, 2)] * (not tall) + [(lines, 1) for lines in range(2, min(MAX_LINES, len(items)) + 1)]:
+            narrower, its_style = best((lines, tiers))
+            if narrower * LARGER ** (lines - 1) < taken:
+                width, label_style, grid, taken = narrower, its_style, (lines, tiers), narrower * LARGER ** (lines - 1)
     if width == inf:
-        items = [replace(item, marks=()) for item in items]
-        width, label_style = least_width(items, -1), -1
+        items = [replace(item, marks=(), notes=()) for item in items]
+        width, label_style = least_width(items, grid, -1), -1
     pixel, free_width, free_height = room(width)
-    plans = _fit(items, view, pixel, free_width, free_height, tall, label_style)
+    plans = _fit_lines(items, grid, view, pixel, free_width, free_height, tall, label_style)
     assert plans is not None
     height = width * height_px / width_px
-    placed = _place(plans, view, free_width, free_height, tall, CAPITAL["label"] * pixel)
+    placed: list[Placed] = []
+    lines, tiers = grid
+    line_width, line_height = _line_room(lines, free_width, free_height, tall)
+    for number, line in enumerate(plans):
+        corner = (
+            (number * (line_width + ITEM_GAP), 0.0) if tall else (0.0, (lines - 1 - number) * (line_height + ITEM_GAP))
+        )
+        placed += _place(line, tiers, view, corner, line_width, line_height, tall, CAPITAL["label"] * pixel)
     # The free area's lower left corner is (0, 0) so far: find the frame's centre in the same coordinates.
     center = np.array([width / 2 - SIDE * pixel, height / 2 - (bottom_lines + BOTTOM) * pixel])
     floor = min(float(p.base[:, 2].min()) - p.item.dims[1] - p.item.pad[1][1] + 0.5 for p in placed)
@@ -201,8 +254,8 @@ class _Plan:
     pitch: float
     """Distance of lanes across the flow."""
     size: tuple[float, float]
-    label: float
-    """Height of its label."""
+    label: tuple[float, float]
+    """Width and height of its label."""
 
 
 def _block_size(item: Item, view: View, capital: float) -> tuple[float, float]:
@@ -248,14 +301,51 @@ def _inner_choices(item: Item, view: View, capital: float) -> list[tuple[tuple[i
     return choices
 
 
+def _line_room(lines: int, width: float, height: float, tall: bool) -> tuple[float, float]:
+    """The free area of each of so many lines: one below the other or, in tall pictures, side by side."""
+    gaps = (lines - 1) * ITEM_GAP
+    return ((width - gaps) / lines, height) if tall else (width, (height - gaps) / lines)
+
+
+def _fit_lines(
+    items: Sequence[Item],
+    grid: tuple[int, int],
+    view: View,
+    pixel: float,
+    width: float,
+    height: float,
+    tall: bool,
+    label_style: int,
+) -> list[list[_Plan]] | None:
+    """The arrangement on lines of equal numbers of items, or None where the free area is too small.
+
+    ``grid``: how many lines, and how many tiers of labels are below each.
+    """
+    result = []
+    lines, tiers = grid
+    for line in range(lines):
+        chosen = items[line * len(items) // lines : (line + 1) * len(items) // lines]
+        plans = _fit(chosen, tiers, view, pixel, *_line_room(lines, width, height, tall), tall, label_style)
+        if plans is None:
+            return None
+        result.append(plans)
+    return result
+
+
 def _fit(
-    items: Sequence[Item], view: View, pixel: float, width: float, height: float, tall: bool, label_style: int
+    items: Sequence[Item],
+    tiers: int,
+    view: View,
+    pixel: float,
+    width: float,
+    height: float,
+    tall: bool,
+    label_style: int,
 ) -> list[_Plan] | None:
     """The arrangement that needs least room along the flow, or None where the free area is too small."""
     capital = CAPITAL["label"] * pixel
-    label_height = _label_height(pixel, label_style)
-    labels = [(_label_width(item, capital, label_style), label_height) for item in items]
-    across_room = width if tall else height - label_height
+    labels = [_label_size(item, pixel, label_style) for item in items]
+    across_room = width if tall else height - sum(_tier_heights(labels, tiers))
     plans: dict[int, _Plan] = {}
     families: dict[int, list[int]] = {}
     for number, item in enumerate(items):
@@ -272,7 +362,7 @@ def _fit(
             total = 0.0
             made = []
             for member, (inner, lane, pitch) in zip(members, chosen, strict=True):
-                made.append(_plan(items[member], across, inner, lane, pitch, labels[member], tall))
+                made.append(_plan(items[member], across, inner, lane, pitch, labels[member], tall, tiers == 1))
                 total += made[-1].size[1 if tall else 0]
             if best is None or total < best[0]:
                 best = (total, made)
@@ -281,10 +371,29 @@ def _fit(
         plans.update(zip(members, best[1], strict=True))
     ordered = [plans[i] for i in range(len(items))]
     flow = 1 if tall else 0
-    used = sum(p.size[flow] + (p.label if tall else 0.0) for p in ordered) + (len(items) - 1) * _gap(tall)
+    used = sum(p.size[flow] + (p.label[1] if tall else 0.0) for p in ordered) + (len(items) - 1) * _gap(tall)
+    if tiers > 1:
+        used = _packed(ordered, tiers, capital)[1]
     if used > (height if tall else width):
         return None
     return ordered
+
+
+def _tier_heights(labels: Sequence[tuple[float, float]], tiers: int) -> list[float]:
+    """Heights of the tiers of labels: items have theirs in turn on the upper and on the lower one."""
+    return [max(height for _, height in labels[tier::tiers]) for tier in range(tiers)]
+
+
+def _packed(plans: Sequence[_Plan], tiers: int, capital: float) -> tuple[list[float], float]:
+    """Middles of items as close to each other as they and the labels on each tier allow; and the length of all."""
+    middles: list[float] = []
+    ends = [-capital] * tiers
+    end = -_gap(False)
+    for i, plan in enumerate(plans):
+        half, half_label = plan.size[0] / 2.0, plan.label[0] / 2.0
+        middles.append(max(end + _gap(False) + half, ends[i % tiers] + capital + half_label))
+        end, ends[i % tiers] = middles[-1] + half, middles[-1] + half_label
+    return middles, max(end, *ends)
 
 
 def _gap(tall: bool) -> float:
@@ -320,49 +429,70 @@ def _plan(
     pitch: float,
     label: tuple[float, float],
     tall: bool,
+    apart: bool,
 ) -> _Plan:
+    """``apart``: the item takes the width of its label."""
     along = ceil(item.lanes / across)
     side = 0 if tall else 1
     cross = (min(across, item.lanes) - 1) * pitch + lane[side]
     main = along * lane[1 - side] + (along - 1) * LANE_GAP
     width, height = (cross, main) if tall else (main, cross)
-    return _Plan(item, across, inner, lane, pitch, (max(width, label[0]), height), label[1])
+    return _Plan(item, across, inner, lane, pitch, (max(width, label[0]) if apart else width, height), label)
 
 
 def label_texts(label: tuple[str, ...], style: int) -> tuple[str, ...]:
-    """A label's lines: name and shape on one line (1) or on two (2), the shape alone (0), nothing (-1)."""
+    """A label's lines: name and shape on one line (1) or on two (2, 3), the shape alone (0, 4), nothing (-1)."""
     if style == 1:
         return (LABEL_JOINT.join(label),)
-    return label if style == 2 else (label[-1].replace(" ", ""),) if style == 0 else ()
+    return label if style in (2, 3) else (label[-1].replace(" ", ""),) if style >= 0 else ()
 
 
-def _label_height(pixel: float, style: int) -> float:
-    return (len(label_texts(("", ""), style)) * LINE_HEIGHT + 0.5) * CAPITAL["label"] * pixel
+def note_texts(notes: tuple[tuple[str, ...], ...], style: int) -> tuple[str, ...]:
+    """The lines below it, on what is left out: one for each axis (1, 2, 4) or several (0, 3)."""
+    return tuple(text for one_line, *several in notes for text in (several if style in (0, 3) else (one_line,)))
 
 
-def _label_width(item: Item, capital: float, style: int) -> float:
-    return max((text_width(text) for text in label_texts(item.label, style)), default=0.0) * capital
+def _label_size(item: Item, pixel: float, style: int) -> tuple[float, float]:
+    """Width and height of all that stands below an item."""
+    lines = (*label_texts(item.label, style), *note_texts(item.notes, style))
+    width = max((text_width(text) for text in lines), default=0.0) * (CAPITAL["label"] * pixel)
+    return width, (len(lines) * LINE_HEIGHT + 0.5) * CAPITAL["label"] * pixel
 
 
-def _place(plans: Sequence[_Plan], view: View, width: float, height: float, tall: bool, capital: float) -> list[Placed]:
-    """World positions, the free area's lower left corner projecting to (0, 0)."""
-    label = max(p.label for p in plans)
+def _place(
+    plans: Sequence[_Plan],
+    tiers: int,
+    view: View,
+    corner: tuple[float, float],
+    width: float,
+    height: float,
+    tall: bool,
+    capital: float,
+) -> list[Placed]:
+    """World positions on a line whose free area's lower left corner projects to ``corner``."""
+    heights = _tier_heights([p.label for p in plans], tiers)
+    label = sum(heights)
     flow = 1 if tall else 0
-    used = sum(p.size[flow] + (p.label if tall else 0.0) for p in plans)
+    used = sum(p.size[flow] + (p.label[1] if tall else 0.0) for p in plans)
     spare = (height if tall else width) - used
     gap = min(spare / max(len(plans) - 1, 1), _gap(tall) * 2.2)
     lead = (spare - gap * (len(plans) - 1)) / 2.0
-    ground = label + (height - label - max(p.size[1] for p in plans)) / 2.0
-    top, left = height - lead, lead
+    ground = label + (height - label - max(p.size[1] for p in plans)) / 2.0 + corner[1]
+    top, left = corner[1] + height - lead, corner[0] + lead
+    middles, packed = _packed(plans, tiers, capital)
     placed = []
-    for plan in plans:
+    for number, plan in enumerate(plans):
         if tall:
-            box_left, box_bottom = (width - plan.size[0]) / 2.0, top - plan.size[1]
-            top = box_bottom - plan.label - gap
+            box_left, box_bottom = corner[0] + (width - plan.size[0]) / 2.0, top - plan.size[1]
+            top = box_bottom - plan.label[1] - gap
+        elif tiers > 1:
+            box_left = corner[0] + (width - packed) / 2.0 + middles[number] - plan.size[0] / 2.0
+            box_bottom = ground
         else:
             box_left, box_bottom = left, ground
             left += plan.size[0] + gap
-        placed.append(_spread(plan, view, box_left, box_bottom, tall, capital))
+        drop = sum(heights[: number % tiers])
+        placed.append(replace(_spread(plan, view, box_left, box_bottom, tall, capital), label_drop=drop))
     return placed
 
 
@@ -397,4 +527,4 @@ def _spread(plan: _Plan, view: View, left: float, bottom: float, tall: bool, cap
             by = y - row * (block_height + BLOCK_GAP) - block_height
             first = view.on_wall(bx + spare - corner[0], by - lowest[1])
             base[lane * item.per_lane + b] = first + np.array([shift[2], shift[0], -shift[1]])
-    return Placed(item, base, left, bottom, plan.size[0], grid_height)
+    return Placed(item, base[item.elision.slot_of_block()], left, bottom, plan.size[0], grid_height)

@@ -141,12 +141,18 @@ def input_colors(channels: int, groups: int) -> NDArray[np.float64]:
     return oklch_to_linear(np.tile(ramp(per_group), groups), CHROMA, hue)
 
 
-def filter_colors(out_channels: int, slices: int, groups: int) -> NDArray[np.float64]:
-    """Linear RGB per filter and channel slice, ``(out_channels, slices, 3)``."""
-    hue = filter_hues(out_channels, groups)[:, None]
-    return oklch_to_linear(
-        _filter_lightness(out_channels, groups)[:, None] + ramp(slices)[None, :] - LIGHT, CHROMA, hue
-    )
+def filter_colors(
+    out_channels: int,
+    slices: int,
+    groups: int,
+    filters: NDArray[np.int64] | None = None,
+    channels: NDArray[np.int64] | None = None,
+) -> NDArray[np.float64]:
+    """Linear RGB per filter and channel slice, ``(out_channels, slices, 3)``, or of the chosen ones of them."""
+    chosen = slice(None) if filters is None else filters
+    hue = filter_hues(out_channels, groups)[chosen, None]
+    steps = ramp(slices)[slice(None) if channels is None else channels]
+    return oklch_to_linear(_filter_lightness(out_channels, groups)[chosen, None] + steps[None, :] - LIGHT, CHROMA, hue)
 
 
 def output_colors(out_channels: int, groups: int) -> NDArray[np.float64]:

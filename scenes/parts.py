@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .contents import Shown
 from .layout import Placed
 from .pacing import Beat
-from .scenefile import Stage
 
 MOUTH = 1.2
 """How far in front of a filter its results come out."""
@@ -43,6 +43,20 @@ class Tensor:
         """The block in which a channel of a picture of the batch stands: lanes are channel groups, blocks pictures."""
         return np.asarray(channel) // self.per_lane * self.batch + n
 
+    def drawn(self, rows: tuple[int, int] = (0, 0), columns: tuple[int, int] = (0, 0)) -> NDArray[np.int64]:
+        """The indices of the cells that are drawn, with so many rows and columns more (before, after) around them."""
+        elision = self.placed.item.elision
+        channels = (elision.lanes.indices()[:, None] * self.per_lane + elision.channels.indices()).reshape(-1)
+        pictures = [elision.blocks.indices()] if len(self.shape) == 4 else []
+        return grid(*pictures, channels, elision.rows.indices(*rows), elision.columns.indices(*columns))
+
+    def shows(self, index: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which cells are."""
+        n, c, h, w = self.rows(index)
+        elision = self.placed.item.elision
+        shown = zip(elision.axes[2:], (c % self.per_lane, h, w), strict=True)
+        return np.logical_and.reduce([elision.shows_block(self.block(n, c)), *(axis.shows(i) for axis, i in shown)])
+
     def rows(self, index: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
         """Columns n, c, h, w of cells' indices."""
         n = index[:, 0] if len(self.shape) == 4 else np.zeros(len(index), np.int64)
@@ -67,13 +81,24 @@ class Bank:
     shape: tuple[int, ...]
     groups: int
 
+    def drawn(self) -> NDArray[np.int64]:
+        """The indices of the weights that are drawn."""
+        elision = self.placed.item.elision
+        return grid(elision.drawn_blocks(), *(axis.indices() for axis in elision.axes[2:]))
+
+    def shows(self, weight: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which weights are."""
+        elision = self.placed.item.elision
+        shown = [axis.shows(weight[:, i]) for i, axis in enumerate(elision.axes[2:], start=1)]
+        return np.logical_and.reduce([elision.shows_block(weight[:, 0]), *shown])
+
     def at(self, weight: NDArray[np.int64]) -> NDArray[np.float64]:
         """World positions of weights (filter, channel, row, column)."""
         return self.placed.at(weight[:, 0], weight[:, 1], weight[:, 2], weight[:, 3])
 
     def mouths(self) -> NDArray[np.float64]:
         """Where a filter's results come out, just in front of its middle: ``(filters, 3)``."""
-        _, _, h, w = self.shape
+        _, h, w = self.placed.item.dims
         return self.placed.base + np.array([(w - 1) / 2, -MOUTH, -(h - 1) / 2])
 
 
@@ -81,7 +106,7 @@ class Bank:
 class Act:
     """A stage in time: its first step, its beats, the frames between which it is played."""
 
-    stage: Stage
+    stage: Shown
     first_step: int
     beats: list[Beat]
 
@@ -102,6 +127,6 @@ class Act:
         return any(b.last > b.first for b in self.beats)
 
 
-def indices(shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """All indices of an array of this shape, row-major, ``(cells, rank)``."""
-    return np.indices(shape).reshape(len(shape), -1).T.astype(np.int64)
+def grid(*axes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All combinations of indices along the axes, row-major, ``(cells, axes)``."""
+    return np.stack(np.meshgrid(*axes, indexing="ij")).reshape(len(axes), -1).T

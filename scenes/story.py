@@ -68,10 +68,11 @@ class Cells:
 
     ``index`` ``(n, rank)`` is the cell's index in the tensor of ``shape``; ``color`` linear RGB; ``anchor`` is
     the position as the mover ``lit_by`` sees it: where the cell would stand were its block the mover's first one.
+    Of a big tensor the rows are the cells that are drawn; those of role "gap" mark where others are left out.
     """
 
     name: str
-    role: Literal["input", "filter", "output", "ghost", "traveller"]
+    role: Literal["input", "filter", "output", "ghost", "traveller", "gap"]
     shape: tuple[int, ...]
     index: NDArray[np.int64]
     position: NDArray[np.float32]

@@ -58,7 +58,7 @@ class _Hidden:
         self.flat = screen.pixels(self.place)
         self.radius = self.half * float(np.hypot(*screen.sides)) * screen.scale
         told = [caption_box(c, screen) for c in board.captions if said(board, c, frame) is not None]
-        self.texts = np.array(told).reshape(-1, 4) + (-CLEAR, -CLEAR, CLEAR, CLEAR)
+        self.texts = np.array(told).reshape(-1, 4) + np.array([-CLEAR, -CLEAR, CLEAR, CLEAR])
 
     def __call__(self, points: NDArray[np.float64], flat: NDArray[np.float64]) -> NDArray[np.bool_]:
         """For points (n, 3) on one straight line, whose pixels are ``flat`` (n, 2)."""
@@ -108,6 +108,6 @@ def _add(
 
 
 def _within(distance: NDArray[np.float64], half: float) -> NDArray[np.float64]:
-    """How much of the filter about a pixel, at a distance from its middle, lies within ``half`` of something's middle."""
+    """How much of a pixel's filter lies within ``half`` of the middle of something that is so far away."""
     upper, lower = (np.interp(limit - distance, _OFFSETS, _SUMMED) for limit in (half, -half))
     return upper - lower

@@ -8,20 +8,25 @@ from dataclasses import replace
 
 from ..conv_math import Conv2d
 from .captions import count
-from .layout import CAPITAL, LINE_HEIGHT, SIDE, TOP, label_texts, mark_place, text_width
+from .layout import CAPITAL, LINE_HEIGHT, SIDE, TOP, label_texts, mark_place, note_texts, text_width
 from .parts import Act
 from .plan import LAND, MULTIPLY, WRITE, Plan
 from .story import Caption
+
+COST_SHARE = 0.6
+"""How much of a wide picture's lower line the parameters and multiply-accumulates may take."""
 
 
 def all_captions(plan: Plan) -> Iterator[Caption]:
     yield from _heading(plan)
     for number, act in enumerate(plan.acts):
         first, last = _spell(plan, number)
-        if "table" in plan.show:
+        if plan.legend:
+            yield from _legend(plan, number, first, last)
+        elif "table" in plan.show:
             yield from _table(plan, number, first, last)
         yield from _footer(plan, number, act, first, last)
-        if number in plan.banks and not act.swept:
+        if isinstance(act.stage.op, Conv2d) and not act.swept:
             yield from _narration(plan, number, act)
     yield from _note(plan)
     yield from _labels(plan)
@@ -90,6 +95,13 @@ def _table(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
             yield _text(plan, key, name, "note", at, "right", color=faint, first=first, last=last)
 
 
+def _legend(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
+    top = CAPITAL["note"] + (plan.heading_height if plan.narrow else 0.0)
+    for i, line in enumerate(plan.legend_lines(number)):
+        at = _corner(plan, 0, top + i * CAPITAL["note"] * LINE_HEIGHT, right=True)
+        yield _text(plan, f"elision-{number + 1}-{i + 1}", line, "note", at, "right", first=first, last=last)
+
+
 def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterator[Caption]:
     pitch = CAPITAL["note"] * LINE_HEIGHT
     for i, text in enumerate(reversed(plan.formulas(number))):
@@ -98,7 +110,10 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     lift = len(plan.formulas(number)) + 1 if plan.narrow else 0
     right = not plan.narrow
     align = "right" if right else "left"
-    cost = f"{plan.words('parameters', _parameters(plan, number))} · {plan.words('macs', count(_macs(plan, number)))}"
+    room = plan.size[0] * 480.0 / min(plan.size) - 2 * SIDE
+    macs = plan.words("macs", count(_macs(plan, number)))
+    long, short = (f"{plan.words('parameters', told)} · {macs}" for told in _parameters(plan, number))
+    cost = long if text_width(long) * CAPITAL["note"] <= (room if plan.narrow else COST_SHARE * room) else short
     at = _corner(plan, 0, lift * pitch, right=right, bottom=True)
     yield _text(plan, f"cost-{number + 1}", cost, "note", at, align, first=first, last=last)
     what = plan.words("stage_step", number + 1, len(plan.acts)) if len(plan.acts) > 1 else plan.words("step")
@@ -113,45 +128,51 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     yield replace(counter, first_step=act.first_step, steps=act.steps)
 
 
-def _parameters(plan: Plan, number: int) -> str:
-    """This stage's parameters; on the last of several, the sum: ``72 + 64 = 136``."""
-    counts = [s.op.num_parameters for s in plan.scene.stages]
+def _parameters(plan: Plan, number: int) -> tuple[str, str]:
+    """This stage's parameters; on the last of several, the sum: ``72 + 64 = 136``, and shorter: ``136``."""
+    counts = [s.op.num_parameters for s in plan.stages]
     weighted = [c for c in counts if c]
     if number == len(counts) - 1 and len(weighted) > 1:
-        return f"{' + '.join(map(count, weighted))} = {count(sum(weighted))}"
-    return count(counts[number])
+        total = count(sum(weighted))
+        return f"{' + '.join(map(count, weighted))} = {total}", total
+    return count(counts[number]), count(counts[number])
 
 
 def _macs(plan: Plan, number: int) -> int:
     """This stage's multiply-accumulates; on the last stage those of all."""
-    each = [stage.op.macs(shape) for stage, shape in zip(plan.scene.stages, plan.shapes, strict=False)]
+    each = [stage.op.macs(shape) for stage, shape in zip(plan.stages, plan.shapes, strict=False)]
     return sum(each) if number == len(each) - 1 else each[number]
+
+
+def _above_formulas(plan: Plan, number: int) -> float:
+    """How high above the lower edge the line over a stage's formulas is; in wide pictures over the cost, too."""
+    lines = len(plan.formulas(number))
+    return (lines if plan.narrow else max(lines, 1)) * CAPITAL["note"] * LINE_HEIGHT
 
 
 def _note(plan: Plan) -> Iterator[Caption]:
     """The scene's own last word, on the result."""
     note = plan.scene.note.in_language(plan.language)
     if note:
-        at = _corner(plan, 0, len(plan.formulas(len(plan.acts) - 1)) * CAPITAL["note"] * LINE_HEIGHT, bottom=True)
+        at = _corner(plan, 0, _above_formulas(plan, len(plan.acts) - 1), bottom=True)
         yield _text(plan, "note", note, "note", at, "left", first=plan.acts[-1].last_frame + 1)
 
 
 def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
     """What happens in the first step, in slow motion."""
-    beat, op = act.beats[0], act.stage.op
-    weight = plan.banks[number].shape
+    beat, op = act.beats[0], plan.conv(number)
+    weight = op.weight_shape or ()
     products = math.prod(weight[1:])
     ends = (LAND, MULTIPLY, WRITE, 1.0)
-    total = "sum_bias" if getattr(op, "bias", False) else "sum"
-    reads = math.prod(weight[1:]) * (op.groups if isinstance(op, Conv2d) else 1)
+    total = "sum_bias" if op.bias else "sum"
+    reads = math.prod(weight[1:]) * op.groups
     texts = (
         plan.words("land", count(reads)),
         plan.words("multiply", count(products)),
         plan.words(total, count(products)),
         plan.words("write"),
     )
-    pitch = CAPITAL["note"] * LINE_HEIGHT
-    at = _corner(plan, 0, len(plan.formulas(number)) * pitch, bottom=True)
+    at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
     first = math.floor(beat.start) + 1
     for i, (text, end) in enumerate(zip(texts, ends, strict=True)):
         last = math.floor(beat.start + end * (beat.end - beat.start))
@@ -166,17 +187,21 @@ def _labels(plan: Plan) -> Iterator[Caption]:
     capital = f.capital("label")
     for placed in f.placed:
         x = placed.left + placed.width / 2 - f.center[0]
-        label = placed.item.label
-        for i, text in enumerate(label_texts(label, f.label_style)):
-            y = placed.bottom - f.center[1] - (0.5 + 1.0 + i * LINE_HEIGHT) * capital
-            yield _text(plan, f"label-{placed.item.name}-{i + 1}", text, "label", (x, y), "center")
+        item = placed.item
+        label, notes = label_texts(item.label, f.label_style), note_texts(item.notes, f.label_style)
+        for i, text in enumerate((*label, *notes)):
+            y = placed.bottom - placed.label_drop - f.center[1] - (0.5 + 1.0 + i * LINE_HEIGHT) * capital
+            told = i < len(label)
+            name = f"label-{item.name}-{i + 1}" if told else f"elision-{item.name}-{i + 1 - len(label)}"
+            color = plan.theme.text if told else plan.theme.faint_text
+            yield _text(plan, name, text, "label", (x, y), "center", color=color)
 
 
 def _marks(plan: Plan) -> Iterator[Caption]:
     """The numbers of filters and groups, above their blocks."""
     f = plan.frame
     for placed in f.placed:
-        for block, text in enumerate(placed.item.marks):
+        for block, text in zip(placed.item.elision.block_of_slot().tolist(), placed.item.marks, strict=False):
             x, y = mark_place(placed, block, text, f.capital("label"), f.view)
             at = (x - f.center[0], y - f.center[1])
             name = f"mark-{placed.item.name}-{block + 1}"

@@ -50,11 +50,13 @@ def _array(given: Any, shape: Sequence[int], random: np.random.Generator) -> NDA
     return np.asarray(given, float)
 
 
-def in_lightness(color: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def in_lightness(
+    color: NDArray[np.float64], values: NDArray[np.float64], largest: float | None = None
+) -> NDArray[np.float64]:
     """Colours ``(n, 3)`` made lighter the more a value ``(n,)`` is above 0, darker the more it is below.
 
-    The scale is the same on both sides, up to the largest of all in size.
+    The scale is the same on both sides, up to ``largest``, by default the largest of all in size.
     """
-    largest = float(np.abs(values).max(initial=0.0))
+    largest = float(np.abs(values).max(initial=0.0)) if largest is None else largest
     share = (values / largest if largest > 0 else values)[:, None]
     return np.where(share >= 0, color + (1.0 - color) * 0.75 * share, color * (1.0 + 0.75 * share))

@@ -157,7 +157,7 @@ def test_the_same_output_twice_is_refused_by_its_name(place, capsys, twice):
 
 def test_too_much_is_refused_with_its_number(place, capsys):
     common = ["-o", "old.gif"]
-    message = refused(capsys, ["op", "nn.Conv2d(1, 1, 1)", "--input", "1x100000x100000", *common])
+    message = refused(capsys, ["op", "nn.Conv2d(1, 1, 1)", "--input", "1x100000x100000", "--all-cells", *common])
     assert "20,000,000,001 cells" in message and "5,000,000" in message
     (place / "long.toml").write_text(SCENE.replace("seconds = 2", "seconds = 3600"))
     message = refused(capsys, ["render", "long.toml", "--fps", "61", *common])
@@ -166,12 +166,27 @@ def test_too_much_is_refused_with_its_number(place, capsys):
 
 def test_what_does_not_fit_in_memory_is_refused(place, capsys, monkeypatch):
     monkeypatch.setattr(doctor, "memory_bytes", lambda: 2_000_000_000)
-    line = ["op", "nn.Conv2d(1, 1, 1)", "--input", "1x1000x1000", "-o", "old.gif"]
+    line = ["op", "nn.Conv2d(1, 1, 1)", "--input", "1x1000x1000", "-o", "old.gif", "--all-cells"]
     message = refused(capsys, line)
     assert "2,000,001 cells" in message and "5.0 GB" in message and "2.0 GB" in message
+    with pytest.raises(AssertionError, match="Blender was started"):
+        main(line[:-1])
     monkeypatch.setattr(doctor, "memory_bytes", lambda: None)
     with pytest.raises(AssertionError, match="Blender was started"):
         main(line)
+
+
+@pytest.mark.parametrize("all_cells", [False, True])
+def test_all_cells_is_for_whoever_draws_and_for_the_memory_that_it_takes(place, monkeypatch, all_cells):
+    jobs = []
+    monkeypatch.setattr(cli, "run", lambda job, progress: jobs.append(job))
+    monkeypatch.setattr(doctor, "cores", lambda: 64)
+    monkeypatch.setattr(doctor, "memory_bytes", lambda: 4_000_000_000)
+    monkeypatch.setattr(cli, "_put", lambda made, out: None)
+    option = ["--all-cells"] if all_cells else []
+    main(["op", "nn.Conv2d(1, 1, 1)", "--input", "1x400x400", "-o", "a.blend", *SMALL, *option])
+    assert jobs[0].all_cells is all_cells
+    assert jobs[0].workers == (3 if all_cells else 7)
 
 
 def test_a_device_is_for_cycles_only(place, capsys):

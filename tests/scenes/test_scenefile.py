@@ -366,8 +366,8 @@ CONV = {"op": "'Conv2d'", "out_channels": 1, "kernel_size": 1}
     [
         (big("[1, 100000, 100000]", **CONV), 2 * 10**10 + 1),
         (big("[1, 3000000, 3000000]", **CONV | {"kernel_size": 1000000}), 9 * 10**12 + 10**12 + 2000001**2),
-        (big("[1000000000, 1, 1]", **CONV), 2 * 10**9 + 1),
-        (big(**CONV | {"out_channels": 10**9}), 2 * 10**9 + 1),
+        (big("[1000000000, 1, 1]", **CONV), 10**9 + 4 + 1),  # of the filter the first and the last channels
+        (big(**CONV | {"out_channels": 10**9}), 1 + 3 + 10**9),
         (big(**CONV | {"padding": 10**9}), 2 * (2 * 10**9 + 1) ** 2 + 1),  # ghosts, and the output over them
         (big("[1000000000, 1, 1]", **CONV | {"out_channels": 10**9, "groups": 10**9}), 3 * 10**9),
         (big("[8, 100, 100]", stages=400, op="'ChannelShuffle'", groups=2), 80_000 + 400 * 240_000),
@@ -380,16 +380,38 @@ def test_what_is_too_much_is_counted_and_refused_before_anything_is_made(text, c
     try:
         scene = parse_scene(text, "big.toml")
         table = explain(scene)
+        counted = count_cells(scene, all_cells=True)
         with pytest.raises(SceneError) as caught:
-            compose(scene)
+            compose(scene, all_cells=True)
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()
-    assert table["cells"] == cells
+    assert counted == cells
     assert f"{cells:,} cells" in str(caught.value) and "5,000,000" in str(caught.value)
     numbers = [table[key] for key in ("parameters", "macs", "steps", "frames", "cells")]
     assert {type(number) for number in numbers} == {int}
     assert json.loads(json.dumps(table)) == table
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (big("[1, 100000, 100000]", **CONV), "10,000,000,000 steps; allowed: at most 5,000,000"),
+        (big("[1000000, 1, 1]", **CONV), "1,000,000 channels; allowed: at most 100,000"),
+        (big(**CONV | {"out_channels": 10**6}), "1,000,000 channels; allowed: at most 100,000"),
+        (big(**CONV | {"padding": 10**9}), "cells would have to be drawn; allowed: at most 5,000,000"),
+        (big("[100, 1000, 1000]", op="'ChannelShuffle'", groups=2), "100,000,000 cells would have to travel"),
+    ],
+    ids=["picture", "channels", "filters", "padding", "shuffle"],
+)
+def test_what_is_too_much_even_if_little_of_it_is_drawn_is_refused(text, why):
+    tracemalloc.start()
+    try:
+        with pytest.raises(SceneError, match=f"big.toml: .*{why}"):
+            compose(parse_scene(text, "big.toml"))
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_ghosts_count_only_where_they_are_shown():

@@ -1,0 +1,215 @@
+"""Big tensors: which cells are drawn, and where along an axis the others would stand.
+
+Along an elided axis the first and the last indices are drawn and what lies between is a gap of a few units, through
+which windows and heads travel at an even pace. Everything that places a cell asks :class:`Axis`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+LIMIT = 20_000
+"""Cells of a tensor or a bank of filters that are drawn; above, it is elided."""
+PICTURES, GROUPS, CHANNELS, ROWS = (2, 1), (4, 2), (8, 2), (24, 8)
+"""How many of the first and of the last of a tensor are drawn; columns as rows."""
+FILTERS, SLICES = (2, 1), (3, 1)
+"""The same of a bank and of the channels of a filter."""
+MANY_FILTERS = 10
+"""More filters of a group than these are shortened beside a big tensor, however small they are."""
+GAP = 7
+"""Length of a gap between cells, in cells: room for three dots."""
+WIDEST_GAP = 64
+"""Gaps are as long as the window that crosses them; before the largest of windows an axis is drawn whole."""
+DOTS = (2.0, 4.0, 6.0)
+"""How far behind the last cell before the gap they stand."""
+
+Sizes = tuple[int, int, int, int, int]
+"""Lanes, blocks, channels, rows, columns."""
+Reach = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of ``length`` indices of which the ``first`` and the ``last`` so many are drawn, ``gap`` units apart.
+
+    The pitch of drawn neighbours is 1. An axis that is drawn whole has ``first == length`` and no gap.
+    """
+
+    length: int
+    first: int
+    last: int = 0
+    gap: int = 0
+
+    @classmethod
+    def of(cls, length: int, keep: tuple[int, int] | None = None, gap: int = 1) -> Axis:
+        """Elided to ``keep`` if that leaves out more than the gap takes; else, or without ``keep``, whole."""
+        if keep is None or length <= sum(keep) + gap:
+            return cls(length, length)
+        return cls(length, *keep, gap)
+
+    @property
+    def drawn(self) -> int:
+        return self.first + self.last
+
+    @property
+    def hidden(self) -> int:
+        return self.length - self.drawn
+
+    @property
+    def span(self) -> int:
+        """How many units it is long, the gap included."""
+        return self.drawn + self.gap
+
+    def indices(self, before: int = 0, after: int = 0) -> NDArray[np.int64]:
+        """The drawn indices, increasing, and so many outside on either side."""
+        head = np.arange(-before, self.first + (0 if self.hidden else after))
+        tail = np.arange(self.length - self.last, self.length + after) if self.hidden else head[:0]
+        return np.concatenate([head, tail])
+
+    def shows(self, index: ArrayLike) -> NDArray[np.bool_]:
+        """Whether these indices are drawn."""
+        index = np.asarray(index)
+        return (index < self.first) | (index >= self.length - self.last)
+
+    def at(self, index: ArrayLike, reach: int = 1) -> NDArray[np.float64]:
+        """The coordinate of indices, also of fractions and of those outside; monotone, and whole for drawn ones.
+
+        With a ``reach``, of windows that begin at the indices and are so long: while they touch a drawn cell they
+        cover what they touch, and in between they cross the gap, which is at least as long as they are.
+        """
+        index = np.asarray(index, np.float64)
+        if not self.hidden:
+            return index
+        enters, leaves = self.bends(reach)
+        crossed = np.clip((index - enters) / (leaves - enters), 0.0, 1.0)
+        return index - (self.hidden - self.gap) * crossed
+
+    def bends(self, reach: int = 1) -> tuple[float, float]:
+        """The indices between which such windows cross the gap."""
+        return float(self.first - 1), float(self.length - self.last - reach + 1)
+
+    def slots(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where indices stand if the gap is one more place, which holds all that is left out."""
+        inside = np.minimum(index, self.first)
+        return np.where(index >= self.length - self.last, index - self.length + self.drawn + 1, inside)
+
+    @property
+    def representatives(self) -> NDArray[np.int64]:
+        """An index for every slot: the drawn ones and, for the gap, the first one left out."""
+        return np.insert(self.indices(), self.first, self.first) if self.hidden else self.indices()
+
+
+@dataclass(frozen=True)
+class Elision:
+    """What is drawn of a thing of ``lanes`` x ``blocks`` blocks of channels x rows x columns each.
+
+    Of a tensor, blocks are the pictures of a batch; of a bank, the filters of a group. Lanes are groups.
+    """
+
+    lanes: Axis
+    blocks: Axis
+    channels: Axis
+    rows: Axis
+    columns: Axis
+
+    @classmethod
+    def whole(cls, sizes: Sizes) -> Elision:
+        """Nothing is left out of (lanes, blocks, channels, rows, columns)."""
+        return cls(*(Axis.of(size) for size in sizes))
+
+    @property
+    def axes(self) -> tuple[Axis, Axis, Axis, Axis, Axis]:
+        return self.lanes, self.blocks, self.channels, self.rows, self.columns
+
+    @property
+    def sizes(self) -> Sizes:
+        """The true ones."""
+        lanes, blocks, channels, rows, columns = (axis.length for axis in self.axes)
+        return lanes, blocks, channels, rows, columns
+
+    @property
+    def true_cells(self) -> int:
+        return math.prod(self.sizes)
+
+    @property
+    def cells(self) -> int:
+        """How many are drawn."""
+        return math.prod(axis.drawn for axis in self.axes)
+
+    @property
+    def slots(self) -> tuple[int, int]:
+        """Lanes, and blocks in a lane, gaps counted as one."""
+        return self.lanes.span, self.blocks.span
+
+    @property
+    def dims(self) -> tuple[int, int, int]:
+        """Units that a block takes: channels, rows, columns."""
+        return self.channels.span, self.rows.span, self.columns.span
+
+    def slot_of_block(self) -> NDArray[np.int64]:
+        """For every block, lane by lane, drawn or not, the slot in which it stands."""
+        lanes, blocks = (axis.slots(np.arange(axis.length)) for axis in (self.lanes, self.blocks))
+        return (lanes[:, None] * self.blocks.span + blocks).reshape(-1)
+
+    def block_of_slot(self) -> NDArray[np.int64]:
+        """For every slot a block that stands in it."""
+        lanes, blocks = self.lanes.representatives, self.blocks.representatives
+        return (lanes[:, None] * self.blocks.length + blocks).reshape(-1)
+
+    def shows_block(self, block: ArrayLike) -> NDArray[np.bool_]:
+        """Whether blocks, counted lane by lane, are drawn."""
+        lane, inside = np.divmod(block, self.blocks.length)
+        return self.lanes.shows(lane) & self.blocks.shows(inside)
+
+    def drawn_blocks(self) -> NDArray[np.int64]:
+        """The blocks that are drawn, lane by lane."""
+        return (self.lanes.indices()[:, None] * self.blocks.length + self.blocks.indices()).reshape(-1)
+
+    def left_out(self) -> Iterator[tuple[str, int]]:
+        """The name of every elided axis, outermost first, and how many are left out along it."""
+        for name, axis in zip(("lanes", "blocks", "channels", "rows", "columns"), self.axes, strict=True):
+            if axis.hidden:
+                yield name, axis.hidden
+
+
+def elide(
+    sizes: Sizes, blocks: tuple[int, int] = PICTURES, channels: tuple[int, int] = CHANNELS, reach: Reach = (1, 1)
+) -> Elision:
+    """Leave out what is above the limit, axis by axis: blocks, channels, lanes, then rows, then columns.
+
+    If it is still above, half as much stays of each, in the same order.
+
+    Args:
+        sizes: lanes, blocks, channels, rows, columns.
+        blocks, channels: how many of the first and of the last ones stay.
+        reach: rows and columns over which the window extends that reads it; it must fit into a gap.
+    """
+    result = Elision.whole(sizes)
+    keeps = [("blocks", blocks, 1), ("channels", channels, GAP), ("lanes", GROUPS, 1)]
+    keeps += [("rows", ROWS, max(GAP, reach[0])), ("columns", ROWS, max(GAP, reach[1]))]
+    for name, keep, gap in (*keeps, *((name, (-(-a // 2), -(-b // 2)), gap) for name, (a, b), gap in keeps)):
+        if result.cells <= LIMIT:
+            break
+        if gap <= WIDEST_GAP:
+            result = replace(result, **{name: Axis.of(getattr(result, name).length, keep, gap)})
+    return result
+
+
+def shorten(bank: Elision) -> Elision:
+    """A bank beside elided tensors: where there are many filters few are drawn, and few channels of each."""
+    blocks, channels = bank.blocks, Axis.of(bank.channels.length, SLICES, GAP)
+    if blocks.length > MANY_FILTERS:
+        blocks = Axis.of(blocks.length, FILTERS)
+    return replace(bank, blocks=blocks, channels=channels)
+
+
+def with_groups_elided(elision: Elision, lanes: set[int]) -> Elision:
+    """Few groups where things of as many groups show few, so that a group's lanes stay in line."""
+    if elision.lanes.length not in lanes:
+        return elision
+    return replace(elision, lanes=Axis.of(elision.lanes.length, GROUPS))

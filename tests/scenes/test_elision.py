@@ -1,0 +1,296 @@
+"""Big tensors: what is left out is named, what is drawn are the first and the last, and all of it stands in order."""
+
+import itertools
+import math
+import re
+import time
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from convmotion.scenes import Storyboard, compose, explain, find_scene, parse_scene, scene_from_lines
+from convmotion.scenes.contents import Contents
+from convmotion.scenes.counts import count_cells
+from convmotion.scenes.elision import GAP, LIMIT, Axis
+
+from .test_layout import (
+    around,
+    assert_apart,
+    assert_inside,
+    blocks_of,
+    covers,
+    overlap,
+    rectangle_of,
+    silhouette,
+    standing,
+)
+
+SIZES = [(854, 480), (480, 480), (640, 480), (480, 854)]
+LAYERS = {
+    "channels": ("nn.Conv2d(64, 128, 3)", (64, 28, 28)),
+    "planes": ("nn.Conv2d(3, 4, 5, padding=2)", (3, 224, 224)),
+    "all axes": ("nn.Conv2d(64, 64, 3, stride=2, padding=1)", (64, 112, 112)),
+    "batch": ("nn.Conv2d(3, 8, 3)", (40, 3, 24, 24)),
+    "groups": ("nn.Conv2d(128, 256, 3, groups=2)", (128, 28, 28)),
+    "depthwise": ("nn.Conv2d(64, 64, 3, groups=64)", (64, 30, 30)),
+    "shuffle": ("nn.ChannelShuffle(4)", (64, 28, 28)),
+    "deep": (
+        "nn.Conv2d(1, 32, 3)\nnn.Conv2d(32, 128, 3)\nnn.Conv2d(128, 512, 3)\nnn.Flatten()\nnn.Linear(346112, 10)",
+        (1, 32, 32),
+    ),
+}
+NOUNS = {
+    "en": {"lanes": "groups", "channels": "channels", "rows": "rows", "columns": "columns"},
+    "zh": {"lanes": "组", "channels": "个通道", "rows": "行", "columns": "列"},
+}
+BLOCKS = {"en": ("pictures", "filters"), "zh": ("张图", "个卷积核")}
+
+every_layer = pytest.mark.parametrize("name", LAYERS)
+
+
+def contents_of(name: str, all_cells: bool = False) -> Contents:
+    return Contents(scene_from_lines(*LAYERS[name]), all_cells)
+
+
+def board_of(name: str, size: tuple[int, int] = SIZES[0], language: str = "en") -> Storyboard:
+    return compose(scene_from_lines(*LAYERS[name]), size, 30.0, language)
+
+
+def drawn_cells(board: Storyboard) -> int:
+    return sum(len(cells) for cells in board.cells if cells.role not in ("traveller", "gap"))
+
+
+axes = st.builds(
+    Axis.of, st.integers(1, 400), st.tuples(st.integers(1, 30), st.integers(1, 10)), st.integers(GAP, 2 * GAP)
+)
+shortened = axes.filter(lambda axis: axis.hidden > 0)
+
+
+@given(axes)
+def test_the_first_and_the_last_indices_are_drawn_and_the_others_counted(axis):
+    drawn = axis.indices()
+    assert drawn.tolist() == [*range(axis.first), *range(axis.length - axis.last, axis.length)]
+    assert len(drawn) == axis.drawn and axis.drawn + axis.hidden == axis.length
+    assert axis.shows(np.arange(axis.length)).nonzero()[0].tolist() == drawn.tolist()
+    assert axis.hidden == 0 or axis.hidden > axis.gap
+    assert axis.indices(2, 1).tolist() == [-2, -1, *drawn, axis.length]
+
+
+@given(shortened, st.integers(1, GAP))
+@example(Axis.of(40, (24, 8), 7), 7)
+def test_places_along_an_axis_grow_with_the_index_and_are_whole_where_it_is_drawn(axis, reach):
+    places = axis.at(np.linspace(-3, axis.length + 2, 40 * axis.length), reach)
+    assert (np.diff(places) >= 0).all()
+    assert axis.at(axis.indices(2, 2)).tolist() == [
+        *range(-2, axis.first),
+        *range(axis.first + axis.gap, axis.span + 2),
+    ]
+    assert (np.diff(axis.at(np.arange(-2, axis.length + 3))) > 0).all()
+
+
+@given(shortened, st.integers(1, GAP))
+def test_a_window_covers_just_what_it_touches_of_the_drawn_cells_also_on_its_way_through_the_gap(axis, reach):
+    drawn = axis.indices(3, 3)
+    for first in range(-2, axis.length - reach + 3):
+        start = float(axis.at(first, reach))
+        touched = drawn[(drawn >= first) & (drawn < first + reach)]
+        places = axis.at(drawn)
+        covered = drawn[(places > start - 1e-6) & (places < start + reach - 1 + 1e-6)]
+        assert covered.tolist() == touched.tolist(), first
+
+
+@given(axes)
+def test_what_is_left_out_shares_one_slot(axis):
+    axis = Axis.of(axis.length, (axis.first, max(axis.last, 1)))
+    slots = axis.slots(np.arange(axis.length))
+    assert slots[axis.indices()].tolist() == [s for s in range(axis.span) if not axis.hidden or s != axis.first]
+    assert (slots[~axis.shows(np.arange(axis.length))] == axis.first).all()
+    assert slots[axis.representatives].tolist() == list(range(axis.span))
+
+
+@every_layer
+def test_drawn_and_named_cells_together_are_all(name):
+    contents = contents_of(name)
+    views = [view for row in contents.views.values() for view in row]
+    for thing in (*contents.tensors, *contents.banks.values(), *views):
+        left_out = dict(thing.left_out())
+        names = ("lanes", "blocks", "channels", "rows", "columns")
+        for axis_name, axis in zip(names, thing.axes, strict=True):
+            assert axis.drawn + left_out.get(axis_name, 0) == axis.length
+        assert thing.true_cells <= LIMIT or left_out
+    for shape, tensor in zip(contents.shapes, contents.tensors, strict=True):
+        assert tensor.true_cells == math.prod(shape)
+
+
+@every_layer
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("size", SIZES)
+def test_every_count_that_is_left_out_is_written_in_the_picture(name, language, size):
+    contents, board = contents_of(name), board_of(name, size, language)
+    words = [caption.body for caption in board.captions if caption.name.startswith("elision-")]
+    told = " ".join(words).replace("…", " ")
+    told = re.sub(r"\s+", " ", told)
+    for things, blocks in ((contents.tensors, BLOCKS[language][0]), (contents.banks.values(), BLOCKS[language][1])):
+        for thing in things:
+            for axis, count in thing.left_out():
+                noun = NOUNS[language].get(axis, blocks)
+                assert re.search(rf"(^|[ :]){count:,} {noun}", told), (count, noun, told)
+    assert bool(words) == any(True for t in (*contents.tensors, *contents.banks.values()) for _ in t.left_out())
+
+
+@every_layer
+def test_the_cells_of_the_storyboard_are_those_counted_with_their_true_indices(name):
+    contents, board = contents_of(name), board_of(name)
+    assert drawn_cells(board) == contents.cells == count_cells(scene_from_lines(*LAYERS[name]))
+    assert board.steps == sum(contents.steps)
+    for cells in board.cells:
+        if cells.role in ("input", "output", "filter"):
+            assert (cells.index >= 0).all() and (cells.index < cells.shape).all()
+            assert len(np.unique(cells.index, axis=0)) == len(cells)
+            for axis, length in enumerate(cells.shape):
+                assert {0, length - 1} <= set(cells.index[:, axis].tolist())
+
+
+@every_layer
+def test_dots_stand_in_the_gaps_and_not_in_a_cell(name):
+    board = board_of(name)
+    dots = [cells for cells in board.cells if cells.role == "gap"]
+    assert dots
+    for gap in dots:
+        (cells,) = (c for c in board.cells if f"gaps-{c.name}" == gap.name)
+        near = np.abs(gap.position[:, None] - cells.position[None]).max(axis=2).min(axis=1)
+        assert (near >= 0.99).all(), gap.name
+
+
+@pytest.mark.parametrize("name", ["planes", "all axes"])
+def test_the_window_lights_the_drawn_cells_that_it_touches(name):
+    scene = scene_from_lines(*LAYERS[name])
+    op, board = scene.stages[0].op, board_of(name)
+    trajectory = op.trajectory(scene.input.shape)
+    read = next(c for c in board.cells if c.name == "input")
+    window = board.mover("window-1")
+    rows_lit = 0
+    for step in range(trajectory.positions[-1] - 1, board.steps, 3 * trajectory.positions[-1]):  # the ends of rows
+        taps = trajectory.taps(step)
+        touched = {tuple(i) for i in taps.input[~taps.ghost].tolist()} & {tuple(i) for i in read.index.tolist()}
+        offset = read.anchor - window.track.at(board.settled[step])
+        spots = np.rint(offset / window.spacing)
+        hit = (np.abs(spots * window.spacing - offset) < 1e-3) & (spots >= 0) & (spots < window.counts)
+        assert {tuple(i) for i in read.index[hit.all(axis=1)].tolist()} == touched, step
+        rows_lit += bool(touched)
+    assert rows_lit > 2
+
+
+def test_windows_and_heads_cross_a_gap_without_a_jump():
+    board = board_of("planes")
+    for name in ("window-1", "head-1"):
+        track = board.mover(name).track
+        assert (np.diff(track.frames) > 0).all()
+        places = np.array([track.at(frame) for frame in np.arange(track.frames[1], track.frames[2], 0.05)])
+        assert 0 < np.abs(np.diff(places, axis=0)).max() < 2.0
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(("name", "size"), list(itertools.product(LAYERS, SIZES)))
+def test_elided_scenes_are_laid_out_as_others_are(name, size, language):
+    board = board_of(name, size, language)
+    assert_apart(board)
+    for cells in board.cells:
+        if cells.role != "traveller":
+            assert_inside(board, around(board, cells.position), cells.name)
+    blocks = [silhouette(board, block) for cells in standing(board) for block in blocks_of(cells)]
+    pixels = size[0] / board.camera.width * 480 / min(size)
+    for caption in board.captions:
+        assert_inside(board, rectangle_of(caption), caption.body)
+        assert not any(covers(board, rectangle_of(caption), block) for block in blocks), caption.body
+        heading = caption.name.startswith(("title", "call-"))  # long ones become smaller in scenes of any size
+        assert heading or caption.size * pixels >= 12 - 1e-6, caption.body
+    for one, other in itertools.combinations(board.captions, 2):
+        if one.first <= other.last and other.first <= one.last:
+            assert not overlap(rectangle_of(one), rectangle_of(other)), (one.body, other.body)
+
+
+def test_small_scenes_are_drawn_whole():
+    for name in ("standard", "depthwise-separable", "channel-shuffle"):
+        contents = Contents(find_scene(name))
+        assert all(t.cells == t.true_cells for t in (*contents.tensors, *contents.banks.values()))
+    just = Contents(scene_from_lines("nn.Conv2d(20, 10, 1)", (20, 25, 40)))
+    assert just.tensors[0].cells == LIMIT
+    assert Contents(scene_from_lines("nn.Conv2d(20, 10, 1)", (20, 25, 41))).tensors[0].cells < LIMIT
+
+
+# The course's network
+
+
+def test_the_deep_stack_has_the_numbers_of_the_course():
+    told = explain(find_scene("deep-stack"))
+    shapes = [[1, 32, 32], [32, 30, 30], [128, 28, 28], [512, 26, 26], [346_112], [10]]
+    assert [told["stages"][0]["input"], *(stage["output"] for stage in told["stages"])] == shapes
+    assert [stage["parameters"] for stage in told["stages"]] == [320, 36_992, 590_336, 0, 3_461_130]
+    assert told["parameters"] == 4_088_778
+    assert told["steps"] == 30 * 30 + 28 * 28 + 26 * 26 + 1
+    assert told["cells"] == 1024 + 10 * (900 + 784 + 676) + 10 + 3 * 9 + 2 * 3 * 4 * 9
+
+
+@pytest.mark.parametrize(("all_cells", "seconds"), [(False, 1.5), (True, 6.0)])
+def test_the_deep_stack_is_composed_in_no_time(all_cells, seconds):
+    begin = time.perf_counter()
+    board = compose(find_scene("deep-stack"), all_cells=all_cells)
+    assert time.perf_counter() - begin < seconds
+    maps = [cells for cells in board.cells if cells.name in ("output-1", "output-2", "output-3")]
+    assert sum(map(len, maps)) == (475_264 if all_cells else 10 * (900 + 784 + 676))
+    assert drawn_cells(board) == count_cells(find_scene("deep-stack"), all_cells)
+
+
+def test_with_all_cells_only_filters_are_elided():
+    contents = contents_of("deep", all_cells=True)
+    assert all(tensor.cells == tensor.true_cells for tensor in contents.tensors)
+    assert all(bank.blocks.hidden for bank in contents.banks.values())
+    board = compose(find_scene("deep-stack"), all_cells=True)
+    told = {c.name.split("-", 1)[1].rsplit("-", 1)[0] for c in board.captions if c.name.startswith("elision-")}
+    assert told == {"filters-1", "filters-2", "filters-3", "output-4"}  # the last one tells of its weights
+
+
+def test_filters_keep_their_numbers():
+    marks = [c.body for c in board_of("deep").captions if c.name.startswith("mark-filters-3")]
+    assert marks == ["1", "2", "…", "512"]
+
+
+def test_a_linear_is_drawn_as_the_convolution_that_it_is():
+    scene = scene_from_lines("nn.Conv2d(1, 4, 3)\nnn.Flatten()\nnn.Linear(36, 10)\nnn.Linear(10, 2)", (1, 5, 5))
+    board = compose(scene)
+    assert [c.shape for c in board.cells if c.role == "output"] == [(4, 3, 3), (10, 1, 1), (2, 1, 1)]
+    assert [c.shape for c in board.cells if c.role == "filter"] == [(4, 1, 3, 3), (10, 4, 3, 3), (2, 10, 1, 1)]
+    assert board.steps == 9 + 1 + 1
+    calls = [c.body for c in board.captions if c.name.startswith("call-")]
+    assert calls == ["nn.Conv2d(1, 4, kernel_size=3)", "nn.Flatten()", "nn.Linear(36, 10)", "nn.Linear(10, 2)"]
+    window = board.mover("window-2")
+    assert window.counts == (3, 4, 3)
+
+
+def test_big_weights_of_a_linear_are_not_drawn_but_told():
+    board = board_of("deep")
+    assert not [c for c in board.cells if c.name == "filters-4"]
+    assert [c.body for c in board.captions if c.name.startswith("elision-output-4")] == ["… 3,461,120", "weights …"]
+    lines = [line for group in board.lines for line in group.lines if line.end_on == "head-4"]
+    assert len(lines) == 10 + 2 and {line.start_on for line in lines} == {"window-4"}
+    window, read = board.mover("window-4"), next(c for c in board.cells if c.name == "output-3")
+    spots = (read.anchor - window.track.values[-1]) / window.spacing
+    assert (spots >= -1e-3).all() and (spots <= np.array(window.counts) - 1 + 1e-3).all()
+
+
+@pytest.mark.parametrize("line", ["nn.Flatten()", "nn.Flatten()\nnn.Linear(32, 4)\nnn.ReLU()", "nn.MaxPool2d(2)"])
+def test_other_operations_are_refused_as_before(line):
+    with pytest.raises(Exception, match="cannot be drawn yet"):
+        compose(scene_from_lines(line, (2, 4, 4)))
+
+
+def test_values_keep_their_scale_where_cells_are_left_out():
+    text = "[input]\nshape = [32, 28, 28]\n[[stage]]\nop = 'Conv2d'\nout_channels = 4\nkernel_size = 3\n"
+    text += "[look]\nshow = ['values']\n"
+    some = compose(parse_scene(text, "x")).cells[0]
+    every = compose(parse_scene(text, "x"), all_cells=True).cells[0]
+    kept = np.ravel_multi_index(tuple(some.index.T), some.shape)
+    assert np.array_equal(every.color[kept], some.color)
