@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..scenes import Scene, Storyboard, compose, strokes
-from ..scenes.changes import Changes, Rectangle
+from ..scenes.changes import Changes, Layer, Rectangle
 from . import patches
 from .doctor import cores
 from .errors import RenderError, RequestError, cut_short
@@ -175,11 +175,15 @@ def _work(job: Job, threads: int) -> Spent:
     for path in job.blends:
         studio.save(path)
     for row in job.shots:
-        for layer, shots in groupby(row, lambda shot: shot.layer):
+        for layer, shots in groupby(row, _layer_of):
             changes = Changes(board, layer, MARGIN if layer == "cells" else 0)
             take = _Lines(board) if layer == "lines" else studio.camera(layer, job.log.with_name(f"{os.getpid()}.png"))
             _render(job, take, changes, shots)
     return Spent(studio.seconds - before.seconds, studio.pixels - before.pixels)
+
+
+def _layer_of(shot: Shot) -> Layer:
+    return shot.layer
 
 
 def _render(job: Job, take: Callable[[int, Rectangle], Pixels], changes: Changes, shots: Iterable[Shot]) -> None:

@@ -26,7 +26,7 @@ def packed(parts: Sequence[Part]) -> bytes:
     """A file: a line of JSON with the rectangles, their pixels one after another (zlib), a check sum of all that."""
     channels = parts[0][1].shape[2] if parts else 0
     head = json.dumps({"channels": channels, "rectangles": [rectangle for rectangle, _ in parts]}).encode()
-    data = head + b"\n" + zlib.compress(b"".join(np.ascontiguousarray(pixels) for _, pixels in parts), LEVEL)
+    data = head + b"\n" + zlib.compress(b"".join(pixels.tobytes() for _, pixels in parts), LEVEL)
     return data + zlib.crc32(data).to_bytes(4, "big")
 
 

@@ -183,8 +183,8 @@ class Changes:
 
     def _lines(self, before: int | None, after: int) -> Iterator[_Spread]:
         """All lines where any of them moves, or what may hide them: then they are drawn anew."""
-        for frame in (before, after):
-            for lines in self.board.lines if frame is not None else ():
+        for frame in (after,) if before is None else (before, after):
+            for lines in self.board.lines:
                 yield _Spread(self._along(lines_at(self.board, lines, frame)), LINE_RADIUS)
 
     def _along(self, ends: NDArray[np.float64]) -> NDArray[np.float64]:
