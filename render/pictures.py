@@ -39,8 +39,11 @@ def write(pixels: Pixels, path: Path) -> None:
     data = bare(imageio.imwrite("<bytes>", pixels, plugin="pillow", extension=".png"))
     assert data is not None
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def empty(size: tuple[int, int], channels: int) -> Pixels:
