@@ -27,6 +27,8 @@ def read(path: Path) -> Pixels:
     """A PNG, with alpha if it has any. Raises RenderError if the file is no picture."""
     try:
         pixels = imageio.imread(path, plugin="pillow")
+        if pixels.dtype == np.uint16:  # grey, which Pillow would cut off at 255
+            pixels = np.dstack([np.round(pixels / 257.0).astype(np.uint8)] * 3)
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
             pixels = imageio.imread(path, plugin="pillow", mode="RGBA")
         return np.ascontiguousarray(pixels)
