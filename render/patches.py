@@ -32,7 +32,7 @@ def packed(parts: Sequence[Part]) -> bytes:
 
 def unpacked(data: bytes) -> list[Part] | None:
     """The parts again; None if a byte is missing or changed."""
-    if len(data) < 4 or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "big"):
+    if len(data) <= 4 or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "big"):
         return None
     head, _, body = data[:-4].partition(b"\n")
     told, pixels, at = json.loads(head), np.frombuffer(zlib.decompress(body), np.uint8), 0
