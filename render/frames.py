@@ -54,7 +54,7 @@ class FramePlan:
             self.layers = ("plain", "lines") if quality == "draft" else ("cells", "notes", "lines")
         house = Path(__file__).parents[1]
         code = [house / "render" / f"{name}.py" for name in ("blender", "jobs", "patches", "pictures")]
-        code += [*sorted((house / "blender_addon").glob("*.py")), *(house / "scenes").glob("[cfps]*.py")]
+        code += sorted((house / "blender_addon").glob("*.py")) + sorted((house / "scenes").glob("[cflps]*.py"))
         sources = [hashlib.sha256(file.read_bytes()).hexdigest() for file in code]
         blender = importlib.metadata.version("bpy")
         self.settings = repr((quality, engine, device, platform.machine(), blender, sources))
