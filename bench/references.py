@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convmotion.scenes.form import CUBE
+
 SIZE = (854, 480)
 CHANNELS, SIDE, KERNEL, FILTERS, RESULT = 8, 7, 3, 8, 5
 """The scene "standard": an input of 8x7x7 cubes, 8 filters of 8x3x3 and an output of 8x5x5."""
@@ -20,7 +22,7 @@ Grid = NDArray[np.bool_]
 def matplotlib_seconds(frames: int) -> float:
     """Seconds a frame of the scene "standard" as an animation of Matplotlib's ``voxels``, saved as PNG files.
 
-    One figure; a frame recolours the cubes that the window leaves and enters and draws the output's cubes anew. The
+    One figure of cubes that stand apart; a frame recolours those of the input and draws the output's anew. The
     frames are spread evenly over the steps. Starting up and drawing the first picture do not count.
     """
     import matplotlib as mpl
@@ -83,4 +85,10 @@ class _Film:
         return filled
 
     def _draw(self, filled: Grid, color: str) -> dict[Any, Any]:
-        return self.axes.voxels(filled, facecolors=color, edgecolor="#404040", linewidth=0.3)
+        """Cubes that stand apart as ours do, so that each shows all its faces; by where they stand."""
+        apart = np.zeros([2 * side - 1 for side in filled.shape], bool)
+        apart[::2, ::2, ::2] = filled
+        gap = (1.0 - CUBE) / 2.0
+        at = [(i // 2) + np.where(i % 2 == 0, gap, 1.0 - gap) for i in np.indices(np.array(apart.shape) + 1)]
+        cubes = self.axes.voxels(*at, apart, facecolors=color, edgecolor="#404040", linewidth=0.3)
+        return {tuple(index // 2 for index in place): cube for place, cube in cubes.items()}

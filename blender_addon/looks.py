@@ -14,7 +14,7 @@ SHOWN = "shown"
 """The active colour attribute of realized cells, which is the only one that Workbench draws."""
 
 FIXED, CUTTER = "fixed", "cutter"
-"""The folders of cells that never change, and of what stands for them in the notes: see still."""
+"""The folders of cells that never change, and of what stands for them where there is no light: see still."""
 NOTES = ("windows", "outlines", "captions", "ghosts", "moving")
 """The folders of what needs no light."""
 
@@ -42,13 +42,14 @@ def set_layer(collection: Any, layer: str) -> None:
         elif kind == "lines":
             folder.hide_render = layer != "all"
         elif kind in (FIXED, CUTTER):
-            folder.hide_render = (layer == "notes") == (kind == FIXED)
+            folder.hide_render = (layer in ("plain", "notes")) == (kind == FIXED)
         elif kind == "stage" and (floor := next((o for o in folder.objects if o.type == "MESH"), None)):
             floor.hide_render = layer == "notes"
     for material in _materials(collection):
         nodes = material.node_tree.nodes
         if CUT in nodes:
             nodes[CUT].inputs[0].default_value = float(layer == "notes")
+        if GLOW in nodes:
             nodes[GLOW].inputs[1].default_value = 0.0 if layer == "cells" else VEIL
 
 

@@ -71,13 +71,14 @@ def plain_material(name: str) -> Any:
     return material
 
 
-def holdout_material(name: str) -> Any:
-    """Cuts a hole into the picture."""
+def cutter_material(name: str) -> Any:
+    """The same for a geometry's own attribute; or a hole in the picture, see CUT."""
     material = _material(name)
     tree = enable_nodes(material)
     tree.nodes.clear()
-    hole = tree.nodes.new("ShaderNodeHoldout").outputs[0]
-    tree.links.new(hole, tree.nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
+    look = _plain(tree, _attribute(tree, TINT, "GEOMETRY").outputs["Color"], 0.0)
+    shown = _switch(tree, CUT, look, tree.nodes.new("ShaderNodeHoldout").outputs[0])
+    tree.links.new(shown, tree.nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
     return material
 
 

@@ -17,7 +17,7 @@ from ..scenes.story import ALWAYS, Storyboard
 from . import meshes
 from .compat import copy_animation
 from .looks import CUTTER, FIXED, let_light_pass
-from .materials import holdout_material
+from .materials import cutter_material
 
 MOST_CUT = 5000
 """Up to so many cells are copied."""
@@ -63,7 +63,7 @@ def _freeze_texts(collection: Any, camera: Any) -> None:
 
 
 def _cut_fixed(board: Storyboard, collection: Any, camera: Any) -> None:
-    """One mesh of all cells that never change stands for them in the notes, where nothing of them is seen."""
+    """One mesh of all cells that never change stands for them where there is no light."""
     fixed = [c for c in board.cells if c.role != "ghost" and c.lit_by is None and (c.start == ALWAYS).all()]
     if not fixed or sum(map(len, fixed)) > MOST_CUT:
         return
@@ -76,7 +76,9 @@ def _cut_fixed(board: Storyboard, collection: Any, camera: Any) -> None:
     places = np.concatenate([c.position for c in fixed])
     first = np.arange(len(places), dtype=np.int32)[:, None, None] * len(corners)
     mesh = meshes.triangles(CUTTER, (places[:, None] + corners).reshape(-1, 3), (first + faces).reshape(-1, 3))
-    mesh.materials.append(holdout_material(CUTTER))
+    colors = np.concatenate([c.color for c in fixed])
+    meshes.add_attribute(mesh, meshes.TINT, meshes.opaque(np.repeat(colors, len(corners), axis=0)))
+    mesh.materials.append(cutter_material(CUTTER))
     folders = {kind: bpy.data.collections.new(f"{collection.name} {kind}") for kind in (FIXED, CUTTER)}
     for folder in folders.values():
         collection.children.link(folder)

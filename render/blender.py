@@ -102,7 +102,7 @@ class Studio:
 
         def shoot(frame: int, part: Rectangle) -> Pixels:
             if self.scene.frame_current != frame:
-                self.scene.frame_set(frame)
+                self.scene.frame_current = frame  # rendering evaluates it by itself
             self._frame(part)
             self.scene.render.filepath = str(path)
             started = time.perf_counter()

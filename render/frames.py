@@ -17,16 +17,27 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..scenes.changes import Layer, Rectangle
+from ..scenes.changes import Changes, Layer, Rectangle
 from ..scenes.story import Storyboard
 from . import patches, pictures
 from .pictures import Pixels
 
-CHUNK = 75
+CHUNK = 90
 """The most frames from one that is rendered whole to the next, unless told otherwise."""
+LOOK_EVERY, CALL_COST = 4, 0.04
+"""Which frames are looked at to see how much changes; what a frame costs at least, as a share of the picture."""
+WORTH_TWO = 15
+"""So many frames for each of two processes are worth one more whole frame."""
 WHOLE_CHUNK = 8
 """How many frames a worker takes at a time where all are rendered whole."""
+
+CODE = (
+    *(f"render/{name}" for name in ("blender", "jobs", "patches", "pictures")),
+    *(f"scenes/{name}" for name in ("changes", "form", "layout", "palette", "pose", "screen", "strokes")),
+)
+"""What decides, beside the whole of blender_addon, how a storyboard becomes pixels."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +112,25 @@ class FramePlan:
 
     @cached_property
     def _starts(self) -> list[int]:
-        """The frames that are rendered whole: as even a division as there can be of those that differ."""
+        """The frames that are rendered whole: they divide what changes evenly, so that chunks take equally long."""
         frames = range(1, self.board.frames + 1)
         differing = [f for f in frames if f == 1 or self._state(f, "all") != self._state(f - 1, "all")]
-        count = -(-len(differing) // self.chunk)
-        return [differing[i * len(differing) // count] for i in range(count)]
+        if self.chunk == 1:
+            return differing
+        done = np.cumsum(self._costs(differing))
+        least = max(-(-len(differing) // self.chunk), min(2, len(differing) // WORTH_TWO))
+        for count in range(max(1, least), len(differing) + 1):
+            firsts = np.searchsorted(done, done[-1] * np.arange(count) / count, side="right")
+            if np.diff([*firsts, len(differing)]).max() <= self.chunk:
+                return [differing[first] for first in dict.fromkeys(firsts.tolist())]
+        return differing
+
+    def _costs(self, frames: list[int]) -> NDArray[np.float64]:
+        """About how much there is to render of each frame: some are looked at, for all those up to the next one."""
+        changes = Changes(self.board, "plain", 0)
+        looked_at = frames[::LOOK_EVERY]
+        areas = [float(changes.tiles(f - 1, f).mean()) if f > 1 else 0.0 for f in looked_at]
+        return CALL_COST + np.repeat(areas, LOOK_EVERY)[: len(frames)]
 
     def _state(self, frame: int, layer: Layer) -> str:
         return self._states[layer == "cells"][frame - 1]

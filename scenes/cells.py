@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from . import palette
 from .elision import DOTS, Axis, Elision
 from .parts import MOUTH, Bank, Tensor
-from .plan import ARRIVE, LAND, MULTIPLY, SUM, WRITE, Plan
+from .plan import LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
 from .story import ALWAYS, Cells
 from .values import in_lightness
 
@@ -40,8 +40,11 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
     if number > 0:
         act = plan.acts[number - 1]
         done = plan.done(number - 1, index) + act.first_step
-        lead = np.where(done == act.first_step, WRITE, ARRIVE) if not act.swept else 0.0
-        start, arrive = np.asarray(done + lead, float), done + 1.0
+        opening = done == act.first_step
+        start, arrive = np.asarray(done, float), done + 1.0
+        if not act.swept:
+            start += np.where(opening, WRITE, SET_OUT)
+            arrive -= np.where(opening, 0.0, 1.0 - LANDED)
         origin = _sources(plan, number - 1)[tensor.rows(index)[1]]
     values = plan.values[0][number] if plan.values else None
     yield _visible_tensor(plan, number, tensor, index, position, origin, start, arrive, values)

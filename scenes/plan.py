@@ -37,8 +37,8 @@ LINE_ROOM = 9
 """Cells between a tensor and the output of a Linear whose filters are not drawn: lines take their place."""
 MAX_MARKS = 64
 """More filters or groups than these are not numbered."""
-ARRIVE = 0.5
-"""The part of any other step at which the window stands and the output cells set out."""
+ARRIVE, SET_OUT, LANDED = 0.4, 0.5, 0.9
+"""Parts of any other step: the window stands, the output cells set out, have come to their place."""
 
 
 def stands_at(beat: Beat, opening: bool) -> float:

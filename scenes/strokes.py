@@ -34,7 +34,7 @@ def drawn(board: Storyboard, frame: int) -> NDArray[np.uint8]:
     """The lines of a frame: (height, width, 4), sRGB and an alpha that the colours are not multiplied with."""
     width, height = board.size
     screen = Screen(board)
-    light = np.zeros((height, width, 4))
+    light = np.zeros((height, width, 4), np.float32)
     hidden = _Hidden(board, frame, screen)
     for lines in board.lines:
         for ends, line in zip(lines_at(board, lines, frame), lines.lines, strict=False):
@@ -64,21 +64,27 @@ class _Hidden:
         """For points (n, 3) on one straight line, whose pixels are ``flat`` (n, 2)."""
         away = np.array([flat[0, 1] - flat[-1, 1], flat[-1, 0] - flat[0, 0]])
         away = away / (np.linalg.norm(away) or 1.0)
+        low, high = np.minimum(flat[0], flat[-1]), np.maximum(flat[0], flat[-1])
         near = abs((self.flat - flat[0]) @ away) <= self.radius
-        near &= (self.flat + self.radius[:, None] >= flat.min(axis=0)).all(axis=1)
-        near &= (self.flat - self.radius[:, None] <= flat.max(axis=0)).all(axis=1)
-        toward = -self.screen.view.forward
-        offset, half = self.place[near] - points[:, None], self.half[near][:, None]
-        enter = ((offset - np.sign(toward) * half) / toward).max(axis=2)
-        leave = ((offset + np.sign(toward) * half) / toward).min(axis=2)
-        behind = ((leave > 0.0) & (leave > enter)).any(axis=1)
-        for left, top, right, bottom in self.texts:
+        near &= (self.flat + self.radius[:, None] >= low).all(axis=1)
+        near &= (self.flat - self.radius[:, None] <= high).all(axis=1)
+        place, half = self.place[near].T, self.half[near]
+        enter, leave = np.array(-np.inf), np.array(np.inf)
+        for axis, toward in enumerate(
+            -self.screen.view.forward
+        ):  # from the point to the viewer: into the cube, and out
+            offset, reach = place[axis] - points[:, axis, None], np.sign(toward) * half
+            enter = np.maximum(enter, (offset - reach) / toward)
+            leave = np.minimum(leave, (offset + reach) / toward)
+        behind = (leave > np.maximum(enter, 0.0)).any(axis=1)
+        crossed = (self.texts[:, :2] <= high).all(axis=1) & (self.texts[:, 2:] >= low).all(axis=1)
+        for left, top, right, bottom in self.texts[crossed]:
             behind |= ((flat >= (left, top)) & (flat <= (right, bottom))).all(axis=1)
         return behind
 
 
 def _add(
-    light: NDArray[np.float64], ends: NDArray[np.float64], color: NDArray[np.float64], screen: Screen, hidden: _Hidden
+    light: NDArray[np.float32], ends: NDArray[np.float64], color: NDArray[np.float64], screen: Screen, hidden: _Hidden
 ) -> None:
     """Lay a line over what is there: ``light`` (height, width, 4) is linear, multiplied with its alpha."""
     start, end = screen.pixels(ends)
