@@ -54,9 +54,9 @@ def pose(board: Storyboard, cells: Cells, frame: float) -> Pose:
 
 def _flight(cells: Cells, step: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """From the origin to the place, growing."""
-    u = progress(step, cells.start, cells.arrive)
-    arrived = (cells.arrive <= np.float32(step))[:, None]
-    place = np.where(arrived, cells.position, cells.origin + (cells.position - cells.origin) * u[:, None])
+    arrived = cells.arrive <= np.float32(step)
+    u = np.where(arrived, np.float32(1.0), progress(step, cells.start, cells.arrive))
+    place = np.where(arrived[:, None], cells.position, cells.origin + (cells.position - cells.origin) * u[:, None])
     return place, NEWBORN + u * (1.0 - NEWBORN)
 
 
