@@ -1,0 +1,164 @@
+"""Pictures: laid over each other as light is, and files of nothing but the picture."""
+
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from convmotion.render import pictures
+from convmotion.render.errors import RenderError
+from convmotion.render.pictures import empty, laid_over, read, write
+from convmotion.render.png import SIGNATURE, bare
+
+
+def noise(seed, channels, height=6, width=8):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, channels), dtype=np.uint8)
+
+
+def light(code):
+    """IEC 61966-2-1, one number at a time."""
+    v = int(code) / 255
+    return v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4
+
+
+def code(value):
+    v = 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
+    return round(255 * v)
+
+
+def slowly(ground, layers):
+    result = ground.copy()
+    for layer in layers:
+        for y, x in np.ndindex(ground.shape[:2]):
+            share = int(layer[y, x, 3]) / 255
+            for c in range(3):
+                result[y, x, c] = code(light(layer[y, x, c]) * share + light(result[y, x, c]) * (1 - share))
+    return result
+
+
+@given(st.integers(0, 2**32), st.integers(0, 3))
+def test_layers_are_mixed_as_light_is(seed, count):
+    ground, layers = noise(seed, 3), [noise(seed + 1 + i, 4) for i in range(count)]
+    for number, layer in enumerate(layers):
+        layer[number] *= layer[number] > 200  # some see-through altogether
+        layer[-1 - number, :, 3] = 255
+    before = [array.copy() for array in (ground, *layers)]
+    found = laid_over(ground, layers)
+    assert found.dtype == np.uint8 and np.abs(found.astype(int) - slowly(ground, layers)).max() <= 1
+    assert all(np.array_equal(a, b) for a, b in zip((ground, *layers), before, strict=True))
+
+
+def test_half_a_layer_is_half_the_light_and_not_half_the_code():
+    white = np.full((1, 1, 4), (255, 255, 255, 128), np.uint8)
+    assert laid_over(empty((1, 1), 3), [white]).tolist() == [[[188, 188, 188]]]
+
+
+def test_all_or_nothing_of_a_layer_leaves_the_codes_as_they_are():
+    codes = np.arange(256, dtype=np.uint8)
+    ground = np.repeat(codes[None, :, None], 3, axis=2)
+    for alpha, expected in ((0, ground), (255, ground[:, ::-1])):
+        layer = np.dstack([ground[:, ::-1], np.full((1, 256), alpha, np.uint8)])
+        assert np.array_equal(laid_over(ground, [layer]), expected)
+
+
+@pytest.mark.parametrize("alpha", range(256))
+def test_a_colour_over_itself_stays(alpha):
+    ground = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    layer = np.dstack([ground, np.full((1, 256), alpha, np.uint8)])
+    assert np.array_equal(laid_over(ground, [layer]), ground)
+
+
+def test_what_comes_later_lies_above():
+    red, blue = (np.full((1, 1, 4), (*colour, 255), np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
+    assert laid_over(empty((1, 1), 3), [red, blue]).tolist() == [[[0, 0, 255]]]
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_nothing_yet_is_black_and_seen_through(channels):
+    assert empty((8, 6), channels).shape == (6, 8, channels) and not empty((8, 6), channels).any()
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_what_is_written_is_read_and_bare(tmp_path, channels):
+    picture = noise(1, channels)
+    write(picture, tmp_path / "a.png")
+    assert np.array_equal(read(tmp_path / "a.png"), picture)
+    write(picture[:, :], tmp_path / "b.png")
+    data = (tmp_path / "a.png").read_bytes()
+    assert bare(data) == data == (tmp_path / "b.png").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
+
+
+def test_a_view_is_written_as_it_is_seen(tmp_path):
+    picture = noise(1, 3)
+    write(picture[::-1, 2:5], tmp_path / "a.png")
+    assert np.array_equal(read(tmp_path / "a.png"), picture[::-1, 2:5])
+
+
+def test_a_full_disk_leaves_the_older_picture_and_nothing_else(tmp_path, monkeypatch):
+    def half(file, data):
+        with file.open("wb") as opened:
+            opened.write(data[: len(data) // 2])
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "a.png").write_text("older")
+    monkeypatch.setattr(pictures.Path, "write_bytes", half)
+    with pytest.raises(OSError, match="No space"):
+        write(noise(1, 3), tmp_path / "a.png")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.png", "older")]
+
+
+def chunk(kind, data):
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+
+def deep(path, pixels):
+    """A PNG of 16 bits, which Pillow cannot write in colour."""
+    height, width, channels = pixels.shape
+    kind = {1: 0, 3: 2, 4: 6}[channels]
+    head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([16, kind, 0, 0, 0])
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    path.write_bytes(SIGNATURE + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def rgba(pixels):
+    opaque = np.full(pixels.shape[:2], 255, np.uint8)
+    return pixels if pixels.shape[2] == 4 else np.dstack([pixels, opaque])
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_deep_png_is_read_in_8_bits(tmp_path, channels):
+    codes = noise(1, channels)
+    deep(tmp_path / "a.png", codes.astype(int) * 257)
+    found = read(tmp_path / "a.png")
+    assert found.dtype == np.uint8 and found.flags.c_contiguous
+    expected = np.repeat(codes, 3, axis=2) if channels == 1 else codes
+    assert np.array_equal(rgba(found), rgba(expected))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+def test_any_other_png_is_read_as_it_is_seen(tmp_path, mode):
+    image = Image.fromarray(noise(1, 4)).convert("RGB" if mode in ("P", "1") else mode).convert(mode)
+    image.save(tmp_path / "a.png")
+    found = read(tmp_path / "a.png")
+    assert found.dtype == np.uint8 and found.flags.c_contiguous and found.shape in ((6, 8, 3), (6, 8, 4))
+    assert np.array_equal(rgba(found), np.asarray(image.convert("RGBA")))
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", SIGNATURE])
+def test_what_is_no_picture_is_told_in_one_line(tmp_path, data):
+    path = tmp_path / "a.png"
+    path.write_bytes(data)
+    with pytest.raises(RenderError, match=r"a\.png") as caught:
+        read(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_half_a_picture_is_an_error(tmp_path):
+    write(noise(1, 3), tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:-30])
+    with pytest.raises(RenderError):
+        read(tmp_path / "a.png")
