@@ -18,6 +18,7 @@ from PIL import Image
 from convmotion.render import encode as module
 from convmotion.render.encode import KNOWN_ENDINGS, check_output, encode
 from convmotion.render.errors import RenderError, RequestError
+from convmotion.render.pictures import read as in_a_file
 
 ANIMATIONS = [".mp4", ".gif", ".webm", ".webp"]
 
@@ -213,14 +214,13 @@ def test_webp_lasts_as_long_as_asked_and_loops_for_ever(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ANIMATIONS)
-def test_a_held_picture_stays_and_is_decoded_once(tmp_path, ending, monkeypatch):
+def test_a_held_picture_stays_and_is_decoded_once(tmp_path, ending):
     first, second = pictures(tmp_path, 2)
     read: list[Path] = []
-    original = module._read
-    monkeypatch.setattr(module, "_read", lambda frame: read.append(frame) or original(frame))
     told: list[int] = []
     out = tmp_path / f"a{ending}"
-    encode([first] * 10 + [second] * 5 + [first] * 5, 10, out, on_frame=told.append)
+    held = [first] * 10 + [second] * 5 + [first] * 5
+    encode(held, 10, out, read=lambda frame: read.append(frame) or in_a_file(frame), on_frame=told.append)
     assert told == list(range(1, 21))
     # Once to learn the size, then once per hold; a GIF's palette looks at each picture once.
     assert len(read) == (6 if ending == ".gif" else 4)
@@ -278,6 +278,29 @@ def test_a_pattern_writes_one_file_per_frame(tmp_path):
     assert (tmp_path / "frame_0002.png").read_bytes() == first.read_bytes()
     assert (tmp_path / "frame_0003.png").read_bytes() == second.read_bytes()
     assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("ending", [*ANIMATIONS, ".png"])
+def test_frames_may_be_anything_that_a_picture_can_be_made_of(tmp_path, ending):
+    files = pictures(tmp_path, 3) if ending != ".png" else pictures(tmp_path, 1)
+    names = [(number, "of a plan") for number in range(len(files))]
+    encode(files, 25, tmp_path / f"files{ending}")
+    notes = encode(names, 25, tmp_path / f"names{ending}", read=lambda name: in_a_file(files[name[0]]))
+    assert notes == []
+    if ending == ".png":
+        assert (in_a_file(tmp_path / "names.png") == in_a_file(files[0])).all()
+    elif ending == ".webm":  # every such file has a number of its own
+        assert (decoded(tmp_path / "names.webm", 64, 48) == decoded(tmp_path / "files.webm", 64, 48)).all()
+    else:
+        assert (tmp_path / f"names{ending}").read_bytes() == (tmp_path / f"files{ending}").read_bytes()
+
+
+def test_equal_frames_of_a_pattern_are_equal_files(tmp_path):
+    shades = {"dark": 10, "bright": 200}
+    names = ["dark", "bright", "dark"]
+    encode(names, 25, tmp_path / "f_%d.png", read=lambda name: np.full((8, 8, 3), shades[name], np.uint8))
+    first, second, third = ((tmp_path / f"f_{number}.png").read_bytes() for number in (1, 2, 3))
+    assert first == third != second and leftovers(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["a b's %41:[0],~.mp4", "-y.gif", "画.webm"])
@@ -359,8 +382,8 @@ def test_ffmpegs_failure_is_one_line_with_its_reason(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files by ulimit")
-@pytest.mark.parametrize("ending", [*ANIMATIONS, ".png"])
-def test_a_full_disk_leaves_the_old_output_alone(tmp_path, ending):
+@pytest.mark.parametrize(("ending", "kind"), [*((e, "Path") for e in (*ANIMATIONS, ".png")), (".png", "str")])
+def test_a_full_disk_leaves_the_old_output_alone(tmp_path, ending, kind):
     """A limit on file sizes stands for the full disk: writes fail half-way in the same places."""
     rng = np.random.default_rng(0)
     frames = []
@@ -372,9 +395,10 @@ def test_a_full_disk_leaves_the_old_output_alone(tmp_path, ending):
     script = (
         "import resource, sys; from pathlib import Path\n"
         "from convmotion.render.encode import encode; from convmotion.render.errors import RenderError\n"
-        "frames = [Path(name) for name in sys.argv[2:]]\n"
+        "from convmotion.render.pictures import read\n"
+        f"frames = [{kind}(name) for name in sys.argv[2:]]\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
-        "try: encode(frames, 25, Path(sys.argv[1]))\n"
+        "try: encode(frames, 25, Path(sys.argv[1]), read=lambda name: read(Path(name)))\n"
         "except RenderError as error: print(error); sys.exit(7)\n"
     )
     given = frames[:1] if ending == ".png" else frames

@@ -4,12 +4,12 @@ import os
 import threading
 import zlib
 
+import numpy as np
 import pytest
 
+from convmotion.render import patches
 from convmotion.render.png import SIGNATURE, bare
-from convmotion.render.store import FrameKeys, FrameStore, default_folder
-from convmotion.scenes import compose, find_scene, scene_from_lines
-from convmotion.scenes.scenefile import parse_scene
+from convmotion.render.store import FrameStore, default_folder
 
 
 def chunk(kind, data=b""):
@@ -20,19 +20,25 @@ def png(size=100, letter=b"a"):
     return SIGNATURE + chunk(b"IHDR", b"h" * 13) + chunk(b"IDAT", letter * size) + chunk(b"IEND")
 
 
+def patch(side=8, seed=0):
+    """Noise: as many bytes whatever the seed, more or less."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    return patches.packed([((0, 0, side, side), pixels)])
+
+
 @pytest.fixture
 def store(tmp_path):
     return FrameStore(tmp_path / "store")
 
 
 def put(store, key, data):
-    file = store.folder.parent / "new.png"
+    file = store.folder.parent / "new.patch"
     file.write_bytes(data)
     store.put(key, file)
 
 
 def taken(store, key):
-    target = store.folder.parent / "taken.png"
+    target = store.folder.parent / "taken.patch"
     target.unlink(missing_ok=True)
     assert store.take(key, target) == target.exists()
     return target.read_bytes() if target.exists() else None
@@ -40,16 +46,16 @@ def taken(store, key):
 
 def test_what_was_put_is_taken(store):
     assert taken(store, "ab12") is None
-    put(store, "ab12", png())
-    put(store, "ab34", png(letter=b"b"))
-    assert (taken(store, "ab12"), taken(store, "ab34")) == (png(), png(letter=b"b"))
-    put(store, "ab12", png(letter=b"c"))
-    assert taken(store, "ab12") == png(letter=b"c")
+    put(store, "ab12", patch())
+    put(store, "ab34", patch(seed=1))
+    assert (taken(store, "ab12"), taken(store, "ab34")) == (patch(), patch(seed=1))
+    put(store, "ab12", patch(seed=2))
+    assert taken(store, "ab12") == patch(seed=2)
 
 
 @pytest.mark.parametrize("harm", ["cut", "changed", "empty", "longer"])
 def test_a_damaged_frame_counts_as_missing_and_is_removed(store, harm):
-    put(store, "ab12", png())
+    put(store, "ab12", patch())
     path = store.path("ab12")
     data = path.read_bytes()
     middle = len(data) // 2
@@ -60,9 +66,9 @@ def test_a_damaged_frame_counts_as_missing_and_is_removed(store, harm):
 
 
 def test_the_frames_used_longest_ago_go_first(store):
-    small = FrameStore(store.folder, most_bytes=3 * len(png()))
+    small = FrameStore(store.folder, most_bytes=3 * len(patch()))
     for age, key in enumerate(("aa", "bb", "cc", "dd", "ee")):
-        put(small, key, png())
+        put(small, key, patch())
         os.utime(small.path(key), (1000 + age, 1000 + age))
     assert taken(small, "aa")  # which makes it the newest
     small.trim()
@@ -70,7 +76,7 @@ def test_the_frames_used_longest_ago_go_first(store):
 
 
 def test_what_a_crash_has_left_goes_after_an_hour(store):
-    put(store, "ab12", png())
+    put(store, "ab12", patch())
     old, new = store.folder / "ab" / ".old.partial", store.folder / "ab" / ".new.partial"
     for file, age in ((old, 4000), (new, 10)):
         file.write_bytes(b"half")
@@ -81,8 +87,8 @@ def test_what_a_crash_has_left_goes_after_an_hour(store):
 
 
 def test_nothing_else_in_the_folder_is_touched(store):
-    put(store, "ab12", png())
-    mine = [store.folder / "notes.txt", store.folder / "ab" / "notes.txt", store.folder / "pictures" / "a.png"]
+    put(store, "ab12", patch())
+    mine = [store.folder / "notes.txt", store.folder / "ab" / "notes.txt", store.folder / "pictures" / "a.patch"]
     for file in mine:
         file.parent.mkdir(exist_ok=True)
         file.write_text("mine")
@@ -93,26 +99,26 @@ def test_nothing_else_in_the_folder_is_touched(store):
 def test_a_store_that_cannot_be_written_is_no_error(tmp_path):
     (tmp_path / "file").write_text("no folder")
     store = FrameStore(tmp_path / "file")
-    put(store, "ab12", png())
+    put(store, "ab12", patch())
     store.trim()
     assert taken(store, "ab12") is None
 
 
 def test_many_users_at_once_never_see_half_a_frame(store):
     store.folder.mkdir()
-    (store.folder.parent / "new.png").write_bytes(png(300_000))
+    (store.folder.parent / "new.patch").write_bytes(patch(316))
     seen, stop = set(), threading.Event()
 
     def write():
         while not stop.is_set():
-            store.put("ab12", store.folder.parent / "new.png")
+            store.put("ab12", store.folder.parent / "new.patch")
             FrameStore(store.folder, most_bytes=0).trim()
 
     def read(number):
         for turn in range(50):
-            target = store.folder.parent / f"{number}-{turn}.png"
+            target = store.folder.parent / f"{number}-{turn}.patch"
             if store.take("ab12", target):
-                seen.add(target.read_bytes() == png(300_000))
+                seen.add(target.read_bytes() == patch(316))
 
     writers = [threading.Thread(target=write) for _ in range(2)]
     readers = [threading.Thread(target=read, args=(n,)) for n in range(2)]
@@ -137,51 +143,3 @@ def test_the_environment_names_another_folder(tmp_path, monkeypatch):
     assert default_folder() == tmp_path
     monkeypatch.delenv("CONVMOTION_CACHE")
     assert default_folder().name == "frames"
-
-
-TOML = """
-title = "{title}"
-note = "{note}"
-[input]
-shape = [2, 4, 4]
-[[stage]]
-op = "Conv2d"
-out_channels = 2
-kernel_size = 3
-"""
-
-
-def keys(text=None, board=None, settings=("standard", "cycles", "auto"), **how):
-    board = board or compose(parse_scene(text, "a.toml"), (160, 90), 5, **how)
-    return [FrameKeys(board, *settings).key(frame) for frame in range(1, board.frames + 1)]
-
-
-def test_keys_are_the_same_in_every_run_and_differ_by_all_that_is_seen():
-    text = TOML.format(title="One", note="")
-    first = keys(text)
-    assert first == keys(text)
-    others = [
-        keys(TOML.format(title="Two", note="")),
-        keys(text, language="zh"),
-        keys(text, theme="dark"),
-        keys(text, settings=("draft", "cycles", "auto")),
-        keys(text, settings=("standard", "eevee", "auto")),
-        keys(board=compose(parse_scene(text, "a.toml"), (160, 100), 5)),
-        keys(board=compose(scene_from_lines("nn.Conv2d(2, 2, 3, bias=False)", (2, 4, 4)), (160, 90), 5)),
-    ]
-    for other in others:
-        assert not set(first) & set(other)
-
-
-def test_an_edited_caption_changes_only_the_frames_it_is_on():
-    """The scene's note stands on the result, at the end."""
-    with_note, other = (keys(TOML.format(title="One", note=note)) for note in ("This.", "That."))
-    same = [a == b for a, b in zip(with_note, other, strict=True)]
-    first = same.index(False)
-    assert 0 < first < len(same) and not any(same[first:])
-
-
-def test_keys_count_the_pictures():
-    board = compose(find_scene("pointwise"), (160, 90), 10)
-    states = [board.state(frame) for frame in range(1, board.frames + 1)]
-    assert len(set(keys(board=board))) == len(set(states)) < board.frames
