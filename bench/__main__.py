@@ -11,10 +11,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import groupby
 
 from . import blender as blender  # every module named here adds its rows
 from . import conv_math as conv_math
 from . import encode as encode
+from . import render as render
 from .row import ROWS, Result, Row
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -51,10 +53,12 @@ def show(rows: Sequence[Row], rounds: int) -> int:
     widths = [max(map(len, column)) for column in zip(HEADINGS[:4], *map(texts_of, rows), strict=True)]
     print(line_of(HEADINGS, widths), flush=True)
     failures = 0
-    for row in rows:
-        result = measured_apart(row, rounds)
-        failures += result is None
-        print(line_of((*texts_of(row), *numbers_of(row, result)), widths), flush=True)
+    for _, members in groupby(rows, lambda row: row.part if row.most == 0 else row.name):
+        together = list(members)
+        results = measured_apart(together, rounds)
+        for row in together:
+            failures += row.name not in results
+            print(line_of((*texts_of(row), *numbers_of(row, results.get(row.name))), widths), flush=True)
     return int(failures > 0)
 
 
@@ -66,16 +70,16 @@ def kernels() -> str:
     return next((line.removeprefix("Core: ") for line in said.splitlines() if line.startswith("Core: ")), "unknown")
 
 
-def measured_apart(row: Row, rounds: int) -> Result | None:
-    """The row's result from a process of its own; None if that fails, which says itself why."""
-    command = [sys.executable, "-m", "bench", "--here", "--rounds", str(rounds), row.name]
+def measured_apart(rows: Sequence[Row], rounds: int) -> dict[str, Result]:
+    """The rows' results from a process of their own; if that fails, it says itself why, and the rest is missing.
+
+    Rows that last for minutes share one, as they share what they have rendered.
+    """
+    command = [sys.executable, "-m", "bench", "--here", "--rounds", str(rounds), *(row.name for row in rows)]
     environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        return None
-    numbers = json.loads(done.stdout)
-    del numbers["name"]
-    return Result(**numbers)
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return {numbers.pop("name"): Result(**numbers) for numbers in lines}
 
 
 def texts_of(row: Row) -> tuple[str, str, str, str]:

@@ -89,6 +89,8 @@ class _Film:
         apart = np.zeros([2 * side - 1 for side in filled.shape], bool)
         apart[::2, ::2, ::2] = filled
         gap = (1.0 - CUBE) / 2.0
-        at = [(i // 2) + np.where(i % 2 == 0, gap, 1.0 - gap) for i in np.indices(np.array(apart.shape) + 1)]
+        at = [
+            (i // 2) + np.where(i % 2 == 0, gap, 1.0 - gap) for i in np.indices(tuple(side + 1 for side in apart.shape))
+        ]
         cubes = self.axes.voxels(*at, apart, facecolors=color, edgecolor="#404040", linewidth=0.3)
         return {tuple(index // 2 for index in place): cube for place, cube in cubes.items()}

@@ -24,7 +24,8 @@ class Row:
     """One line of the table: `what` against `reference`, in `unit`.
 
     ratio_limit: what the ratio may be at most; limit: what is measured has to be less. None: nothing is required.
-    most: so many rounds are enough, however many are asked for, where one lasts for seconds.
+    most: so many rounds are enough, however many are asked for, where one lasts for seconds; 0 is a single sample
+    without one for warming up, where it lasts for minutes.
     """
 
     name: str
@@ -49,9 +50,10 @@ class Row:
 
     def measure(self, rounds: int) -> Result:
         """Sample both sides in turns, so many times after one for warming up."""
-        rounds = min(rounds, self.most or rounds)
+        rounds = rounds if self.most is None else min(rounds, self.most)
         measured, reference = self.prepare()
-        ours, theirs = zip(*[(measured(), reference()) for _ in range(rounds + 1)][1:], strict=True)
+        samples = [(measured(), reference()) for _ in range(rounds + 1)]
+        ours, theirs = zip(*samples[1:] or samples, strict=True)
         return Result(min(ours), median(ours), min(theirs), median(theirs))
 
 

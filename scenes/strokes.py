@@ -72,7 +72,7 @@ class _Hidden:
         enter, leave = np.array(-np.inf), np.array(np.inf)
         for axis, toward in enumerate(
             -self.screen.view.forward
-        ):  # from the point to the viewer: into the cube, and out
+        ):  # from a point to the viewer: in, and out
             offset, reach = place[axis] - points[:, axis, None], np.sign(toward) * half
             enter = np.maximum(enter, (offset - reach) / toward)
             leave = np.minimum(leave, (offset + reach) / toward)
