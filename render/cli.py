@@ -31,8 +31,9 @@ from ..scenes.explain import explain_text
 from ..scenes.scenefile import LANGUAGES, THEMES, shown
 from . import doctor, encode
 from .errors import RenderError, RequestError
-from .frames import CHUNK, FramePlan, Pictures, Shot
-from .jobs import Job, run
+from .film import make
+from .frames import CHUNK, FramePlan
+from .jobs import Job
 from .store import FrameStore, default_folder
 
 QUALITIES = ("draft", "standard", "final")
@@ -307,24 +308,20 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
     )
     keys = {shot.key for row in job.shots for shot in row}
     missing = [key for key in keys if not store.take(key, job.path(key))]
+    films = [([poster], out) for out in stills] + [(wanted, out) for out in moving]
     with _bar("rendering", len(missing), "picture") as bar:
-        run(job, bar.update)
+        _, notes = make(job, plan, films, bar.update, lambda out, done: _tell(bar, out, done))
     store.trim()
     for path, out in saved:
         _put(path, out)
-    for out in [*stills, *moving]:
-        chosen = [plan.shots(number) for number in (wanted if out in moving else [poster])]
-        for note in _encode(chosen, Pictures(plan, job.path), arguments.fps, out):
-            print(f"convmotion: {note}", file=sys.stderr)
+    for note in notes:
+        print(f"convmotion: {note}", file=sys.stderr)
 
 
-def _encode(frames: list[tuple[Shot, ...]], read: Pictures, fps: float, out: Path) -> list[str]:
-    with _bar(out.name, len(frames)) as bar:
-
-        def show(done: int) -> None:
-            bar.update(done - bar.n)
-
-        return encode.encode(frames, fps, out, read=read, on_frame=show)
+def _tell(bar: tqdm[Any], out: Path, done: int) -> None:
+    """Say what is being written, once rendering is over."""
+    if bar.n >= bar.total:
+        bar.set_description_str(f"{out.name}: frame {done}")
 
 
 def _bar(name: str, total: int, unit: str = "frame") -> tqdm[Any]:

@@ -83,7 +83,7 @@ def encode(
     out: Path,
     *,
     read: Callable[[Any], Pixels] = pictures.read,
-    on_frame: Callable[[int], None] | None = None,
+    on_frame: Callable[[int], object] | None = None,
 ) -> list[str]:
     """Write `frames` at `fps` frames a second to `out`; return notes for the user.
 
@@ -108,7 +108,7 @@ def encode(
         raise RenderError(f"{out}: {error.strerror or error}") from error
 
 
-def _write_mp4(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
+def _write_mp4(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], object]) -> list[str]:
     """H.264 that every browser, slide program and phone plays."""
     notes: list[str] = []
     shape = _format_of(frames[0])
@@ -128,7 +128,7 @@ def _write_mp4(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callabl
     return notes
 
 
-def _write_webm(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
+def _write_webm(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], object]) -> list[str]:
     """VP9, with transparency if the pictures have any."""
     shape = _format_of(frames[0])
     stream = _to_yuv(_raw_input(shape, fps), "yuva420p" if shape.alpha else "yuv420p")
@@ -145,7 +145,7 @@ def _write_webm(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callab
     return []
 
 
-def _write_webp(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
+def _write_webp(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], object]) -> list[str]:
     """Animated WebP, looping. libwebp itself makes YUV of RGB, with the matrix that WebP prescribes."""
     shape = _format_of(frames[0])
     with _whole(out) as part:
@@ -155,7 +155,7 @@ def _write_webp(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callab
     return []
 
 
-def _write_gif(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], None]) -> list[str]:
+def _write_gif(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], object]) -> list[str]:
     """One palette for the whole animation, found in a pass of its own: memory stays the same whatever the length."""
     notes: list[str] = []
     given, seconds = len(frames), len(frames) / fps
@@ -189,7 +189,7 @@ def _hundredths(seconds: Fraction) -> int:
     return int(seconds * 100 + Fraction(1, 2))
 
 
-def _write_stills(frames: Sequence[_Frame], out: Path, done: Callable[[int], None]) -> list[str]:
+def _write_stills(frames: Sequence[_Frame], out: Path, done: Callable[[int], object]) -> list[str]:
     """Copies, all under temporary names before the first takes its place."""
     if "%" not in out.name and len(set(frames)) > 1:
         raise RequestError(f"{out}: is one picture, not {len(frames)}; name them like {out.stem}_%04d.png")
@@ -237,7 +237,7 @@ def _on_white(pixels: np.ndarray) -> np.ndarray:
 
 
 def _pixels(
-    frames: Iterable[_Frame], shape: _Format, done: Callable[[int], None] | None = None
+    frames: Iterable[_Frame], shape: _Format, done: Callable[[int], object] | None = None
 ) -> Iterator[memoryview]:
     """Raw frames for ffmpeg. A picture that is held is decoded once."""
     count = 0

@@ -147,10 +147,15 @@ class FramePlan:
 
 
 class Pictures:
-    """The finished pictures of a plan, quickest in the order of the frames. ``path`` tells where a key's patch is."""
+    """The finished pictures of a plan, quickest in the order of the frames.
 
-    def __init__(self, plan: FramePlan, path: Callable[[str], Path]) -> None:
-        self.plan, self.path = plan, path
+    ``path`` tells where a key's patch is; ``wait``, called with that, returns once it is there.
+    """
+
+    def __init__(
+        self, plan: FramePlan, path: Callable[[str], Path], wait: Callable[[Path], object] = lambda path: None
+    ) -> None:
+        self.plan, self.path, self.wait = plan, path, wait
         size = plan.board.size
         self._layers = [pictures.empty(size, channels_of(layer)) for layer in plan.layers]
         self._held: list[Shot | None] = [None] * len(plan.layers)
@@ -175,7 +180,8 @@ class Pictures:
             self._layers[number][:] = 0
             yield 0, 0, *self.plan.board.size
         for link in chain:
-            parts = patches.read(self.path(link.key))
+            self.wait(path := self.path(link.key))
+            parts = patches.read(path)
             patches.apply(self._layers[number], parts)
             yield from (rectangle for rectangle, _ in parts)
         self._held[number] = shot
