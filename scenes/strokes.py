@@ -16,8 +16,6 @@ from .story import Storyboard
 
 FILTER = 1.5
 """Width of the pixel filter, a Blackman-Harris window as Cycles', in pixels."""
-REACH = 3
-"""How far to each side of a line its pixels are looked for."""
 CLEAR = 3.0
 """Pixels around a text that lines keep clear of."""
 LEAST_RADIUS = 0.4
@@ -70,9 +68,7 @@ class _Hidden:
         near &= (self.flat - self.radius[:, None] <= high).all(axis=1)
         place, half = self.place[near].T, self.half[near]
         enter, leave = np.array(-np.inf), np.array(np.inf)
-        for axis, toward in enumerate(
-            -self.screen.view.forward
-        ):  # from a point to the viewer: in, and out
+        for axis, toward in enumerate(-self.screen.view.forward):  # from a point to the viewer: in, and out
             offset, reach = place[axis] - points[:, axis, None], np.sign(toward) * half
             enter = np.maximum(enter, (offset - reach) / toward)
             leave = np.minimum(leave, (offset + reach) / toward)
@@ -97,11 +93,12 @@ def _add(
     steps = np.arange(int(np.floor(low)), int(np.ceil(high)) + 1) + 0.5  # pixels' middles
     share = ((steps - start[major]) / (end - start)[major]).clip(0.0, 1.0)
     points, flat = ends[0] + (ends[1] - ends[0]) * share[:, None], start + (end - start) * share[:, None]
-    across = np.floor(flat[:, 1 - major])[:, None] + np.arange(-REACH, REACH + 1) + 0.5
+    radius = max(LEAST_RADIUS, LINE_RADIUS * screen.scale)
+    reach = int(np.ceil(np.sqrt(2.0) * (radius + FILTER / 2) + 0.5))  # a line may lie as askew as at 45 degrees
+    across = np.floor(flat[:, 1 - major])[:, None] + np.arange(-reach, reach + 1) + 0.5
     middle = np.empty((*across.shape, 2))
     middle[..., major], middle[..., 1 - major] = steps[:, None], across
     offset = middle - start
-    radius = max(LEAST_RADIUS, LINE_RADIUS * screen.scale)
     side = abs(offset[..., 0] * along[1] - offset[..., 1] * along[0])
     onward = offset @ along
     cover = _within(side, radius) * _within(abs(onward - length / 2), length / 2)
