@@ -17,7 +17,7 @@ setup: $(ready) ## make .venv with everything in it (a 380 MB Blender among it, 
 
 demo: $(ready) ## render the standard convolution to out/standard.mp4 and out/standard.gif
 	@mkdir -p out
-	@"$(bin)/convmotion" render standard -o out/standard.mp4 -o out/standard.gif --size 854x480 --fps 10
+	@"$(bin)/convmotion" render standard -o out/standard.mp4 -o out/standard.gif --size 854x480 --fps 20
 
 test: $(ready) ## run the tests; ARGS="-k gif" picks some
 	@"$(bin)/python" -m pytest -q $(ARGS)
