@@ -10,11 +10,12 @@ import bpy
 import numpy as np
 import pytest
 
-from convmotion.blender_addon.build import build
+from convmotion.blender_addon.build import ON_ITS_WAY, build
 from convmotion.blender_addon.compat import fcurves_of
 from convmotion.blender_addon.looks import set_solid
 from convmotion.conv_math import SlideTrajectory
 from convmotion.scenes import compose, find_scene, parse_scene
+from convmotion.scenes.story import ALWAYS
 
 pytestmark = pytest.mark.blender
 
@@ -85,9 +86,10 @@ def instances_of(name):
             yield instance
 
 
-def visible_positions(obj):
-    """World positions of the cubes that an object shows now, ``(n, 3)``."""
-    return np.array([tuple(i.matrix_world.translation) for i in instances_of(obj.name)]).reshape(-1, 3)
+def visible_positions(name):
+    """World positions of a tensor's cubes that are seen now, at rest or on their way, ``(n, 3)``."""
+    parts = (name, name + ON_ITS_WAY)
+    return np.array([tuple(i.matrix_world.translation) for part in parts for i in instances_of(part)]).reshape(-1, 3)
 
 
 def lit_positions(obj):
@@ -161,7 +163,7 @@ def test_exactly_the_cells_written_so_far_are_visible(name):
             if t not in steps:
                 continue
             bpy.context.scene.frame_set(int(board.settled[first + t]))
-            seen = cells_at(written, visible_positions(bpy.data.objects[written.name]))
+            seen = cells_at(written, visible_positions(written.name))
             assert len(seen) == len(done)
             assert set(seen) == done, f"step {t}"
 
@@ -206,7 +208,7 @@ def test_channel_shuffle_ends_where_the_math_says():
     wears = {int(i[0]): tuple(c) for i, c in zip(result.index, result.color, strict=True)}
     wore = {int(i[0]): tuple(c) for i, c in zip(source.index, source.color, strict=True)}
     assert [wears[k] for k in range(channels)] == [wore[k] for k in moved]
-    seen = cells_at(result, visible_positions(bpy.data.objects["output-1"]))
+    seen = cells_at(result, visible_positions("output-1"))
     assert len(seen) == len(set(seen)) == len(result)
 
 
@@ -270,16 +272,28 @@ def test_what_has_nothing_to_show_is_hidden_and_nothing_else(name):
     board, _ = built(name)
     hidden = {}
     for cells in board.cells:
-        curves = {c.data_path: c for c in fcurves_of(bpy.data.objects[cells.name])}
-        for frame in range(1, board.frames + 1):
-            off = {path: bool(curve.evaluate(frame)) for path, curve in curves.items()}
-            assert off in ({}, dict.fromkeys(("hide_viewport", "hide_render"), any(off.values())))
-            seen = cells.visible(board.step.at(frame)[0]).any()
-            assert not (seen and any(off.values())), (cells.name, frame)
-            hidden[cells.name] = hidden.get(cells.name, 0) + any(off.values())
-    later = [c for c in board.cells if c.role in ("output", "traveller")]
-    assert later and all(hidden[c.name] >= 10 for c in later)
+        flies = cells.name + ON_ITS_WAY in bpy.data.objects
+        assert flies == (cells.role != "traveller" and (cells.start != ALWAYS).any())
+        for name in [cells.name, *([cells.name + ON_ITS_WAY] if flies else [])]:
+            curves = {c.data_path: c for c in fcurves_of(bpy.data.objects[name])}
+            hidden[name] = 0
+            for frame in range(1, board.frames + 1):
+                off = {path: bool(curve.evaluate(frame)) for path, curve in curves.items()}
+                assert off in ({}, dict.fromkeys(("hide_viewport", "hide_render"), any(off.values())))
+                seen = cells.visible(board.step.at(frame)[0])
+                if name != cells.name:
+                    seen &= cells.arrive > board.step.at(frame)[0]
+                assert not (seen.any() and any(off.values())), (name, frame)
+                hidden[name] += any(off.values())
+    later = [name for name in hidden if name.endswith(ON_ITS_WAY) or name.startswith(("output", "travellers"))]
+    assert later and all(hidden[name] >= 10 for name in later)
     assert not hidden["input"]
+
+
+def objects_of(board):
+    """The names of all objects that show cells."""
+    names = [name for c in board.cells for name in (c.name, c.name + ON_ITS_WAY)]
+    return [name for name in names if name in bpy.data.objects]
 
 
 def uses(tree, group):
@@ -290,16 +304,19 @@ def uses(tree, group):
 def test_what_never_changes_does_not_depend_on_the_step():
     board, _ = built("standard")
     step = bpy.data.node_groups["convmotion step"]
-    trees = {c.name: bpy.data.objects[c.name].modifiers[0].node_group for c in board.cells}
+    trees = {name: bpy.data.objects[name].modifiers[0].node_group for name in objects_of(board)}
     assert not uses(trees.pop("filters-1"), step)
     assert trees and all(uses(tree, step) for tree in trees.values())
+
+
+PARTS = ("step", "shape", "rest", "flight", "detour", "light")
 
 
 def test_a_tensor_more_needs_few_nodes_more():
     built("chain")
     shared = [g for g in bpy.data.node_groups if g.name.startswith("convmotion ")]
-    assert {g.name for g in shared} >= {f"convmotion {part}" for part in ("step", "shape", "flight", "detour", "light")}
-    own = [bpy.data.objects[c.name].modifiers[0].node_group for c in board_of("chain").cells]
+    assert {g.name for g in shared} >= {f"convmotion {part}" for part in PARTS}
+    own = [bpy.data.objects[name].modifiers[0].node_group for name in objects_of(board_of("chain"))]
     assert all(len(tree.nodes) < 20 for tree in own)
 
 
@@ -335,7 +352,7 @@ told = {}
 for frame in json.loads(sys.argv[2]):
     bpy.context.scene.frame_set(frame)
     graph = bpy.context.evaluated_depsgraph_get()
-    cubes = (i for i in graph.object_instances if i.is_instance and i.object.name == "cell")
+    cubes = (i for i in graph.object_instances if i.is_instance and i.object.name in ("cell", "moving"))
     cells = [list(i.matrix_world.translation) for i in cubes]
     told[frame] = cells, list(bpy.data.objects["window-1"].evaluated_get(graph).matrix_world.translation)
 assert not any(name.split(".")[0] == "convmotion" for name in sys.modules)

@@ -449,7 +449,7 @@ def picture(board: Storyboard, frame: int) -> tuple:
         way = np.clip((step - cells.start) / np.where(cells.arrive > cells.start, cells.arrive - cells.start, 1), 0, 1)
         seen.append((shown.tobytes(), np.round(way[shown & (cells.start != ALWAYS)], 5).tobytes()))
     movers = [np.round(m.track.at(frame), 5).tolist() for m in board.movers if m.first <= frame <= m.last]
-    lines = [m.name for m in board.lines if m.first < step <= m.last]
+    lines = [m.name for m in board.lines if m.first < step < m.last]
     words = []
     for caption in board.captions:
         if caption.first <= frame <= caption.last:
@@ -470,6 +470,40 @@ def test_frames_share_a_key_exactly_when_they_share_a_state_and_then_look_the_sa
     looks = {}
     for frame, key in enumerate(keys, start=1):
         assert looks.setdefault(key, picture(board, frame)) == picture(board, frame), frame
+
+
+@settings(max_examples=5, deadline=None)
+@example(CHAIN)
+@example("grouped")
+@given(scenes())
+def test_without_notes_frames_share_a_key_exactly_when_cells_and_movers_are_the_same(text):
+    board = board_of(text)
+    looks = {}
+    for frame in range(1, board.frames + 1):
+        cells_and_movers = picture(board, frame)[:2]
+        assert looks.setdefault(board.state_key(frame, notes=False), cells_and_movers) == cells_and_movers, frame
+    states = {board.state(frame) for frame in range(1, board.frames + 1)}
+    assert len(looks) <= len(states)
+
+
+def test_words_and_lines_are_part_of_a_state_with_notes_only():
+    board = board_of("grouped")
+    frame = next(f for f in range(1, board.frames) if any(x.first < board.step.at(f)[0] < x.last for x in board.lines))
+    title = replace(board.captions[0], body="Another")
+    changed = [replace(board, lines=()), replace(board, captions=(title, *board.captions[1:]))]
+    assert [board.state_key(frame) == other.state_key(frame) for other in changed] == [False, False]
+    assert [board.state_key(frame, False) == other.state_key(frame, False) for other in changed] == [True, True]
+    cells = replace(board.cells[0], color=board.cells[0].color / 2)
+    assert replace(board, cells=(cells, *board.cells[1:])).state_key(frame, False) != board.state_key(frame, False)
+
+
+def test_lines_are_part_of_no_state_at_the_steps_where_they_begin_and_end():
+    board = board_of("grouped")
+    lines, begins = board.lines[0], 1
+    assert board.step.at(begins)[0] == 0
+    for first, last, told in ((0.0, 9.0, False), (-1.0, 0.0, False), (-1.0, 9.0, True)):
+        other = replace(board, lines=(replace(lines, first=first, last=last),))
+        assert (other.state(begins) != replace(board, lines=()).state(begins)) == told
 
 
 @every_scene

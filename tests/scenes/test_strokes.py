@@ -1,0 +1,192 @@
+"""Drawn lines are where the storyboard's lines are, in their colours, and hidden where a cube is nearer."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from convmotion.render.pictures import laid_over
+from convmotion.scenes import compose, find_scene
+from convmotion.scenes.form import CUBE, LINE_RADIUS
+from convmotion.scenes.palette import srgb_codes
+from convmotion.scenes.pose import lines_at, pose
+from convmotion.scenes.screen import Screen, caption_box, said
+from convmotion.scenes.story import Line, Lines, vector
+from convmotion.scenes.strokes import drawn
+
+SIZE = (427, 240)
+RED = (0.8, 0.1, 0.05)
+
+
+@cache
+def board_of(name="standard"):
+    return compose(find_scene(name), SIZE, 24.0)
+
+
+def with_lines_alone(board, *ends, color=RED, **changed):
+    """A storyboard with nothing but lines between pixels of its picture, on the upright plane through its centre."""
+    board = replace(board, cells=(), captions=(), **changed)
+    screen, target = Screen(board), np.array(board.camera.target)
+
+    def at(pixel):
+        x, y = (np.array(pixel) - np.array(board.size) / 2) / screen.scale
+        return vector(target + screen.view.right * x - screen.view.up * y)
+
+    lines = tuple(Line(at(start), None, at(end), None, color) for start, end in ends)
+    return replace(board, lines=(Lines("lines", lines, -1.0, np.inf),))
+
+
+def alpha_of(board, frame=1):
+    return drawn(board, frame)[..., 3] / 255.0
+
+
+def midway(board):
+    return next(f for f in range(1, board.frames) if board.step.at(f)[0] > board.steps // 2 + 0.45)
+
+
+def test_nothing_is_drawn_where_there_are_no_lines():
+    board = board_of()
+    for frame in (1, board.frames):
+        assert not drawn(board, frame).any()
+    assert not drawn(replace(board, lines=()), midway(board)).any()
+    result = drawn(board, midway(board))
+    assert result.shape == (240, 427, 4) and result.dtype == np.uint8 and result.any()
+
+
+@pytest.mark.parametrize("way", [(300, 0), (0, 170), (260, 200), (-291, 191), (200, -200)])
+@pytest.mark.parametrize("cells_across", [60.0, 24.0, 8.0, 4.0])
+def test_a_line_covers_its_length_times_its_width_whatever_its_slope(way, cells_across):
+    """On average over where it lies between pixels: a pixel filter's weights need not add up to 1."""
+    board = board_of()
+    camera = replace(board.camera, width=cells_across, height=cells_across * SIZE[1] / SIZE[0])
+    radius, length = max(0.4, LINE_RADIUS * SIZE[0] / cells_across), np.hypot(*way)
+    covered = []
+    for shift in np.arange(8) / 8:
+        start = np.array(SIZE) / 2 - np.array(way) / 2 + shift
+        alpha = alpha_of(with_lines_alone(board, (start, start + way), camera=camera))
+        covered.append(alpha.sum())
+        row, column = np.nonzero(alpha)
+        along = np.array(way) / length
+        away = abs((column + 0.5 - start[0]) * along[1] - (row + 0.5 - start[1]) * along[0])
+        assert radius - 0.5 <= away.max() <= radius + 0.76
+    assert np.mean(covered) == pytest.approx(2 * radius * length, rel=0.03)
+
+
+def test_a_line_wears_its_colour_at_every_alpha():
+    result = drawn(with_lines_alone(board_of(), ((40, 20), (300, 220))), 1)
+    on = result[..., 3] > 0
+    assert len(np.unique(result[..., 3])) > 10
+    assert (abs(result[on][:, :3].astype(int) - srgb_codes(np.array(RED))) <= 1).all()
+    assert not result[~on].any()
+
+
+def test_a_line_over_another_hides_it():
+    crossing = with_lines_alone(board_of(), ((50, 60.5), (350, 60.5)), ((200.5, 20), (200.5, 100)))
+    first, second = crossing.lines[0].lines
+    crossing = replace(crossing, lines=(replace(crossing.lines[0], lines=(first, replace(second, color=(0, 0, 1)))),))
+    red, _, blue, alpha = drawn(crossing, 1)[60, 200].astype(int)
+    assert blue > red and 0 < alpha <= 255
+    assert drawn(crossing, 1)[..., 3].max() <= 255
+
+
+@pytest.mark.parametrize("ends", [((100, 100), (100, 100)), ((100, 100), (100 + 1e-9, 100))])
+def test_a_line_without_length_is_not_seen_and_harms_nothing(ends):
+    assert not drawn(with_lines_alone(board_of(), ends), 1).any()
+
+
+def test_of_a_line_that_leaves_the_picture_the_rest_is_the_same():
+    inside = alpha_of(with_lines_alone(board_of(), ((100, 50), (420, 210))))
+    beyond = alpha_of(with_lines_alone(board_of(), ((-220, -110), (740, 370))))
+    assert abs(inside - beyond)[60:200, 125:400].max() <= 1 / 255
+    assert beyond[:, 0].any() or beyond[0].any()
+    for ends in (((-90, -50), (-10, 300)), ((-10, 500), (900, 251)), ((435, 0), (435, 240))):
+        assert not alpha_of(with_lines_alone(board_of(), ends)).any()
+
+
+def hidden_by_marching(board, frame, points):
+    """Whether something stands between points (n, 3) and the viewer: small steps, and every cube at each of them."""
+    states = [pose(board, c, frame) for c in board.cells if c.role != "ghost"]
+    place = np.concatenate([s.place[s.shown] for s in states]).astype(float)
+    half = np.concatenate([CUBE / 2 * s.size[s.shown] for s in states])
+    toward = -Screen(board).view.forward
+    flat, screen = Screen(board).pixels(place), Screen(board)
+    hidden = np.zeros(len(points), bool)
+    steps = np.arange(0.02, 60.0, 0.04)
+    for i, point in enumerate(points):
+        near = abs(flat - screen.pixels(point)).max(axis=1) < 2 * screen.scale
+        way = point + steps[:, None] * toward
+        hidden[i] = (abs(way[:, None] - place[near]) <= half[near, None]).all(axis=2).any()
+    return hidden
+
+
+@pytest.mark.parametrize("name", ["standard", "grouped"])
+def test_lines_are_hidden_exactly_where_a_cube_is_nearer(name):
+    board = replace(board_of(name), captions=())
+    frame, screen = midway(board), Screen(board)
+    seen = missing = 0
+    wrong = []
+    for lines in board.lines:
+        ends = lines_at(board, lines, frame)
+        for line, (start, end) in list(zip(lines.lines, ends, strict=False))[:: max(1, len(ends) // 8)]:
+            alone = replace(board, lines=(replace(lines, lines=(line,)),))
+            alpha = alpha_of(alone, frame)
+            points = start + (end - start) * np.linspace(0.0, 1.0, 101)[1:-1, None]
+            hidden = hidden_by_marching(board, frame, points)
+            column, row = screen.pixels(points).astype(int).T
+            for i in range(2, len(points) - 2):
+                if len(set(hidden[i - 2 : i + 3])) == 1:
+                    there = alpha[row[i], column[i]] > 0
+                    wrong.append(there == hidden[i])
+                    seen, missing = seen + there, missing + (not there)
+    assert seen > 50 and missing > 10
+    assert np.mean(wrong) < 0.01
+
+
+def test_lines_are_broken_where_words_stand():
+    board = board_of()
+    frame = midway(board)
+    caption = next(c for c in board.captions if said(board, c, frame))
+    left, top, right, bottom = caption_box(caption, Screen(board))
+    middle = (top + bottom) / 2
+    crossing = with_lines_alone(board, ((left - 40, middle), (right + 40, middle)))
+    row = int(middle)
+    through, broken = (alpha_of(b, frame)[row] for b in (crossing, replace(crossing, captions=(caption,))))
+    columns = np.arange(SIZE[0]) + 0.5
+    under = (columns > left - 2) & (columns < right + 2)
+    clear = (columns < left - 5) | (columns > right + 5)
+    assert through[under].all() and not broken[under].any()
+    assert np.array_equal(through[clear], broken[clear]) and broken.any()
+    unsaid = replace(caption, first=frame + 1, last=frame + 2)
+    assert np.array_equal(alpha_of(replace(crossing, captions=(unsaid,)), frame)[row], through)
+
+
+@pytest.mark.blender
+@pytest.mark.parametrize("quality", ["draft", "standard"])
+def test_lines_laid_over_a_picture_look_like_blenders_tubes(quality, tmp_path, monkeypatch):
+    from convmotion.render.blender import Studio
+
+    monkeypatch.setattr("convmotion.scenes.strokes.LEAST_RADIUS", 0.0)
+    board = board_of()
+    frame, whole = midway(board), (0, 0, *SIZE)
+    studio = Studio(board, quality, "cycles", "cpu", 2)
+    tubes = studio.camera("all", tmp_path / "part.png")(frame, whole)
+    if quality == "draft":
+        ground = studio.camera("plain", tmp_path / "part.png")(frame, whole)
+    else:
+        cells, notes = (studio.camera(layer, tmp_path / "part.png")(frame, whole) for layer in ("cells", "notes"))
+        ground = laid_over(cells, [notes])
+    strokes = drawn(board, frame)
+    composed = laid_over(ground, [strokes]).astype(int)
+    around = strokes[..., 3] > 0
+    assert around.sum() > 500
+
+    def likeness(shift):
+        """Of what both add to the picture, one of them moved by whole pixels."""
+        moved = np.roll(composed - ground, shift, axis=(0, 1))
+        return np.corrcoef((tubes.astype(int) - ground)[around].ravel(), moved[around].ravel())[0, 1]
+
+    others = [likeness(shift) for shift in ((0, 1), (0, -1), (1, 0), (-1, 0))]
+    assert likeness((0, 0)) > max(0.7, *others)
+    assert abs((tubes.astype(int) - composed)[around].mean()) < 5.0
+    assert abs(tubes.astype(int) - composed)[~around].mean() < 1.5
