@@ -5,12 +5,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import imageio.v3 as imageio
+import numpy as np
 import pytest
 
-from convmotion.render import cli, doctor
+from convmotion.render import cli, doctor, film, jobs, patches, pictures
 from convmotion.render.cli import main
 from convmotion.render.errors import RenderError
 
@@ -42,7 +44,7 @@ def place(tmp_path, monkeypatch):
     def never(*_):
         raise AssertionError("Blender was started")
 
-    monkeypatch.setattr(cli, "run", never)
+    monkeypatch.setattr(film, "run", never)
     return tmp_path
 
 
@@ -179,7 +181,7 @@ def test_what_does_not_fit_in_memory_is_refused(place, capsys, monkeypatch):
 @pytest.mark.parametrize("all_cells", [False, True])
 def test_all_cells_is_for_whoever_draws_and_for_the_memory_that_it_takes(place, monkeypatch, all_cells):
     jobs = []
-    monkeypatch.setattr(cli, "run", lambda job, progress: jobs.append(job))
+    monkeypatch.setattr(film, "run", lambda job, progress: jobs.append(job))
     monkeypatch.setattr(doctor, "cores", lambda: 64)
     monkeypatch.setattr(doctor, "memory_bytes", lambda: 4_000_000_000)
     monkeypatch.setattr(cli, "_put", lambda made, out: None)
@@ -207,7 +209,7 @@ def test_what_fails_has_its_exit_code_and_one_line(place, capsys, monkeypatch, e
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(cli, "run", fail)
+    monkeypatch.setattr(film, "run", fail)
     monkeypatch.setattr(doctor, "require_libraries", lambda **_: None)
     assert words in refused(capsys, ["render", "scene.toml", "-o", "old.gif"], code)
 
@@ -218,34 +220,77 @@ def test_a_missing_library_is_no_wrong_request(place, capsys, monkeypatch):
     assert "libX11.so.6" in refused(capsys, ["render", "scene.toml", "-o", "old.gif"], 1)
 
 
-def test_an_output_that_cannot_be_finished_leaves_the_older_one(place, capsys, monkeypatch):
-    def make(job, _):
-        for _, path, _ in job.frames:
-            path.write_bytes(b"picture")
+def grey(job, _):
+    """Every shot as if it was rendered, and every .blend."""
+    width, height = job.size
+    for shot in (shot for row in job.shots for shot in row):
+        channels = 4 if shot.layer in ("notes", "lines") else 3
+        pixels = np.full((height, width, channels), 0 if channels == 4 else 99, np.uint8)
+        patches.write([((0, 0, width, height), pixels)], job.path(shot.key))
+    for blend in job.blends:
+        blend.write_bytes(b"scene")
 
-    def full(source, target):
+
+@pytest.mark.parametrize("name", ["old.png", "old.blend"])
+def test_an_output_that_cannot_be_finished_leaves_the_older_one(place, capsys, monkeypatch, name):
+    def full(_, target):
         Path(target).write_bytes(b"pict")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cli, "run", make)
+    monkeypatch.setattr(film, "run", grey)
     monkeypatch.setattr(cli.shutil, "copyfile", full)
+    monkeypatch.setattr(pictures, "write", full)
     monkeypatch.setattr(doctor, "require_libraries", lambda **_: None)
-    (place / "old.png").write_bytes(b"older picture")
-    assert "old.png" in refused(capsys, ["render", "scene.toml", "-o", "old.png"], 1)
-    assert (place / "old.png").read_bytes() == b"older picture"
+    (place / name).write_bytes(b"older picture")
+    assert name in refused(capsys, ["render", "scene.toml", "-o", name, "--size", "96x64"], 1)
+    assert (place / name).read_bytes() == b"older picture"
 
 
 def test_a_still_goes_where_a_link_leads(place, monkeypatch):
-    def make(job, _):
-        for _, path, _ in job.frames:
-            path.write_bytes(b"picture")
-
-    monkeypatch.setattr(cli, "run", make)
+    monkeypatch.setattr(film, "run", grey)
     monkeypatch.setattr(doctor, "require_libraries", lambda **_: None)
     (place / "there.png").write_bytes(b"older picture")
     (place / "here.png").symlink_to("there.png")
-    assert main(["render", "scene.toml", "-o", "here.png"]) == 0
-    assert (place / "there.png").read_bytes() == b"picture" and (place / "here.png").is_symlink()
+    assert main(["render", "scene.toml", "-o", "here.png", "--size", "96x64"]) == 0
+    assert (imageio.imread(place / "there.png") == 99).all() and (place / "here.png").is_symlink()
+
+
+@pytest.mark.parametrize("value", ["0", "100", "abc", "-1", "1.5", ""])
+def test_a_wrong_chunk_is_refused(place, capsys, value):
+    message = refused(capsys, ["render", "scene.toml", "-o", "old.gif", f"--chunk={value}"])
+    assert "--chunk" in message and repr(value) in message and "from 1 to 99" in message
+
+
+def test_whole_frames_are_no_chunks(place, capsys):
+    message = refused(capsys, ["render", "scene.toml", "-o", "old.gif", "--whole-frames", "--chunk", "10"])
+    assert "--whole-frames" in message and "--chunk" in message
+
+
+def test_chunks_begin_where_they_do_whatever_is_wanted_and_whoever_works(place, monkeypatch):
+    planned = []
+    monkeypatch.setattr(film, "run", lambda job, progress: (grey(job, progress), planned.append(job.shots)))
+    for more in ([], ["--workers", "3"], ["--frames", "5:7"], ["--frames", "20:20", "--workers", "2"]):
+        assert main(["render", "scene.toml", "-o", "f_%d.png", *SMALL, "--fps", "12", "--chunk", "10", *more]) == 0
+    first, again, *parts = planned
+    assert first == again and len(first) > 1
+    for rows in parts:
+        assert all(any(set(row) <= set(other) for other in first) for row in rows)
+
+
+def test_frames_in_the_store_need_no_blender(place, monkeypatch):
+    line = ["render", "scene.toml", "-o", "f_%d.png", *SMALL, "--cache", "kept"]
+
+    def keep(job, progress):
+        grey(job, progress)
+        for shot in (shot for row in job.shots for shot in row):
+            job.store.put(shot.key, job.path(shot.key))
+
+    monkeypatch.setattr(film, "run", keep)
+    assert main(line) == 0
+    monkeypatch.setattr(film, "run", jobs.run)
+    monkeypatch.setattr(jobs, "ProcessPoolExecutor", None)
+    assert main(line) == 0
+    assert main([*line, "--frames", "2:3"]) == 0
 
 
 def test_list_and_explain_print_json_and_nothing_else(place, capsys):
@@ -317,3 +362,99 @@ def test_a_still_of_one_frame_is_that_frame(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f_1.png", "still.png"]
     assert (tmp_path / "still.png").read_bytes() == (tmp_path / "f_1.png").read_bytes()
+
+
+LONGER = SCENE.replace("seconds = 2", "seconds = 4")
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """The pictures, and the store, of a render with these options; each is made once."""
+    made = {}
+
+    def render(*options):
+        if options not in made:
+            folder = tmp_path_factory.mktemp("rendered")
+            (folder / "scene.toml").write_text(LONGER)
+            line = ["render", str(folder / "scene.toml"), "-o", str(folder / "f_%02d.png"), "--size", "96x64"]
+            assert main([*line, "--cache", str(folder / "kept"), *options]) == 0
+            made[options] = folder
+        return made[options]
+
+    return render
+
+
+def frames(folder):
+    return [path.read_bytes() for path in sorted(folder.glob("f_*.png"))]
+
+
+def kept(folder):
+    """What is in the store, and which file it is."""
+    return {path.name: (path.read_bytes(), path.stat().st_ino) for path in (folder / "kept").rglob("*.patch")}
+
+
+DRAFT = ("--fps", "8", "--quality", "draft")
+
+
+@pytest.mark.blender
+@pytest.mark.parametrize("chunk", ["10", "40"])
+def test_a_draft_of_differences_is_the_same_as_of_whole_frames(rendered, chunk):
+    assert frames(rendered(*DRAFT, "--chunk", chunk)) == frames(rendered(*DRAFT, "--whole-frames"))
+
+
+@pytest.mark.blender
+def test_differences_look_like_whole_frames(rendered):
+    standard = ("--fps", "4", "--quality", "standard")
+    whole, parts = (rendered(*standard, *how) for how in (["--whole-frames"], ["--chunk", "40"]))
+    for a, b in zip(sorted(whole.glob("f_*")), sorted(parts.glob("f_*")), strict=True):
+        off = imageio.imread(a).astype(float) - imageio.imread(b)
+        blocks = off.reshape(8, 8, 12, 8, 3).mean(axis=(1, 3))
+        assert np.abs(off).mean() < 1.5 and np.abs(blocks).max() < 12, (
+            a.name,
+            np.abs(off).mean(),
+            np.abs(blocks).max(),
+        )
+
+
+@pytest.mark.blender
+def test_some_frames_are_those_of_all_frames(rendered):
+    every = frames(rendered(*DRAFT, "--chunk", "10"))
+    assert frames(rendered(*DRAFT, "--chunk", "10", "--frames", "5:7")) == every[4:7]
+
+
+@pytest.mark.blender
+def test_a_damaged_patch_is_rendered_again_as_it_was(rendered):
+    folder = rendered(*DRAFT, "--chunk", "10")
+    before, pictured = kept(folder), frames(folder)
+    name = sorted(before)[len(before) // 2]
+    path = folder / "kept" / name[:2] / name
+    path.write_bytes(before[name][0][:-1] + bytes([before[name][0][-1] ^ 1]))
+    line = ["render", str(folder / "scene.toml"), "-o", str(folder / "f_%02d.png"), "--size", "96x64", *DRAFT]
+    assert main([*line, "--chunk", "10", "--cache", str(folder / "kept")]) == 0
+    after = kept(folder)
+    assert frames(folder) == pictured and after[name][0] == before[name][0]
+    assert {k: v for k, v in after.items() if k != name} == {k: v for k, v in before.items() if k != name}
+
+
+@pytest.mark.blender
+@pytest.mark.skipif(sys.platform == "win32", reason="ends a process as Unix does")
+def test_after_a_kill_only_what_is_missing_is_rendered(rendered, tmp_path):
+    calm = rendered(*DRAFT, "--chunk", "10")
+    (tmp_path / "scene.toml").write_text(LONGER)
+    (tmp_path / "tmp").mkdir()
+    line = ["render", "scene.toml", "-o", "f_%02d.png", "--size", "96x64", *DRAFT, "--chunk", "10", "--cache", "kept"]
+    program = [sys.executable, "-m", "convmotion.render.cli", *line]
+    process = subprocess.Popen(program, cwd=tmp_path, env=os.environ | {"TMPDIR": str(tmp_path / "tmp")})
+    while len(kept(tmp_path)) < 4:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    time.sleep(0.5)  # its workers end by themselves
+    before = kept(tmp_path)
+    assert 4 <= len(before) < len(kept(calm)) and frames(tmp_path) == []
+    assert command(*line, cwd=tmp_path).returncode == 0
+    after = kept(tmp_path)
+    assert {name: after[name] for name in before} == before
+    assert {name: data for name, (data, _) in after.items()} == {name: data for name, (data, _) in kept(calm).items()}
+    assert frames(tmp_path) == frames(calm)
