@@ -143,6 +143,7 @@ def _use_cycles(scene: Any, quality: Quality) -> None:
     cycles = scene.cycles
     cycles.seed = 0
     cycles.use_animated_seed = False
+    cycles.sampling_pattern = "TABULATED_SOBOL"  # others remember how many samples the layer before had
     cycles.use_adaptive_sampling = False  # on flat scenes it costs more than it saves
     cycles.use_light_tree = False  # two lights need none
     cycles.denoising_prefilter = "FAST"

@@ -24,10 +24,12 @@ from ..scenes.story import Storyboard
 from . import patches, pictures
 from .pictures import Pixels
 
-CHUNK = 90
+CHUNK = 100
 """The most frames from one that is rendered whole to the next, unless told otherwise."""
-LOOK_EVERY, CALL_COST = 4, 0.04
-"""Which frames are looked at to see how much changes; what a frame costs at least, as a share of the picture."""
+LOOKS, MOST_LOOKED_AT = 60, 50_000
+"""How many frames are looked at to see how much changes; of more cells than these, none."""
+CALL_COST = 0.04
+"""What a frame costs at least, as a share of the picture."""
 WORTH_TWO = 15
 """So many frames for each of two processes are worth one more whole frame."""
 WHOLE_CHUNK = 8
@@ -117,20 +119,20 @@ class FramePlan:
         differing = [f for f in frames if f == 1 or self._state(f, "all") != self._state(f - 1, "all")]
         if self.chunk == 1:
             return differing
+        count = max(-(-len(differing) // self.chunk), min(2, len(differing) // WORTH_TWO), 1)
         done = np.cumsum(self._costs(differing))
-        least = max(-(-len(differing) // self.chunk), min(2, len(differing) // WORTH_TWO))
-        for count in range(max(1, least), len(differing) + 1):
-            firsts = np.searchsorted(done, done[-1] * np.arange(count) / count, side="right")
+        for firsts in (np.searchsorted(done, done[-1] * np.arange(n) / n, side="right") for n in (count, count + 1)):
             if np.diff([*firsts, len(differing)]).max() <= self.chunk:
                 return [differing[first] for first in dict.fromkeys(firsts.tolist())]
-        return differing
+        return [differing[i * len(differing) // count] for i in range(count)]
 
     def _costs(self, frames: list[int]) -> NDArray[np.float64]:
         """About how much there is to render of each frame: some are looked at, for all those up to the next one."""
-        changes = Changes(self.board, "plain", 0)
-        looked_at = frames[::LOOK_EVERY]
-        areas = [float(changes.tiles(f - 1, f).mean()) if f > 1 else 0.0 for f in looked_at]
-        return CALL_COST + np.repeat(areas, LOOK_EVERY)[: len(frames)]
+        if sum(map(len, self.board.cells)) > MOST_LOOKED_AT:
+            return np.ones(len(frames))
+        changes, every = Changes(self.board, "plain", 0), max(1, len(frames) // LOOKS)
+        areas = [float(changes.tiles(f - 1, f).mean()) if f > 1 else 0.0 for f in frames[::every]]
+        return CALL_COST + np.repeat(areas, every)[: len(frames)]
 
     def _state(self, frame: int, layer: Layer) -> str:
         return self._states[layer == "cells"][frame - 1]

@@ -18,7 +18,6 @@ from convmotion.render.jobs import Job, Spent, run
 from convmotion.render.store import FrameStore
 from convmotion.scenes import find_scene
 
-remembers = pytest.mark.xfail(reason="Cycles' own choice of a sampling pattern remembers the layer before")
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 
 
@@ -200,7 +199,7 @@ def test_a_blend_cut_short_is_noticed(tmp_path):
 
 
 @pytest.mark.blender
-@pytest.mark.parametrize("quality", ["draft", pytest.param("standard", marks=remembers)])
+@pytest.mark.parametrize("quality", ["draft", "standard"])
 def test_workers_share_the_chunks_and_make_the_same_files(tmp_path, quality):
     made = []
     for workers in (1, 3):
