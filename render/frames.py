@@ -36,7 +36,7 @@ WHOLE_CHUNK = 8
 """How many frames a worker takes at a time where all are rendered whole."""
 
 CODE = (
-    *(f"render/{name}" for name in ("blender", "jobs", "patches", "pictures")),
+    *(f"render/{name}" for name in ("blender", "frames", "jobs", "patches", "pictures")),
     *(f"scenes/{name}" for name in ("changes", "form", "layout", "palette", "pose", "screen", "strokes")),
 )
 """What decides, beside the whole of blender_addon, how a storyboard becomes pixels."""
@@ -66,8 +66,7 @@ class FramePlan:
         if engine == "cycles":
             self.layers = ("plain", "lines") if quality == "draft" else ("cells", "notes", "lines")
         house = Path(__file__).parents[1]
-        code = [house / "render" / f"{name}.py" for name in ("blender", "jobs", "patches", "pictures")]
-        code += sorted((house / "blender_addon").glob("*.py")) + sorted((house / "scenes").glob("[cflps]*.py"))
+        code = [*sorted((house / "blender_addon").glob("*.py")), *(house / f"{name}.py" for name in CODE)]
         sources = [hashlib.sha256(file.read_bytes()).hexdigest() for file in code]
         blender = importlib.metadata.version("bpy")
         self.settings = repr((quality, engine, device, platform.machine(), blender, sources))

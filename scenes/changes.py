@@ -56,7 +56,7 @@ class _Flat:
 
 
 class Changes:
-    """Where the pictures of one layer of a storyboard differ.
+    """Where the pictures of one layer of a storyboard differ; of all layers but "all".
 
     ``margin`` is how many pixels a rectangle will be grown by when it is rendered: it makes small ones dearer.
     """
@@ -89,15 +89,10 @@ class Changes:
 
     def tiles(self, before: int | None, after: int) -> NDArray[np.bool_]:
         """The tiles in which the pictures of two frames may differ: (rows, columns) of TILE x TILE pixels."""
-        found: list[_Spread | _Flat] = []
         if self.layer == "cells":
             assert before is not None
-            found += self._cells(before, after)
-        if self.layer in ("all", "plain", "notes"):
-            found += self._notes(before, after)
-        if self.layer in ("all", "lines"):
-            found += self._lines(before, after)
-        return self._tiles(found)
+            return self._tiles(self._cells(before, after))
+        return self._tiles(list(self._lines(before, after)) if self.layer == "lines" else self._notes(before, after))
 
     def _tiles(self, things: list[_Spread | _Flat]) -> NDArray[np.bool_]:
         """The tiles that any of the things touches."""
