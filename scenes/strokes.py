@@ -62,7 +62,7 @@ class _Hidden:
     def __call__(
         self, ends: NDArray[np.float64], flat: NDArray[np.float64], share: NDArray[np.float64]
     ) -> NDArray[np.bool_]:
-        """For the points between two ``ends`` (2, 3), on the screen ``flat`` (2, 2), at these shares (n,) of the way."""
+        """For the points between two ``ends`` (2, 3), on the screen ``flat`` (2, 2), at shares (n,) of the way."""
         away = np.array([flat[0, 1] - flat[1, 1], flat[1, 0] - flat[0, 0]]) / np.linalg.norm(flat[1] - flat[0])
         low, high = flat.min(axis=0), flat.max(axis=0)
         near = abs((self.flat - flat[0]) @ away) <= self.radius

@@ -86,8 +86,8 @@ def test_only_the_add_on_and_one_module_of_render_know_blender(path):
 
 @every_module
 def test_only_one_module_touches_ffmpeg_and_pictures(path):
-    if packages_of(path) & {"ffmpeg", "imageio"}:
-        assert place(path) == "render/encode.py"
+    for package, only in (("ffmpeg", "render/encode.py"), ("imageio", "render/pictures.py")):
+        assert package not in packages_of(path) or place(path) == only
 
 
 @every_module
