@@ -35,7 +35,7 @@ def board_of(channels: int, side: int) -> Storyboard:
     kernel_size = 3
     padding = 1
     """
-    return compose(parse_scene(text, "bench"), SIZE, 30.0)
+    return compose(parse_scene(text, "bench"), SIZE, 30.0, all_cells=True)
 
 
 def cells_of(board: Storyboard) -> int:

@@ -51,7 +51,7 @@ class Quality:
 
 QUALITIES = {
     "draft": Quality(samples=3, notes=3, flat=True, denoise=False, bounces=0),
-    "standard": Quality(samples=6, notes=8, flat=False, denoise=True, bounces=1),
+    "standard": Quality(samples=6, notes=12, flat=False, denoise=True, bounces=1),
     "final": Quality(samples=64, notes=32, flat=False, denoise=True, bounces=3),
 }
 

@@ -46,7 +46,7 @@ def unpacked(data: bytes) -> list[Part] | None:
 
 def write(parts: Sequence[Part], path: Path) -> None:
     """Write a patch. The file appears under its name only once it is whole."""
-    partial = path.with_name(f".{path.stem}-{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.partial")
     partial.write_bytes(packed(parts))
     os.replace(partial, path)
 
