@@ -55,13 +55,13 @@ def empty(size: tuple[int, int], channels: int) -> Pixels:
 
 def laid_over(ground: Pixels, layers: Sequence[Pixels]) -> Pixels:
     """Layers with alpha over a ground without, mixed as light is, where they cover it only in part."""
-    result = ground.copy()
+    result = ground.reshape(-1, 3).copy()
     for layer in layers:
-        alpha = layer[..., 3]
-        solid = alpha == 255
-        result[solid] = layer[solid, :3]
-        partly = (alpha > 0) & ~solid
+        pixels, alpha = layer.reshape(-1, 4), layer[..., 3].ravel()
+        seen = np.flatnonzero(alpha)
+        solid, partly = seen[alpha[seen] == 255], seen[alpha[seen] < 255]
+        result[solid] = pixels[solid, :3]
         share = alpha[partly, None] / 255.0
-        light = _LINEAR[layer[partly, :3]] * share + _LINEAR[result[partly]] * (1.0 - share)
+        light = _LINEAR[pixels[partly, :3]] * share + _LINEAR[result[partly]] * (1.0 - share)
         result[partly] = srgb_codes(light)
-    return result
+    return result.reshape(ground.shape)
