@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 from ..scenes import Scene, Storyboard, compose, strokes
 from ..scenes.changes import Changes, Layer, Rectangle
-from . import patches
+from . import patches, pictures
 from .doctor import cores
 from .errors import RenderError, RequestError, cut_short
-from .frames import Shot
+from .frames import Shot, channels_of
 from .pictures import Pixels
 from .store import FrameStore
 
@@ -192,19 +192,27 @@ def _render(job: Job, take: Callable[[int, Rectangle], Pixels], changes: Changes
     ``take`` makes a part of a frame.
     """
     before: int | None = None
+    ground = pictures.empty(job.size, channels_of(changes.layer)) if changes.margin else None
     for shot in shots:
         path = job.path(shot.key)
-        if not path.exists():
+        if path.exists():
+            parts = patches.read(path) if ground is not None else []
+        else:
             found = ((0, 0, *job.size),) if shot.whole else changes.rectangles(before, shot.frame)
             parts: list[patches.Part] = []
             for rectangle in found:
                 around = changes.grown(rectangle)
                 pixels = take(shot.frame, around)
-                left, top, right, bottom = (r - a for r, a in zip(rectangle, 2 * around[:2], strict=True))
-                parts.append((rectangle, pixels[top:bottom, left:right]))
+                (x, y, _, _), (left, top, right, bottom) = around, rectangle
+                inner = left - x, top - y, right - x, bottom - y
+                if ground is not None:
+                    pixels = pictures.matched(pixels, ground[y : around[3], x : around[2]], inner)
+                parts.append((rectangle, pixels[top - y : bottom - y, left - x : right - x]))
             patches.write(parts, path)
             if job.store:
                 job.store.put(shot.key, path)
+        if ground is not None:
+            patches.apply(ground, parts)
         before = shot.frame
 
 

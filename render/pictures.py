@@ -13,6 +13,7 @@ import imageio.v3 as imageio
 import numpy as np
 from numpy.typing import NDArray
 
+from ..scenes.changes import Rectangle
 from ..scenes.palette import srgb_codes
 from .errors import RenderError
 from .png import bare
@@ -51,6 +52,33 @@ def write(pixels: Pixels, path: Path) -> None:
 def empty(size: tuple[int, int], channels: int) -> Pixels:
     """Nothing yet: black, transparent."""
     return np.zeros((size[1], size[0], channels), np.uint8)
+
+
+def matched(patch: Pixels, ground: Pixels, inner: Rectangle) -> Pixels:
+    """A patch without the seam that it would leave on a ground of the same size, of which ``inner`` is to be replaced.
+
+    A denoiser makes all of a small part a little lighter or darker than it made the whole. Around ``inner`` (left, top,
+    right, bottom) both show the same: what they differ by at each side is taken off, the more the nearer that side is.
+    """
+    left, top, right, bottom = inner
+    off = ground.astype(np.int16) - patch
+    x, y = np.arange(left, right)[None, :, None] + 1.0, np.arange(top, bottom)[:, None, None] + 1.0
+    sides = (
+        (off[:, :left], x - left),
+        (off[:, right:], right + 1 - x),
+        (off[:top], y - top),
+        (off[bottom:], bottom + 1 - y),
+    )
+    field, weights = np.zeros((bottom - top, right - left, patch.shape[2])), 0.0
+    for ring, distance in sides:
+        if ring.size:
+            field = field + np.median(ring, axis=(0, 1)) / distance
+            weights = weights + 1.0 / distance
+    result = patch.copy()
+    if np.ndim(weights):
+        fitted = patch[top:bottom, left:right] + field / weights
+        result[top:bottom, left:right] = np.clip(np.round(fitted), 0, 255).astype(np.uint8)
+    return result
 
 
 def laid_over(ground: Pixels, layers: Sequence[Pixels]) -> Pixels:

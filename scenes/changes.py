@@ -62,7 +62,8 @@ class Changes:
     """
 
     def __init__(self, board: Storyboard, layer: Layer, margin: int) -> None:
-        self.board, self.layer, self.margin = board, layer, margin
+        self.board, self.margin = board, margin
+        self.layer: Layer = layer
         self.screen = Screen(board)
         width, height = board.size
         self._grid = -(-height // TILE), -(-width // TILE)

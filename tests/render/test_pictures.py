@@ -162,3 +162,22 @@ def test_half_a_picture_is_an_error(tmp_path):
     (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:-30])
     with pytest.raises(RenderError):
         read(tmp_path / "a.png")
+
+
+def test_a_patch_that_is_a_little_lighter_than_its_ground_leaves_no_seam():
+    ground = np.full((40, 60, 3), 200, np.uint8)
+    patch = np.full((40, 60, 3), 203, np.uint8)
+    patch[15:20, 20:30] = 53  # what has changed
+    fitted = pictures.matched(patch, ground, (6, 6, 54, 34))
+    assert (fitted[6:15, 6:54] == 200).all() and (fitted[15:20, 20:30] == 50).all()
+
+
+def test_a_patch_at_the_pictures_edge_is_fitted_by_the_sides_that_it_has():
+    ground = np.full((40, 60, 3), 100, np.uint8)
+    patch = np.full((40, 60, 3), 98, np.uint8)
+    assert (pictures.matched(patch, ground, (0, 0, 54, 40))[:, :54] == 100).all()
+
+
+def test_a_whole_picture_is_left_as_it_is():
+    patch = np.random.default_rng(0).integers(0, 256, (8, 9, 3), np.uint8)
+    assert (pictures.matched(patch, np.zeros_like(patch), (0, 0, 9, 8)) == patch).all()
