@@ -30,9 +30,14 @@ def packed(parts: Sequence[Part]) -> bytes:
     return data + zlib.crc32(data).to_bytes(4, "big")
 
 
+def intact(data: bytes) -> bool:
+    """Whether no byte is missing or changed."""
+    return len(data) > 4 and zlib.crc32(data[:-4]) == int.from_bytes(data[-4:], "big")
+
+
 def unpacked(data: bytes) -> list[Part] | None:
     """The parts again; None if a byte is missing or changed."""
-    if len(data) <= 4 or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "big"):
+    if not intact(data):
         return None
     head, _, body = data[:-4].partition(b"\n")
     told, pixels, at = json.loads(head), np.frombuffer(zlib.decompress(body), np.uint8), 0

@@ -48,7 +48,7 @@ class FrameStore:
             data = kept.read_bytes()
         except OSError:
             return False
-        if patches.unpacked(data) is None:
+        if not patches.intact(data):
             with suppress(OSError):
                 kept.unlink()
             return False
