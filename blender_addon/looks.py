@@ -61,7 +61,7 @@ def set_solid(collection: Any, solid: bool) -> None:
                 switch = node.node_tree.nodes.get(SOLID) if node.bl_idname == "GeometryNodeGroup" else None
                 if switch is not None and switch.inputs["Switch"].default_value != solid:
                     switch.inputs["Switch"].default_value = solid
-        materials = [slot.material for slot in obj.material_slots if slot.material] or _node_materials(obj)
+        materials = [slot.material for slot in obj.material_slots if slot.material] or node_materials(obj)
         if solid and materials:
             obj.color = materials[0].diffuse_color
         if obj.name == "floor":
@@ -89,7 +89,7 @@ def _materials(collection: Any) -> list[Any]:
     return list(found.values())
 
 
-def _node_materials(obj: Any) -> list[Any]:
+def node_materials(obj: Any) -> list[Any]:
     """The materials that an object's node trees set."""
     trees = [m.node_group for m in obj.modifiers if m.type == "NODES"]
     nodes = [n for tree in trees for n in tree.nodes if n.bl_idname == "GeometryNodeSetMaterial"]

@@ -2,10 +2,13 @@
 
 For every rendered part, Cycles looks at every object and instance anew, and builds what is there only once into one
 tree with everything that moves. So there are to be few objects, and a twin, behind the camera, of what keeps its shape.
+It builds that again, too, when something that comes before it in its lists has got more or fewer triangles.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import bmesh
@@ -13,21 +16,79 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from ..scenes.story import ALWAYS, Storyboard
+from ..scenes.screen import said
+from ..scenes.story import ALWAYS, Caption, Storyboard
 from . import meshes
 from .compat import copy_animation
-from .looks import CUTTER, FIXED, let_light_pass
+from .looks import CUTTER, FIXED, let_light_pass, node_materials
 from .materials import cutter_material
+from .words import load_face, text_object
 
 MOST_CUT = 5000
 """Up to so many cells are copied."""
+RESOLUTION = 4
+"""Into how many pieces a curve of a letter is cut: twelve, as Blender does it, cannot be told from that."""
 
 
-def freeze(board: Storyboard, collection: Any) -> None:
-    """Texts become meshes, and cells that never change get a double that cuts them out of what needs no light."""
+def freeze(board: Storyboard, collection: Any) -> Callable[[int], None]:
+    """Texts become meshes, and cells that never change get a double that cuts them out of what needs no light.
+
+    Returns what sets the texts that count to a frame.
+    """
     camera = bpy.context.scene.camera
     _freeze_texts(collection, camera)
     _cut_fixed(board, collection, camera)
+    last = bpy.data.collections.new(f"{collection.name} captions")
+    collection.children.link(last)
+    counters = [_Counter(board, caption, camera, last) for caption in board.captions if "{step}" in caption.body]
+
+    def count(frame: int) -> None:
+        for counter in counters:
+            counter.set(frame)
+
+    return count
+
+
+class _Counter:
+    """A mesh in the place of a caption that counts, for as long as it says the same."""
+
+    def __init__(self, board: Storyboard, caption: Caption, camera: Any, folder: Any) -> None:
+        self.board, self.caption, self.body = board, caption, ""
+        self.face = load_face()
+        text = bpy.data.objects[caption.name]
+        (self.material,) = node_materials(text)
+        self.mesh = bpy.data.meshes.new(caption.name)
+        self.mesh.materials.append(self.material)
+        _stand_in(text, self.mesh, camera, folder)
+
+    def set(self, frame: int) -> None:
+        body = said(self.board, self.caption, frame)
+        if body is not None and body != self.body:
+            text = text_object(replace(self.caption, body=body), self.face, self.material)
+            mesh, filled = _filled(text.data), bmesh.new()
+            filled.from_mesh(mesh)
+            filled.to_mesh(self.mesh)
+            filled.free()
+            bpy.data.meshes.remove(mesh)
+            bpy.data.curves.remove(text.data)
+            self.body = body
+
+
+def _filled(curve: Any) -> Any:
+    """A text as a new mesh."""
+    curve.resolution_u = RESOLUTION
+    shape = bpy.data.objects.new(curve.name, curve)  # never hidden, as the text may be at this frame
+    mesh = bpy.data.meshes.new_from_object(shape)
+    bpy.data.objects.remove(shape)
+    return mesh
+
+
+def _stand_in(text: Any, mesh: Any, camera: Any, folder: Any) -> None:
+    """Put a mesh and its twin into a folder, in the place of a text and as long as that is shown."""
+    solid = bpy.data.objects.new(text.name, mesh)
+    solid.location = text.location
+    _put(solid, folder, camera, text)
+    bpy.data.objects.remove(text)
 
 
 def _freeze_texts(collection: Any, camera: Any) -> None:
@@ -35,23 +96,17 @@ def _freeze_texts(collection: Any, camera: Any) -> None:
     joined, materials = bmesh.new(), []
     folder = None
     for text in [obj for obj in collection.all_objects if obj.type == "FONT"]:
-        folder = text.users_collection[0]
-        shape = bpy.data.objects.new(text.name, text.data)  # never hidden, as the text may be at this frame
-        mesh = bpy.data.meshes.new_from_object(shape)
-        bpy.data.objects.remove(shape)
+        mesh, folder = _filled(text.data), text.users_collection[0]
         if text.animation_data is not None:
-            solid = bpy.data.objects.new(text.name, mesh)
-            solid.location = text.location
-            copy_animation(text, solid)
-            _put(solid, folder, camera)
-        else:
-            mesh.transform(Matrix.Translation(text.location))
-            if mesh.materials[0] not in materials:
-                materials.append(mesh.materials[0])
-            kind = np.full(len(mesh.polygons), materials.index(mesh.materials[0]), np.int32)
-            mesh.polygons.foreach_set("material_index", kind)
-            joined.from_mesh(mesh)
-            bpy.data.meshes.remove(mesh)
+            _stand_in(text, mesh, camera, folder)
+            continue
+        mesh.transform(Matrix.Translation(text.location))
+        if mesh.materials[0] not in materials:
+            materials.append(mesh.materials[0])
+        kind = np.full(len(mesh.polygons), materials.index(mesh.materials[0]), np.int32)
+        mesh.polygons.foreach_set("material_index", kind)
+        joined.from_mesh(mesh)
+        bpy.data.meshes.remove(mesh)
         bpy.data.objects.remove(text)
     if materials:
         mesh = bpy.data.meshes.new("captions")
@@ -93,11 +148,13 @@ def _cut_fixed(board: Storyboard, collection: Any, camera: Any) -> None:
         folders[CUTTER].objects.link(obj)
 
 
-def _put(obj: Any, folder: Any, camera: Any) -> None:
-    """Put an object and its twin into a folder."""
+def _put(obj: Any, folder: Any, camera: Any, shown_as: Any = None) -> None:
+    """Put an object and its twin into a folder, shown as long as another one is."""
     twin = bpy.data.objects.new(obj.name, obj.data)
     twin.location.z = 1.0
     for each in (obj, twin):
         folder.objects.link(each)
         each.parent = camera
         let_light_pass(each)
+        if shown_as is not None:
+            copy_animation(shown_as, each)

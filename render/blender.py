@@ -80,7 +80,8 @@ class Studio:
         set_solid(self.collection, engine == "workbench")
         if engine == "cycles":
             scene.cycles.device = _cycles_device(device)
-        self._frozen = False
+        self._count: Callable[[int], None] | None = None
+        self._layer: Layer | None = None
         self._set_layer("all")
 
     def save(self, path: Path) -> None:
@@ -96,13 +97,15 @@ class Studio:
 
         RenderError if the file was cut short, as on a full disk: Blender does not say so.
         """
-        if layer != "all":  # only now: what is saved keeps its texts
-            self._freeze()
+        if layer != "all" and self._count is None:  # only now: what is saved keeps its texts
+            self._count = freeze(self.board, self.collection)
         self._set_layer(layer)
 
         def shoot(frame: int, part: Rectangle) -> Pixels:
             if self.scene.frame_current != frame:
                 self.scene.frame_current = frame  # rendering evaluates it by itself
+            if self._count is not None:
+                self._count(frame)
             self._frame(part)
             self.scene.render.filepath = str(path)
             started = time.perf_counter()
@@ -123,13 +126,11 @@ class Studio:
         render.border_min_x, render.border_max_x = (left + OFF) / width, min(1.0, (right + OFF) / width)
         render.border_min_y, render.border_max_y = (low + OFF) / height, min(1.0, (high + OFF) / height)
 
-    def _freeze(self) -> None:
-        if not self._frozen:
-            freeze(self.board, self.collection)
-            self._frozen = True
-
     def _set_layer(self, layer: Layer) -> None:
         """See set_layer; the notes are seen through to the ground that they are laid on later."""
+        if layer == self._layer:
+            return
+        self._layer = layer
         set_layer(self.collection, layer)
         scene, notes = self.scene, layer == "notes"
         scene.render.film_transparent = notes

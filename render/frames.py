@@ -1,7 +1,8 @@
 """The frame plan: which pictures an animation needs, under which keys, and which of them are made from which.
 
 A *chunk* is a run of frames of which only the first is rendered whole; of each other one, only what differs from the
-frame before. The key of a picture names all that decides its pixels.
+frame before. The key of a picture names all that decides its pixels. Lines are no part of it: they are drawn when the
+layers are laid over each other.
 """
 
 from __future__ import annotations
@@ -17,38 +18,35 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..scenes.changes import Changes, Layer, Rectangle
+from ..scenes import strokes
+from ..scenes.changes import Layer, Rectangle
 from ..scenes.story import Storyboard
 from . import patches, pictures
 from .pictures import Pixels
 
 CHUNK = 100
 """The most frames from one that is rendered whole to the next, unless told otherwise."""
-LOOKS, MOST_LOOKED_AT = 60, 50_000
-"""How many frames are looked at to see how much changes; of more cells than these, none."""
-CALL_COST = 0.04
-"""What a frame costs at least, as a share of the picture."""
 WORTH_TWO = 15
 """So many frames for each of two processes are worth one more whole frame."""
-WHOLE_CHUNK = 8
-"""How many frames a worker takes at a time where all are rendered whole."""
+PIECE = 12
+"""How many shots a worker takes at a time, if each can be made without the one before it."""
 
 CODE = (
     *(f"render/{name}" for name in ("blender", "frames", "jobs", "patches", "pictures")),
-    *(f"scenes/{name}" for name in ("changes", "form", "layout", "palette", "pose", "screen", "strokes")),
+    *(f"scenes/{name}" for name in ("changes", "form", "layout", "palette", "pose", "screen")),
 )
 """What decides, beside the whole of blender_addon, how a storyboard becomes pixels."""
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A layer of a frame: rendered whole, or as what differs from the shot before it, be that an empty picture."""
+    """A layer of a frame: rendered whole, or as what differs from it ``before``, in that frame or an empty picture."""
 
     frame: int
     layer: Layer
     key: str
+    before: int | None
     whole: bool
 
 
@@ -64,7 +62,8 @@ class FramePlan:
         self.chunk = chunk if engine == "cycles" else 1
         self.layers: tuple[Layer, ...] = ("all",)
         if engine == "cycles":
-            self.layers = ("plain", "lines") if quality == "draft" else ("cells", "notes", "lines")
+            self.layers = ("plain",) if quality == "draft" else ("cells", "notes")
+        self.draws_lines = engine == "cycles"
         house = Path(__file__).parents[1]
         code = [*sorted((house / "blender_addon").glob("*.py")), *(house / f"{name}.py" for name in CODE)]
         sources = [hashlib.sha256(file.read_bytes()).hexdigest() for file in code]
@@ -83,13 +82,18 @@ class FramePlan:
         return list(dict.fromkeys(self._shots[shot.layer][start - 1 : shot.frame]))
 
     def work(self, frames: Iterable[int]) -> list[list[Shot]]:
-        """All that these frames are made of: a list for each process, layer by layer, of what a chunk's frames need."""
+        """All that these frames are made of, as pieces of work: some shots of one layer, in order.
+
+        What is denoised is fitted to what is there before it: of that, a chunk is one piece.
+        """
         result: list[list[Shot]] = []
-        first = self._starts if self.chunk > 1 else self._starts[::WHOLE_CHUNK]
+        first = self._starts if self.chunk > 1 else self._starts[::PIECE]
         for _, wanted in groupby(sorted(frames), lambda frame: bisect_right(first, frame)):
             group = [self.shots(frame) for frame in wanted]
-            rows = zip(*(group if self.chunk == 1 else group[-1:]), strict=True)
-            result.append([s for row in rows for s in dict.fromkeys(s for shot in row for s in self.chain(shot))])
+            for row in zip(*(group if self.chunk == 1 else group[-1:]), strict=True):
+                needed = list(dict.fromkeys(link for shot in row for link in self.chain(shot)))
+                most = len(needed) if row[0].layer == "cells" else PIECE
+                result += [needed[i : i + most] for i in range(0, len(needed), most)]
         return result
 
     @cached_property
@@ -103,35 +107,23 @@ class FramePlan:
             for frame in range(1, self.board.frames + 1):
                 before, state = state, self._state(frame, layer)
                 if frame in starts:
-                    row.append(Shot(frame, layer, self._key(layer, state), self.chunk == 1))
+                    row.append(Shot(frame, layer, self._key(layer, state), None, self.chunk == 1))
                 elif state == before:
                     row.append(row[-1])
                 else:
-                    row.append(Shot(frame, layer, self._key(layer, state, row[-1].key), False))
+                    row.append(Shot(frame, layer, self._key(layer, state, row[-1].key), row[-1].frame, False))
             result[layer] = row
         return result
 
     @cached_property
     def _starts(self) -> list[int]:
-        """The frames that are rendered whole: they divide what changes evenly, so that chunks take equally long."""
+        """The frames that are rendered whole: they divide those that differ from the one before evenly."""
         frames = range(1, self.board.frames + 1)
         differing = [f for f in frames if f == 1 or self._state(f, "all") != self._state(f - 1, "all")]
         if self.chunk == 1:
             return differing
         count = max(-(-len(differing) // self.chunk), min(2, len(differing) // WORTH_TWO), 1)
-        done = np.cumsum(self._costs(differing))
-        for firsts in (np.searchsorted(done, done[-1] * np.arange(n) / n, side="right") for n in (count, count + 1)):
-            if np.diff([*firsts, len(differing)]).max() <= self.chunk:
-                return [differing[first] for first in dict.fromkeys(firsts.tolist())]
         return [differing[i * len(differing) // count] for i in range(count)]
-
-    def _costs(self, frames: list[int]) -> NDArray[np.float64]:
-        """About how much there is to render of each frame: some are looked at, for all those up to the next one."""
-        if sum(map(len, self.board.cells)) > MOST_LOOKED_AT:
-            return np.ones(len(frames))
-        changes, every = Changes(self.board, "plain", 0), max(1, len(frames) // LOOKS)
-        areas = [float(changes.tiles(f - 1, f).mean()) if f > 1 else 0.0 for f in frames[::every]]
-        return CALL_COST + np.repeat(areas, every)[: len(frames)]
 
     def _state(self, frame: int, layer: Layer) -> str:
         return self._states[layer == "cells"][frame - 1]
@@ -160,16 +152,22 @@ class Pictures:
         size = plan.board.size
         self._layers = [pictures.empty(size, channels_of(layer)) for layer in plan.layers]
         self._held: list[Shot | None] = [None] * len(plan.layers)
-        self._picture = pictures.empty(size, channels_of(plan.layers[0]))
+        self._lines = pictures.empty(size, 4)
+        self._picture = pictures.empty(size, 3)
 
     def __call__(self, shots: tuple[Shot, ...]) -> Pixels:
         """The picture of a frame's shots: (height, width, 3)."""
-        changed: list[Rectangle] = []
+        changed = np.zeros(self._picture.shape[:2], np.bool_)
         for number, shot in enumerate(shots):
-            changed += self._advance(number, shot)
-        for left, top, right, bottom in changed:
-            part = np.s_[top:bottom, left:right]
-            self._picture[part] = pictures.laid_over(self._layers[0][part], [layer[part] for layer in self._layers[1:]])
+            for left, top, right, bottom in self._advance(number, shot):
+                changed[top:bottom, left:right] = True
+        if self.plan.draws_lines:
+            lines = strokes.drawn(self.plan.board, shots[-1].frame)
+            changed |= lines.view(np.uint32)[..., 0] != self._lines.view(np.uint32)[..., 0]
+            self._lines = lines
+        at = np.flatnonzero(changed)
+        ground, *over = (layer.reshape(-1, layer.shape[2])[at] for layer in (*self._layers, self._lines))
+        self._picture.reshape(-1, 3)[at] = pictures.laid_over(ground, over)
         return self._picture.copy()
 
     def _advance(self, number: int, shot: Shot) -> Iterator[Rectangle]:
@@ -190,4 +188,4 @@ class Pictures:
 
 def channels_of(layer: Layer) -> int:
     """Some are seen through."""
-    return 4 if layer in ("notes", "lines") else 3
+    return 4 if layer == "notes" else 3

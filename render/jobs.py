@@ -13,12 +13,11 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..scenes import Scene, Storyboard, compose, strokes
-from ..scenes.changes import Changes, Layer, Rectangle
+from ..scenes import Scene, Storyboard, compose
+from ..scenes.changes import Changes, Rectangle
 from . import patches, pictures
 from .doctor import cores
 from .errors import RenderError, RequestError, cut_short
@@ -175,30 +174,21 @@ def _work(job: Job, threads: int) -> Spent:
     for path in job.blends:
         studio.save(path)
     for row in job.shots:
-        for layer, shots in groupby(row, _layer_of):
-            changes = Changes(board, layer, MARGIN if layer == "cells" else 0)
-            take = _Lines(board) if layer == "lines" else studio.camera(layer, job.log.with_name(f"{os.getpid()}.png"))
-            _render(job, take, changes, shots)
+        layer = row[0].layer
+        take = studio.camera(layer, job.log.with_name(f"{os.getpid()}.png"))
+        _render(job, take, Changes(board, layer, MARGIN if layer == "cells" else 0), row)
     return Spent(studio.seconds - before.seconds, studio.pixels - before.pixels)
 
 
-def _layer_of(shot: Shot) -> Layer:
-    return shot.layer
-
-
 def _render(job: Job, take: Callable[[int, Rectangle], Pixels], changes: Changes, shots: Iterable[Shot]) -> None:
-    """Make the shots of a layer, each as what differs from the one before it, or from nothing.
-
-    ``take`` makes a part of a frame.
-    """
-    before: int | None = None
+    """Make shots of one layer, by way of ``take``, which makes a part of a frame."""
     ground = pictures.empty(job.size, channels_of(changes.layer)) if changes.margin else None
     for shot in shots:
         path = job.path(shot.key)
         if path.exists():
             parts = patches.read(path) if ground is not None else []
         else:
-            found = ((0, 0, *job.size),) if shot.whole else changes.rectangles(before, shot.frame)
+            found = ((0, 0, *job.size),) if shot.whole else changes.rectangles(shot.before, shot.frame)
             parts: list[patches.Part] = []
             for rectangle in found:
                 around = changes.grown(rectangle)
@@ -213,21 +203,6 @@ def _render(job: Job, take: Callable[[int, Rectangle], Pixels], changes: Changes
                 job.store.put(shot.key, path)
         if ground is not None:
             patches.apply(ground, parts)
-        before = shot.frame
-
-
-class _Lines:
-    """Draws lines, for which no renderer is needed."""
-
-    def __init__(self, board: Storyboard) -> None:
-        self.board = board
-        self._drawn: tuple[int, Pixels] | None = None
-
-    def __call__(self, frame: int, part: Rectangle) -> Pixels:
-        if self._drawn is None or self._drawn[0] != frame:
-            self._drawn = frame, strokes.drawn(self.board, frame)
-        left, top, right, bottom = part
-        return self._drawn[1][top:bottom, left:right]
 
 
 def _open(job: Job, threads: int) -> tuple[Studio, Storyboard]:

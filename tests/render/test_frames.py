@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convmotion.render import patches
-from convmotion.render.frames import FramePlan, Pictures, channels_of
+from convmotion.render.frames import PIECE, FramePlan, Pictures, channels_of
 from convmotion.render.pictures import empty, laid_over
-from convmotion.scenes import compose, find_scene, scene_from_lines
+from convmotion.scenes import compose, find_scene, scene_from_lines, strokes
 from convmotion.scenes.scenefile import parse_scene
 
 TOML = """
@@ -173,9 +173,8 @@ def test_an_edited_caption_changes_its_frames_and_what_is_made_from_them(chunk):
         end = next(start for start in starts if start > caption.last)
         found = keys(other)
         assert begins(other) == starts and found["cells"] == first["cells"]
-        for layer in ("notes", "lines"):
-            changed = [f for f in range(1, board.frames + 1) if found[layer][f - 1] != first[layer][f - 1]]
-            assert changed == list(range(caption.first, end))
+        changed = [f for f in range(1, board.frames + 1) if found["notes"][f - 1] != first["notes"][f - 1]]
+        assert changed == list(range(caption.first, end))
     assert len(spans) >= 4
 
 
@@ -198,12 +197,18 @@ def test_work_is_all_that_frames_are_made_of_and_nothing_else(chunk, quality, da
     flat = [shot for row in work for shot in row]
     assert len(flat) == len({shot.key for shot in flat})
     assert set(flat) == {link for frame in frames for shot in of.shots(frame) for link in of.chain(shot)}
-    for row in work:
+    for layer in of.layers:
+        row = [shot for shot in flat if shot.layer == layer]
         for number, shot in enumerate(row):
-            assert row[number - len(of.chain(shot)) + 1 : number + 1] == of.chain(shot)
-        layers = [shot.layer for shot in row]
-        assert layers == sorted(layers, key=of.layers.index)
-        assert any(set(row) <= set(other) for other in whole)  # chunks begin where they always do
+            chain = of.chain(shot)
+            assert row[number - len(chain) + 1 : number + 1] == chain
+            assert shot.before == (chain[-2].frame if len(chain) > 1 else None)
+    for piece in work:
+        layer = {shot.layer for shot in piece}
+        assert len(layer) == 1 and (len(piece) <= PIECE or layer == {"cells"})
+        if layer == {"cells"}:  # what is denoised is made in one go
+            assert all(set(of.chain(shot)) <= set(piece) for shot in piece)
+        assert any(set(piece) <= set(other) for other in whole)  # chunks begin where they always do
     assert work == of.work(reversed(sorted(frames)))
 
 
@@ -255,7 +260,7 @@ def test_pictures_are_the_same_in_any_order_as_made_by_hand(tmp_path, quality, c
             for (left, top, right, bottom), pixels in parts[shot.key] if shot not in held else ():
                 layer[top:bottom, left:right] = pixels
         held = shots
-        expected[frame] = laid_over(layers[0], layers[1:])
+        expected[frame] = laid_over(layers[0], [*layers[1:], strokes.drawn(BOARD, frame)])
     forwards = list(expected)
     shuffled = random.Random(0).choices(forwards, k=12)
     backwards = forwards[40:20:-1]

@@ -177,7 +177,7 @@ def test_a_job_counts_its_shots_and_writes_beside_its_log_only(tmp_path, capfd):
 def test_frames_after_the_first_cost_less(tmp_path):
     whole = run(job(tmp_path / "whole", range(1, 13), chunk=1), lambda _: None)
     differences = run(job(tmp_path / "chunk", range(1, 13), chunk=99), lambda _: None)
-    assert whole.pixels == 96 * 64 * len(list((tmp_path / "whole").glob("*.patch"))) / 2  # lines need no renderer
+    assert whole.pixels == 96 * 64 * len(list((tmp_path / "whole").glob("*.patch")))
     assert differences.pixels < 0.8 * whole.pixels
 
 

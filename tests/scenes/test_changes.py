@@ -10,7 +10,6 @@ from convmotion.render.jobs import MARGIN
 from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.changes import TILE, Changes
 from convmotion.scenes.screen import Screen, caption_box, said
-from convmotion.scenes.strokes import drawn
 
 PADDED = """
 [input]
@@ -44,7 +43,7 @@ padding = 1
 OWN = {"padded": PADDED, "chain": CHAIN}
 SCENES = ["standard", "grouped", "channel-shuffle", *OWN]
 SIZE = (192, 108)
-LAYERS = ("plain", "cells", "notes", "lines")
+LAYERS = ("plain", "cells", "notes")
 
 
 @cache
@@ -186,25 +185,6 @@ def test_frames_that_look_the_same_have_no_rectangles_between_them(layer):
     changes = Changes(board, layer, 0)
     for before, after in ((1, 3), (board.frames - 5, board.frames), (40, 40)):
         assert changes.rectangles(before, after) == ()
-
-
-def test_nothing_is_drawn_of_lines_where_there_are_none():
-    board = board_of("standard")
-    changes = Changes(board, "lines", 0)
-    assert changes.rectangles(1, 2) == changes.rectangles(None, board.frames) == ()
-    assert changes.rectangles(None, at_step(board, 5.5))
-
-
-@pytest.mark.parametrize("size", [SIZE, (64, 36), (854, 480)])
-def test_lines_are_drawn_in_tiles_only(size):
-    board = board_of("standard", size)
-    changes = Changes(board, "lines", 0)
-    frame = at_step(board, 5.5)
-    for before, after in ((None, frame), (frame, frame + 3), (frame, board.frames)):
-        tiles = np.kron(changes.tiles(before, after), np.ones((TILE, TILE), bool))[: size[1], : size[0]]
-        was, now = (f and drawn(board, f) for f in (before, after))
-        differs = now.any(axis=2) if was is None else (was != now).any(axis=2)
-        assert differs.any() and not (differs & ~tiles).any()
 
 
 def test_a_picture_of_light_is_rendered_whole_where_nothing_is_before():
