@@ -232,7 +232,7 @@ class _Builder:
             parts = {cells.name: self._detour}
         for name, motion in parts.items():
             moves = cells.role == "traveller" or name != cells.name
-            kind = "ghost" if cells.role == "ghost" else "moving" if moves else "cell"
+            kind = "ghost" if cells.role == "ghost" else "moving" if moves or cells.role == "copy" else "cell"
             obj = self._object(name, mesh, {"ghost": "ghosts", "moving": "moving", "cell": "tensors"}[kind])
             add_modifier(obj, self._cell_tree(cells, shapes[kind], name, motion))
             if kind != "cell":
@@ -270,6 +270,8 @@ class _Builder:
         cube = tree.node("GeometryNodeObjectInfo", {"Object": template, "As Instance": True}).outputs["Geometry"]
         instances = {"Points": geometry, "Selection": selection, "Instance": cube}
         node = tree.node("GeometryNodeInstanceOnPoints", instances)
+        if cells.scale != 1.0:
+            scale = tree.math("MULTIPLY", scale, cells.scale)
         if scale != 1.0:
             tree.feed(node.inputs["Scale"], scale)
         return tree.finish(tree.call(self._either, node.outputs[0])["Geometry"])

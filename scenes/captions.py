@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields
 
-from ..conv_math import Conv2d, Operation
+from ..conv_math import Operation, Pad, Shape, Slide, Window, ZeroInsert
+from ..conv_math.errors import entries, per_axis
+from ..conv_math.transposed import ConvTranspose
 
 TIMES = " × "
 
@@ -17,8 +19,11 @@ WORDS = {
         "filter": "1 filter",
         "kernel": "kernel ×{0}",
         "kernels": "kernels",
+        "window": "window",
         "batch": "batch",
         "channels": "channels",
+        "length": "length",
+        "depth": "depth",
         "height": "height",
         "width": "width",
         "parameters": "{0} parameters",
@@ -30,6 +35,16 @@ WORDS = {
         "sum": "… adds the {0} products",
         "sum_bias": "… adds the {0} products and its bias",
         "write": "… and writes one output cell",
+        "land_one": "the window reads one cell",
+        "max": "… keeps the largest",
+        "mean": "… takes their mean",
+        "mix": "… mixes them, the nearer the more",
+        "copy": "… copies it",
+        "each": "… works on each cell",
+        "write_each": "… and writes one output cell in each channel",
+        "scatter": "each input cell multiplies the {0} weights",
+        "spread": "… the {0} products are spread over a window of the output",
+        "add": "… and added to what is there",
         "reshape": "reshape",
         "transpose": "transpose",
         "flatten": "flatten",
@@ -50,8 +65,11 @@ WORDS = {
         "filter": "1 个卷积核",
         "kernel": "卷积核 ×{0}",
         "kernels": "卷积核",
+        "window": "窗口",
         "batch": "批量",
         "channels": "通道",
+        "length": "长度",
+        "depth": "深",
         "height": "高",
         "width": "宽",
         "parameters": "{0} 个参数",
@@ -63,6 +81,16 @@ WORDS = {
         "sum": "…… 将 {0} 个乘积相加",
         "sum_bias": "…… 将 {0} 个乘积与偏置相加",
         "write": "…… 写入一个输出单元",
+        "land_one": "窗口读取一个单元",
+        "max": "…… 保留最大的一个",
+        "mean": "…… 取平均值",
+        "mix": "…… 按距离加权混合",
+        "copy": "…… 复制该单元",
+        "each": "…… 逐个处理单元",
+        "write_each": "…… 在每个通道写入一个输出单元",
+        "scatter": "每个输入单元与 {0} 个权重相乘",
+        "spread": "…… {0} 个乘积散布到输出的一个窗口上",
+        "add": "…… 并与已有的值相加",
         "reshape": "重排",
         "transpose": "转置",
         "flatten": "展平",
@@ -99,8 +127,15 @@ def size(shape: tuple[int, ...]) -> str:
 
 def torch_call(op: Operation) -> str:
     """The operation as one writes it in PyTorch: what differs from the defaults, and no more."""
+    if isinstance(op, Pad):  # a function there, which begins with the last axis
+        sides = entries(op.padding) or [(op.padding, op.padding)] * (op.spatial_axes or 2)
+        flat = tuple(side for pair in reversed(sides) for side in (entries(pair) or (pair, pair)))
+        mode = "" if op.padding_mode == "zeros" else f", mode={op.padding_mode!r}"
+        return f"F.pad(x, {flat!r}{mode})"
     arguments: list[str] = []
     for f in fields(op):  # pyright: ignore[reportArgumentType]
+        if f.kw_only:  # what the operation found out for itself
+            continue
         value = getattr(op, f.name)
         needed = f.default is MISSING
         if isinstance(value, tuple) and len(set(value)) == 1:
@@ -112,30 +147,60 @@ def torch_call(op: Operation) -> str:
     return f"nn.{type(op).__name__}({', '.join(arguments)})"
 
 
-def size_formulas(op: Operation, shape: tuple[int, ...]) -> list[str]:
+def size_formulas(op: Operation, shape: Shape) -> list[str]:
     """The output-size formula with this stage's numbers: one line if all axes agree, else one per axis.
 
-    Source: the shape section of torch.nn.Conv2d's documentation.
+    ``shape`` is the input's; no line where the sizes follow from no window. Sources: the shape sections of
+    torch.nn.Conv2d's, MaxPool2d's and ConvTranspose2d's documentation.
     """
-    if not isinstance(op, Conv2d):
+    item = op.split(shape)[1]
+    axes = len(item) - 1
+    window = getattr(op, "window", None)
+    sizes = list(zip(item[1:], op.output_item(item)[1:], strict=False))
+    if isinstance(op, ConvTranspose):
+        lines = [_transposed(op, axis, *pair) for axis, pair in enumerate(sizes)]
+    elif isinstance(op, ZeroInsert):
+        strides = per_axis(op.stride, axes)
+        lines = [f"({before} − 1)·{s} + 1 = {after}" for (before, after), s in zip(sizes, strides, strict=True)]
+    elif isinstance(op, Pad):
+        sides = zip(sizes, op.sides(axes), strict=True)
+        lines = [f"{before} + {_sides(*side)} = {after}" for (before, after), side in sides]
+    elif isinstance(op, Slide) and window is not None and axes:
+        lines = [_slid(op, window, axis, *pair) for axis, pair in enumerate(sizes)]
+    else:
         return []
-    window = op.window
-    axes = len(window.kernel_size)
-    lines: list[str] = []
-    for i in range(axes):
-        length, k, s, d = shape[len(shape) - axes + i], window.kernel_size[i], window.stride[i], window.dilation[i]
-        before, after = window.padding[i]
-        padding = f"2·{before}" if before == after else f"{before} + {after}"
-        reach = f"{k}" if d == 1 else f"({d}·({k} − 1) + 1)"
-        spare = length + before + after - ((k - 1) * d + 1)
-        quotient = f"({length} − {reach} + {padding}) / {s}"
-        if spare % s:
-            quotient = f"floor({quotient})"
-        lines.append(f"{quotient} + 1 = {spare // s + 1}")
     if len(set(lines)) == 1:
         return lines[:1]
     names = ("D", "H", "W")[-axes:]
     return [f"{name}:  {line}" for name, line in zip(names, lines, strict=True)]
+
+
+def _sides(before: int, after: int) -> str:
+    """Padding on both sides: ``2·1``, ``1 + 2``; in brackets where cells are cut off."""
+    if before == after:
+        return f"2·{before}" if before >= 0 else f"2·({before})"
+    return " + ".join(str(side) if side >= 0 else f"({side})" for side in (before, after))
+
+
+def _slid(op: Operation, window: Window, axis: int, before: int, after: int) -> str:
+    """floor((before - extent + padding)/stride) + 1; with ceil_mode it may be rounded up."""
+    k, s, d = window.kernel_size[axis], window.stride[axis], window.dilation[axis]
+    sides = window.padding[axis]
+    reach = f"{k}" if d == 1 else f"({d}·({k} − 1) + 1)"
+    spare = before + sum(sides) - ((k - 1) * d + 1)
+    quotient = f"({before} − {reach} + {_sides(*sides)}) / {s}"
+    if spare % s:
+        quotient = f"{'ceil' if after > spare // s + 1 else 'floor'}({quotient})"
+    return f"{quotient} + 1 = {after}"
+
+
+def _transposed(op: ConvTranspose, axis: int, before: int, after: int) -> str:
+    """(before - 1)*stride - 2*padding + extent + output_padding."""
+    window, more = op.window, op.each("output_padding")[axis]
+    k, s, d = window.kernel_size[axis], window.stride[axis], window.dilation[axis]
+    reach = f"{k}" if d == 1 else f"({d}·({k} − 1) + 1)"
+    added = f" + {more}" if more else ""
+    return f"({before} − 1)·{s} − 2·{window.padding[axis][0]} + {reach}{added} = {after}"
 
 
 def count(number: int) -> str:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..conv_math.conv import Weighted
 from . import palette
 from .elision import DOTS, Axis, Elision
-from .parts import MOUTH, Bank, Tensor
+from .parts import MOUTH, Act, Bank, Tensor
 from .plan import LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
+from .sight import depth_of
 from .story import ALWAYS, Cells
 from .values import in_lightness
 
+PARTIAL = 0.62
+"""How large a cell is that is not finished, or a copy of another one."""
 MAX_TRAVELLERS = 4096
 """Above, the first step's copies of the window would be a cloud that nobody can read."""
 
@@ -38,26 +43,72 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
     start = np.full(len(index), ALWAYS)
     arrive, origin = start, position
     if number > 0:
-        act = plan.acts[number - 1]
-        done = plan.done(number - 1, index) + act.first_step
-        opening = done == act.first_step
-        start, arrive = np.asarray(done, float), done + 1.0
-        if not act.swept:
-            start += np.where(opening, WRITE, SET_OUT)
-            arrive -= np.where(opening, 0.0, 1.0 - LANDED)
-        origin = _sources(plan, number - 1)[tensor.rows(index)[1]]
+        act, sight = plan.acts[number - 1], plan.sight(number - 1)
+        origin = _sources(plan, number - 1, tensor, index)
+        start, arrive = _arrival(act, plan.done(number - 1, index))
+        if sight.scatters:
+            begun = sight.begun(*tensor.rows(index))
+            several = begun < plan.done(number - 1, index)
+            if several.any():
+                yield _partial(plan, number, tensor, index[several], origin[several], _arrival(act, begun[several]))
+                origin = np.where(several[:, None], position, origin)
     values = plan.values[0][number] if plan.values else None
     yield _visible_tensor(plan, number, tensor, index, position, origin, start, arrive, values)
 
 
-def _sources(plan: Plan, number: int) -> NDArray[np.float64]:
-    """Where the output cells of a stage come from, ``(filters, 3)``: its filters or, undrawn, the input's near side."""
-    bank, (output_channels, *_) = plan.banks.get(number), plan.shapes[number + 1][-3:]
-    if bank is not None:
-        return bank.mouths()
-    placed = plan.tensors[number].placed
-    _, h, w = placed.item.dims
-    return np.broadcast_to(placed.base[0] + np.array([w + MOUTH, 0.0, -(h - 1) / 2]), (output_channels, 3))
+def _arrival(act: Act, done: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The steps between which cells travel that are written with these steps of an act."""
+    done = done + act.first_step
+    opening = done == act.first_step
+    start, arrive = np.asarray(done, float), done + 1.0
+    if not act.swept:
+        start += np.where(opening, WRITE, SET_OUT)
+        arrive -= np.where(opening, 0.0, 1.0 - LANDED)
+    return start, arrive
+
+
+def _partial(
+    plan: Plan,
+    number: int,
+    tensor: Tensor,
+    index: NDArray[np.int64],
+    origin: NDArray[np.float64],
+    times: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> Cells:
+    """Cells to which more will be added, smaller than they will be."""
+    position = tensor.at(index)
+    return Cells(
+        f"{tensor.name}-partial",
+        "output",
+        tensor.shape,
+        index,
+        position=_f32(position),
+        color=_f32(tensor.color_of(index)),
+        origin=_f32(origin),
+        start=_f32(times[0]),
+        arrive=_f32(times[1]),
+        anchor=_f32(plan.anchor(number, tensor, index, position)),
+        lit_by=plan.reader(number),
+        scale=PARTIAL,
+    )
+
+
+def _sources(plan: Plan, number: int, tensor: Tensor, index: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Where output cells of a stage come from, ``(n, 3)``.
+
+    Its filters or, where those are not drawn, the input's near side; without filters the cells that they are made of.
+    """
+    sight, (n, c, h, w) = plan.sight(number), tensor.rows(index)
+    before = plan.tensors[number]
+    if number in plan.banks:
+        return plan.banks[number].mouths()[c // depth_of(sight.output)]
+    if plan.undrawn(number):
+        _, height, width = before.placed.item.dims
+        place = before.placed.base[0] + np.array([width + MOUTH, 0.0, -(height - 1) / 2])
+        return np.broadcast_to(place, (len(index), 3))
+    winners = plan.winners(number)
+    found = sight.sources(c, h, w) if winners is None else sight.winners(winners, n, c, h, w)
+    return before.between(n, found)
 
 
 def _visible_tensor(
@@ -72,7 +123,7 @@ def _visible_tensor(
     values: NDArray[np.float64] | None,
 ) -> Cells:
     """The drawn cells of the ``number``-th tensor, in the colours of their channels; ``values`` is the whole tensor."""
-    color = tensor.colors[tensor.rows(index)[1]]
+    color = tensor.color_of(index)
     if values is not None:
         color = in_lightness(color, values[tuple(index.T)], float(np.abs(values).max(initial=0.0)))
     return Cells(
@@ -91,18 +142,16 @@ def _visible_tensor(
 
 
 def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
-    rows, columns = plan.contents.padding(number)
-    if sum(rows) + sum(columns) == 0:
+    """The padding around a tensor; within it, smaller, the cells that it repeats."""
+    padding = plan.contents.padding(number)
+    if not any(map(sum, padding)):
         return
-    *_, height, width = tensor.shape
-    index = tensor.drawn(rows, columns)
-    inside = (index[:, -2] >= 0) & (index[:, -2] < height) & (index[:, -1] >= 0) & (index[:, -1] < width)
-    index = index[~inside]
-    position = tensor.at(index)
+    index, depth = tensor.around(*padding)
+    position = tensor.at(index, depth)
     always = np.full(len(index), ALWAYS)
     if number > 0:  # the padding of a tensor that does not exist yet would be a riddle
         always = np.full(len(index), float(plan.acts[number].first_step))
-    yield Cells(
+    ghosts = Cells(
         f"ghosts-{tensor.name}",
         "ghost",
         tensor.shape,
@@ -115,6 +164,30 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         anchor=_f32(plan.anchor(number, tensor, index, position)),
         lit_by=plan.reader(number),
     )
+    yield ghosts
+    _, c, h, w = tensor.rows(index)
+    copied = plan.sight(number).copied(c, depth, h, w)
+    known = copied[:, 0] >= 0
+    if known.any():
+        source = index.copy()
+        source[:, -3:] = copied
+        color = tensor.color_of(source[known])
+        if plan.values is not None:
+            values = plan.values[0][number]
+            color = in_lightness(color, values[tuple(source[known].T)], float(np.abs(values).max(initial=0.0)))
+        yield replace(
+            ghosts,
+            name=f"copies-{tensor.name}",
+            role="copy",
+            index=source[known],
+            position=ghosts.position[known],
+            color=_f32(color),
+            origin=ghosts.origin[known],
+            start=ghosts.start[known],
+            arrive=ghosts.arrive[known],
+            anchor=ghosts.anchor[known],
+            scale=PARTIAL,
+        )
 
 
 def _filter_cells(plan: Plan, number: int, bank: Bank) -> Cells:
@@ -133,17 +206,23 @@ def _filter_cells(plan: Plan, number: int, bank: Bank) -> Cells:
 
 def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     """Copies of the first window's cells: to their weights, then together into one cell per filter."""
-    act, tensor = plan.acts[number], plan.tensors[number]
-    taps_per_step = math.prod(bank.shape) // (bank.shape[0] if plan.scene.time.order == "filter" else 1)
+    act, tensor, sight = plan.acts[number], plan.tensors[number], plan.sight(number)
+    op, order = act.stage.op, plan.scene.time.order
+    taps_per_step = math.prod(bank.shape) // (bank.shape[0] if order == "filter" else 1)
     if act.swept or taps_per_step > MAX_TRAVELLERS:
         return
-    taps = plan.slide(number).taps(0)
-    real = ~taps.ghost
-    index, weight = taps.input[real], taps.weight[real]
-    drawn = tensor.shows(index) & bank.shows(weight)
+    taps = sight.trajectory.taps(0)
+    real = ~taps.ghost & (taps.input >= 0).all(axis=1)
+    index, weight = sight.drawn(taps.input[real], sight.item), sight.drawn_weights(taps.weight[real])
+    drawn = tensor.shows(index) & bank.shows(weight) & ~tensor.is_empty(index)
     index, weight = index[drawn], weight[drawn]
     if not len(index):
         return
+    assert isinstance(op, Weighted)
+    position = bank.mouths()[weight[:, 0]]
+    if sight.scatters:  # each product has a place of its own
+        output = plan.tensors[number + 1]
+        position = output.at(sight.drawn(taps.output[real], sight.output)[drawn])
     start, end = act.first_step + LAND, act.first_step + WRITE
     n = len(index)
     yield Cells(
@@ -151,14 +230,14 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
         "traveller",
         tensor.shape,
         index,
-        position=_f32(bank.mouths()[weight[:, 0]]),
-        color=_f32(tensor.colors[tensor.rows(index)[1]]),
+        position=_f32(position),
+        color=_f32(tensor.color_of(index)),
         origin=_f32(tensor.at(index)),
         start=_f32(np.full(n, start)),
         arrive=_f32(np.full(n, end)),
         anchor=_f32(tensor.at(index)),
         via=_f32(bank.at(weight)),
-        becomes=_f32(palette.output_colors(bank.shape[0], bank.groups)[weight[:, 0]]),
+        becomes=_f32(palette.output_colors(op.filters, op.groups)[weight[:, 0]]),
         rest=(act.first_step + MULTIPLY, act.first_step + SUM),
         end=end,
     )
@@ -170,24 +249,67 @@ def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
     batch, item = before.batch, math.prod(before.shape[-3:])
     held = np.arange(item)  # flat input cell -> where it is in the previous arrangement
     first = act.first_step
-    for tensor, view in plan.views[number]:
+    turns = plan.contents.move_turns(number)
+    for (tensor, view), count in zip(plan.views[number], turns, strict=True):
         index = tensor.drawn()
-        position = tensor.at(index)
         n, *place = tensor.rows(index)
         source = view.source.reshape(-1)
-        flat = held[source[np.ravel_multi_index(place, tensor.shape[-3:])]]
-        came = np.stack([n, *np.unravel_index(flat, before.shape[-3:])], axis=1)
-        origin = before.at(came[:, 4 - len(before.shape) :])
-        step = first + n * tensor.channels + place[0]
-        start, arrive = step.astype(float), step + 1.0
+        came = source[np.ravel_multi_index(place, tensor.shape[-3:])]
+        flat = held[came.clip(0)]
+        origin = before.at(
+            np.stack([n, *np.unravel_index(flat, before.shape[-3:])], axis=1)[:, 4 - len(before.shape) :]
+        )
+        step = first + n * count + _turn(count, tensor, before, place, flat)
         last = tensor is plan.views[number][-1][0]
-        values = plan.values[0][number].reshape(batch, item)[:, source].reshape(tensor.shape) if plan.values else None
+        values = _moved(plan, number, source, tensor.shape) if plan.values else None
         number_shown = number + 1 if last else len(plan.stages)
-        yield _visible_tensor(plan, number_shown, tensor, index, position, origin, start, arrive, values)
+        real = ~tensor.is_empty(index)
+        position = tensor.at(index)
+        if not real.all():
+            yield _zeros(plan, number_shown, tensor, index[~real], step[~real].astype(float))
+        start = step[real].astype(float)
+        yield _visible_tensor(
+            plan, number_shown, tensor, index[real], position[real], origin[real], start, start + 1.0, values
+        )
         before = tensor
-        held = np.empty_like(held)
-        held[source] = np.arange(item)
-        first += batch * tensor.channels
+        held = np.zeros_like(held)
+        held[source[source >= 0]] = np.flatnonzero(source >= 0)
+        first += batch * count
+
+
+def _turn(
+    count: int, tensor: Tensor, before: Tensor, place: list[NDArray[np.int64]], flat: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """With which of ``count`` steps cells move: channel by channel, of the larger side, or column by column."""
+    if count == tensor.channels:
+        return place[0]
+    return flat // math.prod(before.shape[-2:]) if count == before.channels else place[2]
+
+
+def _moved(plan: Plan, number: int, source: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """The values of an arrangement, with zeros where nothing comes from."""
+    assert plan.values is not None
+    batch = plan.tensors[number].batch
+    taken = plan.values[0][number].reshape(batch, -1)[:, source.clip(0)]
+    return np.where(source < 0, 0.0, taken).reshape(shape)
+
+
+def _zeros(plan: Plan, number: int, tensor: Tensor, index: NDArray[np.int64], step: NDArray[np.float64]) -> Cells:
+    """Cells of an arrangement that come from nowhere: they read as empty, like padding."""
+    position = tensor.at(index)
+    return Cells(
+        f"zeros-{tensor.name}",
+        "ghost",
+        tensor.shape,
+        index,
+        position=_f32(position),
+        color=_f32(np.broadcast_to(np.array(plan.theme.ghost), position.shape)),
+        origin=_f32(position),
+        start=_f32(step),
+        arrive=_f32(step + 1.0),
+        anchor=_f32(plan.anchor(number, tensor, index, position)),
+        lit_by=plan.reader(number),
+    )
 
 
 def _dots(plan: Plan) -> Iterator[Cells]:

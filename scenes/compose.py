@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..conv_math import ChannelShuffle, Conv2d, Move
+from ..conv_math import DeformConv2d, MaxUnpool2d, Move
 from . import palette
 from .captions import count, torch_call
 from .cells import cells_of
@@ -48,14 +48,8 @@ def compose(
     """
     contents = Contents(scene, all_cells)
     for stage in contents.stages:
-        op = stage.op
-        drawn = isinstance(op, ChannelShuffle) or (isinstance(op, Conv2d) and op.padding_mode == "zeros")
-        if not drawn:
-            number = stage.number - len(stage.stages) + 1
-            raise SceneError(
-                f"{scene.source}: stage {number}: {torch_call(stage.told)} cannot be drawn yet; allowed: Conv2d with "
-                "padding_mode='zeros', ChannelShuffle, and Linear after a Flatten or a Linear"
-            )
+        if isinstance(stage.op, DeformConv2d | MaxUnpool2d):
+            raise SceneError(f"{scene.source}: stage {stage.number}: {torch_call(stage.told)} cannot be drawn yet")
     _check_size(contents)
     frames = count_frames(scene, fps)
     if frames > MAX_FRAMES:
@@ -95,9 +89,10 @@ def _check_size(contents: Contents) -> None:
         raise SceneError(f"{source}: {count(steps)} steps; allowed: at most {count(MAX_STEPS)}")
     if channels > MAX_CHANNELS:
         raise SceneError(f"{source}: {count(channels)} channels; allowed: at most {count(MAX_CHANNELS)}")
-    for stage, shape in zip(contents.stages, contents.shapes, strict=False):
-        if isinstance(stage.op, Move) and math.prod(shape) > MAX_CELLS:  # their ways are worked out one by one
+    for stage in contents.stages:
+        cells = max(math.prod(stage.input), math.prod(stage.output))
+        if isinstance(stage.op, Move) and cells > MAX_CELLS:  # their ways are worked out one by one
             raise SceneError(
-                f"{source}: stage {stage.number}: {count(math.prod(shape))} cells would have to travel; "
+                f"{source}: stage {stage.number}: {count(cells)} cells would have to travel; "
                 f"allowed: at most {count(MAX_CELLS)}"
             )

@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
-from ..conv_math import Conv2d, Flatten, Linear, Move, Operation, Shape
-from .elision import FILTERS, LIMIT, SLICES, Elision, Sizes, elide, shorten, with_groups_elided
+from ..conv_math import Conv1d, Conv2d, Conv3d, Flatten, Linear, Move, Operation, Shape, Slide, Softmax, Unfold, Window
+from ..conv_math.transposed import ConvTranspose
+from .elision import FILTERS, LIMIT, SLICES, Elision, elide, shorten, with_groups_elided
 from .scenefile import Scene, Stage
+from .sight import bank_shape, drawn_item, groups_of, window_of
 
 
 @dataclass(frozen=True)
@@ -16,18 +18,49 @@ class Shown:
     """A stage as it is drawn: ``op`` is what happens to the cells, ``stages`` what the scene file calls it.
 
     They differ for a Linear, the convolution whose kernel is as large as the picture: the Flatten before it is no
-    stage of its own, as nothing of it can be seen.
+    stage of its own, as nothing of it can be seen; and for a transposed convolution that gathers, which is played as
+    Moves and a convolution.
     """
 
     op: Operation
     stages: tuple[Stage, ...]
     number: int
     """Of the last of ``stages`` in the scene file, from 1."""
+    input: Shape
+    """Of what ``op`` reads; (N,) C, and the spatial axes."""
+    output: Shape
 
     @property
     def told(self) -> Operation:
         """The operation that the words are about."""
         return self.stages[-1].op
+
+    @property
+    def slide(self) -> Slide | None:
+        """The operation, if a window does it."""
+        return self.op if isinstance(self.op, Slide) else None
+
+    @property
+    def item(self) -> Shape:
+        """C and the spatial axes of what it reads."""
+        return self.op.split(self.input)[1]
+
+    @property
+    def spans(self) -> tuple[list[int], list[int], list[tuple[int, int]]]:
+        """Extents, distances and padding of the window on what it reads, along depth, rows and columns of cubes."""
+        axes, op = len(self.item) - 1, self.slide
+        window = None if op is None or isinstance(op, ConvTranspose) else window_of(op, axes)
+        window = window or Window.still(axes)
+        missing = 3 - axes
+        return (
+            [1] * missing + list(window.extent),
+            [1] * missing + list(window.dilation),
+            [(0, 0)] * missing + list(window.padding),
+        )
+
+
+MANY_WEIGHTS = 1024
+"""More weights of a Linear than these are not drawn: they are as many as pairs of cells."""
 
 
 class Contents:
@@ -40,66 +73,83 @@ class Contents:
     def __init__(self, scene: Scene, all_cells: bool = False) -> None:
         self.scene, self.all_cells = scene, all_cells
         self.stages: list[Shown] = []
-        self.shapes: list[Shape] = [scene.input.shape]
-        """Of the input and of every stage's output as they are drawn: a Linear's is (C, 1, 1)."""
+        batch, item = scene.stages[0].op.split(scene.input.shape)
+        self.items: list[Shape] = [_standing(item)]
+        """C and the spatial axes of the input and of every stage's output as they are drawn: a vector is (C, 1, 1)."""
         self.told_shapes: list[Shape] = [scene.input.shape]
-        """The same as PyTorch says."""
-        shapes, waiting = scene.shapes, []
+        """The same as PyTorch says, (N,) C, *spatial."""
+        told, waiting = item, []
         for number, stage in enumerate(scene.stages, start=1):
-            drawn = self.shapes[-1]
             following = scene.stages[number].op if number < len(scene.stages) else None
-            if (
-                isinstance(stage.op, Flatten)
-                and isinstance(following, Linear)
-                and len(drawn) - len(shapes[number]) == 2
-            ):
+            before, told = told, stage.op.with_axes(len(told) - 1).output_item(told)
+            if isinstance(stage.op, Flatten) and isinstance(following, Linear) and len(told) == 1 < len(before):
                 waiting = [stage]
                 continue
-            op = stage.op
-            if isinstance(op, Linear) and len(drawn) >= 3 and math.prod(drawn[-3:]) == op.in_features:
-                op = Conv2d(drawn[-3], op.out_features, drawn[-2:], bias=op.bias)
-            self.stages.append(Shown(op, (*waiting, stage), number))
-            self.shapes.append(shapes[number] if op is stage.op else op.output_shape(drawn))
-            self.told_shapes.append(shapes[number])
+            for part in _parts(stage, before, self.items[-1]):
+                read, made = self.items[-1], part.output_item(self.items[-1])
+                self.stages.append(Shown(part, (*waiting, stage), number, (*batch, *read), (*batch, *made)))
+                self.items.append(_standing(made))
+                self.told_shapes.append((*batch, *made))
+            self.told_shapes[-1] = (*batch, *told)
             waiting = []
+        self.batch: int | None = batch[0] if batch else None
         self._elide()
+
+    @cached_property
+    def shapes(self) -> list[Shape]:
+        """(N,) channels, rows and columns of the cubes of every tensor."""
+        batch = () if self.batch is None else (self.batch,)
+        return [(*batch, *drawn_item(item)) for item in self.items]
 
     @cached_property
     def splits(self) -> list[int]:
         """Into how many lanes each tensor's channels are pulled apart: whoever writes or reads it in groups decides."""
-        wishes: list[list[int]] = [[1] for _ in self.shapes]
+        wishes: list[list[int]] = [[item[0] if len(item) == 4 else 1] for item in self.items]
         for number, stage in enumerate(self.stages):
-            if isinstance(stage.op, Conv2d):
+            if stage.slide is not None:
                 if self.takes_turns(number):  # the window has one box: a group must not be apart
                     wishes[number] = []
-                wishes[number].append(stage.op.groups)
-                wishes[number + 1].append(stage.op.groups)
+                wishes[number].append(self.groups(number))
+                wishes[number + 1].append(self.groups(number))
         result = []
         for shape, wish in zip(self.shapes, wishes, strict=True):
             common = reduce(math.lcm, wish)
             result.append(common if _item(shape)[0] % common == 0 else max(wish))
         return result
 
+    def groups(self, number: int) -> int:
+        """Into how many parts the channels of a Slide fall that have nothing to do with each other."""
+        return groups_of(self.stages[number].op, self.items[number])
+
     def takes_turns(self, number: int) -> bool:
         """Whether a stage's groups come one after another, the window going from lane to lane."""
-        op = self.stages[number].op
-        return self.scene.time.order == "filter" and isinstance(op, Conv2d) and op.groups > 1
+        return self.scene.time.order == "filter" and self.stages[number].slide is not None and self.groups(number) > 1
 
-    def padding(self, number: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Padding (before, after) of rows and columns that is drawn around the ``number``-th tensor."""
+    def padding(self, number: int) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        """Padding (before, after) of depth, rows and columns that is drawn around the ``number``-th tensor."""
         if number < len(self.stages) and "ghosts" in self.scene.look.show:
-            op = self.stages[number].op
-            if isinstance(op, Conv2d):
-                rows, columns = op.window.padding
-                return rows, columns
-        return (0, 0), (0, 0)
+            depth, rows, columns = self.stages[number].spans[2]
+            return depth, rows, columns
+        return (0, 0), (0, 0), (0, 0)
+
+    def room(self, number: int) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        """Cells (before, after) that are kept free around a tensor: for padding, and for a window that scatters."""
+        before = self.stages[number - 1] if number else None
+        padding = self.padding(number)
+        if before is None or not isinstance(before.op, ConvTranspose):
+            return padding
+        window, axes = before.op.window, len(before.item) - 1
+        along = zip(before.item[1:], self.items[number][1:], window.stride, window.padding, window.extent, strict=True)
+        sides = [(side, max(0, (size - 1) * s - side + k - made)) for size, made, s, (side, _), k in along]
+        sides = [(0, 0)] * (3 - axes) + sides
+        depth, rows, columns = ((max(a, c), max(b, d)) for (a, b), (c, d) in zip(padding, sides, strict=True))
+        return depth, rows, columns
 
     def covers(self, number: int, axis: int) -> bool:
-        """Whether a convolution's window has all of its input's rows (0) or columns (1) in it, without a gap."""
-        op, size = self.stages[number].op, self.shapes[number][-2:][axis]
-        assert isinstance(op, Conv2d)
-        window = op.window
-        return window.dilation[axis] == 1 and window.extent[axis] == size + sum(window.padding[axis])
+        """Whether a window has all of its input's rows (0) or columns (1) in it, without a gap."""
+        extents, distances, padding = self.stages[number].spans
+        size = self.shapes[number][-2:][axis]
+        return distances[1 + axis] == 1 and extents[1 + axis] == size + sum(padding[1 + axis])
 
     def _elide(self) -> None:
         tensors = [self._tensor(number) for number in range(len(self.shapes))]
@@ -123,26 +173,37 @@ class Contents:
         shape, split = self.shapes[number], self.splits[number]
         c, h, w = _item(shape)
         reach = (1, 1)
-        if number < len(self.stages) and isinstance(op := self.stages[number].op, Conv2d):
-            rows, columns = op.window.extent
+        if number < len(self.stages):
+            _, rows, columns = self.stages[number].spans[0]
             reach = (1 if self.covers(number, 0) else rows, 1 if self.covers(number, 1) else columns)
-        return elide((split, _batch(shape), c // split, h, w), reach=reach)
+        return elide((split, self.batch or 1, c // split, h, w), reach=reach)
 
     def _bank(self, stage: Shown) -> Elision | None:
-        shape = stage.op.weight_shape
-        if shape is None or (isinstance(stage.told, Linear) and math.prod(shape) > LIMIT):
+        shape = bank_shape(stage.op)
+        if shape is None or (isinstance(stage.told, Linear) and math.prod(shape) > MANY_WEIGHTS):
             return None
-        groups = stage.op.groups if isinstance(stage.op, Conv2d) else 1
-        c, h, w = _item((*shape[1:],))
-        return elide((groups, shape[0] // groups, c, h, w), FILTERS, SLICES)
+        filters, *dims = shape
+        groups = groups_of(stage.op, stage.item)
+        c, h, w = dims
+        return elide((groups, filters // groups, c, h, w), FILTERS, SLICES)
 
     def _views(self, number: int) -> list[Elision]:
-        op, shape = self.stages[number].op, self.shapes[number]
-        assert isinstance(op, Move)
         result = []
-        for view in list(op.view_shapes(shape).values())[:-1]:
-            sizes: Sizes = (math.prod(view[:-3]), math.prod(op.split(shape)[0]), *_item(view[-3:]))
-            result.append(elide(sizes))
+        for shape in self.view_shapes(number)[:-1]:
+            lanes, *dims = shape
+            c, h, w = dims
+            result.append(elide((lanes, self.batch or 1, c, h, w)))
+        return result
+
+    def view_shapes(self, number: int) -> list[tuple[int, int, int, int]]:
+        """The arrangements of a Move, the output last: lanes, and the channels, rows and columns of each."""
+        stage = self.stages[number]
+        assert isinstance(stage.op, Move)
+        result = []
+        for view in stage.op.view_shapes(stage.input).values():
+            extra = len(view) - len(stage.op.output_item(stage.item))
+            c, h, w = drawn_item(view[extra:])
+            result.append((math.prod(view[:extra]), c, h, w))
         return result
 
     @property
@@ -151,28 +212,57 @@ class Contents:
         things = [*self.tensors, *self.banks.values(), *(view for row in self.views.values() for view in row)]
         total = sum(thing.cells for thing in things)
         for number, tensor in enumerate(self.tensors):
-            (top, bottom), (left, right) = self.padding(number)
-            rows, columns = tensor.rows.drawn, tensor.columns.drawn
-            around = (rows + top + bottom) * (columns + left + right) - rows * columns
-            total += tensor.lanes.drawn * tensor.blocks.drawn * tensor.channels.drawn * around
+            sizes = (tensor.channels.drawn, tensor.rows.drawn, tensor.columns.drawn)
+            padded = (size + sum(pair) for size, pair in zip(sizes, self.padding(number), strict=True))
+            total += tensor.lanes.drawn * tensor.blocks.drawn * (math.prod(padded) - math.prod(sizes))
         return total
 
     @property
     def steps(self) -> list[int]:
         """Of each stage: a Slide's are its trajectory's; a Move has one per channel and arrangement on its way."""
-        return [self._steps(stage.op, shape) for stage, shape in zip(self.stages, self.shapes, strict=False)]
+        return [self._steps(number) for number in range(len(self.stages))]
 
-    def _steps(self, op: Operation, shape: Shape) -> int:
-        if isinstance(op, Move):
-            return math.prod(op.split(shape)[0]) * sum(math.prod(view[:-2]) for view in op.view_shapes(shape).values())
-        return op.trajectory(shape, self.scene.time.order).steps  # pyright: ignore[reportArgumentType]
+    def _steps(self, number: int) -> int:
+        stage = self.stages[number]
+        if isinstance(stage.op, Move):
+            return (self.batch or 1) * sum(self.move_turns(number))
+        return stage.op.trajectory(stage.input, self.scene.time.order).steps  # pyright: ignore[reportArgumentType]
+
+    def move_turns(self, number: int) -> list[int]:
+        """How many steps each arrangement of a Move takes, per picture: one a channel or, of an Unfold, a window."""
+        stage = self.stages[number]
+        views = self.view_shapes(number)
+        if isinstance(stage.op, Unfold):
+            return [views[0][3]]
+        turns = [lanes * c for lanes, c, _, _ in views]
+        return [max(turns[0], self.shapes[number][-3])] if len(turns) == 1 else turns
+
+
+def _standing(item: Shape) -> Shape:
+    """A vector is a tensor of one row and one column."""
+    return item if len(item) > 1 else (*item, 1, 1)
+
+
+def _parts(stage: Stage, told: Shape, item: Shape) -> list[Operation]:
+    """What is drawn of a stage on (C, *spatial), one after another; ``told`` is what PyTorch calls that."""
+    op = stage.op.with_axes(len(item) - 1)
+    if isinstance(op, Linear):
+        c, *spatial = item
+        kind = {1: Conv1d, 2: Conv2d, 3: Conv3d}[len(spatial)]
+        return [kind(c, op.out_features, tuple(spatial), bias=op.bias)]
+    if isinstance(op, Softmax) and len(told) == 1:
+        return [Softmax()]
+    if isinstance(op, ConvTranspose) and stage.view == "gather":
+        *moves, conv = op.as_convolution().ops
+        steps: list[Operation] = []
+        for move in moves:
+            before, item = item, move.output_item(item)
+            steps += [move] if item != before else []
+        return [*steps, conv]
+    return [op]
 
 
 def _item(shape: Shape) -> tuple[int, int, int]:
     """Channels, rows, columns; 1 where there are none."""
     c, h, w = (*shape[-3:], 1, 1)[:3]
     return c, h, w
-
-
-def _batch(shape: Shape) -> int:
-    return shape[0] if len(shape) == 4 else 1

@@ -21,6 +21,8 @@ FILTERS, SLICES = (2, 1), (3, 1)
 """The same of a bank and of the channels of a filter."""
 MANY_FILTERS = 10
 """More filters of a group than these are shortened beside a big tensor, however small they are."""
+LONG = 24
+"""Numbers of a vector that are drawn: more would be a stick that runs out of the picture."""
 GAP = 7
 """Length of a gap between cells, in cells: room for three dots."""
 WIDEST_GAP = 64
@@ -182,7 +184,7 @@ def elide(
 ) -> Elision:
     """Leave out what is above the limit, axis by axis: blocks, channels, lanes, then rows, then columns.
 
-    If it is still above, half as much stays of each, in the same order.
+    If it is still above, half as much stays of each, in the same order. Of a long vector little stays in any case.
 
     Args:
         sizes: lanes, blocks, channels, rows, columns.
@@ -197,6 +199,8 @@ def elide(
             break
         if gap <= WIDEST_GAP:
             result = replace(result, **{name: Axis.of(getattr(result, name).length, keep, gap)})
+    if result.rows.length == result.columns.length == 1 and result.channels.drawn > LONG:
+        result = replace(result, channels=Axis.of(result.channels.length, channels, GAP))
     return result
 
 

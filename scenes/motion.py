@@ -3,98 +3,130 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import Conv2d
-from ..conv_math.window import Window
-from . import palette
 from .elision import Axis, Elision
 from .pacing import Beat
-from .parts import Bank
-from .plan import Plan, stands_at
+from .parts import Bank, Tensor
+from .plan import LAND, Plan, stands_at
+from .sight import Span, depth_of
 from .story import Ease, Line, Lines, Mover, Outline, Track, Vector, vector
 
 FULL_LINES = 2
 """Up to so many groups, lines leave from all four corners of a window; above, from two."""
-_Place = tuple[int, int, float, float]
+_Place = tuple[int, float, float, float]
 """Block, channel, row and column."""
+ARC_PIECES = 4
+"""Straight pieces of an arc from a cell of the padding to the one that it copies."""
 APPROACH = -1.5
 """How far in front of its first position a window starts."""
 
 
 def all_movers(plan: Plan) -> Iterator[Mover]:
     for number, stage in enumerate(plan.stages):
-        if isinstance(stage.op, Conv2d):
+        if stage.slide is not None:
             yield window_of(plan, number)
-            yield _head(plan, number)
+            yield head_of(plan, number)
 
 
 def window_of(plan: Plan, number: int) -> Mover:
     """A stage's window: it stands on its input where the taps of the step are, in one box for every lane it reads."""
-    act, tensor = plan.acts[number], plan.tensors[number]
-    trajectory = plan.slide(number)
-    window, base, batch = plan.conv(number).window, tensor.placed.base, tensor.batch
-    elision = tensor.placed.item.elision
-    plane = act.beats[0].last - act.beats[0].first + 1 > trajectory.positions[-1]
-    (kh, dh, height), (kw, dw, width) = (
-        _window_axis(window, axis, sizes, plane or plan.contents.covers(number, axis))
-        for axis, sizes in enumerate((elision.rows, elision.columns))
-    )
-    channels, reach = elision.channels.span, (height, width)
-    extent = np.array([width, channels, height], float)
-    middle = (extent - 1.0) / 2.0 * (1.0, 1.0, -1.0)
+    sight, tensor = plan.sight(number), plan.tensors[number]
     turns = plan.contents.takes_turns(number)
-    filters_per_lane = trajectory.filters // tensor.split
+    filters_per_lane = max(1, sight.trajectory.filters // tensor.split)
 
-    def stands(step: int) -> _Place:
-        n, channel, position = trajectory.position(step - act.first_step)
-        row, column = window.origin((0, 0) if plane else position)
-        lane = (channel or 0) // filters_per_lane if turns else 0
-        return lane * batch + n, 0, row, column
+    def block(n: int, channel: int | None) -> int:
+        return ((channel or 0) // filters_per_lane if turns else 0) * tensor.batch + n
 
-    def place(block: int, depth: int, row: float, column: float) -> NDArray[np.float64]:
-        return base[block] + _offset(elision, depth, row, column, reach)
-
-    lanes = range(1) if turns else elision.lanes.indices().tolist()
-    boxes = tuple((vector(base[lane * batch] - base[0] + middle), vector(extent)) for lane in lanes)
-    return Mover(
-        f"window-{number + 1}",
-        _track(act.beats, stands, place, elision.columns.bends(width) if elision.columns.hidden else (), APPROACH),
-        act.first_frame,
-        act.last_frame,
-        boxes,
-        (kw, channels, kh),
-        (float(dw), 1.0, -float(dh)),
-    )
+    covered = plan.contents.covers(number, 0), plan.contents.covers(number, 1)
+    return _box(plan, number, f"window-{number + 1}", tensor, sight.reads, block, turns, covered, APPROACH)
 
 
-def _window_axis(window: Window, axis: int, cells: Axis, grown: bool) -> tuple[int, int, int]:
-    """Taps along an axis, their distance, and the length of the box in units.
+def head_of(plan: Plan, number: int) -> Mover:
+    """Where a stage writes: the output cell of the step, of the first filter if all write at once.
 
-    Where whole planes are swept, or the window has but one place, it is grown over all of the axis.
+    Of a window that scatters, a box over all the cells to which it adds.
     """
-    taps, distance = window.kernel_size[axis], window.dilation[axis]
-    if grown:
-        taps, distance = cells.span + sum(window.padding[axis]), 1
-    return taps, distance, (taps - 1) * distance + 1
+    sight, output = plan.sight(number), plan.tensors[number + 1]
+    name = f"head-{number + 1}"
+    if sight.scatters:
+        turns = plan.contents.takes_turns(number)
+        filters_per_lane = max(1, sight.trajectory.filters // output.split)
 
+        def lane(n: int, channel: int | None) -> int:
+            return ((channel or 0) // filters_per_lane if turns else 0) * output.batch + n
 
-def _head(plan: Plan, number: int) -> Mover:
-    """Where a stage writes: the output cell of the step, of the first filter if all write at once."""
-    act, output, trajectory = plan.acts[number], plan.tensors[number + 1], plan.slide(number)
+        return _box(plan, number, name, output, sight.writes, lane, turns, (False, False), 0.0)
+    act, deep = plan.acts[number], depth_of(sight.output)
     base, elision = output.placed.base, output.placed.item.elision
 
     def writes(step: int) -> _Place:
-        n, channel, (row, column) = trajectory.position(step - act.first_step)
-        return int(output.block(n, channel or 0)), (channel or 0) % output.per_lane, row, column
+        n, channel, (depth, row, column) = sight.place(step - act.first_step)
+        drawn = (channel or 0) * deep + depth
+        return int(output.block(n, drawn)), drawn % output.per_lane, row, column
 
-    def place(block: int, depth: int, row: float, column: float) -> NDArray[np.float64]:
+    def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
         return base[block] + _offset(elision, depth, row, column)
 
     track = _track(act.beats, writes, place, elision.columns.bends() if elision.columns.hidden else (), 0.0)
-    return Mover(f"head-{number + 1}", track, act.first_frame, act.last_frame)
+    return Mover(name, track, act.first_frame, act.last_frame)
+
+
+def _box(
+    plan: Plan,
+    number: int,
+    name: str,
+    tensor: Tensor,
+    spans: tuple[Span | None, Span, Span],
+    block: Callable[[int, int | None], int],
+    turns: bool,
+    covered: tuple[bool, bool],
+    approach: float,
+) -> Mover:
+    """A window on a tensor: ``block`` says on which block it stands for a picture and filter.
+
+    Where whole planes are swept, or where it is ``covered`` (rows, columns), it is grown over all of the axis.
+    """
+    act, sight, base = plan.acts[number], plan.sight(number), tensor.placed.base
+    elision = tensor.placed.item.elision
+    positions = sight.trajectory.positions
+    plane = len(positions) > 0 and act.beats[0].last - act.beats[0].first + 1 > positions[-1]
+    deep, rows, columns = spans
+    (kh, dh, height), (kw, dw, width) = (
+        _window_axis(span, axis, plane or whole)
+        for span, axis, whole in zip((rows, columns), (elision.rows, elision.columns), covered, strict=True)
+    )
+    kd, dd = (elision.channels.span, 1) if deep is None else (deep.taps, deep.distance)
+    reach = height, width
+    extent = np.array([width, (kd - 1) * dd + 1, height], float)
+    middle = (extent - 1.0) / 2.0 * (1.0, 1.0, -1.0)
+
+    def stands(step: int) -> _Place:
+        n, channel, (depth, row, column) = sight.place(step - act.first_step)
+        first = 0 if deep is None else int(deep.first[depth])
+        row, column = (0, 0) if plane else (row, column)
+        return block(n, channel), first, int(rows.first[row]), int(columns.first[column])
+
+    def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
+        return base[block] + _offset(elision, depth, row, column, reach)
+
+    lanes = range(1) if turns else elision.lanes.indices().tolist()
+    boxes = tuple((vector(base[lane * tensor.batch] - base[0] + middle), vector(extent)) for lane in lanes)
+    bends = elision.columns.bends(width) if elision.columns.hidden else ()
+    track = _track(act.beats, stands, place, bends, approach)
+    spacing = (float(dw), float(dd), -float(dh))
+    return Mover(name, track, act.first_frame, act.last_frame, boxes, (kw, kd, kh), spacing)
+
+
+def _window_axis(span: Span, cells: Axis, grown: bool) -> tuple[int, int, int]:
+    """Taps along an axis, their distance, and the length of the box in units."""
+    if grown:
+        taps = cells.span + sum(span.padding)
+        return taps, 1, taps
+    return span.taps, span.distance, span.extent
 
 
 def _offset(
@@ -110,9 +142,11 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
     if "lines" not in plan.show:
         return
     for number, act in enumerate(plan.acts):
-        if act.swept or not isinstance(act.stage.op, Conv2d):
+        if act.swept or act.stage.slide is None:
             continue
-        filters = act.stage.op.filters
+        if arcs := tuple(_arcs(plan, number)):
+            yield Lines(f"arcs-{number + 1}", arcs, act.first_step - 1.0, act.first_step + LAND)
+        filters = plan.sight(number).trajectory.filters
         turns = [range(filters)]
         if plan.scene.time.order == "filter":
             turns = [range(f, f + 1) for f in range(filters)] * plan.tensors[number].batch
@@ -125,6 +159,27 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
             else:
                 lines = (*_window_lines(plan, number, bank, chosen), *_output_lines(plan, number, bank, chosen))
             yield Lines(f"lines-{number + 1}-{turn + 1}", lines, float(first), float(first + steps))
+
+
+def _arcs(plan: Plan, number: int) -> Iterator[Line]:
+    """From every padding cell that copies another one to that, over both."""
+    padding, tensor = plan.contents.padding(number), plan.tensors[number]
+    if not any(map(sum, padding)):
+        return
+    index, depth = tensor.around(*padding)
+    _, c, h, w = tensor.rows(index)
+    copied = plan.sight(number).copied(c, depth, h, w)
+    known = (copied[:, 0] >= 0) & (c % tensor.per_lane == 0)
+    source = index.copy()
+    source[:, -3:] = copied
+    front = np.array([0.0, -0.5, 0.0])
+    ends = zip(tensor.at(source[known]) + front, tensor.at(index[known], depth[known]) + front, strict=True)
+    for start, end in ends:
+        lift = front * (0.4 + 0.25 * np.linalg.norm(end - start))
+        u = np.linspace(0.0, 1.0, ARC_PIECES + 1)[:, None]
+        points = start + (end - start) * u + 4.0 * u * (1.0 - u) * lift
+        for before, after in pairwise(points):
+            yield Line(vector(before), None, vector(after), None, plan.theme.line)
 
 
 def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterator[Line]:
@@ -175,32 +230,48 @@ def _output_lines(plan: Plan, number: int, bank: Bank, filters: range) -> Iterat
     for f in filters:
         if len(filters) == 1 or bank.placed.item.elision.shows_block(f):
             leave = bank.placed.base[f] + np.array([w - 0.5, depth - 1.0, -(h - 1) / 2])
-            yield _written(plan, number, f, filters.start, vector(leave), None)
+            yield from _written(plan, number, f, filters.start, vector(leave), None)
 
 
 def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
-    """Where the filters are not drawn: from the window's near side to the output cells."""
-    window, output = window_of(plan, number), plan.tensors[number + 1]
-    center, size = window.boxes[0]
+    """Where there are no filters, or they are not drawn: from the window's near side to the output cells."""
+    window, tensor = window_of(plan, number), plan.tensors[number]
+    output, deep = plan.tensors[number + 1], depth_of(plan.sight(number).output)
+    apart = len(window.boxes) == tensor.split > 1
+    shown = [f for f in filters if len(filters) == 1 or bool(output.shows(output.first_of(f * deep))[0])]
     for height in (0.5, 0.0, -0.5):
-        leave = (center[0] + size[0] / 2, center[1] - size[1] / 2, center[2] + height * size[2])
-        for f in filters if not height else filters[:1]:
-            if len(filters) == 1 or output.placed.item.elision.channels.shows(f):
-                yield _written(plan, number, f, filters.start, leave, window.name)
+        if height and apart:
+            continue
+        for f in shown if not height else shown[:1]:
+            lane = f * deep * tensor.split // max(1, output.channels) if apart else 0
+            center, size = window.boxes[min(lane, len(window.boxes) - 1)]
+            leave = (center[0] + size[0] / 2, center[1] - size[1] / 2, center[2] + height * size[2])
+            yield from _written(plan, number, f, filters.start, leave, window.name)
 
 
-def _written(plan: Plan, number: int, f: int, first: int, start: Vector, start_on: str | None) -> Line:
-    """To the cell that a filter writes, in its hue; the head stands at the one that filter ``first`` writes."""
-    output, op = plan.tensors[number + 1], plan.conv(number)
-    elision = output.placed.item.elision
-    cell, home = (
-        output.placed.base[output.block(0, filter)] + _offset(elision, filter % output.per_lane, 0.0, 0.0)
-        for filter in (f, first)
-    )
-    color: NDArray[np.float64] = palette.output_colors(op.filters, op.groups)[f]
+def _written(plan: Plan, number: int, f: int, first: int, start: Vector, start_on: str | None) -> Iterator[Line]:
+    """To the cell that a filter writes, in its hue; the head stands at the one that filter ``first`` writes.
+
+    A filter that scatters is led to the corners of the box over the cells to which it adds.
+    """
+    output, sight = plan.tensors[number + 1], plan.sight(number)
+    color = output.color_of(output.first_of(f * depth_of(sight.output)))[0]
     shade = color * 0.55 if plan.theme.name == "light" else color
+    name = f"head-{number + 1}"
+    if sight.scatters:
+        if f == first:
+            center, size = head_of(plan, number).boxes[0]
+            for dz in (1, -1):
+                corner = np.array(center) + np.array([-size[0], -size[1], dz * size[2]]) / 2
+                yield Line(start, start_on, vector(corner), name, vector(shade))
+        return
+    elision, deep = output.placed.item.elision, depth_of(sight.output)
+    cell, home = (
+        output.placed.base[output.block(0, c)] + _offset(elision, c % output.per_lane, 0.0, 0.0)
+        for c in (f * deep, first * deep)
+    )
     offset: NDArray[np.float64] = cell - home + (0, -0.5, 0)
-    return Line(start, start_on, vector(offset), f"head-{number + 1}", vector(shade))
+    yield Line(start, start_on, vector(offset), name, vector(shade))
 
 
 def all_outlines(plan: Plan) -> Iterator[Outline]:
@@ -217,7 +288,7 @@ def all_outlines(plan: Plan) -> Iterator[Outline]:
 def _track(
     chosen: list[Beat],
     where: Callable[[int], _Place],
-    place: Callable[[int, int, float, float], NDArray[np.float64]],
+    place: Callable[[int, float, float, float], NDArray[np.float64]],
     bends: tuple[float, ...],
     approach: float,
 ) -> Track:

@@ -25,7 +25,9 @@ class Tensor:
     split: int
     placed: Placed
     colors: NDArray[np.float64]
-    """Linear RGB per channel, ``(C, 3)``."""
+    """Linear RGB per channel, ``(C, 3)``, or per cell of a picture, ``(C, H, W, 3)``."""
+    empty: NDArray[np.bool_] | None = None
+    """Which cells of a picture are zeros that were put between or around others, ``(C, H, W)``; None: none of them."""
 
     @property
     def batch(self) -> int:
@@ -43,12 +45,33 @@ class Tensor:
         """The block in which a channel of a picture of the batch stands: lanes are channel groups, blocks pictures."""
         return np.asarray(channel) // self.per_lane * self.batch + n
 
-    def drawn(self, rows: tuple[int, int] = (0, 0), columns: tuple[int, int] = (0, 0)) -> NDArray[np.int64]:
-        """The indices of the cells that are drawn, with so many rows and columns more (before, after) around them."""
+    def drawn(self) -> NDArray[np.int64]:
+        """The indices of the cells that are drawn."""
         elision = self.placed.item.elision
         channels = (elision.lanes.indices()[:, None] * self.per_lane + elision.channels.indices()).reshape(-1)
         pictures = [elision.blocks.indices()] if len(self.shape) == 4 else []
-        return grid(*pictures, channels, elision.rows.indices(*rows), elision.columns.indices(*columns))
+        return grid(*pictures, channels, elision.rows.indices(), elision.columns.indices())
+
+    def around(
+        self, depth: tuple[int, int], rows: tuple[int, int], columns: tuple[int, int]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The indices of padding, so many (before, after) along each axis, and how far each stands behind its channel.
+
+        What lies before or behind a lane belongs to its first or last channel.
+        """
+        elision = self.placed.item.elision
+        pictures = [elision.blocks.indices()] if len(self.shape) == 4 else []
+        lanes, within = elision.lanes.indices(), elision.channels.indices(*depth)
+        inside = within.clip(0, self.per_lane - 1)
+        channels = np.arange(len(lanes) * len(within))
+        index = grid(*pictures, channels, elision.rows.indices(*rows), elision.columns.indices(*columns))
+        lane, at = np.divmod(index[:, -3], len(within))
+        index[:, -3] = lanes[lane] * self.per_lane + inside[at]
+        behind = (within - inside)[at]
+        *_, height, width = self.shape
+        outside = (behind != 0) | (index[:, -2] < 0) | (index[:, -2] >= height)
+        outside |= (index[:, -1] < 0) | (index[:, -1] >= width)
+        return index[outside], behind[outside]
 
     def shows(self, index: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which cells are."""
@@ -62,10 +85,29 @@ class Tensor:
         n = index[:, 0] if len(self.shape) == 4 else np.zeros(len(index), np.int64)
         return n, index[:, -3], index[:, -2], index[:, -1]
 
-    def at(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
-        """World positions of cells (also of ghosts, whose rows and columns lie outside)."""
+    def first_of(self, channel: int) -> NDArray[np.int64]:
+        """The index (1, rank) of a channel's first cell."""
+        return np.array([[0] * (len(self.shape) - 3) + [channel, 0, 0]])
+
+    def color_of(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Linear RGB of cells, ``(n, 3)``."""
+        _, c, h, w = self.rows(index)
+        return self.colors[c] if self.colors.ndim == 2 else self.colors[c, h, w]
+
+    def is_empty(self, index: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which cells are zeros that were put there."""
+        return np.zeros(len(index), bool) if self.empty is None else self.empty[tuple(index[:, -3:].T)]
+
+    def at(self, index: NDArray[np.int64], depth: NDArray[np.int64] | int = 0) -> NDArray[np.float64]:
+        """World positions of cells (also of ghosts, which lie outside, so much further behind their channel)."""
         n, c, h, w = self.rows(index)
-        return self.placed.at(self.block(n, c), c % self.per_lane, h, w)
+        return self.placed.at(self.block(n, c), c % self.per_lane + depth, h, w)
+
+    def between(self, n: NDArray[np.int64], place: NDArray[np.float64]) -> NDArray[np.float64]:
+        """World positions of places ``(n, 3)`` between cells: channel, row, column."""
+        c, h, w = place.T
+        whole = np.floor(c).astype(np.int64)
+        return self.placed.at(self.block(n, whole), whole % self.per_lane + (c - whole), h, w)
 
     def at_first_lane(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
         """World positions as if every lane stood where the first one stands."""

@@ -11,7 +11,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import Conv2d, Linear, Move, SlideTrajectory, View
+from ..conv_math import Linear, Move, View
+from ..conv_math.conv import Weighted
+from ..conv_math.pool import Largest
+from ..conv_math.transposed import ConvTranspose
 from . import palette
 from .captions import Words, count, size, size_formulas, torch_call
 from .contents import Contents, Shown
@@ -20,6 +23,7 @@ from .elision import Elision
 from .layout import CAPITAL, LINE_HEIGHT, SIDE, Frame, Item, Placed, arrange, text_width
 from .pacing import Beat, beats, group_steps
 from .parts import Act, Bank, Tensor
+from .sight import Sight, bank_shape, depth_of
 from .story import Ease, Track
 from .values import values_of
 
@@ -59,17 +63,27 @@ class Plan:
         self.show = set(scene.look.show)
         self.stages, self.shapes = contents.stages, contents.shapes
         self.narrow = size[0] < 1.4 * size[1]
-        self.values = self._values() if "values" in self.show else None
+        self._sights: dict[int, Sight] = {}
+        self._known: tuple[list[NDArray[np.float64]], list[NDArray[np.float64] | None]] | None = None
+        self.values = self._known_values() if "values" in self.show else None
         self._make_time()
         self._make_space()
+
+    def _known_values(self) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64] | None]]:
+        """Values of every tensor and of every stage's weight as they are drawn, worked out once."""
+        if self._known is None:
+            self._known = self._values()
+        return self._known
 
     def _values(self) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64] | None]]:
         """Values of every tensor and of every stage's weight, in their drawn shapes."""
         tensors, weights = values_of(self.scene)
-        numbers = [0, *(stage.number for stage in self.stages)]
-        shown = [tensors[n].reshape(shape) for n, shape in zip(numbers, self.shapes, strict=True)]
-        pairs = zip(numbers[1:], self.stages, strict=True)
-        return shown, [None if (w := weights[n - 1]) is None else w.reshape(s.op.weight_shape or ()) for n, s in pairs]
+        shown, kernels = [tensors[0]], []
+        for stage, following in zip(self.stages, [*self.stages[1:], None], strict=True):
+            last = following is None or following.number != stage.number
+            shown.append(tensors[stage.number] if last else stage.op.forward(shown[-1].reshape(stage.input)))
+            kernels.append(_kernel(stage, weights[stage.number - 1]))
+        return [values.reshape(shape) for values, shape in zip(shown, self.shapes, strict=True)], kernels
 
     # Time
 
@@ -77,26 +91,25 @@ class Plan:
         steps = self.contents.steps
         room = max(1, int(0.75 * count_frames(self.scene, self.fps) / len(steps)))
         sizes = []
-        for stage, shape, total in zip(self.stages, self.shapes, steps, strict=False):
-            row, plane = self._runs(stage, shape)
+        for number, total in enumerate(steps):
+            row, plane = self._runs(number)
             run = group_steps(total, row, plane, room)
             sizes.append([min(run, total - start) for start in range(0, total, run)])
         timed, self.frames = beats(sizes, self.fps, self.scene.time.seconds)
         self.acts = [Act(stage, row[0].first, row) for stage, row in zip(self.stages, timed, strict=True)]
         self.steps = sum(steps)
 
-    def _runs(self, stage: Shown, shape: tuple[int, ...]) -> tuple[int, int]:
+    def _runs(self, number: int) -> tuple[int, int]:
         """Steps in a row and in a plane of positions; for a Move, in a row of channels and in an arrangement."""
-        if isinstance(stage.op, Move):
-            first = next(iter(stage.op.view_shapes(shape).values()))
-            return first[-3], math.prod(first[:-2])
-        output = stage.op.output_shape(shape)
-        return output[-1], math.prod(output[-2:])
+        if self.stages[number].slide is None:
+            return self.contents.view_shapes(number)[0][1], self.contents.move_turns(number)[0]
+        positions = (1, 1, *self.sight(number).trajectory.positions)
+        return positions[-1], positions[-1] * positions[-2]
 
     @staticmethod
     def _begins(act: Act, beat: Beat) -> float:
         """The frame from which the step grows: where a window sweeps, it waits until the window stands."""
-        waits = beat.last > beat.first and isinstance(act.stage.op, Conv2d)
+        waits = beat.last > beat.first and act.stage.slide is not None
         return stands_at(beat, beat is act.beats[0]) if waits else beat.start
 
     def step_track(self) -> Track:
@@ -129,8 +142,8 @@ class Plan:
 
     def _make_space(self) -> None:
         splits = self.contents.splits
-        moves = {n: stage.op for n, stage in enumerate(self.stages) if isinstance(stage.op, Move)}
-        views = {n: op.views(self.shapes[n]) for n, op in moves.items()}
+        moves = {n: stage for n, stage in enumerate(self.stages) if isinstance(stage.op, Move)}
+        views = {n: stage.op.views(stage.input) for n, stage in moves.items()}  # pyright: ignore[reportAttributeAccessIssue]
         items = self._items(views)
         self.legend = False
         """Whether what is left out is told in the table's place, there being no room for it below the things."""
@@ -144,20 +157,17 @@ class Plan:
         self.views: dict[int, list[tuple[Tensor, View]]] = {}
         self.tensors = [Tensor("input", self.shapes[0], splits[0], placed["input"], self._input_colors())]
         for number, stage in enumerate(self.stages):
-            op, shape, split = stage.op, self.shapes[number + 1], splits[number + 1]
+            shape, split = self.shapes[number + 1], splits[number + 1]
             where = placed[f"output-{number + 1}"]
-            if isinstance(op, Conv2d):
-                assert op.weight_shape is not None
+            if stage.slide is not None:
                 if number in self.contents.banks:
-                    self.banks[number] = Bank(placed[f"filters-{number + 1}"], op.weight_shape, op.groups)
-                colors = palette.output_colors(op.filters, op.groups)
-                self.tensors.append(Tensor(where.item.name, shape, split, where, colors))
+                    shown = bank_shape(stage.op)
+                    assert shown is not None
+                    self.banks[number] = Bank(placed[f"filters-{number + 1}"], shown, self.contents.groups(number))
+                self.tensors.append(Tensor(where.item.name, shape, split, where, self._output_colors(number)))
             else:
                 spots = [placed[f"{view.name}-{number + 1}"] for view in views[number][:-1]]
-                self.views[number] = [
-                    (self._arrangement(self.tensors[number], view, spot, split, view is views[number][-1]), view)
-                    for view, spot in zip(views[number], [*spots, where], strict=True)
-                ]
+                self.views[number] = self._arrangements(number, views[number], [*spots, where])
                 self.tensors.append(self.views[number][-1][0])
 
     def _items(self, views: dict[int, tuple[View, ...]]) -> list[Item]:
@@ -166,9 +176,9 @@ class Plan:
         last = len(self.stages) - 1
         for number, stage in enumerate(self.stages):
             label = self.words("output") if number == last else self.words("stage", number + 1)
-            if isinstance(stage.op, Conv2d):
+            if stage.slide is not None:
                 if number in self.contents.banks:
-                    items.append(self._bank_item(number, stage.op))
+                    items.append(self._bank_item(number))
             else:
                 *between, final = views[number]
                 spots = zip(between, self.contents.views[number], strict=True)
@@ -182,22 +192,27 @@ class Plan:
         marks: tuple[str, ...] = ()
         if number == 0 and elision.blocks.length == 1 and split > 1 and elision.channels.length > 1:
             marks = self._marks(elision, lambda lane: self.words("group", lane + 1))
-        pad = ((0, 0), *self.contents.padding(number))
+        pad = self.contents.room(number)
         label = (called, size(self.contents.told_shapes[number]))
-        if number > 0 and isinstance(self.stages[number - 1].op, Conv2d) and number - 1 not in self.contents.banks:
+        if number > 0 and self.undrawn(number - 1):
             pad = (*pad[:2], (pad[2][0] + LINE_ROOM, pad[2][1]))
         return Item(name, label, elision, pad, marks, self._notes(self._tensor_left_out(number)))
 
     def _tensor_left_out(self, number: int) -> list[tuple[str, str]]:
         """What is left out of a tensor: how many, and of what; before, the filters that made it if none is drawn."""
-        if number > 0 and number - 1 not in self.contents.banks and isinstance(self.stages[number - 1].op, Conv2d):
+        if number > 0 and self.undrawn(number - 1):
             weights = count(math.prod(self.stages[number - 1].op.weight_shape or ()))
             return [(weights, self.words("left_out_weights")), *self._left_out(self.contents.tensors[number])]
         return self._left_out(self.contents.tensors[number])
 
-    def _bank_item(self, number: int, op: Conv2d) -> Item:
-        assert op.weight_shape is not None
-        filters, *dims = op.weight_shape
+    def undrawn(self, number: int) -> bool:
+        """Whether a stage has filters that are too many to be drawn."""
+        return number not in self.contents.banks and bank_shape(self.stages[number].op) is not None
+
+    def _bank_item(self, number: int) -> Item:
+        op = self.stages[number].op
+        assert isinstance(op, Weighted)
+        filters, dims = op.filters, (op.fan_in(), *op.each("kernel_size"))
         label = self.words("filters", filters) if filters > 1 else self.words("filter")
         elision = self.contents.banks[number]
         marks = self._marks(elision, lambda f: str(f + 1)) if filters > 1 else ()
@@ -237,66 +252,111 @@ class Plan:
         )
 
     def _input_colors(self) -> NDArray[np.float64]:
-        return palette.input_colors(self.shapes[0][-3], getattr(self.stages[0].op, "groups", 1))
+        first = self.stages[0]
+        groups = getattr(first.op, "groups", 1) if first.slide is None else self.contents.groups(0)
+        return palette.input_colors(self.shapes[0][-3], groups)
 
-    def _arrangement(self, before: Tensor, view: View, placed: Placed, split: int, last: bool) -> Tensor:
-        """A Move's view as a tensor of (N,) channels, rows, columns: cells keep the colour that they had."""
-        channels = math.prod(view.shape[:-2])
-        shape = (*before.shape[:-3], channels, *view.shape[-2:])
-        plane = math.prod(before.shape[-2:])
-        came = view.source.reshape(channels, -1)[:, 0] // plane
-        lanes = split if last else view.shape[0]
-        return Tensor(placed.item.name, shape, lanes, placed, before.colors[came])
+    def _output_colors(self, number: int) -> NDArray[np.float64]:
+        """Of a Slide: the filters' hues or, without any, the colours of what is read."""
+        op, before = self.stages[number].op, self.tensors[number]
+        made = depth_of(self.contents.items[number + 1])
+        if isinstance(op, Weighted):
+            return np.repeat(palette.output_colors(op.filters, op.groups), made, axis=0)
+        if before.colors.ndim == 2:
+            return np.repeat(before.colors[:: depth_of(self.contents.items[number])], made, axis=0)
+        cells = np.indices(self.shapes[number + 1][-3:]).reshape(3, -1)
+        came = np.round(self.sight(number).sources(*cells)).astype(int)
+        return before.colors[tuple(came.T)].reshape(*self.shapes[number + 1][-3:], 3)
+
+    def _arrangements(self, number: int, views: tuple[View, ...], placed: list[Placed]) -> list[tuple[Tensor, View]]:
+        """A Move's views as tensors of (N,) channels, rows, columns: cells keep the colours that they had."""
+        before = self.tensors[number]
+        result = []
+        for view, spot, (lanes, channels, *plane) in zip(views, placed, self.contents.view_shapes(number), strict=True):
+            shape = (*before.shape[:-3], lanes * channels, *plane)
+            source = view.source.reshape(shape[-3:])
+            whole = (source >= 0).all() and (
+                source - source[:, :1, :1] == np.arange(math.prod(plane)).reshape(plane)
+            ).all()
+            if before.colors.ndim == 2 and whole and math.prod(plane) == math.prod(before.shape[-2:]):
+                colors = before.colors[source[:, 0, 0] // math.prod(plane)]
+            else:
+                colors = before.color_of(_cells_of(source, before)).reshape(*shape[-3:], 3)
+            empty = source < 0
+            if before.empty is not None:
+                empty = empty | before.empty[tuple(_cells_of(source, before)[:, -3:].T)].reshape(source.shape)
+            split = self.contents.splits[number + 1] if view is views[-1] else lanes
+            tensor = Tensor(spot.item.name, shape, split, spot, colors, empty if empty.any() else None)
+            result.append((tensor, view))
+        return result
 
     # Cells
 
     def reader(self, number: int) -> str | None:
         """The window that passes over the ``number``-th tensor."""
-        sliding = number < len(self.stages) and isinstance(self.stages[number].op, Conv2d)
-        return f"window-{number + 1}" if sliding else None
+        if number < len(self.stages) and self.stages[number].slide is not None:
+            return f"window-{number + 1}"
+        scattered = number > 0 and self.stages[number - 1].slide is not None and self.sight(number - 1).scatters
+        return f"head-{number}" if scattered else None
 
     def anchor(
         self, number: int, tensor: Tensor, index: NDArray[np.int64], position: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Positions as the window sees them: it has one box per lane, and all of them move as the first one does."""
-        if tensor.split == 1 or self.reader(number) is None or self.contents.takes_turns(number):
+        reader = self.reader(number)
+        if tensor.split == 1 or reader is None or self.contents.takes_turns(number - reader.startswith("head")):
             return position
         return tensor.at_first_lane(index)
 
-    def conv(self, number: int) -> Conv2d:
-        op = self.stages[number].op
-        assert isinstance(op, Conv2d)
-        return op
-
-    def slide(self, number: int) -> SlideTrajectory:
-        return self.conv(number).trajectory(self.shapes[number], self.scene.time.order)  # pyright: ignore[reportArgumentType]
+    def sight(self, number: int) -> Sight:
+        """A stage that is a Slide, as it is seen."""
+        if number not in self._sights:
+            stage = self.stages[number]
+            assert stage.slide is not None
+            self._sights[number] = Sight(stage.slide, stage.input, self.scene.time.order)
+        return self._sights[number]
 
     def done(self, number: int, index: NDArray[np.int64]) -> NDArray[np.int64]:
         """The step with which output cells of a stage are final; counted from the stage's first one."""
-        trajectory = self.slide(number)
-        n, c, h, w = self.tensors[number + 1].rows(index)
-        turn = c if trajectory.order == "filter" else np.zeros_like(c)
-        return np.ravel_multi_index((n, turn, h, w), trajectory.grid)
+        return self.sight(number).done(*self.tensors[number + 1].rows(index))
+
+    def winners(self, number: int) -> NDArray[np.int64] | None:
+        """Where the largest cells are that a stage keeps: flat indices of its output's shape, if it is such a pool."""
+        stage = self.stages[number]
+        if not isinstance(stage.op, Largest):
+            return None
+        return stage.op.indices(self._known_values()[0][number].reshape(stage.input))
 
     def formulas(self, number: int) -> list[str]:
-        return size_formulas(self.stages[number].told, self.shapes[number]) if "formula" in self.show else []
+        stage = self.stages[number]
+        return (
+            size_formulas(stage.op, stage.input)
+            if "formula" in self.show and not isinstance(stage.told, Linear)
+            else []
+        )
 
     def table(self, number: int) -> list[tuple[str, list[str]]]:
         """The rows of a stage's table: a name, then batch, channels, height, width."""
-        op, before, after = self.stages[number].told, self.shapes[number], self.contents.told_shapes[number + 1]
-        rows = [("", [self.words(key) for key in ("batch", "channels", "height", "width")])]
-        rows.append((self.words("input"), _columns(before)))
-        if op.weight_shape and len(op.weight_shape) == 4:
-            rows.append((self.words("kernel", op.weight_shape[0]), ["", *map(str, op.weight_shape[1:])]))
-        if isinstance(op, Linear):
-            rows.append((self.words("kernel", op.out_features), ["", str(op.in_features), "", ""]))
-        rows.append((self.words("output"), _columns(after)))
+        stage, after = self.stages[number], self.contents.told_shapes[number + 1]
+        op, told, axes = stage.op, stage.told, len(stage.item) - 1
+        names = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}[axes]
+        rows = [("", [self.words(key) for key in ("batch", "channels", *names)])]
+        batched = self.contents.batch is not None
+        rows.append((self.words("input"), _columns(stage.input, axes, batched)))
+        if isinstance(told, Linear):
+            rows.append((self.words("kernel", told.out_features), ["", str(told.in_features), *[""] * axes]))
+        elif isinstance(op, Weighted):
+            kernel = [str(op.fan_in()), *map(str, op.each("kernel_size"))]
+            rows.append((self.words("kernel", op.filters), ["", *kernel]))
+        elif stage.slide is not None and max(extents := stage.spans[0][-axes:]) > 1:
+            rows.append((self.words("window"), ["", "", *map(str, extents)]))
+        rows.append((self.words("output"), _columns(after, axes, batched)))
         return rows
 
     def table_widths(self, number: int) -> list[float]:
         """Widths of the table's columns in reference pixels, that of the names last."""
         rows = self.table(number)
-        columns = [[values[i] for _, values in rows] for i in range(4)]
+        columns = [[values[i] for _, values in rows] for i in range(len(rows[0][1]))]
         columns.append([name for name, _ in rows])
         return [max(map(text_width, column)) * CAPITAL["note"] + COLUMN_GAP for column in columns]
 
@@ -352,7 +412,7 @@ class Plan:
     def _caption_room(self) -> tuple[float, float]:
         """Heights above and below the tensors, in reference pixels."""
         note = CAPITAL["note"] * LINE_HEIGHT
-        table = 4 * note if "table" in self.show else 0.0
+        table = max(len(self.table(n)) for n in range(len(self.stages))) * note if "table" in self.show else 0.0
         if self.legend:
             table = max(len(self.legend_lines(n)) for n in range(len(self.stages))) * note
         formulas = max(len(self.formulas(n)) for n in range(len(self.stages)))
@@ -361,7 +421,24 @@ class Plan:
         return max(self.heading_height, table) + 8.0, max(formulas + 1, 2) * note + 6.0
 
 
-def _columns(shape: tuple[int, ...]) -> list[str]:
-    """Batch, channels, height, width as the table shows them."""
-    batch = [] if len(shape) in (2, 4) else ["1"]
-    return [*batch, *map(str, shape), "", ""][:4]
+def _cells_of(source: NDArray[np.int64], tensor: Tensor) -> NDArray[np.int64]:
+    """The indices (n, rank) of a picture's flat cells; of the first cell for -1."""
+    index = np.unravel_index(source.clip(0).reshape(-1), tensor.shape[-3:])
+    return np.stack([*[np.zeros(source.size, np.int64)] * (len(tensor.shape) - 3), *index], axis=1)
+
+
+def _kernel(stage: Shown, weight: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """A stage's weight in the shape of the filters that are drawn of it; None where none are."""
+    shape, told = bank_shape(stage.op), stage.told
+    if weight is None or shape is None:
+        return None
+    if isinstance(told, ConvTranspose):
+        weight = told.flipped(weight)
+        if stage.op is told:  # it scatters: the kernel as it is
+            weight = np.flip(weight, tuple(range(2, weight.ndim)))
+    return weight.reshape(shape)
+
+
+def _columns(shape: tuple[int, ...], axes: int, batched: bool) -> list[str]:
+    """Batch, channels and so many spatial axes as the table shows them."""
+    return [*([] if batched else ["1"]), *map(str, shape), *[""] * axes][: 2 + axes]

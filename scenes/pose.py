@@ -44,6 +44,10 @@ def pose(board: Storyboard, cells: Cells, frame: float) -> Pose:
     if (cells.start != ALWAYS).any():
         resting = shown & (cells.arrive <= np.float32(step)) & (cells.via is None)
         place, size = (_flight if cells.via is None else _detour)(cells, step)
+    if cells.role == "copy":
+        resting = np.zeros(len(cells), bool)
+    if cells.scale != 1.0:
+        size = size * np.float32(cells.scale)
     if cells.becomes is not None:
         ripe = float(progress(step, *cells.rest))
     lit = np.zeros(len(cells), np.float32)

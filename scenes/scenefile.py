@@ -21,6 +21,7 @@ from typing import Any, NoReturn, TypeGuard
 from .. import conv_math
 from ..conv_math import ConvMathError, Move, Operation, Sequential, Slide
 from ..conv_math.sequential import READS
+from ..conv_math.transposed import ConvTranspose
 from .errors import SceneError
 
 LANGUAGES = ("en", "zh")
@@ -61,7 +62,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Input:
-    """The input tensor: ``shape`` (C, H, W) or (N, C, H, W)."""
+    """The input tensor: ``shape`` C and the spatial axes, or N and those."""
 
     shape: tuple[int, ...]
     values: Any = "random"
@@ -70,11 +71,15 @@ class Input:
 
 @dataclass(frozen=True)
 class Stage:
-    """One operation; ``weight`` is "random" or nested lists in torch's layout, ``bias`` None or a list."""
+    """One operation; ``weight`` is "random" or nested lists in torch's layout, ``bias`` None or a list.
+
+    ``view`` is how a transposed convolution is seen: as what it scatters, or gathers.
+    """
 
     op: Operation
     weight: Any = "random"
     bias: Any = None
+    view: str = "scatter"
 
 
 @dataclass(frozen=True)
@@ -289,8 +294,8 @@ class _Reader:
         return value
 
     def shape(self, key: str, value: object) -> tuple[int, ...]:
-        if not isinstance(value, list) or len(value) not in (3, 4) or not all(_is_integer(v) and v > 0 for v in value):
-            self.fail(key, value, "a list of 3 or 4 whole numbers of 1 or more: C, H, W or N, C, H, W")
+        if not isinstance(value, list) or not 1 <= len(value) <= 5 or not all(_is_integer(v) and v > 0 for v in value):
+            self.fail(key, value, "a list of 1 to 5 whole numbers of 1 or more, such as C, H, W or N, C, H, W")
         return tuple(value)
 
     def seconds(self, key: str, value: object) -> float:
@@ -326,7 +331,9 @@ class _Reader:
         cls = OPERATIONS[name]
         parameters = parameters_of(cls)
         weighted = "bias" in parameters
+        views = ("scatter", "gather") if issubclass(cls, ConvTranspose) else ()
         allowed = ["op", *(p for p in parameters if p != "bias"), *(["weight", "bias"] if weighted else [])]
+        allowed += ["view"] if views else []
         self.table(key, row, allowed)
         arguments = {k: v for k, v in row.items() if k in parameters and k != "bias"}
         for follows in ("in_channels", "num_features", "in_features"):
@@ -345,7 +352,7 @@ class _Reader:
         elif not _has_shape(bias, op.bias_shape or (0,)):
             self.fail(f"{key}: bias", bias, f"true, false, or a list of {(op.bias_shape or (0,))[0]} numbers")
         weight = self.values(f"{key}: weight", row.get("weight", "random"), op.weight_shape or (), ("random",))
-        return Stage(op, weight, bias)
+        return Stage(op, weight, bias, self.choice(f"{key}: view", row.get("view", "scatter"), views or ("scatter",)))
 
 
 def _is_integer(value: object) -> TypeGuard[int]:

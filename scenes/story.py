@@ -72,7 +72,7 @@ class Cells:
     """
 
     name: str
-    role: Literal["input", "filter", "output", "ghost", "traveller", "gap"]
+    role: Literal["input", "filter", "output", "ghost", "copy", "traveller", "gap"]
     shape: tuple[int, ...]
     index: NDArray[np.int64]
     position: NDArray[np.float32]
@@ -90,6 +90,8 @@ class Cells:
     """The steps at which they reach that stop and leave it."""
     end: float | None = None
     """The step after which the cells are gone again."""
+    scale: float = 1.0
+    """How large they are at rest: what is no whole cell is smaller."""
 
     def __len__(self) -> int:
         return len(self.position)

@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..conv_math import Conv2d
+from ..conv_math import Upsample
+from ..conv_math.conv import Weighted
+from ..conv_math.pool import AdaptiveAvgPool, AvgPool
 from .captions import count
 from .layout import CAPITAL, LINE_HEIGHT, SIDE, TOP, label_texts, mark_place, note_texts, text_width
 from .parts import Act
@@ -26,7 +28,7 @@ def all_captions(plan: Plan) -> Iterator[Caption]:
         elif "table" in plan.show:
             yield from _table(plan, number, first, last)
         yield from _footer(plan, number, act, first, last)
-        if isinstance(act.stage.op, Conv2d) and not act.swept:
+        if act.stage.slide is not None and not act.swept:
             yield from _narration(plan, number, act)
     yield from _note(plan)
     yield from _labels(plan)
@@ -83,7 +85,7 @@ def _table(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
         y = top + r * pitch
         x = 0.0
         color = plan.theme.faint_text if r == 0 else plan.theme.text
-        for column in (3, 2, 1, 0):
+        for column in reversed(range(len(values))):
             if values[column]:
                 at = _corner(plan, x, y, right=True)
                 key = f"table-{number + 1}-{r}-{column}"
@@ -140,7 +142,7 @@ def _parameters(plan: Plan, number: int) -> tuple[str, str]:
 
 def _macs(plan: Plan, number: int) -> int:
     """This stage's multiply-accumulates; on the last stage those of all."""
-    each = [stage.op.macs(shape) for stage, shape in zip(plan.stages, plan.shapes, strict=False)]
+    each = [stage.op.macs(stage.input) for stage in plan.stages]
     return sum(each) if number == len(each) - 1 else each[number]
 
 
@@ -160,18 +162,9 @@ def _note(plan: Plan) -> Iterator[Caption]:
 
 def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
     """What happens in the first step, in slow motion."""
-    beat, op = act.beats[0], plan.conv(number)
-    weight = op.weight_shape or ()
-    products = math.prod(weight[1:])
+    beat = act.beats[0]
     ends = (LAND, MULTIPLY, WRITE, 1.0)
-    total = "sum_bias" if op.bias else "sum"
-    reads = math.prod(weight[1:]) * op.groups
-    texts = (
-        plan.words("land", count(reads)),
-        plan.words("multiply", count(products)),
-        plan.words(total, count(products)),
-        plan.words("write"),
-    )
+    texts = _happens(plan, number)
     at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
     first = math.floor(beat.start) + 1
     for i, (text, end) in enumerate(zip(texts, ends, strict=True)):
@@ -180,6 +173,28 @@ def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
             name = f"phase-{number + 1}-{i + 1}"
             yield _text(plan, name, text, "note", at, "left", color=plan.theme.faint_text, first=first, last=last)
         first = last + 1
+
+
+def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
+    """The four phases of a step: what is read, what is done with it, what comes of that, what is written."""
+    words, sight = plan.words, plan.sight(number)
+    op = sight.op
+    if not isinstance(op, Weighted):
+        reads = math.prod(1 if span is None else span.taps for span in sight.reads)
+        does = "max" if op.reduce == "max" else "mean" if isinstance(op, AvgPool | AdaptiveAvgPool) else "mix"
+        if reads == 1:
+            does = "copy" if isinstance(op, Upsample) else "each"
+        land = words("land", count(reads)) if reads > 1 else words("land_one")
+        writes = words("write_each" if sight.trajectory.filters > 1 else "write")
+        return land, words(does), words(does), writes
+    products = op.fan_in() * math.prod(op.each("kernel_size"))
+    if sight.scatters:
+        spread = op.filters // op.groups * math.prod(op.each("kernel_size"))
+        told = count(spread)
+        return words("land_one"), words("scatter", told), words("spread", told), words("add")
+    total = "sum_bias" if op.bias else "sum"
+    reads = words("land", count(products * op.groups))
+    return reads, words("multiply", count(products)), words(total, count(products)), words("write")
 
 
 def _labels(plan: Plan) -> Iterator[Caption]:

@@ -281,10 +281,12 @@ def test_big_weights_of_a_linear_are_not_drawn_but_told():
     assert (spots >= -1e-3).all() and (spots <= np.array(window.counts) - 1 + 1e-3).all()
 
 
-@pytest.mark.parametrize("line", ["nn.Flatten()", "nn.Flatten()\nnn.Linear(32, 4)\nnn.ReLU()", "nn.MaxPool2d(2)"])
-def test_other_operations_are_refused_as_before(line):
-    with pytest.raises(Exception, match="cannot be drawn yet"):
-        compose(scene_from_lines(line, (2, 4, 4)))
+def test_of_a_long_vector_little_is_drawn_beside_tensors_that_are_small():
+    contents = Contents(scene_from_lines("nn.Flatten()\nnn.Linear(32, 30)\nnn.ReLU()", (2, 4, 4)))
+    assert [e.channels.drawn for e in contents.tensors] == [2, 10, 10]
+    assert Contents(scene_from_lines("nn.Flatten()\nnn.Linear(32, 24)", (2, 4, 4))).tensors[1].channels.drawn == 24
+    whole = Contents(scene_from_lines("nn.Flatten()\nnn.Linear(32, 30)", (2, 4, 4)), all_cells=True)
+    assert whole.tensors[1].channels.drawn == 30
 
 
 def test_values_keep_their_scale_where_cells_are_left_out():

@@ -1,0 +1,238 @@
+"""How a sliding window is seen: an operation's steps in the coordinates of the cubes.
+
+Cubes stand in (N,) channels, rows and columns, whatever the spatial axes of the array that they show: of one axis the
+cells are columns; of three the first one goes the way of the channels, so that a channel is a block (see
+:func:`drawn_item`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..conv_math import Operation, Shape, Slide, Window
+from ..conv_math.conv import Weighted
+from ..conv_math.transposed import ConvTranspose
+from ..conv_math.window import Reach, source_of
+
+Rows = NDArray[np.int64]
+APART = 8
+"""Up to so many channels that are worked on one by one are pulled apart."""
+
+
+def drawn_item(item: Shape) -> tuple[int, int, int]:
+    """(C, *spatial) as channels, rows and columns of cubes."""
+    channels, *spatial = item
+    *deep, rows, columns = (*(1,) * (2 - len(spatial)), *spatial)
+    return channels * math.prod(deep), rows, columns
+
+
+def depth_of(item: Shape) -> int:
+    """How many cubes behind each other a channel takes."""
+    return item[1] if len(item) == 4 else 1
+
+
+def bank_shape(op: Operation) -> tuple[int, int, int, int] | None:
+    """Filters, and their channels, rows and columns of cubes; None where there are none to be seen."""
+    if not isinstance(op, Weighted):
+        return None
+    return (op.filters, *drawn_item((op.fan_in(), *_kernel_size(op))))
+
+
+def groups_of(op: Operation, item: Shape) -> int:
+    """Into how many parts the channels fall that have nothing to do with each other, as far as that is shown."""
+    if isinstance(op, Weighted):
+        return op.groups
+    alone = isinstance(op, Slide) and op.fan_in(item) == 1 and not _still(op, len(item) - 1)
+    return item[0] if alone and item[0] <= APART else 1
+
+
+def _still(op: Operation, axes: int) -> bool:
+    """Whether the window is one cell, at every cell once."""
+    window = window_of(op, axes)
+    return window is not None and set(window.kernel_size) | set(window.stride) <= {1}
+
+
+def _kernel_size(op: Any) -> Shape:
+    return op.window.kernel_size
+
+
+def window_of(op: Operation, axes: int) -> Window | None:
+    """The window as it is drawn: before offsets move its cells, and of a transposed convolution that on the output."""
+    return getattr(op, "window", None) or op.geometry(axes)
+
+
+@dataclass(frozen=True, eq=False)
+class Span:
+    """Where a window stands along an axis at each position: ``first`` is the cell at which it begins, (positions,).
+
+    It touches ``taps`` cells, ``distance`` apart; ``padding`` is what it finds before and after the axis.
+    """
+
+    first: Rows
+    taps: int = 1
+    distance: int = 1
+    padding: tuple[int, int] = (0, 0)
+
+    @property
+    def extent(self) -> int:
+        """Cells from the first to the last that it touches."""
+        return (self.taps - 1) * self.distance + 1
+
+
+class Sight:
+    """A Slide over ``input_shape`` as it is drawn.
+
+    ``reads`` and ``writes`` are the spans of the windows on input and output along depth (None: all of a block's
+    channels, and the channel that is written), rows and columns.
+    """
+
+    def __init__(self, op: Slide, input_shape: Shape, order: str) -> None:
+        self.op = op
+        self.batch, self.item = op.split(input_shape)
+        self.output = op.output_item(self.item)
+        self.trajectory: Any = op.trajectory(input_shape, order)  # pyright: ignore[reportArgumentType]
+        self.scatters = isinstance(op, ConvTranspose)
+        self.axes = len(self.item) - 1
+        here = [Span(np.arange(size, dtype=np.int64)) for size in self.trajectory.positions]
+        there = [self._span(axis) for axis in range(self.axes)]
+        self.reads, self.writes = (self._three(spans) for spans in ((here, there) if self.scatters else (there, here)))
+
+    def _span(self, axis: int) -> Span:
+        size = self.trajectory.positions[axis]
+        places = np.arange(size, dtype=np.int64)
+        window = window_of(self.op, self.axes)
+        if window is not None:
+            before, after = window.padding[axis]
+            first = places * window.stride[axis] - before
+            return Span(first, window.kernel_size[axis], window.dilation[axis], (before, after))
+        reach = self.reach(axis)
+        cells = np.where(_met(reach), reach.at, np.iinfo(np.int64).max).min(axis=1)
+        taps = int((np.where(_met(reach), reach.at, -1).max(axis=1) - cells).max()) + 1
+        return Span(np.minimum(cells, self.item[1 + axis] - taps), taps)
+
+    def _three(self, spans: list[Span]) -> tuple[Span | None, Span, Span]:
+        spans = [Span(np.zeros(1, np.int64))] * (2 - len(spans)) + spans
+        depth = spans[0] if len(spans) == 3 else None
+        return depth, spans[-2], spans[-1]
+
+    def reach(self, axis: int) -> Reach:
+        """What the windows of all output positions meet along an axis."""
+        return self.op.reach(axis, np.arange(self.output[1 + axis], dtype=np.int64), self.item)
+
+    def place(self, step: int) -> tuple[int, int | None, tuple[int, int, int]]:
+        """Picture, filter (None: all of them) and position (depth, row, column) of a step."""
+        n, channel, position = self.trajectory.position(step)
+        depth, row, column = (0,) * (3 - len(position)) + tuple(position)
+        return n, channel, (depth, row, column)
+
+    def drawn(self, rows: Rows, item: Shape) -> Rows:
+        """Cells (N,) C, *spatial of an array as (N,) channel, row, column of cubes."""
+        first = len(self.batch)
+        channel, spatial = rows[:, first], rows[:, first + 1 :]
+        if spatial.shape[1] == 3:
+            channel = channel * item[1] + spatial[:, 0]
+        nothing = np.zeros((len(rows), max(0, 2 - spatial.shape[1])), np.int64)
+        return np.column_stack([rows[:, :first], channel, nothing, spatial[:, -2:]])
+
+    def drawn_weights(self, rows: Rows) -> Rows:
+        """Weights in torch's layout as filter, channel, row, column of cubes."""
+        op = self.op
+        assert isinstance(op, Weighted)
+        if isinstance(op, ConvTranspose):  # (input channel, filter within its group, *kernel)
+            per_group, fan_in = op.filters // op.groups, op.fan_in()
+            filters = rows[:, 0] // fan_in * per_group + rows[:, 1]
+            rows = np.column_stack([filters, rows[:, 0] % fan_in, rows[:, 2:]])
+        kernel = _kernel_size(op)
+        channel, spatial = rows[:, 1], rows[:, 2:]
+        if spatial.shape[1] == 3:
+            channel = channel * kernel[0] + spatial[:, 0]
+        nothing = np.zeros((len(rows), max(0, 2 - spatial.shape[1])), np.int64)
+        return np.column_stack([rows[:, 0], channel, nothing, spatial[:, -2:]])
+
+    def done(self, n: Rows, c: Rows, h: Rows, w: Rows) -> Rows:
+        """The step with which drawn output cells are final."""
+        if self.scatters:
+            return self._whole(self.trajectory.completed_at())[n, c, h, w]
+        return self._steps(n, c, h, w)
+
+    def begun(self, n: Rows, c: Rows, h: Rows, w: Rows) -> Rows:
+        """The first step that adds to drawn output cells."""
+        if not self.scatters:
+            return self._steps(n, c, h, w)
+        visits = []
+        for axis, count in enumerate(self.output[1:]):
+            reach = self.op.scattered(axis, np.arange(self.item[1 + axis], dtype=np.int64), self.item)  # pyright: ignore[reportAttributeAccessIssue]
+            first = np.full(count + 1, self.item[1 + axis], np.int64)
+            np.minimum.at(first, reach.read, np.arange(self.item[1 + axis])[:, None])
+            visits.append(first[:-1])
+        depth = depth_of(self.output)
+        cells = (c % depth, h, w)[3 - self.axes :]
+        turn = c // depth if self.trajectory.order == "filter" else np.zeros_like(c)
+        met = [
+            np.minimum(visit, size - 1)[cell] for visit, cell, size in zip(visits, cells, self.item[1:], strict=True)
+        ]
+        return np.ravel_multi_index((n, turn, *met), self.trajectory.grid)
+
+    def _steps(self, n: Rows, c: Rows, h: Rows, w: Rows) -> Rows:
+        depth = depth_of(self.output)
+        turn = c // depth if self.trajectory.order == "filter" else np.zeros_like(c)
+        return np.ravel_multi_index((n, turn, *(c % depth, h, w)[3 - self.axes :]), self.trajectory.grid)
+
+    def _whole(self, array: Rows) -> Rows:
+        """An array of the output's shape as (N, channels, rows, columns) of cubes."""
+        return array.reshape(math.prod(self.batch), *drawn_item(self.output))
+
+    @cached_property
+    def centers(self) -> list[NDArray[np.float64]]:
+        """The middle of what each output position reads along each axis, weighted by its shares: (positions,)."""
+        result = []
+        for axis in range(self.axes):
+            reach = self.reach(axis)
+            share = _met(reach) * (1.0 if reach.coefficient is None else reach.coefficient)
+            total = share.sum(axis=1)
+            middle = (share * reach.at).sum(axis=1) / np.where(total > 0, total, 1.0)
+            result.append(np.where(total > 0, middle, self.reads[axis - self.axes].first))  # pyright: ignore[reportOptionalMemberAccess]
+        return result
+
+    def sources(self, c: Rows, h: Rows, w: Rows) -> NDArray[np.float64]:
+        """Where in the input output cells come from if nothing is multiplied: (n, 3) channel, row, column of cubes."""
+        depth = depth_of(self.output)
+        cells = (c % depth, h, w)[3 - self.axes :]
+        at = [center[cell] for center, cell in zip(self.centers, cells, strict=True)]
+        return self._cubes(c // depth, at)
+
+    def winners(self, indices: Rows, n: Rows, c: Rows, h: Rows, w: Rows) -> NDArray[np.float64]:
+        """The same of a pool that keeps the largest: ``indices`` are those of its output."""
+        flat = self._whole(indices)[n, c, h, w]
+        at = np.unravel_index(np.maximum(flat, 0), self.item[1:])
+        found = self._cubes(c // depth_of(self.output), [axis.astype(float) for axis in at])
+        return np.where((flat < 0)[:, None], self.sources(c, h, w), found)
+
+    def _cubes(self, channel: Rows, at: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        nothing = [np.zeros(len(channel))] * (2 - len(at))
+        *deep, rows, columns = (*nothing, *at)
+        return np.stack([channel * depth_of(self.item) + (deep[0] if deep else 0.0), rows, columns], axis=1)
+
+    def copied(self, c: Rows, behind: Rows, h: Rows, w: Rows) -> Rows:
+        """The cells (n, 3) that padding cells repeat, which stand so far behind a cube; -1s where they are zeros."""
+        mode, depth = getattr(self.op, "padding_mode", "zeros"), depth_of(self.item)
+        found = [c // depth]
+        spatial = (c % depth + behind, h, w)
+        for at, size in zip(spatial[3 - self.axes :], self.item[1:], strict=True):
+            found.append(source_of(at, size, mode))
+        rows = self.drawn(np.stack([np.zeros_like(c)] * len(self.batch) + found, axis=1), self.item)[
+            :, len(self.batch) :
+        ]
+        rows[(np.stack(found) < 0).any(axis=0)] = -1
+        return rows
+
+
+def _met(reach: Reach) -> NDArray[np.bool_]:
+    met = reach.at >= 0
+    return met if reach.exists is None else met & reach.exists
