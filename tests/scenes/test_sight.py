@@ -187,7 +187,7 @@ def test_padding_names_the_cell_that_it_copies(name):
 
 
 def test_padding_with_zeros_copies_nothing():
-    cells = np.array([0, 1]), np.array([-1, 2]), np.array([3, 9])
+    cells = np.array([0, 1]), np.array([0, 0]), np.array([-1, 2]), np.array([3, 9])
     assert (sight("conv").copied(*cells) == -1).all()
 
 
