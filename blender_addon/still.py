@@ -19,7 +19,7 @@ from mathutils import Matrix, Vector
 from ..scenes.screen import said
 from ..scenes.story import ALWAYS, Caption, Storyboard
 from . import meshes
-from .compat import copy_animation
+from .compat import copy_animation, fcurves_of
 from .looks import CUTTER, FIXED, let_light_pass, node_materials
 from .materials import cutter_material
 from .words import load_face, text_object
@@ -33,7 +33,7 @@ RESOLUTION = 4
 def freeze(board: Storyboard, collection: Any) -> Callable[[int], None]:
     """Texts become meshes, and cells that never change get a double that cuts them out of what needs no light.
 
-    Returns what sets the texts that count to a frame.
+    Returns what prepares them for a frame: it is to be called before each one is rendered.
     """
     camera = bpy.context.scene.camera
     _freeze_texts(collection, camera)
@@ -41,12 +41,23 @@ def freeze(board: Storyboard, collection: Any) -> Callable[[int], None]:
     last = bpy.data.collections.new(f"{collection.name} captions")
     collection.children.link(last)
     counters = [_Counter(board, caption, camera, last) for caption in board.captions if "{step}" in caption.body]
+    hiding = [
+        (obj, curve) for obj in collection.all_objects for curve in fcurves_of(obj) if curve.data_path == "hide_render"
+    ]
+    hidden: set[str] = set()
 
-    def count(frame: int) -> None:
+    def prepare(frame: int) -> None:
         for counter in counters:
             counter.set(frame)
+        before = hidden.copy()
+        hidden.clear()
+        for obj, curve in hiding:
+            if curve.evaluate(frame) > 0.5:
+                hidden.add(obj.name)
+            elif obj.name in before:  # else Cycles may take it for a mesh that was in its place in memory before
+                obj.data.update_tag()
 
-    return count
+    return prepare
 
 
 class _Counter:

@@ -80,7 +80,7 @@ class Studio:
         set_solid(self.collection, engine == "workbench")
         if engine == "cycles":
             scene.cycles.device = _cycles_device(device)
-        self._count: Callable[[int], None] | None = None
+        self._prepare: Callable[[int], None] | None = None
         self._layer: Layer | None = None
         self._set_layer("all")
 
@@ -97,15 +97,15 @@ class Studio:
 
         RenderError if the file was cut short, as on a full disk: Blender does not say so.
         """
-        if layer != "all" and self._count is None:  # only now: what is saved keeps its texts
-            self._count = freeze(self.board, self.collection)
+        if layer != "all" and self._prepare is None:  # only now: what is saved keeps its texts
+            self._prepare = freeze(self.board, self.collection)
         self._set_layer(layer)
 
         def shoot(frame: int, part: Rectangle) -> Pixels:
             if self.scene.frame_current != frame:
                 self.scene.frame_current = frame  # rendering evaluates it by itself
-            if self._count is not None:
-                self._count(frame)
+            if self._prepare is not None:
+                self._prepare(frame)
             self._frame(part)
             self.scene.render.filepath = str(path)
             started = time.perf_counter()

@@ -13,6 +13,7 @@ TIMES = " × "
 WORDS = {
     "en": {
         "input": "input",
+        "again": "the same input",
         "output": "output",
         "stage": "stage {0}",
         "filters": "{0} filters",
@@ -59,6 +60,7 @@ WORDS = {
     },
     "zh": {
         "input": "输入",
+        "again": "同一输入",
         "output": "输出",
         "stage": "第 {0} 层",
         "filters": "{0} 个卷积核",

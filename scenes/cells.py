@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..conv_math import Merge
 from ..conv_math.conv import Weighted
 from . import palette
 from .elision import DOTS, Axis, Elision
@@ -245,7 +246,10 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
 
 def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
     act = plan.acts[number]
-    before = plan.tensors[number]
+    if isinstance(act.stage.op, Merge):
+        yield from _merge_cells(plan, number)
+        return
+    before = plan.tensors[act.stage.reads[0]]
     batch, item = before.batch, math.prod(before.shape[-3:])
     held = np.arange(item)  # flat input cell -> where it is in the previous arrangement
     first = act.first_step
@@ -277,10 +281,47 @@ def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
         first += batch * count
 
 
+def _merge_cells(plan: Plan, number: int) -> Iterator[Cells]:
+    """The output of a merge, channel by channel; what is added to a cell arrives with it, and is hidden in it."""
+    act, (tensor, _) = plan.acts[number], plan.views[number][0]
+    index = tensor.drawn()
+    position = tensor.at(index)
+    n, *place = tensor.rows(index)
+    cell = np.ravel_multi_index(place, tensor.shape[-3:])
+    step = (act.first_step + n * tensor.channels + place[0]).astype(float)
+    for turn, (which, flat) in enumerate(plan.merged(number)):
+        origin, color = position.copy(), tensor.color_of(index)
+        for i, source in enumerate(plan.tensors[t] for t in act.stage.reads):
+            mine = which[cell] == i
+            came = np.stack([n[mine], *np.unravel_index(flat[cell][mine], source.shape[-3:])], axis=1)
+            came = came[:, 4 - len(source.shape) :]
+            origin[mine], color[mine] = source.at(came), source.color_of(came)
+        there = which[cell] >= 0
+        if turn == 0:
+            values = plan.values[0][number + 1] if plan.values else None
+            yield _visible_tensor(plan, number + 1, tensor, index, position, origin, step, step + 1.0, values)
+            continue
+        yield Cells(
+            f"{tensor.name}-added-{turn}",
+            "output",
+            tensor.shape,
+            index[there],
+            position=_f32(position[there]),
+            color=_f32(color[there]),
+            origin=_f32(origin[there]),
+            start=_f32(step[there]),
+            arrive=_f32(step[there] + 1.0),
+            anchor=_f32(position[there]),
+            scale=PARTIAL,
+        )
+
+
 def _turn(
     count: int, tensor: Tensor, before: Tensor, place: list[NDArray[np.int64]], flat: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """With which of ``count`` steps cells move: channel by channel, of the larger side, or column by column."""
+    if count == 1:
+        return np.zeros_like(flat)
     if count == tensor.channels:
         return place[0]
     return flat // math.prod(before.shape[-2:]) if count == before.channels else place[2]
@@ -289,8 +330,9 @@ def _turn(
 def _moved(plan: Plan, number: int, source: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.float64]:
     """The values of an arrangement, with zeros where nothing comes from."""
     assert plan.values is not None
-    batch = plan.tensors[number].batch
-    taken = plan.values[0][number].reshape(batch, -1)[:, source.clip(0)]
+    before = plan.stages[number].reads[0]
+    batch = plan.tensors[before].batch
+    taken = plan.values[0][before].reshape(batch, -1)[:, source.clip(0)]
     return np.where(source < 0, 0.0, taken).reshape(shape)
 
 

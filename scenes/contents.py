@@ -6,7 +6,22 @@ import math
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
-from ..conv_math import Conv1d, Conv2d, Conv3d, Flatten, Linear, Move, Operation, Shape, Slide, Softmax, Unfold, Window
+from ..conv_math import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    Flatten,
+    Linear,
+    Merge,
+    Move,
+    Operation,
+    Pad,
+    Shape,
+    Slide,
+    Softmax,
+    Unfold,
+    Window,
+)
 from ..conv_math.transposed import ConvTranspose
 from .elision import FILTERS, LIMIT, SLICES, Elision, elide, shorten, with_groups_elided
 from .scenefile import Scene, Stage
@@ -27,8 +42,12 @@ class Shown:
     number: int
     """Of the last of ``stages`` in the scene file, from 1."""
     input: Shape
-    """Of what ``op`` reads; (N,) C, and the spatial axes."""
+    """Of what ``op`` reads (a merge: of the first of it); (N,) C, and the spatial axes."""
     output: Shape
+    reads: tuple[int, ...]
+    """Numbers of the tensors that it reads: 0 is the input, then one for the output of each drawn stage."""
+    again: bool = False
+    """Whether it only brings a tensor back, to the beginning of a new row, where the next stage reads it."""
 
     @property
     def told(self) -> Operation:
@@ -73,27 +92,58 @@ class Contents:
     def __init__(self, scene: Scene, all_cells: bool = False) -> None:
         self.scene, self.all_cells = scene, all_cells
         self.stages: list[Shown] = []
-        batch, item = scene.stages[0].op.split(scene.input.shape)
+        first, _ = scene.operations.stages(scene.input.shape)[0]
+        batch, item = first.split(scene.input.shape)
         self.items: list[Shape] = [_standing(item)]
         """C and the spatial axes of the input and of every stage's output as they are drawn: a vector is (C, 1, 1)."""
         self.told_shapes: list[Shape] = [scene.input.shape]
         """The same as PyTorch says, (N,) C, *spatial."""
-        told, waiting = item, []
+        waiting: list[Stage] = []
+        tolds, drawn = (
+            [item],
+            [0],
+        )  # of every tensor of the scene: C and spatial axes, and the number that it is drawn as
+        needed = {tensor for stage in scene.stages for tensor in stage.reads or ()}
         for number, stage in enumerate(scene.stages, start=1):
             following = scene.stages[number].op if number < len(scene.stages) else None
-            before, told = told, stage.op.with_axes(len(told) - 1).output_item(told)
-            if isinstance(stage.op, Flatten) and isinstance(following, Linear) and len(told) == 1 < len(before):
+            reads = stage.reads or (number - 1,)
+            before = [tolds[tensor] for tensor in reads]
+            op = stage.op.with_axes(len(before[0]) - 1)
+            told = op.output_of(tuple(before)) if isinstance(op, Merge) else op.output_item(before[0])
+            tolds.append(told)
+            flat = isinstance(op, Flatten) and isinstance(following, Linear) and len(told) == 1 < len(before[0])
+            if flat and number not in needed:
+                drawn.append(drawn[reads[0]])
                 waiting = [stage]
                 continue
-            for part in _parts(stage, before, self.items[-1]):
-                read, made = self.items[-1], part.output_item(self.items[-1])
-                self.stages.append(Shown(part, (*waiting, stage), number, (*batch, *read), (*batch, *made)))
-                self.items.append(_standing(made))
-                self.told_shapes.append((*batch, *made))
+            stages, sources = (*waiting, stage), tuple(drawn[tensor] for tensor in reads)
+            if not isinstance(op, Merge) and sources[0] != len(self.items) - 1:
+                same = Pad(0).with_axes(len(self.items[sources[0]]) - 1)
+                self._show(same, stages, number, batch, sources, again=True)
+                sources = (len(self.items) - 1,)
+            for part in _parts(stage, before[0], self.items[sources[0]]):
+                self._show(part, stages, number, batch, sources)
+                sources = (len(self.items) - 1,)
+            drawn.append(len(self.items) - 1)
             self.told_shapes[-1] = (*batch, *told)
             waiting = []
         self.batch: int | None = batch[0] if batch else None
         self._elide()
+
+    def _show(
+        self,
+        op: Operation,
+        stages: tuple[Stage, ...],
+        number: int,
+        batch: Shape,
+        sources: tuple[int, ...],
+        again: bool = False,
+    ) -> None:
+        read = [self.items[tensor] for tensor in sources]
+        made = op.output_of(tuple(read)) if isinstance(op, Merge) else op.output_item(read[0])
+        self.stages.append(Shown(op, stages, number, (*batch, *read[0]), (*batch, *made), sources, again))
+        self.items.append(_standing(made))
+        self.told_shapes.append((*batch, *made))
 
     @cached_property
     def shapes(self) -> list[Shape]:
@@ -154,7 +204,7 @@ class Contents:
     def _elide(self) -> None:
         tensors = [self._tensor(number) for number in range(len(self.shapes))]
         banks = {n: bank for n, stage in enumerate(self.stages) if (bank := self._bank(stage)) is not None}
-        views = {n: self._views(n) for n, stage in enumerate(self.stages) if isinstance(stage.op, Move)}
+        views = {n: self._views(n) for n, stage in enumerate(self.stages) if stage.slide is None}
         everything = [*tensors, *banks.values(), *(view for row in views.values() for view in row)]
         big = any(thing.true_cells > LIMIT for thing in everything)
         apart = set() if self.all_cells else {e.lanes.length for e in everything if e.lanes.hidden}
@@ -198,7 +248,8 @@ class Contents:
     def view_shapes(self, number: int) -> list[tuple[int, int, int, int]]:
         """The arrangements of a Move, the output last: lanes, and the channels, rows and columns of each."""
         stage = self.stages[number]
-        assert isinstance(stage.op, Move)
+        if not isinstance(stage.op, Move):
+            return [(1, *drawn_item(self.items[number + 1]))]
         result = []
         for view in stage.op.view_shapes(stage.input).values():
             extra = len(view) - len(stage.op.output_item(stage.item))
@@ -224,7 +275,7 @@ class Contents:
 
     def _steps(self, number: int) -> int:
         stage = self.stages[number]
-        if isinstance(stage.op, Move):
+        if stage.slide is None:
             return (self.batch or 1) * sum(self.move_turns(number))
         return stage.op.trajectory(stage.input, self.scene.time.order).steps  # pyright: ignore[reportArgumentType]
 
@@ -234,7 +285,11 @@ class Contents:
         views = self.view_shapes(number)
         if isinstance(stage.op, Unfold):
             return [views[0][3]]
+        if stage.again:
+            return [1]
         turns = [lanes * c for lanes, c, _, _ in views]
+        if isinstance(stage.op, Merge):
+            return turns
         return [max(turns[0], self.shapes[number][-3])] if len(turns) == 1 else turns
 
 

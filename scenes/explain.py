@@ -13,10 +13,9 @@ from .scenefile import Scene
 def explain(scene: Scene, fps: float = 30.0, language: str = "en") -> dict[str, Any]:
     """Shapes (lists), parameters, multiply-accumulates, receptive field (cells per spatial axis, or None), steps,
     frames and drawn cells."""
-    shapes = scene.shapes
     stages = []
-    for stage, before, after in zip(scene.stages, shapes, shapes[1:], strict=False):
-        op = stage.op
+    for (op, given), after in zip(scene.operations.stages(scene.input.shape), scene.shapes[1:], strict=True):
+        before = given[0] if isinstance(given, list) else given
         window = getattr(op, "window", None)
         kernel = op.weight_shape or (window.kernel_size if window else None)
         stages.append(
@@ -26,7 +25,7 @@ def explain(scene: Scene, fps: float = 30.0, language: str = "en") -> dict[str, 
                 "kernel": list(kernel) if kernel else None,
                 "output": list(after),
                 "parameters": op.num_parameters,
-                "macs": op.macs(before),
+                "macs": op.macs(given),
             }
         )
     try:

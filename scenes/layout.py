@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from math import ceil, inf
 
 import numpy as np
@@ -85,6 +86,8 @@ class Item:
     """A short text for every slot, such as the number of a filter; it stands above the block's front."""
     notes: tuple[tuple[str, ...], ...] = ()
     """What is left out, axis by axis; each said on one line, then once more over several."""
+    begins: bool = False
+    """Whether it begins a row of its own: one of several stories side by side."""
 
     @property
     def lanes(self) -> int:
@@ -215,7 +218,11 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
 
     grid = (1, 1)
     width, label_style = best(grid)
-    if width_px / scale < SMALL_CELL * width and 2 < len(items) <= MAX_ITEMS_ON_LINES:
+    rows = 1 + sum(item.begins for item in items)
+    if rows > 1:
+        grids = [(lines, 1) for lines in range(1 if tall else 2, min(MAX_LINES, rows) + 1)]
+        width, label_style, grid = min((*best(grid), grid) for grid in grids)
+    elif width_px / scale < SMALL_CELL * width and 2 < len(items) <= MAX_ITEMS_ON_LINES:
         taken = width
         for lines, tiers in [(1, 2)] * (not tall) + [(lines, 1) for lines in range(2, min(MAX_LINES, len(items)) + 1)]:
             narrower, its_style = best((lines, tiers))
@@ -323,13 +330,24 @@ def _fit_lines(
     """
     result = []
     lines, tiers = grid
-    for line in range(lines):
-        chosen = items[line * len(items) // lines : (line + 1) * len(items) // lines]
+    for chosen in _lines(items, lines):
         plans = _fit(chosen, tiers, view, pixel, *_line_room(lines, width, height, tall), tall, label_style)
         if plans is None:
             return None
         result.append(plans)
     return result
+
+
+def _lines(items: Sequence[Item], lines: int) -> list[list[Item]]:
+    """The items of each line: as many rows on each as can be or, where there are no rows, as many items."""
+    rows: list[list[Item]] = []
+    for item in items:
+        if item.begins or not rows:
+            rows.append([])
+        rows[-1].append(item)
+    parts = rows if len(rows) > 1 else [[item] for item in items]
+    bounds = [line * len(parts) // lines for line in range(lines + 1)]
+    return [[item for part in parts[a:b] for item in part] for a, b in pairwise(bounds)]
 
 
 def _fit(

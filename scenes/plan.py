@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import Linear, Move, View
+from ..conv_math import Linear, Merge, Move, View
 from ..conv_math.conv import Weighted
 from ..conv_math.pool import Largest
 from ..conv_math.transposed import ConvTranspose
@@ -81,7 +81,8 @@ class Plan:
         shown, kernels = [tensors[0]], []
         for stage, following in zip(self.stages, [*self.stages[1:], None], strict=True):
             last = following is None or following.number != stage.number
-            shown.append(tensors[stage.number] if last else stage.op.forward(shown[-1].reshape(stage.input)))
+            before = shown[stage.reads[0]]
+            shown.append(tensors[stage.number] if last else stage.op.forward(before.reshape(stage.input)))
             kernels.append(_kernel(stage, weights[stage.number - 1]))
         return [values.reshape(shape) for values, shape in zip(shown, self.shapes, strict=True)], kernels
 
@@ -142,8 +143,7 @@ class Plan:
 
     def _make_space(self) -> None:
         splits = self.contents.splits
-        moves = {n: stage for n, stage in enumerate(self.stages) if isinstance(stage.op, Move)}
-        views = {n: stage.op.views(stage.input) for n, stage in moves.items()}  # pyright: ignore[reportAttributeAccessIssue]
+        views = {n: self._views_of(n) for n, stage in enumerate(self.stages) if stage.slide is None}
         items = self._items(views)
         self.legend = False
         """Whether what is left out is told in the table's place, there being no room for it below the things."""
@@ -170,12 +170,41 @@ class Plan:
                 self.views[number] = self._arrangements(number, views[number], [*spots, where])
                 self.tensors.append(self.views[number][-1][0])
 
+    def _views_of(self, number: int) -> tuple[View, ...]:
+        """The arrangements of a Move; of a merge its output, with no cell's origin."""
+        stage = self.stages[number]
+        if isinstance(stage.op, Move):
+            return stage.op.views(stage.input)
+        return (View("output", stage.output, np.full(self.shapes[number + 1][-3:], -1)),)
+
+    def merged(self, number: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """What the cells of a merge's output are made of, one after another: of each cell, row-major, the number among
+        the tensors read (-1: nothing more) and the flat cell there."""
+        stage = self.stages[number]
+        assert isinstance(stage.op, Merge)
+        items = tuple(self.contents.items[tensor] for tensor in stage.reads)
+        output = self.contents.items[number + 1]
+        cells = np.indices(output).reshape(len(output), -1).T
+        which, read = stage.op.came_from(cells, items)
+        order = np.argsort(which, kind="stable")
+        which, read = which[order], read[order]
+        turn = np.arange(len(which)) - np.searchsorted(which, which)
+        result = []
+        for k in range(int(turn.max()) + 1):
+            mine = turn == k
+            tensor, flat = np.full(len(cells), -1), np.zeros(len(cells), np.int64)
+            tensor[which[mine]] = read[mine, 0]
+            for i, item in enumerate(items):
+                here = mine & (read[:, 0] == i)
+                flat[which[here]] = np.ravel_multi_index(tuple(read[here, 1:].T), item)
+            result.append((tensor, flat))
+        return result
+
     def _items(self, views: dict[int, tuple[View, ...]]) -> list[Item]:
         """All that is to be placed, in reading order."""
         items = [self._tensor_item("input", 0, self.words("input"))]
-        last = len(self.stages) - 1
         for number, stage in enumerate(self.stages):
-            label = self.words("output") if number == last else self.words("stage", number + 1)
+            label = self._called(number)
             if stage.slide is not None:
                 if number in self.contents.banks:
                     items.append(self._bank_item(number))
@@ -184,8 +213,24 @@ class Plan:
                 spots = zip(between, self.contents.views[number], strict=True)
                 items += [self._view_item(f"{view.name}-{number + 1}", view, elision) for view, elision in spots]
                 label = label if final.name == "output" else f"{self.words(final.name)}: {label}"
-            items.append(self._tensor_item(f"output-{number + 1}", number + 1, label))
+            item = self._tensor_item(f"output-{number + 1}", number + 1, label)
+            items.append(replace(item, begins=stage.again))
         return items
+
+    def _called(self, number: int) -> str:
+        """What the output of a stage is called: as the scene file says, by its number, or as the end of its row."""
+        stage = self.stages[number]
+        following = self.stages[number + 1] if number + 1 < len(self.stages) else None
+        if stage.again:
+            return self.words("again") if stage.reads[0] == 0 else self._called(stage.reads[0] - 1)
+        if stage.stages[-1].name is not None and (following is None or following.number != stage.number):
+            return stage.stages[-1].name.in_language(self.language)
+        ends = following is None or following.again
+        return self.words("output") if ends else self.words("stage", self.count_of(number))
+
+    def count_of(self, number: int) -> int:
+        """The number of a stage among those that do something, from 1; of one that does not, that of the next one."""
+        return sum(not stage.again for stage in self.stages[: number + 1]) + self.stages[number].again
 
     def _tensor_item(self, name: str, number: int, called: str) -> Item:
         elision, split = self.contents.tensors[number], self.contents.splits[number]
@@ -270,7 +315,10 @@ class Plan:
 
     def _arrangements(self, number: int, views: tuple[View, ...], placed: list[Placed]) -> list[tuple[Tensor, View]]:
         """A Move's views as tensors of (N,) channels, rows, columns: cells keep the colours that they had."""
-        before = self.tensors[number]
+        stage, split = self.stages[number], self.contents.splits[number + 1]
+        before = self.tensors[stage.reads[0]]
+        if isinstance(stage.op, Merge):
+            return [(self._merged_tensor(number, placed[0]), views[0])]
         result = []
         for view, spot, (lanes, channels, *plane) in zip(views, placed, self.contents.view_shapes(number), strict=True):
             shape = (*before.shape[:-3], lanes * channels, *plane)
@@ -285,10 +333,20 @@ class Plan:
             empty = source < 0
             if before.empty is not None:
                 empty = empty | before.empty[tuple(_cells_of(source, before)[:, -3:].T)].reshape(source.shape)
-            split = self.contents.splits[number + 1] if view is views[-1] else lanes
-            tensor = Tensor(spot.item.name, shape, split, spot, colors, empty if empty.any() else None)
+            apart = split if view is views[-1] else lanes
+            tensor = Tensor(spot.item.name, shape, apart, spot, colors, empty if empty.any() else None)
             result.append((tensor, view))
         return result
+
+    def _merged_tensor(self, number: int, placed: Placed) -> Tensor:
+        """A merge's output; its cells wear the colour of the first cell that they are made of."""
+        stage, shape = self.stages[number], self.shapes[number + 1]
+        which, flat = self.merged(number)[0]
+        colors = np.empty((len(which), 3))
+        for i, tensor in enumerate(self.tensors[t] for t in stage.reads):
+            colors[which == i] = tensor.color_of(_cells_of(flat[which == i], tensor))
+        split = self.contents.splits[number + 1]
+        return Tensor(placed.item.name, shape, split, placed, colors.reshape(*shape[-3:], 3))
 
     # Cells
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeGuard
 
 from .. import conv_math
-from ..conv_math import ConvMathError, Move, Operation, Sequential, Slide
+from ..conv_math import ConvMathError, Merge, Move, Operation, Sequential, Slide
 from ..conv_math.sequential import READS
 from ..conv_math.transposed import ConvTranspose
 from .errors import SceneError
@@ -44,9 +44,12 @@ _LONG_KEY = re.compile(r"(?:\.[^.=,\n]*){200}")
 OPERATIONS: dict[str, type[Operation]] = {
     name: cls
     for name, cls in vars(conv_math).items()
-    if inspect.isclass(cls) and issubclass(cls, Slide | Move) and not inspect.isabstract(cls) and name not in READS
+    if inspect.isclass(cls)
+    and issubclass(cls, Slide | Move | Merge)
+    and not inspect.isabstract(cls)
+    and name not in READS
 }
-"""Every operation of conv_math that a stage can name: those of one input."""
+"""Every operation of conv_math that a stage can name: those whose steps depend on no second array."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,17 @@ class Input:
 class Stage:
     """One operation; ``weight`` is "random" or nested lists in torch's layout, ``bias`` None or a list.
 
-    ``view`` is how a transposed convolution is seen: as what it scatters, or gathers.
+    ``view`` is how a transposed convolution is seen: as what it scatters, or gathers. ``reads`` are the tensors that
+    it works on, 0 the scene's input and 1 the first stage's output; None: the one before it.
     """
 
     op: Operation
     weight: Any = "random"
     bias: Any = None
     view: str = "scatter"
+    reads: tuple[int, ...] | None = None
+    name: Text | None = None
+    """What its output is called."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ class Scene:
 
     @property
     def operations(self) -> Sequential:
-        return Sequential(*(stage.op for stage in self.stages))
+        return Sequential(*(_in_chain(stage) for stage in self.stages))
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -173,12 +180,11 @@ def scene_from_table(table: Mapping[str, Any], source: str) -> Scene:
         read.fail("stage", rows, "one or more [[stage]] tables, each with an op")
     check_stages(source, len(rows))
     stages: list[Stage] = []
-    current = shape
+    shapes = [shape]
     for number, row in enumerate(rows, start=1):
-        stage = read.stage(f"stage {number}", row, current)
+        stages.append(read.stage(f"stage {number}", row, shapes))
         with naming(f"{source}: stage {number}"):
-            current = stage.op.output_shape(current)
-        stages.append(stage)
+            shapes = Sequential(*map(_in_chain, stages)).shapes(shape)
     time = read.table("time", top.get("time", {}), ("order", "seconds"))
     look = read.table("look", top.get("look", {}), ("camera", "theme", "show"))
     show = look.get("show", list(Look().show))
@@ -202,6 +208,12 @@ def scene_from_table(table: Mapping[str, Any], source: str) -> Scene:
             tuple(dict.fromkeys(read.choice("look.show", entry, SHOW) for entry in show)),
         ),
     )
+
+
+def _in_chain(stage: Stage) -> Operation | conv_math.Stage:
+    if stage.reads is None:
+        return stage.op
+    return conv_math.Stage(stage.op, tuple("input" if tensor == 0 else tensor - 1 for tensor in stage.reads))
 
 
 def _name_of(source: str) -> str:
@@ -323,7 +335,23 @@ class _Reader:
             self.fail(key, value, f"{', '.join(names)}, or nested lists of numbers, {' x '.join(map(str, shape))}")
         return value
 
-    def stage(self, key: str, row: object, shape: tuple[int, ...]) -> Stage:
+    def sources(self, key: str, value: object, merges: bool, tensors: int) -> tuple[int, ...]:
+        """The tensors that a stage reads: "input", the number of an earlier stage, or for a merge a list of them."""
+        known = f'"input" or the number of an earlier stage{f", 1 to {tensors - 1}" if tensors > 1 else ""}'
+        several = value if isinstance(value, list) else [value]
+        found: list[int] = []
+        for source in several:
+            if source == "input":
+                found.append(0)
+            elif _is_integer(source) and 0 < source < tensors:
+                found.append(source)
+            else:
+                self.fail(key, value, f"a list of {known}" if merges else known)
+        if merges is not (len(found) > 1):
+            self.fail(key, value, f"a list of two or more, each {known}" if merges else f"one, {known}")
+        return tuple(found)
+
+    def stage(self, key: str, row: object, shapes: Sequence[tuple[int, ...]]) -> Stage:
         """One [[stage]]: ``in_channels`` follows from the input; without ``bias`` a stage has none."""
         if not isinstance(row, Mapping):
             self.fail(key, row, "a table with an op")
@@ -333,8 +361,13 @@ class _Reader:
         weighted = "bias" in parameters
         views = ("scatter", "gather") if issubclass(cls, ConvTranspose) else ()
         allowed = ["op", *(p for p in parameters if p != "bias"), *(["weight", "bias"] if weighted else [])]
-        allowed += ["view"] if views else []
+        allowed += [*(["view"] if views else []), "from", "name"]
         self.table(key, row, allowed)
+        merges = issubclass(cls, Merge)
+        reads = None
+        if merges or "from" in row:
+            reads = self.sources(f"{key}: from", row.get("from"), merges, len(shapes))
+        shape = shapes[-1 if reads is None else reads[0]]
         arguments = {k: v for k, v in row.items() if k in parameters and k != "bias"}
         for follows in ("in_channels", "num_features", "in_features"):
             if follows in parameters:
@@ -352,7 +385,9 @@ class _Reader:
         elif not _has_shape(bias, op.bias_shape or (0,)):
             self.fail(f"{key}: bias", bias, f"true, false, or a list of {(op.bias_shape or (0,))[0]} numbers")
         weight = self.values(f"{key}: weight", row.get("weight", "random"), op.weight_shape or (), ("random",))
-        return Stage(op, weight, bias, self.choice(f"{key}: view", row.get("view", "scatter"), views or ("scatter",)))
+        view = self.choice(f"{key}: view", row.get("view", "scatter"), views or ("scatter",))
+        name = self.text(f"{key}: name", row["name"]) if "name" in row else None
+        return Stage(op, weight, bias, view, reads, name)
 
 
 def _is_integer(value: object) -> TypeGuard[int]:

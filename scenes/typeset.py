@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..conv_math import Upsample
+from ..conv_math import Slide, Upsample
 from ..conv_math.conv import Weighted
 from ..conv_math.pool import AdaptiveAvgPool, AvgPool
 from .captions import count
@@ -118,7 +118,8 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     cost = long if text_width(long) * CAPITAL["note"] <= (room if plan.narrow else COST_SHARE * room) else short
     at = _corner(plan, 0, lift * pitch, right=right, bottom=True)
     yield _text(plan, f"cost-{number + 1}", cost, "note", at, align, first=first, last=last)
-    what = plan.words("stage_step", number + 1, len(plan.acts)) if len(plan.acts) > 1 else plan.words("step")
+    stages = plan.count_of(len(plan.acts) - 1)
+    what = plan.words("stage_step", plan.count_of(number), stages) if stages > 1 else plan.words("step")
     body = f"{{step}} / {count(act.steps)}"
     # The number that counts is a text of its own, so that the words beside it stand still.
     apart = (0.5 + text_width(what if plan.narrow else body.replace("{step}", str(act.steps)))) * CAPITAL["note"]
@@ -142,7 +143,7 @@ def _parameters(plan: Plan, number: int) -> tuple[str, str]:
 
 def _macs(plan: Plan, number: int) -> int:
     """This stage's multiply-accumulates; on the last stage those of all."""
-    each = [stage.op.macs(stage.input) for stage in plan.stages]
+    each = [stage.op.macs(stage.input) if isinstance(stage.op, Slide) else 0 for stage in plan.stages]
     return sum(each) if number == len(each) - 1 else each[number]
 
 

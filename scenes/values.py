@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import Sequential
+from ..conv_math import Merge, Sequential
 from .errors import SceneError
 from .scenefile import Scene
 
@@ -38,7 +38,12 @@ def values_of(scene: Scene) -> tuple[list[NDArray[np.float64]], list[NDArray[np.
         if bias is None and getattr(stage.op, "bias", False) and shape:
             bias = random.uniform(-1.0, 1.0, shape[0])
         weights.append(weight)
-        tensors.append(Sequential(stage.op).forward(tensors[-1], [weight], [bias]))
+        if stage.reads is None:
+            tensors.append(Sequential(stage.op).forward(tensors[-1], [weight], [bias]))
+        elif isinstance(stage.op, Merge):
+            tensors.append(stage.op.forward([tensors[number] for number in stage.reads]))
+        else:
+            tensors.append(Sequential(stage.op).forward(tensors[stage.reads[0]], [weight], [bias]))
     return tensors, weights
 
 
