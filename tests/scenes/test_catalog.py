@@ -4,10 +4,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from convmotion.scenes import Scene, SceneError, catalog_names, compose, explain, find_scene, load_catalog
 from convmotion.scenes.explain import explain_text
+from convmotion.scenes.values import values_of
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,101 @@ def test_the_numbers_of_a_scene_are_those_of_the_table(name):
     assert told["receptive_field"] == row.field
     assert told["steps"] == sum(row.steps)
     assert told["cells"] == row.cells
+
+
+# Input and outputs of every stage, and the parameters of those that have any.
+NUMBERS = {
+    "grouped-pointwise": ("8x5x5 8x5x5", [32]),
+    "shufflenet-unit": ("8x7x7 8x7x7 8x7x7 8x7x7 8x7x7", [32, 72, 32]),
+    "batch": ("4x3x6x6 4x4x4x4", [108]),
+    "padding": ("1x5x5 1x5x5", [9]),
+    "stride-2": ("1x7x7 1x3x3", [9]),
+    "many-filters": ("3x32x32 10x28x28", [760]),
+    "stacked": ("1x9x9 4x7x7 4x5x5 2x3x3", [36, 144, 72]),
+    "deep-stack": (
+        "1x32x32 32x30x30 128x28x28 512x26x26 346112 10",
+        [320, 36_992, 590_336, 3_461_130],
+    ),
+    "max-pool": ("4x6x6 4x3x3", []),
+    "avg-pool": ("4x6x6 4x3x3", []),
+    "max-pool-big": ("64x224x224 64x112x112", []),
+    "pool-overlap": ("2x6x6 2x3x3", []),
+    "lenet": (
+        "1x32x32 6x28x28 6x14x14 16x10x10 16x5x5 400 120 84 10 10",
+        [156, 2_416, 48_120, 10_164, 850],
+    ),
+    "fully-connected": ("1x4x4 16 16", [256]),
+    "conv3d": ("1x5x5x5 1x3x3x3", [27]),
+    "dilated": ("1x7x7 1x3x3", [9]),
+    "spatially-separable": ("1x7x7 1x5x7 1x5x5 1x5x5", [3, 3, 9]),
+    "flattened": ("8x7x7 1x7x7 1x5x7 1x5x5", [8, 3, 3]),
+    "grouped-shuffled": ("8x7x7 8x5x5 8x5x5 8x3x3", [288, 288]),
+    "bias": ("2x4x4 3x4x4", [9]),
+    "receptive-field": ("1x9x9 1x7x7 1x5x5 1x3x3", [9, 9, 9]),
+    "im2col": ("1x4x4 9x4 1x4", [9]),
+    "depthwise-multiplier": ("3x7x7 12x5x5", [108]),
+    "dilated-1-2-4": ("1x17x17 1x15x15 1x11x11 1x3x3", [9, 9, 9]),
+    "rgb-to-16": ("3x7x7 16x5x5", [432]),
+    "separable-rgb": ("3x7x7 3x5x5 16x5x5", [27, 48]),
+    "transposed-upsample": ("1x3x3 1x6x6", [9]),
+    "upsample-nearest": ("1x3x3 1x6x6 1x6x6", [9]),
+    "dilated-vs-standard": ("1x7x7 1x5x5 1x3x3", [9, 9]),
+    "grouped-4-to-8": ("4x7x7 8x5x5", [144]),
+    "transposed": ("1x2x2 1x4x4", [9]),
+    "transposed-stride-2": ("1x3x3 1x5x5", [9]),
+    "transposed-scatter": ("1x3x3 1x5x5", [9]),
+    "conv1d": ("4x12 6x10", [72]),
+    "causal": ("1x16 1x17 1x16 1x18 1x16 1x20 1x16 1x24 1x16", [2, 2, 2, 2]),
+    "padding-modes": ("1x4x4 1x4x4 1x4x4 1x4x4 1x4x4", [9, 9, 9, 9]),
+    "same-padding": ("1x5x5 1x5x5", [16]),
+    "pixel-shuffle": ("12x4x4 3x8x8", []),
+    "pixel-unshuffle": ("3x8x8 12x4x4", []),
+    "adaptive-avg-pool": ("4x7x7 4x3x3", []),
+    "global-avg-pool": ("4x7x7 4x1x1", []),
+    "upsample-bilinear": ("1x3x3 1x6x6", []),
+    "mobilenet-block": ("8x7x7 16x7x7 16x7x7 8x7x7 8x7x7", [128, 144, 128]),
+    "resnext-block": ("8x7x7 8x7x7 8x7x7 8x7x7 8x7x7", [64, 144, 64]),
+}
+FIELDS = {"receptive-field": [7, 7], "dilated-1-2-4": [15, 15], "causal": [16], "deep-stack": None}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_shapes_and_parameters_are_those_of_the_table(name):
+    shapes, parameters = NUMBERS[name]
+    told = explain(find_scene(name))
+    found = [told["stages"][0]["input"], *(s["output"] for s in told["stages"])]
+    assert ["x".join(map(str, shape)) for shape in found] == shapes.split()
+    assert [s["parameters"] for s in told["stages"] if s["parameters"]] == parameters
+    if FIELDS.get(name):
+        assert told["receptive_field"] == FIELDS[name]
+
+
+def values_of_outputs(name):
+    scene = find_scene(name)
+    tensors, _ = values_of(scene)
+    return scene, tensors
+
+
+def test_both_ways_of_a_separable_convolution_end_equal():
+    _, (_, _, apart, whole) = values_of_outputs("spatially-separable")
+    assert np.allclose(apart, whole) and np.ptp(whole) > 0
+
+
+def test_the_views_of_a_transposed_convolution_end_equal():
+    _, (_, scattered) = values_of_outputs("transposed-scatter")
+    _, (_, gathered) = values_of_outputs("transposed-stride-2")
+    assert np.array_equal(scattered, gathered) and np.ptp(gathered) > 0
+
+
+def test_padding_modes_differ_at_the_edges_and_agree_within():
+    _, (_, *outputs) = values_of_outputs("padding-modes")
+    assert all(np.array_equal(outputs[0][:, 1:-1, 1:-1], other[:, 1:-1, 1:-1]) for other in outputs[1:])
+    assert len({tuple(output.ravel()) for output in outputs}) == 4
+
+
+def test_every_scene_is_in_a_table():
+    missing = set(catalog_names()) - ROWS.keys() - NUMBERS.keys()
+    assert not missing
 
 
 def test_depthwise_separable_takes_136_parameters_instead_of_576():
