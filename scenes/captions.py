@@ -14,6 +14,7 @@ WORDS = {
     "en": {
         "input": "input",
         "again": "the same input",
+        "partial_sums": "partial sums",
         "output": "output",
         "stage": "stage {0}",
         "filters": "{0} filters",
@@ -61,6 +62,7 @@ WORDS = {
     "zh": {
         "input": "输入",
         "again": "同一输入",
+        "partial_sums": "部分和",
         "output": "输出",
         "stage": "第 {0} 层",
         "filters": "{0} 个卷积核",

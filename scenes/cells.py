@@ -288,7 +288,9 @@ def _merge_cells(plan: Plan, number: int) -> Iterator[Cells]:
     position = tensor.at(index)
     n, *place = tensor.rows(index)
     cell = np.ravel_multi_index(place, tensor.shape[-3:])
-    step = (act.first_step + n * tensor.channels + place[0]).astype(float)
+    (count,) = plan.contents.move_turns(number)
+    turns = place[0] if count == tensor.channels else cell
+    step = (act.first_step + n * count + turns).astype(float)
     for turn, (which, flat) in enumerate(plan.merged(number)):
         origin, color = position.copy(), tensor.color_of(index)
         for i, source in enumerate(plan.tensors[t] for t in act.stage.reads):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
 from ..conv_math import (
@@ -22,10 +22,11 @@ from ..conv_math import (
     Unfold,
     Window,
 )
+from ..conv_math.conv import Conv
 from ..conv_math.transposed import ConvTranspose
 from .elision import FILTERS, LIMIT, SLICES, Elision, elide, shorten, with_groups_elided
 from .scenefile import Scene, Stage
-from .sight import bank_shape, drawn_item, groups_of, window_of
+from .sight import ChannelSum, bank_shape, drawn_item, groups_of, window_of
 
 
 @dataclass(frozen=True)
@@ -288,6 +289,8 @@ class Contents:
         if stage.again:
             return [1]
         turns = [lanes * c for lanes, c, _, _ in views]
+        if isinstance(stage.op, ChannelSum):  # cell by cell
+            return [math.prod(views[0][1:])]
         if isinstance(stage.op, Merge):
             return turns
         return [max(turns[0], self.shapes[number][-3])] if len(turns) == 1 else turns
@@ -307,6 +310,9 @@ def _parts(stage: Stage, told: Shape, item: Shape) -> list[Operation]:
         return [kind(c, op.out_features, tuple(spatial), bias=op.bias)]
     if isinstance(op, Softmax) and len(told) == 1:
         return [Softmax()]
+    if isinstance(op, Conv) and stage.view == "partial":
+        apart = replace(op, out_channels=op.in_channels, groups=op.in_channels, bias=False)
+        return [apart, ChannelSum(op.bias, spatial_axes=len(item) - 1)]
     if isinstance(op, ConvTranspose) and stage.view == "gather":
         *moves, conv = op.as_convolution().ops
         steps: list[Operation] = []

@@ -23,7 +23,7 @@ from .elision import Elision
 from .layout import CAPITAL, LINE_HEIGHT, SIDE, Frame, Item, Placed, arrange, text_width
 from .pacing import Beat, beats, group_steps
 from .parts import Act, Bank, Tensor
-from .sight import Sight, bank_shape, depth_of
+from .sight import ChannelSum, Sight, bank_shape, depth_of
 from .story import Ease, Track
 from .values import values_of
 
@@ -81,9 +81,12 @@ class Plan:
         shown, kernels = [tensors[0]], []
         for stage, following in zip(self.stages, [*self.stages[1:], None], strict=True):
             last = following is None or following.number != stage.number
-            before = shown[stage.reads[0]]
-            shown.append(tensors[stage.number] if last else stage.op.forward(before.reshape(stage.input)))
             kernels.append(_kernel(stage, weights[stage.number - 1]))
+            if last:
+                shown.append(tensors[stage.number])
+                continue
+            before, shape = shown[stage.reads[0]].reshape(stage.input), stage.op.weight_shape
+            shown.append(stage.op.forward(before, None if shape is None else kernels[-1].reshape(shape)))
         return [values.reshape(shape) for values, shape in zip(shown, self.shapes, strict=True)], kernels
 
     # Time
@@ -225,8 +228,14 @@ class Plan:
             return self.words("again") if stage.reads[0] == 0 else self._called(stage.reads[0] - 1)
         if stage.stages[-1].name is not None and (following is None or following.number != stage.number):
             return stage.stages[-1].name.in_language(self.language)
+        if self._is_partial(number):
+            return self.words("partial_sums")
         ends = following is None or following.again
         return self.words("output") if ends else self.words("stage", self.count_of(number))
+
+    def _is_partial(self, number: int) -> bool:
+        """Whether the channels' sums are added up only in the next stage: its filters are the slices of one."""
+        return number + 1 < len(self.stages) and isinstance(self.stages[number + 1].op, ChannelSum)
 
     def count_of(self, number: int) -> int:
         """The number of a stage among those that do something, from 1; of one that does not, that of the next one."""
@@ -258,6 +267,8 @@ class Plan:
         op = self.stages[number].op
         assert isinstance(op, Weighted)
         filters, dims = op.filters, (op.fan_in(), *op.each("kernel_size"))
+        if self._is_partial(number):
+            filters, dims = 1, (op.filters, *op.each("kernel_size"))
         label = self.words("filters", filters) if filters > 1 else self.words("filter")
         elision = self.contents.banks[number]
         marks = self._marks(elision, lambda f: str(f + 1)) if filters > 1 else ()
@@ -341,6 +352,9 @@ class Plan:
     def _merged_tensor(self, number: int, placed: Placed) -> Tensor:
         """A merge's output; its cells wear the colour of the first cell that they are made of."""
         stage, shape = self.stages[number], self.shapes[number + 1]
+        if isinstance(stage.op, ChannelSum):
+            split = self.contents.splits[number + 1]
+            return Tensor(placed.item.name, shape, split, placed, palette.output_colors(1, 1))
         which, flat = self.merged(number)[0]
         colors = np.empty((len(which), 3))
         for i, tensor in enumerate(self.tensors[t] for t in stage.reads):
@@ -404,8 +418,9 @@ class Plan:
         if isinstance(told, Linear):
             rows.append((self.words("kernel", told.out_features), ["", str(told.in_features), *[""] * axes]))
         elif isinstance(op, Weighted):
-            kernel = [str(op.fan_in()), *map(str, op.each("kernel_size"))]
-            rows.append((self.words("kernel", op.filters), ["", *kernel]))
+            filters, fan_in = (1, op.filters) if self._is_partial(number) else (op.filters, op.fan_in())
+            kernel = [str(fan_in), *map(str, op.each("kernel_size"))]
+            rows.append((self.words("kernel", filters), ["", *kernel]))
         elif stage.slide is not None and max(extents := stage.spans[0][-axes:]) > 1:
             rows.append((self.words("window"), ["", "", *map(str, extents)]))
         rows.append((self.words("output"), _columns(after, axes, batched)))

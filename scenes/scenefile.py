@@ -20,6 +20,7 @@ from typing import Any, NoReturn, TypeGuard
 
 from .. import conv_math
 from ..conv_math import ConvMathError, Merge, Move, Operation, Sequential, Slide
+from ..conv_math.conv import Conv
 from ..conv_math.sequential import READS
 from ..conv_math.transposed import ConvTranspose
 from .errors import SceneError
@@ -76,14 +77,15 @@ class Input:
 class Stage:
     """One operation; ``weight`` is "random" or nested lists in torch's layout, ``bias`` None or a list.
 
-    ``view`` is how a transposed convolution is seen: as what it scatters, or gathers. ``reads`` are the tensors that
+    ``view`` is how it is seen: a transposed convolution as what it scatters (None) or gathers ("gather"), a convolution
+    of one filter whole (None) or with the sums of each channel apart ("partial"). ``reads`` are the tensors that
     it works on, 0 the scene's input and 1 the first stage's output; None: the one before it.
     """
 
     op: Operation
     weight: Any = "random"
     bias: Any = None
-    view: str = "scatter"
+    view: str | None = None
     reads: tuple[int, ...] | None = None
     name: Text | None = None
     """What its output is called."""
@@ -359,7 +361,9 @@ class _Reader:
         cls = OPERATIONS[name]
         parameters = parameters_of(cls)
         weighted = "bias" in parameters
-        views = ("scatter", "gather") if issubclass(cls, ConvTranspose) else ()
+        views = (
+            ("scatter", "gather") if issubclass(cls, ConvTranspose) else ("whole", "partial") if _sums(cls, row) else ()
+        )
         allowed = ["op", *(p for p in parameters if p != "bias"), *(["weight", "bias"] if weighted else [])]
         allowed += [*(["view"] if views else []), "from", "name"]
         self.table(key, row, allowed)
@@ -385,9 +389,14 @@ class _Reader:
         elif not _has_shape(bias, op.bias_shape or (0,)):
             self.fail(f"{key}: bias", bias, f"true, false, or a list of {(op.bias_shape or (0,))[0]} numbers")
         weight = self.values(f"{key}: weight", row.get("weight", "random"), op.weight_shape or (), ("random",))
-        view = self.choice(f"{key}: view", row.get("view", "scatter"), views or ("scatter",))
+        view = self.choice(f"{key}: view", row["view"], views) if "view" in row else None
         name = self.text(f"{key}: name", row["name"]) if "name" in row else None
         return Stage(op, weight, bias, view, reads, name)
+
+
+def _sums(cls: type[Operation], row: Mapping[str, Any]) -> bool:
+    """Whether it is a convolution of one filter, which adds up channels."""
+    return issubclass(cls, Conv) and row.get("out_channels") == 1 and row.get("groups", 1) == 1
 
 
 def _is_integer(value: object) -> TypeGuard[int]:

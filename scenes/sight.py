@@ -15,12 +15,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import Operation, Shape, Slide, Window
+from ..conv_math import Merge, Operation, Shape, Slide, Window
 from ..conv_math.conv import Weighted
+from ..conv_math.shapes import Floats
 from ..conv_math.transposed import ConvTranspose
 from ..conv_math.window import Reach, source_of
 
 Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ChannelSum(Merge):
+    """The sum over channels that ends a convolution, shown on its own: (C, *spatial) becomes (1, *spatial)."""
+
+    bias: bool = False
+
+    @property
+    def bias_shape(self) -> Shape | None:
+        """(1,), or None."""
+        return (1,) if self.bias else None
+
+    def output_of(self, items: tuple[Shape, ...]) -> Shape:
+        """One channel."""
+        return (1, *items[0][1:])
+
+    def came_from(self, cells: Rows, items: tuple[Shape, ...]) -> tuple[Rows, Rows]:
+        """The cells at the same place in all channels."""
+        channels = items[0][0]
+        which = np.repeat(np.arange(len(cells), dtype=np.int64), channels)
+        read = np.column_stack([np.zeros_like(which), np.tile(np.arange(channels), len(cells)), cells[which][:, 1:]])
+        return which, read
+
+    def _merged(self, arrays: list[Floats], batched: int) -> Floats:
+        return arrays[0].sum(axis=batched, keepdims=True)
+
+
 APART = 8
 """Up to so many channels that are worked on one by one are pulled apart."""
 

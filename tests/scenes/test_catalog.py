@@ -70,6 +70,7 @@ NUMBERS = {
     "batch": ("4x3x6x6 4x4x4x4", [108]),
     "padding": ("1x5x5 1x5x5", [9]),
     "stride-2": ("1x7x7 1x3x3", [9]),
+    "multi-channel": ("3x5x5 1x3x3", [28]),
     "many-filters": ("3x32x32 10x28x28", [760]),
     "stacked": ("1x9x9 4x7x7 4x5x5 2x3x3", [36, 144, 72]),
     "deep-stack": (
