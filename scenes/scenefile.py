@@ -340,7 +340,10 @@ class _Reader:
     def sources(self, key: str, value: object, merges: bool, tensors: int) -> tuple[int, ...]:
         """The tensors that a stage reads: "input", the number of an earlier stage, or for a merge a list of them."""
         known = f'"input" or the number of an earlier stage{f", 1 to {tensors - 1}" if tensors > 1 else ""}'
-        several = value if isinstance(value, list) else [value]
+        several = value if merges else [value]
+        allowed = f"a list of two or more, each {known}" if merges else known
+        if not isinstance(several, list) or (merges and len(several) < 2):
+            self.fail(key, value, allowed)
         found: list[int] = []
         for source in several:
             if source == "input":
@@ -348,9 +351,7 @@ class _Reader:
             elif _is_integer(source) and 0 < source < tensors:
                 found.append(source)
             else:
-                self.fail(key, value, f"a list of {known}" if merges else known)
-        if merges is not (len(found) > 1):
-            self.fail(key, value, f"a list of two or more, each {known}" if merges else f"one, {known}")
+                self.fail(key, value, allowed)
         return tuple(found)
 
     def stage(self, key: str, row: object, shapes: Sequence[tuple[int, ...]]) -> Stage:

@@ -1,0 +1,114 @@
+"""Scenes that branch: rows side by side, additions, concatenations, and sums over channels."""
+
+import numpy as np
+import pytest
+
+from convmotion.scenes import SceneError, compose, parse_scene
+from convmotion.scenes.contents import Contents
+from convmotion.scenes.palette import THEMES
+from convmotion.scenes.plan import Plan
+from convmotion.scenes.values import values_of
+
+HEAD = "[input]\nshape = [2, 5, 5]\n"
+CONV = "[[stage]]\nop = 'Conv2d'\nout_channels = 2\nkernel_size = 3\npadding = 1\n"
+RESIDUAL = HEAD + CONV + CONV + "[[stage]]\nop = 'Add'\nfrom = [2, 'input']\n"
+SIDE = HEAD + CONV + "[[stage]]\nfrom = 'input'\nop = 'MaxPool2d'\nkernel_size = 2\n"
+JOINED = HEAD + CONV + CONV + "[[stage]]\nop = 'Concat'\nfrom = [1, 2, 'input']\n"
+PARTIAL = HEAD + "[[stage]]\nop = 'Conv2d'\nout_channels = 1\nkernel_size = 3\nview = 'partial'\nbias = [0.5]\n"
+VALUES = "[look]\nshow = ['values']\n"
+
+
+def scene(text):
+    return parse_scene(text, "scene.toml")
+
+
+def plan_of(text):
+    return Plan(Contents(scene(text + VALUES)), (854, 480), 12.0, "en", THEMES["light"])
+
+
+def cells(board, name):
+    return next(c for c in board.cells if c.name == name)
+
+
+def test_an_addition_brings_the_cells_of_both_together_at_the_same_place_and_time():
+    board = compose(scene(RESIDUAL))
+    output, added = cells(board, "output-3"), cells(board, "output-3-added-1")
+    assert np.array_equal(output.position, added.position) and np.array_equal(output.arrive, added.arrive)
+    assert np.array_equal(output.origin, cells(board, "output-2").position)
+    assert np.array_equal(added.origin, cells(board, "input").position)
+    assert added.scale < 1.0
+
+
+def test_its_values_are_the_sum():
+    tensors, _ = values_of(scene(RESIDUAL))
+    assert np.allclose(tensors[3], tensors[2] + tensors[0])
+
+
+def test_a_concatenation_takes_each_cell_from_where_it_is():
+    board = compose(scene(JOINED))
+    output = cells(board, "output-3")
+    assert output.shape == (6, 5, 5) and not [c for c in board.cells if c.name.startswith("output-3-added")]
+    sources = [cells(board, name).position for name in ("output-1", "output-2", "input")]
+    assert np.array_equal(output.origin, np.concatenate(sources))
+
+
+def test_a_stage_that_reads_something_earlier_begins_a_row_of_its_own():
+    contents = Contents(scene(SIDE))
+    assert [stage.again for stage in contents.stages] == [False, True, False]
+    assert [stage.reads for stage in contents.stages] == [(0,), (0,), (2,)]
+    board = compose(scene(SIDE))
+    again = cells(board, "output-2")
+    assert np.array_equal(again.origin, cells(board, "input").position)
+    assert np.array_equal(again.color, cells(board, "input").color)
+    labels = [c.body for c in board.captions if c.name.startswith("label-output-2")]
+    assert labels[0].startswith("the same input")
+    assert {c.body for c in board.captions if c.name.startswith("step-name")} == {
+        "stage 1 / 2 · step",
+        "stage 2 / 2 · step",
+    }
+    low = {name: cells(board, name).position[:, 2].min() for name in ("input", "output-1", "output-2", "output-3")}
+    assert max(low["output-2"], low["output-3"]) < min(low["input"], low["output-1"])
+
+
+def test_the_sums_of_the_channels_are_added_up_to_what_the_convolution_gives():
+    plan = plan_of(PARTIAL)
+    tensors, _ = values_of(scene(PARTIAL + VALUES))
+    (_, partial, output), _ = plan.values
+    assert np.allclose(output, tensors[1]) and np.allclose(partial.sum(axis=0, keepdims=True) + 0.5, tensors[1])
+    assert [len(act.beats) for act in plan.acts] == [9, 9]
+    labels = [c.body for c in compose(scene(PARTIAL)).captions if c.name.startswith("label")]
+    assert any("partial sums" in body for body in labels) and any("1 filter" in body for body in labels)
+
+
+def test_a_stage_may_say_what_its_output_is_called():
+    named = CONV + "name = { en = 'first', zh = '第一层' }\n"
+    for language, name in (("en", "first"), ("zh", "第一层")):
+        board = compose(scene(HEAD + named + CONV), language=language)
+        assert next(c.body for c in board.captions if c.name == "label-output-1-1").startswith(name)
+
+
+@pytest.mark.parametrize("value", ["0", "3", "-1", "'stage'", "true", "1.0", "[1]", "[]"])
+def test_what_cannot_be_read_is_refused(value):
+    with pytest.raises(SceneError, match=r"stage 2: from is .*; allowed: .*input") as refused:
+        scene(HEAD + CONV + f"[[stage]]\nfrom = {value}\nop = 'ReLU'\n")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["'input'", "1", "['input']", "[1, 2]", "[1, 'output']", "[]"])
+def test_a_merge_needs_several_tensors_that_are_there(value):
+    with pytest.raises(SceneError, match=r"stage 2: from is .*; allowed: a list"):
+        scene(HEAD + CONV + f"[[stage]]\nfrom = {value}\nop = 'Add'\n")
+
+
+def test_a_merge_without_sources_is_refused():
+    with pytest.raises(SceneError, match=r"stage 2: from is nothing; allowed: a list"):
+        scene(HEAD + CONV + "[[stage]]\nop = 'Add'\n")
+
+
+def test_shapes_that_cannot_be_added_are_refused():
+    wide = CONV.replace("out_channels = 2", "out_channels = 3")
+    with pytest.raises(SceneError, match=r"stage 2: .*Add"):
+        scene(HEAD + wide + "[[stage]]\nop = 'Add'\nfrom = [1, 'input']\n")
+    for view in ("gather", "partial"):
+        with pytest.raises(SceneError, match=r"unknown key 'view'|view is"):
+            scene(HEAD + CONV + f"view = '{view}'\n")
