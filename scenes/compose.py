@@ -48,7 +48,8 @@ def compose(
     """
     contents = Contents(scene, all_cells)
     for stage in contents.stages:
-        if isinstance(stage.op, DeformConv2d | MaxUnpool2d):
+        batched = isinstance(stage.op, MaxUnpool2d) and (contents.batch or 1) > 1
+        if isinstance(stage.op, DeformConv2d) or batched:
             raise SceneError(f"{scene.source}: stage {stage.number}: {torch_call(stage.told)} cannot be drawn yet")
     _check_size(contents)
     frames = count_frames(scene, fps)

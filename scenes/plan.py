@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import Linear, Merge, Move, View
+from ..conv_math import Linear, MaxUnpool2d, Merge, Move, View
 from ..conv_math.conv import Weighted
 from ..conv_math.pool import Largest
 from ..conv_math.transposed import ConvTranspose
@@ -25,7 +25,7 @@ from .pacing import Beat, beats, group_steps
 from .parts import Act, Bank, Tensor
 from .sight import ChannelSum, Sight, bank_shape, depth_of
 from .story import Ease, Track
-from .values import values_of
+from .values import indices_of, values_of
 
 LAND, MULTIPLY, SUM, WRITE = 0.2, 0.45, 0.6, 0.8
 """Parts of a first step: the window lands, its copies reach the filters, leave them, have become one cell."""
@@ -176,6 +176,12 @@ class Plan:
     def _views_of(self, number: int) -> tuple[View, ...]:
         """The arrangements of a Move; of a merge its output, with no cell's origin."""
         stage = self.stages[number]
+        if isinstance(stage.op, MaxUnpool2d):
+            tensors, _ = values_of(self.scene)
+            indices = indices_of(self.scene, self.scene.pool_of(stage.number - 1), tensors).reshape(stage.input)
+            sources = stage.op.trajectory(stage.input, indices=indices).sources[0]
+            first = np.arange(len(sources))[:, None, None] * math.prod(stage.item[1:])
+            return (View("output", stage.output, np.where(sources < 0, -1, first + sources)),)
         if isinstance(stage.op, Move):
             return stage.op.views(stage.input)
         return (View("output", stage.output, np.full(self.shapes[number + 1][-3:], -1)),)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeGuard
 
 from .. import conv_math
-from ..conv_math import ConvMathError, Merge, Move, Operation, Sequential, Slide
+from ..conv_math import ConvMathError, MaxPool2d, MaxUnpool2d, Merge, Move, Operation, Sequential, Slide
 from ..conv_math.conv import Conv
 from ..conv_math.sequential import READS
 from ..conv_math.transposed import ConvTranspose
@@ -45,12 +45,11 @@ _LONG_KEY = re.compile(r"(?:\.[^.=,\n]*){200}")
 OPERATIONS: dict[str, type[Operation]] = {
     name: cls
     for name, cls in vars(conv_math).items()
-    if inspect.isclass(cls)
-    and issubclass(cls, Slide | Move | Merge)
-    and not inspect.isabstract(cls)
-    and name not in READS
+    if inspect.isclass(cls) and issubclass(cls, Slide | Move | Merge) and not inspect.isabstract(cls)
+    if name not in READS or name == "MaxUnpool2d"
 }
-"""Every operation of conv_math that a stage can name: those whose steps depend on no second array."""
+"""Every operation of conv_math that a stage can name: those whose steps depend on no second array, and the unpooling,
+which remembers where the pool before it found its cells."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +128,19 @@ class Scene:
     def operations(self) -> Sequential:
         return Sequential(*(_in_chain(stage) for stage in self.stages))
 
+    def pool_of(self, number: int) -> int:
+        """The stage, counted from 0, whose indices an unpooling stage takes: the last pool before it of its shape."""
+        shapes = self.shapes
+        pools = [n for n, stage in enumerate(self.stages[:number]) if isinstance(stage.op, MaxPool2d)]
+        reads = (self.stages[number].reads or (number,))[0]
+        found = [n for n in pools if shapes[n + 1] == shapes[reads]]
+        if not found:
+            raise SceneError(
+                f"{self.source}: stage {number + 1}: MaxUnpool2d takes the indices of a MaxPool2d before it whose "
+                f"output has its input's shape {shapes[reads]}; there is none"
+            )
+        return found[-1]
+
     @property
     def shapes(self) -> list[tuple[int, ...]]:
         """The input's shape, then each stage's output."""
@@ -192,7 +204,7 @@ def scene_from_table(table: Mapping[str, Any], source: str) -> Scene:
     show = look.get("show", list(Look().show))
     if not isinstance(show, list):
         read.fail("look.show", show, f"a list of {', '.join(SHOW)}")
-    return Scene(
+    scene = Scene(
         source=source,
         title=read.text("title", top.get("title", _name_of(source))),
         description=read.text("description", top.get("description", "")),
@@ -210,6 +222,10 @@ def scene_from_table(table: Mapping[str, Any], source: str) -> Scene:
             tuple(dict.fromkeys(read.choice("look.show", entry, SHOW) for entry in show)),
         ),
     )
+    for number, stage in enumerate(stages):
+        if isinstance(stage.op, MaxUnpool2d):
+            scene.pool_of(number)
+    return scene
 
 
 def _in_chain(stage: Stage) -> Operation | conv_math.Stage:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import Merge, Sequential
+from ..conv_math import MaxPool2d, MaxUnpool2d, Merge, Sequential
 from .errors import SceneError
 from .scenefile import Scene
 
@@ -31,20 +31,30 @@ def values_of(scene: Scene) -> tuple[list[NDArray[np.float64]], list[NDArray[np.
     random = np.random.default_rng(scene.input.seed)
     tensors = [_array(scene.input.values, scene.input.shape, random)]
     weights: list[NDArray[np.float64] | None] = []
-    for stage in scene.stages:
+    for number, stage in enumerate(scene.stages):
         shape = stage.op.weight_shape
         weight = _array(stage.weight, shape, random) if shape else None
         bias = stage.bias
         if bias is None and getattr(stage.op, "bias", False) and shape:
             bias = random.uniform(-1.0, 1.0, shape[0])
         weights.append(weight)
-        if stage.reads is None:
+        if isinstance(stage.op, MaxUnpool2d):
+            indices = indices_of(scene, scene.pool_of(number), tensors)
+            tensors.append(stage.op.forward(tensors[(stage.reads or (number,))[0]], indices=indices))
+        elif stage.reads is None:
             tensors.append(Sequential(stage.op).forward(tensors[-1], [weight], [bias]))
         elif isinstance(stage.op, Merge):
             tensors.append(stage.op.forward([tensors[number] for number in stage.reads]))
         else:
             tensors.append(Sequential(stage.op).forward(tensors[stage.reads[0]], [weight], [bias]))
     return tensors, weights
+
+
+def indices_of(scene: Scene, pool: int, tensors: Sequence[NDArray[np.float64]]) -> NDArray[np.int64]:
+    """Where the pool that is stage ``pool``, counted from 0, found the cells that it kept: of its output's shape."""
+    stage = scene.stages[pool]
+    assert isinstance(stage.op, MaxPool2d)
+    return stage.op.indices(tensors[(stage.reads or (pool,))[0]])
 
 
 def _array(given: Any, shape: Sequence[int], random: np.random.Generator) -> NDArray[np.float64]:

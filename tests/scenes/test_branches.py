@@ -112,3 +112,23 @@ def test_shapes_that_cannot_be_added_are_refused():
     for view in ("gather", "partial"):
         with pytest.raises(SceneError, match=r"unknown key 'view'|view is"):
             scene(HEAD + CONV + f"view = '{view}'\n")
+
+
+POOL, UNPOOL = (f"[[stage]]\nop = '{op}'\nkernel_size = 2\n" for op in ("MaxPool2d", "MaxUnpool2d"))
+
+
+def test_an_unpooling_puts_cells_back_where_the_pool_found_them():
+    text = "[input]\nshape = [2, 4, 4]\n" + POOL + UNPOOL
+    board, (x, _, output) = compose(scene(text)), values_of(scene(text))[0]
+    before, after = cells(board, "input"), cells(board, "output-2")
+    assert len(after) == 8 and len(cells(board, "zeros-output-2")) == 24
+    for index, color in zip(after.index, after.color, strict=True):
+        assert output[tuple(index)] == x[tuple(index)] != 0
+        (same,) = np.flatnonzero((before.index == index).all(axis=1))
+        assert np.array_equal(color, before.color[same])
+
+
+@pytest.mark.parametrize("text", [HEAD + UNPOOL, HEAD + POOL + CONV.replace("padding = 1", "padding = 2") + UNPOOL])
+def test_an_unpooling_without_its_pool_is_refused(text):
+    with pytest.raises(SceneError, match=r"MaxUnpool2d takes the indices of a MaxPool2d before it"):
+        scene(text)

@@ -111,6 +111,7 @@ NUMBERS = {
     "same-padding": ("1x5x5 1x5x5", [16]),
     "pixel-shuffle": ("12x4x4 3x8x8", []),
     "pixel-unshuffle": ("3x8x8 12x4x4", []),
+    "max-unpool": ("1x4x4 1x2x2 1x4x4", []),
     "adaptive-avg-pool": ("4x7x7 4x3x3", []),
     "global-avg-pool": ("4x7x7 4x1x1", []),
     "upsample-bilinear": ("1x3x3 1x6x6", []),
