@@ -13,6 +13,7 @@ from mathutils import Matrix
 from ..scenes.form import (
     AMBIENT_REACH,
     COVER,
+    FLOOR_GLOSS,
     GHOST_BAR,
     LINE_RADIUS,
     NEWBORN,
@@ -23,7 +24,7 @@ from ..scenes.form import (
     WINDOW_MARGIN,
 )
 from ..scenes.layout import View
-from ..scenes.palette import THEMES, Theme
+from ..scenes.palette import THEMES, Theme, floor_color
 from ..scenes.story import ALWAYS, Cells, Lines, Mover, Storyboard, Vector
 from . import looks, meshes
 from .animate import keyframe, show_between
@@ -37,9 +38,6 @@ ON_ITS_WAY = " on its way"
 """What the object of a tensor's flying cells is called after the tensor's name."""
 FLOOR_SIZE = 30.0
 """Half the floor's width, in widths of the picture."""
-FLOOR_GLOSS = 0.06
-FLOOR_DIFFUSE, FLOOR_SHINE = 0.94, 0.051
-"""How much of the floor is a mirror; the parts of light that it scatters and, its mirror being rough, reflects."""
 
 
 def build(board: Storyboard, scene: Any = None) -> Any:
@@ -54,6 +52,7 @@ class _Builder:
     def __init__(self, board: Storyboard, scene: Any) -> None:
         self.board, self.scene = board, scene
         self.theme: Theme = THEMES[board.theme]
+        self.backdrop = floor_color(self.theme)
         self.root = bpy.data.collections.new(NAME)
         scene.collection.children.link(self.root)
         self.groups: dict[str, Any] = {}
@@ -121,7 +120,7 @@ class _Builder:
         background = enable_nodes(world).nodes["Background"]
         background.inputs["Color"].default_value = (*theme.sky, 1.0)
         background.inputs["Strength"].default_value = theme.sky_strength
-        world.color = self._backdrop()
+        world.color = self.backdrop
         self.scene.world = world
         sun = bpy.data.lights.new("sun", "SUN")
         sun.energy, sun.angle = theme.sun, SUN_ANGLE
@@ -137,17 +136,10 @@ class _Builder:
         view = View.along(self.board.camera.direction)
         center, half = self._stage_area(view)
         angle = float(np.arctan2(view.right[1], view.right[0]))
-        material = floor_material("floor", theme.floor, FLOOR_GLOSS, self._backdrop(), center, half, angle)
+        material = floor_material("floor", theme.floor, FLOOR_GLOSS, self.backdrop, center, half, angle)
         plane.materials.append(material)
         floor = self._object("floor", plane, "stage")
         floor.location = (0.0, 0.0, self.board.floor - 0.03)
-
-    def _backdrop(self) -> Vector:
-        """What the lit floor looks like far from all cells: albedo x (sky + sun x cosine / pi), and a reflection."""
-        sun = self.theme.sun * -SUN_DIRECTION[2] / float(np.linalg.norm(SUN_DIRECTION)) / np.pi
-        sky = np.array(self.theme.sky) * self.theme.sky_strength
-        red, green, blue = FLOOR_DIFFUSE * np.array(self.theme.floor) * (sky + sun) + FLOOR_SHINE * sky
-        return float(red), float(green), float(blue)
 
     def _stage_area(self, view: View) -> tuple[Vector, Vector]:
         """Where on the floor anything but the backdrop can be seen: a rectangle along the picture's right.

@@ -19,5 +19,8 @@ LINE_RADIUS = 0.036
 SUN_DIRECTION = (0.30, 0.62, -1.0)
 SUN_ANGLE = 0.20
 """Radians: the softness of shadows."""
+FLOOR_GLOSS = 0.06
+FLOOR_DIFFUSE, FLOOR_SHINE = 0.94, 0.051
+"""How much of the floor is a mirror; the parts of light that it scatters and, its mirror being rough, reflects."""
 AMBIENT_REACH = 2.5
 """How far around the cells the floor is visibly darker."""

@@ -1,5 +1,8 @@
 """Colours: hue tells the family (filter or group), lightness the channel within it.
 
+Eyes that do not tell red from green see no circle of hues but a line from blue to yellow, on which hues that lie far
+apart may fall together. So every other filter is darker, and neighbouring groups are bluish and yellowish in turn.
+
 Colours are chosen in OKLCH (Ottosson, "A perceptual color space for image processing", 2020), where equal steps of
 lightness look equal whatever the hue, and handed on as linear sRGB, which is what Blender's attributes hold.
 """
@@ -11,13 +14,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .form import FLOOR_DIFFUSE, FLOOR_SHINE, SUN_DIRECTION
+
 INPUT_HUE = 252.0
 """Blue: the input of an ungrouped operation, in degrees of OKLCH hue."""
 
-GROUP_HUES = (252.0, 55.0, 150.0, 320.0, 95.0, 200.0, 20.0, 285.0)
-"""One family per group; neighbours lie far apart, the first two are blue and orange for colour-blind eyes."""
+INPUT_ROOM = 40.0
+"""No filter of an ungrouped operation comes so near (degrees) to its input's hue."""
 
-FIRST_FILTER_HUE = 25.0
+GROUP_HUES = (252.0, 42.0, 320.0, 110.0, 180.0, 75.0, 285.0, 145.0)
+"""One family per group; of two neighbours one is bluish and one yellowish to colour-blind eyes."""
+
+FAMILY = 16.0
+"""How far (degrees) the filters of a group are from its hue at most, if there are up to four groups."""
+
+FIRST_FILTER_HUE = 0.0
+ALTERNATION = 0.125
+"""How much darker (in lightness) every other filter is than its neighbours."""
 CHROMA = 0.135
 LIGHT, DARK = 0.80, 0.55
 """Lightness of a family's first and last channel."""
@@ -28,7 +41,10 @@ GAMUT_SLACK = 1e-5
 
 @dataclass(frozen=True)
 class Theme:
-    """The surroundings: linear RGB colours and strengths of light (W/m2 for the sun, a factor for the sky)."""
+    """The surroundings: linear RGB colours and strengths of light (W/m2 for the sun, a factor for the sky).
+
+    ``text`` can be read on a floor in shadow; ``faint_text`` is for where no shadow falls.
+    """
 
     name: str
     floor: tuple[float, float, float]
@@ -47,7 +63,7 @@ THEMES = {
         name="light",
         floor=(0.80, 0.80, 0.82),
         sky=(1.0, 1.0, 1.0),
-        text=(0.035, 0.038, 0.05),
+        text=(0.014, 0.015, 0.020),
         faint_text=(0.10, 0.105, 0.125),
         line=(0.12, 0.125, 0.15),
         window=(0.012, 0.013, 0.02),
@@ -68,6 +84,17 @@ THEMES = {
         sky_strength=0.45,
     ),
 }
+
+
+def floor_color(theme: Theme, sun: float = 1.0, sky: float = 1.0) -> tuple[float, float, float]:
+    """What the floor looks like, linear RGB, where this much of the sun and of the sky reaches it: all, on the backdrop.
+
+    Albedo x (sky + sun x cosine / pi), and a reflection of the sky.
+    """
+    sunlight = sun * theme.sun * -SUN_DIRECTION[2] / float(np.linalg.norm(SUN_DIRECTION)) / np.pi
+    skylight = sky * np.array(theme.sky) * theme.sky_strength
+    red, green, blue = FLOOR_DIFFUSE * np.array(theme.floor) * (skylight + sunlight) + FLOOR_SHINE * skylight
+    return float(red), float(green), float(blue)
 
 
 def oklch_to_linear(
@@ -119,11 +146,13 @@ def family_hue(group: int, groups: int) -> float:
 
 
 def filter_hues(out_channels: int, groups: int) -> NDArray[np.float64]:
-    """A hue (degrees) for every filter: around the whole circle, or within its group's family."""
+    """A hue (degrees) for every filter: around the circle but for the input's part, or within its group's family."""
     per_group = out_channels // groups
     if groups == 1:
-        return (FIRST_FILTER_HUE + 360.0 * np.arange(out_channels) / out_channels) % 360.0
-    spread = np.linspace(-24.0, 24.0, per_group) if per_group > 1 else np.zeros(1)
+        begin, arc = INPUT_HUE + INPUT_ROOM, 360.0 - 2.0 * INPUT_ROOM
+        turn = (FIRST_FILTER_HUE - begin) % 360.0 + arc * np.arange(out_channels) / out_channels
+        return (begin + turn % arc) % 360.0
+    spread = np.linspace(-FAMILY, FAMILY, per_group) if per_group > 1 else np.zeros(1)
     if groups > 4:  # families lie close together: do not let them touch
         spread = spread * (4.0 / groups)
     return np.concatenate([(family_hue(g, groups) + spread) % 360.0 for g in range(groups)])
@@ -138,7 +167,10 @@ def input_colors(channels: int, groups: int) -> NDArray[np.float64]:
     """Linear RGB per input channel, ``(channels, 3)``: a family per group, a step of lightness per channel."""
     per_group = channels // groups
     hue = np.repeat([family_hue(g, groups) for g in range(groups)], per_group)
-    return oklch_to_linear(np.tile(ramp(per_group), groups), CHROMA, hue)
+    lightness = np.tile(ramp(per_group), groups)
+    if groups > len(GROUP_HUES):  # hues alone lie too close together
+        lightness -= ALTERNATION * (np.arange(channels) // per_group % 2)
+    return oklch_to_linear(lightness, CHROMA, hue)
 
 
 def filter_colors(
@@ -152,20 +184,17 @@ def filter_colors(
     chosen = slice(None) if filters is None else filters
     hue = filter_hues(out_channels, groups)[chosen, None]
     steps = ramp(slices)[slice(None) if channels is None else channels]
-    return oklch_to_linear(_filter_lightness(out_channels, groups)[chosen, None] + steps[None, :] - LIGHT, CHROMA, hue)
+    return oklch_to_linear(_filter_lightness(out_channels)[chosen, None] + steps[None, :] - LIGHT, CHROMA, hue)
 
 
 def output_colors(out_channels: int, groups: int) -> NDArray[np.float64]:
     """Linear RGB per output channel, ``(out_channels, 3)``: the hue of the filter that made it."""
-    return oklch_to_linear(_filter_lightness(out_channels, groups) - 0.03, CHROMA, filter_hues(out_channels, groups))
+    return oklch_to_linear(_filter_lightness(out_channels) - 0.03, CHROMA, filter_hues(out_channels, groups))
 
 
-def _filter_lightness(out_channels: int, groups: int) -> NDArray[np.float64]:
-    """Within a group's narrow family the hue alone would not tell the filters apart: lightness helps."""
-    per_group = out_channels // groups
-    if groups == 1 or per_group == 1:
-        return np.full(out_channels, LIGHT)
-    return np.tile(np.linspace(LIGHT + 0.02, LIGHT - 0.14, per_group), groups)
+def _filter_lightness(out_channels: int) -> NDArray[np.float64]:
+    """Of every filter's first slice, ``(out_channels,)``: neighbours are light and dark in turn."""
+    return LIGHT - ALTERNATION * (np.arange(out_channels) % 2)
 
 
 def srgb_codes(linear: NDArray[np.float64]) -> NDArray[np.uint8]:

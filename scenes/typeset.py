@@ -209,8 +209,7 @@ def _labels(plan: Plan) -> Iterator[Caption]:
             y = placed.bottom - placed.label_drop - f.center[1] - (0.5 + 1.0 + i * LINE_HEIGHT) * capital
             told = i < len(label)
             name = f"label-{item.name}-{i + 1}" if told else f"elision-{item.name}-{i + 1 - len(label)}"
-            color = plan.theme.text if told else plan.theme.faint_text
-            yield _text(plan, name, text, "label", (x, y), "center", color=color)
+            yield _text(plan, name, text, "label", (x, y), "center")
 
 
 def _marks(plan: Plan) -> Iterator[Caption]:
@@ -221,4 +220,4 @@ def _marks(plan: Plan) -> Iterator[Caption]:
             x, y = mark_place(placed, block, text, f.capital("label"), f.view)
             at = (x - f.center[0], y - f.center[1])
             name = f"mark-{placed.item.name}-{block + 1}"
-            yield _text(plan, name, text, "label", at, "right", color=plan.theme.faint_text)
+            yield _text(plan, name, text, "label", at, "right")

@@ -10,6 +10,7 @@ from convmotion.scenes.palette import (
     family_hue,
     filter_colors,
     filter_hues,
+    floor_color,
     input_colors,
     oklch_to_linear,
     output_colors,
@@ -24,8 +25,9 @@ OKLAB = {
     (0.0, 1.0, 0.0): (0.866440, -0.233888, 0.179498),
     (0.0, 0.0, 1.0): (0.452014, -0.032457, -0.311528),
 }
-BACKDROP = {"light": (0.87, 0.87, 0.89), "dark": (0.03, 0.033, 0.043)}
-"""What the lit floor looks like in a render, linear."""
+APART = 0.08
+"""A distance in OKLab that is seen at a glance on small, shaded cubes: four times what can just be told apart side by
+side (0.02; source: CSS Color Module Level 4, gamut mapping)."""
 
 
 def oklab(rgb):
@@ -113,15 +115,98 @@ EYES = {
     "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
     "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
     "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "normal vision": np.eye(3).tolist(),
 }
-"""What colour-blind eyes make of linear sRGB. Source: Machado, Oliveira, Fernandes 2009, severity 1.0."""
+"""What colour-blind eyes make of linear sRGB. Source: Machado, Oliveira and Fernandes, "A physiologically-based model
+for simulation of color vision deficiency", 2009, severity 1.0."""
+COMMON = ["protanopia", "deuteranopia", "normal vision"]
+"""Tritanopia is far rarer: there, less is asked for."""
+
+every_eye = pytest.mark.parametrize("eyes", COMMON)
+
+
+def seen_by(eyes, colors):
+    """OKLab as these eyes have it."""
+    return oklab(np.clip(np.asarray(colors) @ np.array(EYES[eyes]).T, 0, 1))
+
+
+def nearest_neighbours(eyes, colors):
+    """The least distance of a colour from the next one: ``colors`` (n, ..., 3), each of ... with its like."""
+    seen = seen_by(eyes, colors)
+    return np.linalg.norm(np.diff(seen, axis=0), axis=-1).min()
 
 
 @pytest.mark.parametrize("eyes", EYES)
-def test_colour_blind_eyes_tell_two_groups_apart(eyes):
-    for colors in (input_colors(8, 2), output_colors(8, 2)):
-        seen = oklab(np.clip(colors @ np.array(EYES[eyes]).T, 0, 1))
-        assert np.linalg.norm(seen[:4, None] - seen[None, 4:], axis=2).min() > 0.08
+def test_the_simulation_leaves_greys_as_they_are(eyes):
+    greys = np.repeat([[0.1], [0.5], [1.0]], 3, axis=1)
+    assert np.allclose(seen_by(eyes, greys), oklab(greys), atol=1e-3)
+
+
+@pytest.mark.parametrize(("eyes", "lightness"), [("protanopia", [0.7, 0.6]), ("deuteranopia", [0.7, 0.7])])
+def test_the_simulation_finds_that_red_and_green_are_alike(eyes, lightness):
+    red_and_green = oklch_to_linear(np.array(lightness), 0.135, np.array([30.0, 140.0]))
+    assert nearest_neighbours("normal vision", red_and_green) > 2 * APART
+    assert nearest_neighbours(eyes, red_and_green) < APART
+
+
+@pytest.mark.parametrize(("name", "value"), [("GROUP_HUES", (30.0, 140.0)), ("ALTERNATION", 0.0)])
+def test_the_simulation_finds_a_bad_palette(monkeypatch, name, value):
+    """Red groups beside green ones; filters around the circle, one as light as the next."""
+    monkeypatch.setattr(f"convmotion.scenes.palette.{name}", value)
+    palettes = [input_colors(4, 2)[1::2], output_colors(16, 1)]
+    assert min(nearest_neighbours("deuteranopia", colors) for colors in palettes) < APART / 2
+
+
+@every_eye
+@pytest.mark.parametrize("groups", range(2, 17))
+@pytest.mark.parametrize("per_group", [1, 4])
+def test_neighbouring_groups_can_be_told_apart(eyes, groups, per_group):
+    """Each channel of a group from its like; up to eight groups from any channel."""
+    colors = input_colors(per_group * groups, groups).reshape(groups, per_group, 3)
+    assert nearest_neighbours(eyes, colors) > APART
+    for one, other in itertools.pairwise(colors if groups <= 8 else []):
+        seen = seen_by(eyes, one)[:, None] - seen_by(eyes, other)
+        assert np.linalg.norm(seen, axis=-1).min() > APART
+
+
+@every_eye
+@pytest.mark.parametrize("groups", range(1, 17))
+@pytest.mark.parametrize("filters", range(2, 17))
+def test_neighbouring_filters_can_be_told_apart(eyes, groups, filters):
+    """So many filters in each of the groups: any slice of one from the same slice of the next."""
+    if filters * groups <= 64:
+        assert nearest_neighbours(eyes, output_colors(filters * groups, groups)) > APART
+        assert nearest_neighbours(eyes, filter_colors(filters * groups, 4, groups)) > APART
+
+
+@every_eye
+@pytest.mark.parametrize("groups", range(2, 17))
+def test_neighbouring_filters_of_a_depthwise_convolution_can_be_told_apart(eyes, groups):
+    assert nearest_neighbours(eyes, output_colors(groups, groups)) > APART
+    assert nearest_neighbours(eyes, filter_colors(groups, 1, groups)) > APART
+
+
+@every_eye
+@pytest.mark.parametrize("filters", range(1, 17))
+def test_the_input_can_be_told_from_filters_and_outputs(eyes, filters):
+    """As a whole, and any of its channels from the first filter and the first output channel."""
+    inputs, outputs, bank = input_colors(8, 1), output_colors(filters, 1), filter_colors(filters, 8, 1)
+    middle = seen_by(eyes, inputs).mean(axis=0)
+    for others in (outputs, bank.reshape(-1, 3)):
+        assert np.linalg.norm(seen_by(eyes, others).mean(axis=0) - middle) > APART
+    first = np.concatenate([outputs[:1], bank[0]])
+    assert np.linalg.norm(seen_by(eyes, first)[:, None] - seen_by(eyes, inputs), axis=-1).min() > APART
+
+
+@pytest.mark.parametrize("filters", range(1, 33))
+def test_no_filter_of_an_ungrouped_convolution_is_blue_as_its_input(filters):
+    assert min(between(hue, 252.0) for hue in hue_of(output_colors(filters, 1))) > 39
+
+
+@pytest.mark.parametrize("groups", range(2, 9))
+def test_eyes_that_confuse_blue_and_yellow_tell_groups_apart_too(groups):
+    assert nearest_neighbours("tritanopia", input_colors(groups, groups)) > 0.06
+    assert nearest_neighbours("tritanopia", output_colors(groups, groups)) > 0.06
 
 
 @pytest.mark.parametrize("groups", range(2, 9))
@@ -155,18 +240,36 @@ def test_slices_of_a_filter_get_darker_with_the_channel():
     assert (np.diff(ramp(6)) < 0).all() and len(ramp(1)) == 1
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+every_theme = pytest.mark.parametrize("theme", THEMES.values(), ids=lambda theme: theme.name)
+
+
+def test_contrast_is_that_of_wcag():
+    assert contrast((1, 1, 1), (0, 0, 0)) == pytest.approx(21)
+    assert contrast([0x77 / 255.0] * 3, (1, 1, 1)) != pytest.approx(4.48, abs=0.01), "sRGB codes are no light"
+    assert contrast([((0x77 / 255.0 + 0.055) / 1.055) ** 2.4] * 3, (1, 1, 1)) == pytest.approx(4.48, abs=0.01)
+
+
+@every_theme
 def test_words_stand_out_from_the_backdrop(theme):
-    colors = THEMES[theme]
-    assert colors.name == theme
-    assert contrast((1, 1, 1), (0, 0, 0)) == pytest.approx(21), "WCAG's own example"
-    assert contrast(colors.text, BACKDROP[theme]) >= 4.5
-    assert contrast(colors.faint_text, BACKDROP[theme]) >= 4.5
-    assert contrast(colors.text, BACKDROP[theme]) > contrast(colors.faint_text, BACKDROP[theme])
+    assert theme is THEMES[theme.name]
+    assert contrast(theme.text, floor_color(theme)) > contrast(theme.faint_text, floor_color(theme)) >= 4.5
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@every_theme
+@pytest.mark.parametrize("sun", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("sky", [0.5, 1.0])
+def test_words_stand_out_from_shadows(theme, sun, sky):
+    """At the foot of a wall of cells half of the sky is hidden."""
+    assert contrast(theme.text, floor_color(theme, sun, sky)) >= 4.5
+
+
+@every_theme
+def test_what_a_shadow_falls_on_is_darker(theme):
+    looks = [luminance(floor_color(theme, *light)) for light in ((1.0, 1.0), (0.0, 1.0), (0.0, 0.5))]
+    assert looks[0] > looks[1] > looks[2] > 0
+
+
+@every_theme
 def test_lines_windows_and_ghosts_can_be_seen_against_the_backdrop(theme):
-    colors = THEMES[theme]
-    assert contrast(colors.line, BACKDROP[theme]) >= 3
-    assert contrast(colors.window, BACKDROP[theme]) >= 7
+    assert contrast(theme.line, floor_color(theme)) >= 3
+    assert contrast(theme.window, floor_color(theme)) >= 7
