@@ -82,10 +82,11 @@ class Axis:
         """The coordinate of indices, also of fractions and of those outside; monotone, and whole for drawn ones.
 
         With a ``reach``, of windows that begin at the indices and are so long: while they touch a drawn cell they
-        cover what they touch, and in between they cross the gap, which is at least as long as they are.
+        cover what they touch, and in between they cross the gap, which is at least as long as they are. One that is
+        longer is grown over all of the axis: it crosses nothing.
         """
         index = np.asarray(index, np.float64)
-        if not self.hidden:
+        if not self.hidden or reach > self.gap:
             return index
         enters, leaves = self.bends(reach)
         crossed = np.clip((index - enters) / (leaves - enters), 0.0, 1.0)

@@ -33,8 +33,29 @@ CROWDED = 1.6
 """Labels may make the picture so much wider than short ones would; then they are shortened."""
 WIDEST = 1e9
 """No picture is wider, in units."""
-DESCENDER = 0.36
-"""How far a g hangs below the line, in capitals."""
+CHINESE_WIDTH, OTHER_WIDTH = 1.75, 0.92
+WIDTHS = {
+    letter: width
+    for width, letters in {
+        0.42: " ijl'!,.:;·()`J",
+        0.55: "-−[]Ift/\\{}",
+        0.68: 'r"?_zsc',
+        0.82: "vyFLxk“”S*ET|aeY$+0123456789<=>Z^~×X",
+        1.12: "G&DUHNOQw…",
+        1.32: "%@MWm",
+        1.70: "→",
+    }.items()
+    for letter in letters
+}
+"""How wide a character is at most, in capitals; OTHER_WIDTH if it is not here."""
+CHINESE_ASCENT, ASCENT = 1.5, 1.08
+"""How high a text stands above its line at most, in capitals."""
+DESCENTS = ((0.36, frozenset("gjpqyQ@$|")), (0.22, frozenset("()[]{}_,;")))
+"""How far a text with one of these characters reaches below its line, in capitals."""
+CHINESE_DESCENT, DESCENT = 0.22, 0.06
+DESCENDER = DESCENTS[0][0]
+LABEL_GAP = 0.42
+"""Between a block and its label, in capitals."""
 MARK_GAP = 0.3
 """Between a block and its mark, in cells."""
 LABEL_JOINT = "  "
@@ -157,23 +178,28 @@ class Frame:
 
 @lru_cache(4096)
 def text_width(text: str) -> float:
-    """How wide a text is at most, in heights of a capital: Chinese characters are the widest, then m and w."""
+    """How wide a text is at most, in heights of a capital."""
     return sum(_character_width(character) for character in text)
 
 
 def _character_width(character: str) -> float:
-    if ord(character) > 0x2E7F:
-        return 1.75
-    if character in "iljtfrI.,:;|!'()[]·-/ ":
-        return 0.56
-    if character in "…→":
-        return 1.7
-    return 1.35 if character in "mwMW@%" else 0.84
+    return CHINESE_WIDTH if _chinese(character) else WIDTHS.get(character, OTHER_WIDTH)
+
+
+def _chinese(character: str) -> bool:
+    return ord(character) > 0x2E7F
 
 
 def text_ascent(text: str) -> float:
-    """How high a text stands above its line, in capitals."""
-    return 1.5 if any(ord(character) > 0x2E7F for character in text) else 1.06
+    """How high a text stands above its line at most, in capitals."""
+    return CHINESE_ASCENT if any(map(_chinese, text)) else ASCENT
+
+
+@lru_cache(4096)
+def text_descent(text: str) -> float:
+    """How far it reaches below."""
+    least = CHINESE_DESCENT if any(map(_chinese, text)) else DESCENT
+    return max(least, next((depth for depth, tails in DESCENTS if not tails.isdisjoint(text)), 0.0))
 
 
 def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bottom_lines: float) -> Frame:
@@ -363,6 +389,8 @@ def _fit(
     """The arrangement that needs least room along the flow, or None where the free area is too small."""
     capital = CAPITAL["label"] * pixel
     labels = [_label_size(item, pixel, label_style) for item in items]
+    if tall and max(label[0] for label in labels) > width:
+        return None
     across_room = width if tall else height - sum(_tier_heights(labels, tiers))
     plans: dict[int, _Plan] = {}
     families: dict[int, list[int]] = {}

@@ -87,7 +87,7 @@ THEMES = {
 
 
 def floor_color(theme: Theme, sun: float = 1.0, sky: float = 1.0) -> tuple[float, float, float]:
-    """What the floor looks like, linear RGB, where this much of the sun and of the sky reaches it: all, on the backdrop.
+    """What the floor looks like, linear RGB, where this much of the sun and of the sky reaches it (all: the backdrop).
 
     Albedo x (sky + sun x cosine / pi), and a reflection of the sky.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .layout import DESCENDER, View, text_ascent, text_width
+from .layout import View, text_ascent, text_descent, text_width
 from .story import Caption, Storyboard
 
 
@@ -45,6 +45,6 @@ def caption_box(caption: Caption, screen: Screen) -> NDArray[np.float64]:
     body = caption.body.replace("{step}", str(caption.steps))
     wide = text_width(body) * caption.size
     left = caption.at[0] - {"left": 0.0, "center": 0.5, "right": 1.0}[caption.align] * wide
-    low = caption.at[1] - DESCENDER * caption.size
+    low = caption.at[1] - text_descent(body) * caption.size
     corners = np.array([[left, caption.at[1] + text_ascent(body) * caption.size], [left + wide, low]])
     return screen.plane(corners).ravel()

@@ -10,7 +10,18 @@ from ..conv_math import Slide, Upsample
 from ..conv_math.conv import Weighted
 from ..conv_math.pool import AdaptiveAvgPool, AvgPool
 from .captions import count
-from .layout import CAPITAL, LINE_HEIGHT, SIDE, TOP, label_texts, mark_place, note_texts, text_width
+from .layout import (
+    CAPITAL,
+    LABEL_GAP,
+    LINE_HEIGHT,
+    SIDE,
+    TOP,
+    label_texts,
+    mark_place,
+    note_texts,
+    text_ascent,
+    text_width,
+)
 from .parts import Act
 from .plan import LAND, MULTIPLY, WRITE, Plan
 from .story import Caption
@@ -205,8 +216,10 @@ def _labels(plan: Plan) -> Iterator[Caption]:
         x = placed.left + placed.width / 2 - f.center[0]
         item = placed.item
         label, notes = label_texts(item.label, f.label_style), note_texts(item.notes, f.label_style)
-        for i, text in enumerate((*label, *notes)):
-            y = placed.bottom - placed.label_drop - f.center[1] - (0.5 + 1.0 + i * LINE_HEIGHT) * capital
+        lines = (*label, *notes)
+        first = LABEL_GAP + max(map(text_ascent, lines[:1]), default=0.0)
+        for i, text in enumerate(lines):
+            y = placed.bottom - placed.label_drop - f.center[1] - (first + i * LINE_HEIGHT) * capital
             told = i < len(label)
             name = f"label-{item.name}-{i + 1}" if told else f"elision-{item.name}-{i + 1 - len(label)}"
             yield _text(plan, name, text, "label", (x, y), "center")
