@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .elision import Elision
+from .form import WINDOW_BAR, WINDOW_MARGIN
 from .story import Vector
 
 DIRECTION = (0.42, 1.0, -0.55)
@@ -55,7 +56,9 @@ DESCENTS = ((0.36, frozenset("gjpqyQ@$|")), (0.22, frozenset("()[]{}_,;")))
 CHINESE_DESCENT, DESCENT = 0.22, 0.06
 DESCENDER = DESCENTS[0][0]
 LABEL_GAP = 0.42
-"""Between a block and its label, in capitals."""
+"""Between a block, in its window, and its label, in capitals."""
+WINDOW_ROOM = WINDOW_MARGIN + WINDOW_BAR / 2
+"""How far a window reaches beyond the cells that it touches."""
 MARK_GAP = 0.3
 """Between a block and its mark, in cells."""
 LABEL_JOINT = "  "
@@ -502,7 +505,7 @@ def _label_size(item: Item, pixel: float, style: int) -> tuple[float, float]:
     """Width and height of all that stands below an item."""
     lines = (*label_texts(item.label, style), *note_texts(item.notes, style))
     width = max((text_width(text) for text in lines), default=0.0) * (CAPITAL["label"] * pixel)
-    return width, (len(lines) * LINE_HEIGHT + 0.5) * CAPITAL["label"] * pixel
+    return width, WINDOW_ROOM + (len(lines) * LINE_HEIGHT + 0.5) * CAPITAL["label"] * pixel
 
 
 def _place(

@@ -16,6 +16,7 @@ from .layout import (
     LINE_HEIGHT,
     SIDE,
     TOP,
+    WINDOW_ROOM,
     label_texts,
     mark_place,
     note_texts,
@@ -217,9 +218,10 @@ def _labels(plan: Plan) -> Iterator[Caption]:
         item = placed.item
         label, notes = label_texts(item.label, f.label_style), note_texts(item.notes, f.label_style)
         lines = (*label, *notes)
+        top = placed.bottom - placed.label_drop - f.center[1] - WINDOW_ROOM
         first = LABEL_GAP + max(map(text_ascent, lines[:1]), default=0.0)
         for i, text in enumerate(lines):
-            y = placed.bottom - placed.label_drop - f.center[1] - (first + i * LINE_HEIGHT) * capital
+            y = top - (first + i * LINE_HEIGHT) * capital
             told = i < len(label)
             name = f"label-{item.name}-{i + 1}" if told else f"elision-{item.name}-{i + 1 - len(label)}"
             yield _text(plan, name, text, "label", (x, y), "center")

@@ -16,15 +16,11 @@ from convmotion.scenes.counts import count_cells
 from convmotion.scenes.elision import GAP, LIMIT, Axis
 
 from .test_layout import (
-    around,
     assert_apart,
-    assert_inside,
-    blocks_of,
-    covers,
-    overlap,
-    rectangle_of,
-    silhouette,
-    standing,
+    assert_capitals_are_high,
+    assert_no_two_words_overlap,
+    assert_no_word_is_over_a_tensor,
+    assert_nothing_is_cropped,
 )
 
 SIZES = [(854, 480), (480, 480), (640, 480), (480, 854)]
@@ -88,6 +84,11 @@ def test_places_along_an_axis_grow_with_the_index_and_are_whole_where_it_is_draw
         *range(axis.first + axis.gap, axis.span + 2),
     ]
     assert (np.diff(axis.at(np.arange(-2, axis.length + 3))) > 0).all()
+
+
+@given(shortened, st.integers(1, 500))
+def test_a_window_as_long_as_all_that_is_drawn_stands_at_the_beginning(axis, beyond):
+    assert axis.at(-2, axis.span + beyond) == -2
 
 
 @given(shortened, st.integers(1, GAP))
@@ -197,19 +198,10 @@ def test_windows_and_heads_cross_a_gap_without_a_jump():
 def test_elided_scenes_are_laid_out_as_others_are(name, size, language):
     board = board_of(name, size, language)
     assert_apart(board)
-    for cells in board.cells:
-        if cells.role != "traveller":
-            assert_inside(board, around(board, cells.position), cells.name)
-    blocks = [silhouette(board, block) for cells in standing(board) for block in blocks_of(cells)]
-    pixels = size[0] / board.camera.width * 480 / min(size)
-    for caption in board.captions:
-        assert_inside(board, rectangle_of(caption), caption.body)
-        assert not any(covers(board, rectangle_of(caption), block) for block in blocks), caption.body
-        heading = caption.name.startswith(("title", "call-"))  # long ones become smaller in scenes of any size
-        assert heading or caption.size * pixels >= 12 - 1e-6, caption.body
-    for one, other in itertools.combinations(board.captions, 2):
-        if one.first <= other.last and other.first <= one.last:
-            assert not overlap(rectangle_of(one), rectangle_of(other)), (one.body, other.body)
+    assert_nothing_is_cropped(board)
+    assert_no_word_is_over_a_tensor(board)
+    assert_no_two_words_overlap(board)
+    assert_capitals_are_high(board, but=("title", "call"))  # long ones become smaller in scenes of any size
 
 
 def test_small_scenes_are_drawn_whole():
