@@ -45,7 +45,7 @@ WORDS = {
         "each": "… works on each cell",
         "write_each": "… and writes one output cell in each channel",
         "scatter": "each input cell multiplies the {0} weights",
-        "spread": "… the {0} products are spread over a window of the output",
+        "spread": "… the {0} products fall on a window of the output",
         "add": "… and added to what is there",
         "reshape": "reshape",
         "transpose": "transpose",

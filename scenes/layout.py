@@ -10,6 +10,7 @@ All arithmetic is done in the picture's plane; :class:`View` translates. Units a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -183,6 +184,16 @@ class Frame:
 def text_width(text: str) -> float:
     """How wide a text is at most, in heights of a capital."""
     return sum(_character_width(character) for character in text)
+
+
+def broken(text: str, width: float) -> list[str]:
+    """The text on lines of at most this width, in capitals, broken at spaces and behind Chinese punctuation."""
+    lines = [""]
+    for part in re.split("(?<=[ ，；。])", text):
+        if lines[-1] and text_width(lines[-1] + part.rstrip()) > width:
+            lines.append("")
+        lines[-1] += part
+    return [line.rstrip() for line in lines]
 
 
 def _character_width(character: str) -> float:

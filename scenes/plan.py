@@ -20,7 +20,7 @@ from .captions import Words, count, size, size_formulas, torch_call
 from .contents import Contents, Shown
 from .counts import count_frames
 from .elision import Elision
-from .layout import CAPITAL, LINE_HEIGHT, SIDE, Frame, Item, Placed, arrange, text_width
+from .layout import CAPITAL, LINE_HEIGHT, SIDE, Frame, Item, Placed, arrange, broken, text_width
 from .pacing import Beat, beats, group_steps
 from .parts import Act, Bank, Tensor
 from .sight import ChannelSum, Sight, bank_shape, depth_of
@@ -35,6 +35,8 @@ COLUMN_GAP = 16.0
 """Between the columns of the table, in reference pixels."""
 LEGEND_SHARE = 0.55
 """How much of a wide picture's width a legend takes at most."""
+NOTE_SHARE = 0.7
+"""The same of a note, which the counter stands beside."""
 LONG_NUMBER = 7
 """More characters than these are a line's worth."""
 LINE_ROOM = 9
@@ -482,6 +484,11 @@ class Plan:
                 lines[-1] += part
         return [line.rstrip() for line in lines]
 
+    def note_lines(self) -> list[str]:
+        """The scene's own last word, on as many lines as it takes."""
+        width = (1.0 if self.narrow else NOTE_SHARE) * (self.size[0] * 480.0 / min(self.size) - 2 * SIDE)
+        return broken(self.scene.note.in_language(self.language), width / CAPITAL["note"])
+
     @property
     def heading_height(self) -> float:
         """Height of title and call in reference pixels."""
@@ -494,10 +501,10 @@ class Plan:
         table = max(len(self.table(n)) for n in range(len(self.stages))) * note if "table" in self.show else 0.0
         if self.legend:
             table = max(len(self.legend_lines(n)) for n in range(len(self.stages))) * note
-        formulas = max(len(self.formulas(n)) for n in range(len(self.stages)))
+        footer = max(len(self.formulas(n)) for n in range(len(self.stages))) + len(self.note_lines())
         if self.narrow:
-            return self.heading_height + table + 8.0, (formulas + 3) * note + 6.0
-        return max(self.heading_height, table) + 8.0, max(formulas + 1, 2) * note + 6.0
+            return self.heading_height + table + 8.0, (footer + 2) * note + 6.0
+        return max(self.heading_height, table) + 8.0, max(footer, 2) * note + 6.0
 
 
 def _cells_of(source: NDArray[np.int64], tensor: Tensor) -> NDArray[np.int64]:

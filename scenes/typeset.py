@@ -121,7 +121,7 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     for i, text in enumerate(reversed(plan.formulas(number))):
         at = _corner(plan, 0, i * pitch, bottom=True)
         yield _text(plan, f"formula-{number + 1}-{i + 1}", text, "note", at, "left", first=first, last=last)
-    lift = len(plan.formulas(number)) + 1 if plan.narrow else 0
+    lift = len(plan.formulas(number)) + len(plan.note_lines()) if plan.narrow else 0
     right = not plan.narrow
     align = "right" if right else "left"
     room = plan.size[0] * 480.0 / min(plan.size) - 2 * SIDE
@@ -167,10 +167,11 @@ def _above_formulas(plan: Plan, number: int) -> float:
 
 def _note(plan: Plan) -> Iterator[Caption]:
     """The scene's own last word, on the result."""
-    note = plan.scene.note.in_language(plan.language)
-    if note:
-        at = _corner(plan, 0, _above_formulas(plan, len(plan.acts) - 1), bottom=True)
-        yield _text(plan, "note", note, "note", at, "left", first=plan.acts[-1].last_frame + 1)
+    last = len(plan.acts) - 1
+    for i, line in enumerate(reversed(plan.note_lines())):
+        at = _corner(plan, 0, _above_formulas(plan, last) + i * CAPITAL["note"] * LINE_HEIGHT, bottom=True)
+        if line:
+            yield _text(plan, f"note-{i + 1}", line, "note", at, "left", first=plan.acts[last].last_frame + 1)
 
 
 def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:

@@ -141,7 +141,7 @@ def test_the_footer_of_the_last_stage_adds_the_parameters_up(language, unit):
     assert first["cost-1"].startswith(f"72 {unit}")
     assert "1,800" in first["cost-1"]
     assert "cost-2" not in first and "cost-1" not in last
-    assert "576" in last["note"] and "note" not in first
+    assert "576" in last["note-1"] and "note-1" not in first
 
 
 def test_the_table_has_the_shapes_of_input_kernel_and_output():
