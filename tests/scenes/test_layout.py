@@ -429,6 +429,28 @@ def test_other_layers_fit_too(groups, per_group, filters, side, padding, size, l
     assert_no_two_words_overlap(board)
 
 
+COLUMNS = """
+[input]
+shape = [2, 32, 28, 28]
+[[stage]]
+op = "Conv2d"
+out_channels = 16
+kernel_size = 5
+stride = 2
+groups = 4
+[[stage]]
+op = "ChannelShuffle"
+groups = 4
+"""
+
+
+def test_labels_are_no_wider_than_the_columns_of_a_tall_picture():
+    board = compose(parse_scene(COLUMNS, "test"), (480, 854), language="zh")
+    assert_nothing_is_cropped(board)
+    assert_no_word_is_over_a_tensor(board)
+    assert_no_two_words_overlap(board)
+
+
 @settings(deadline=None)
 @given(st.floats(-50, 50), st.floats(-50, 50))
 def test_a_point_on_the_wall_projects_to_where_it_was_asked_to(x, y):
