@@ -16,6 +16,7 @@ from convmotion.blender_addon.looks import set_solid
 from convmotion.blender_addon.still import freeze
 from convmotion.conv_math import SlideTrajectory
 from convmotion.scenes import compose, find_scene, parse_scene
+from convmotion.scenes.screen import Screen, caption_box
 from convmotion.scenes.story import ALWAYS
 
 pytestmark = pytest.mark.blender
@@ -453,20 +454,22 @@ def test_captions_are_text_objects_with_the_storyboards_words(empty_blender):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("name", ["standard", "depthwise-separable", "channel-shuffle"])
-def test_words_are_no_wider_than_the_layout_believes(name, language, empty_blender):
-    from convmotion.scenes.layout import text_width
-
+def test_words_are_no_larger_than_the_layout_believes(name, language, empty_blender):
     board = compose(scene_of(name), (320, 180), 30.0, language=language)
     build(board)
+    screen = Screen(board)
     for caption in board.captions:
         if "{step}" in caption.body or not caption.body.strip():
             continue
-        mesh = bpy.data.objects[caption.name].to_mesh()
-        across = [vertex.co.x for vertex in mesh.vertices]
-        bpy.data.objects[caption.name].to_mesh_clear()
-        true, believed = max(across) - min(across), text_width(caption.body) * caption.size
-        assert true <= believed * 1.01, caption.body
-        assert len(caption.body) < 4 or true > 0.6 * believed, caption.body
+        obj = bpy.data.objects[caption.name]
+        ink = screen.plane(np.array([vertex.co[:2] for vertex in obj.to_mesh().vertices]) + caption.at)
+        obj.to_mesh_clear()
+        upper_left, lower_right = caption_box(caption, screen).reshape(2, 2)
+        wide = lower_right[0] - upper_left[0]
+        slack = np.array([0.01 * wide, 0.02 * caption.size * screen.scale])
+        assert (upper_left - slack <= ink.min(axis=0)).all(), caption.body
+        assert (ink.max(axis=0) <= lower_right + slack).all(), caption.body
+        assert len(caption.body) < 4 or np.ptp(ink[:, 0]) > 0.75 * wide, caption.body
 
 
 def test_capitals_are_as_high_as_the_storyboard_says(empty_blender):

@@ -1,7 +1,7 @@
 """The catalog says what its table says, number by number, through conv_math."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 
 from convmotion.scenes import Scene, SceneError, catalog_names, compose, explain, find_scene, load_catalog
 from convmotion.scenes.explain import explain_text
+from convmotion.scenes.palette import THEMES
 from convmotion.scenes.values import values_of
 
 
@@ -183,6 +184,29 @@ def test_every_scene_has_a_title_and_a_line_about_it_in_both_languages(name):
     assert bool(re.search(r"[\u4e00-\u9fff]", scene.note.zh)) == bool(scene.note.en)
     assert explain(scene)["title"] == scene.title.en
     assert explain(scene, language="zh")["title"] == scene.title.zh
+
+
+@pytest.mark.parametrize("name", catalog_names())
+def test_every_picture_speaks_the_language_that_was_asked_for(name):
+    """But for titles and last words, which name things, and for calls and formulas, which are no language's."""
+    english, chinese = (compose(find_scene(name), language=language) for language in ("en", "zh"))
+    assert not [c.body for c in english.captions if re.search(r"[\u4e00-\u9fff]", c.body)]
+    words = [c for c in chinese.captions if not c.name.startswith(("title", "note", "call", "formula"))]
+    assert not [c.body for c in words if re.search(r"[A-Za-z]{2,}", c.body.replace("{step}", ""))]
+    assert any(re.search(r"[\u4e00-\u9fff]", c.body) for c in words)
+
+
+@pytest.mark.parametrize("name", catalog_names())
+def test_every_scene_is_the_same_in_both_themes_but_for_its_colours(name):
+    light, dark = (compose(find_scene(name), theme=theme) for theme in ("light", "dark"))
+    shades = {theme: {colors.text: "strong", colors.faint_text: "faint"} for theme, colors in THEMES.items()}
+    for one, other in zip(light.captions, dark.captions, strict=True):
+        assert replace(one, color=other.color) == other
+        assert shades["light"][one.color] == shades["dark"][other.color]
+    for one, other in zip(light.cells, dark.cells, strict=True):
+        assert (one.position == other.position).all() and (one.start == other.start).all()
+        assert (one.color == other.color).all() != (one.role in ("ghost", "gap")), one.name
+    assert light.camera == dark.camera and light.outlines == dark.outlines
 
 
 def test_titles_are_told_apart():
