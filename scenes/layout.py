@@ -33,6 +33,8 @@ LINE_HEIGHT = 1.72
 """Distance of lines of text, in capitals."""
 CROWDED = 1.6
 """Labels may make the picture so much wider than short ones would; then they are shortened."""
+CRUSHED = 2.0
+"""Words may make it so much wider than it is without any, and labels alone thrice that; then they are left out."""
 WIDEST = 1e9
 """No picture is wider, in units."""
 CHINESE_WIDTH, OTHER_WIDTH = 1.75, 0.92
@@ -268,8 +270,10 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
             narrower, its_style = best((lines, tiers))
             if narrower * LARGER ** (lines - 1) < taken:
                 width, label_style, grid, taken = narrower, its_style, (lines, tiers), narrower * LARGER ** (lines - 1)
-    if width == inf:
-        items = [replace(item, marks=(), notes=()) for item in items]
+    bare = [replace(item, marks=(), notes=()) for item in items]
+    noted = any(item.notes for item in items)
+    if width > (CRUSHED if noted else 3 * CRUSHED) * least_width(bare, grid, -1):
+        items = bare
         width, label_style = least_width(items, grid, -1), -1
     pixel, free_width, free_height = room(width)
     plans = _fit_lines(items, grid, view, pixel, free_width, free_height, tall, label_style)
