@@ -229,7 +229,7 @@ def assert_no_two_words_overlap(board: Storyboard) -> None:
 
 def thing_of(cells: Cells) -> str:
     """The tensor or bank of filters to which cells belong: ghosts and cells that are not whole stand among its own."""
-    return cells.name.removeprefix("ghosts-").removeprefix("zeros-").removesuffix("-partial")
+    return re.sub(r"^(ghosts|zeros|copies)-|-(partial|added-\d+)$", "", cells.name)
 
 
 def assert_apart(board: Storyboard) -> None:
