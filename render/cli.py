@@ -24,12 +24,23 @@ from typing import Any, NoReturn
 from tqdm import tqdm
 
 from ..conv_math import ConvMathError
-from ..scenes import Scene, SceneError, Storyboard, compose, explain, find_scene, load_catalog, scene_from_lines
+from ..scenes import (
+    Scene,
+    SceneError,
+    Storyboard,
+    compose,
+    explain,
+    find_scene,
+    load_catalog,
+    photo_of,
+    scene_from_lines,
+    with_photo,
+)
 from ..scenes.compose import MAX_CELLS
 from ..scenes.counts import count_cells
 from ..scenes.explain import explain_text
 from ..scenes.scenefile import LANGUAGES, THEMES, shown
-from . import doctor, encode
+from . import doctor, encode, pictures
 from .errors import RenderError, RequestError
 from .film import make
 from .frames import CHUNK, FramePlan
@@ -133,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     telling.add_argument("--lang", choices=LANGUAGES, default="en")
     telling.add_argument("--fps", type=_fps, default=30.0)
 
-    rendering = command("render", "render a scene", lambda a: _render(find_scene(a.scene), a))
+    rendering = command("render", "render a scene", lambda a: _render(_scene(a.scene), a))
     rendering.add_argument("scene", metavar="SCENE", help="a name from the catalog, or the path of a scene file")
     _add_render_options(rendering)
 
@@ -202,12 +213,24 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    scene = find_scene(arguments.scene)
+    scene = _scene(arguments.scene)
     if arguments.json:
         print(json.dumps(explain(scene, arguments.fps, arguments.lang), indent=2))
     else:
         print(explain_text(scene, arguments.fps, arguments.lang))
     return 0
+
+
+def _scene(name: str) -> Scene:
+    """A scene by its name or path, with its picture, if it has one, in place."""
+    scene = find_scene(name)
+    photo = photo_of(scene)
+    if photo is None:
+        return scene
+    try:
+        return with_photo(scene, pictures.read_photo(photo.path))
+    except RequestError as error:
+        raise RequestError(f"{scene.source}: input.values: {error}") from None
 
 
 def _op(arguments: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ Shapes are (height, width, 3 or 4) of uint8: sRGB, and alpha that the colours ar
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..scenes.changes import Rectangle
-from ..scenes.palette import srgb_codes
-from .errors import RenderError
+from ..scenes.palette import linear_of, srgb_codes
+from .errors import RenderError, RequestError
 from .png import bare
 
 Pixels = NDArray[np.uint8]
-_CODES = np.arange(256) / 255.0
-_LINEAR = np.where(_CODES <= 0.04045, _CODES / 12.92, ((_CODES + 0.055) / 1.055) ** 2.4)
-"""Light of each sRGB code (IEC 61966-2-1)."""
+_LINEAR = linear_of(np.arange(256) / 255.0)
+"""Light of each sRGB code."""
 
 
 def read(path: Path) -> Pixels:
@@ -35,6 +35,20 @@ def read(path: Path) -> Pixels:
         return np.ascontiguousarray(pixels)
     except Exception as error:  # decoders raise whatever they like (OSError, SyntaxError, ValueError, ...)
         raise RenderError(f"cannot read the frame {path}: {error}") from error
+
+
+def read_photo(path: Path) -> Pixels:
+    """A picture of any kind, upright, without its alpha: (height, width, 3).
+
+    RequestError if there is none to read.
+    """
+    try:
+        with warnings.catch_warnings():  # of what is large, or a little off the format: it is read all the same
+            warnings.simplefilter("ignore")
+            return np.ascontiguousarray(imageio.imread(path, plugin="pillow", index=0, mode="RGB", rotate=True))
+    except Exception as error:  # see above
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no picture"
+        raise RequestError(f"{path} cannot be read: {reason.lower()}; allowed: a PNG, a JPEG and the like") from None
 
 
 def write(pixels: Pixels, path: Path) -> None:

@@ -5,6 +5,7 @@ from .compose import compose
 from .errors import SceneError
 from .explain import explain
 from .paste import scene_from_lines
+from .photo import photo_of, with_photo
 from .scenefile import Scene, load_scene, parse_scene
 from .story import Storyboard
 
@@ -19,5 +20,7 @@ __all__ = [
     "load_catalog",
     "load_scene",
     "parse_scene",
+    "photo_of",
     "scene_from_lines",
+    "with_photo",
 ]

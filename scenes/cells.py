@@ -53,7 +53,7 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
             if several.any():
                 yield _partial(plan, number, tensor, index[several], origin[several], _arrival(act, begun[several]))
                 origin = np.where(several[:, None], position, origin)
-    values = plan.values[0][number] if plan.values else None
+    values = plan.lightness(number)
     yield _visible_tensor(plan, number, tensor, index, position, origin, start, arrive, values)
 
 
@@ -173,8 +173,7 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         source = index.copy()
         source[:, -3:] = copied
         color = tensor.color_of(source[known])
-        if plan.values is not None:
-            values = plan.values[0][number]
+        if (values := plan.lightness(number)) is not None:
             color = in_lightness(color, values[tuple(source[known].T)], float(np.abs(values).max(initial=0.0)))
         yield replace(
             ghosts,
@@ -265,7 +264,8 @@ def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
         )
         step = first + n * count + _turn(count, tensor, before, place, flat)
         last = tensor is plan.views[number][-1][0]
-        values = _moved(plan, number, source, tensor.shape) if plan.values else None
+        told = plan.lightness(act.stage.reads[0])
+        values = None if told is None else _moved(told, tensor.batch, source, tensor.shape)
         number_shown = number + 1 if last else len(plan.stages)
         real = ~tensor.is_empty(index)
         position = tensor.at(index)
@@ -329,12 +329,11 @@ def _turn(
     return flat // math.prod(before.shape[-2:]) if count == before.channels else place[2]
 
 
-def _moved(plan: Plan, number: int, source: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+def _moved(
+    values: NDArray[np.float64], batch: int, source: NDArray[np.int64], shape: tuple[int, ...]
+) -> NDArray[np.float64]:
     """The values of an arrangement, with zeros where nothing comes from."""
-    assert plan.values is not None
-    before = plan.stages[number].reads[0]
-    batch = plan.tensors[before].batch
-    taken = plan.values[0][before].reshape(batch, -1)[:, source.clip(0)]
+    taken = values.reshape(batch, -1)[:, source.clip(0)]
     return np.where(source < 0, 0.0, taken).reshape(shape)
 
 

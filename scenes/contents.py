@@ -162,6 +162,8 @@ class Contents:
                     wishes[number] = []
                 wishes[number].append(self.groups(number))
                 wishes[number + 1].append(self.groups(number))
+        if self.scene.look.apart:
+            wishes[-1].append(_item(self.shapes[-1])[0])
         result = []
         for shape, wish in zip(self.shapes, wishes, strict=True):
             common = reduce(math.lcm, wish)

@@ -201,3 +201,8 @@ def srgb_codes(linear: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Linear light 0..1 as sRGB codes 0..255 (IEC 61966-2-1)."""
     code = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 0.0) ** (1.0 / 2.4) - 0.055)
     return (np.clip(code, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+
+
+def linear_of(codes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same the other way: sRGB codes, here from 0 to 1, as linear light."""
+    return np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)

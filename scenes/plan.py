@@ -23,6 +23,8 @@ from .elision import Elision
 from .layout import CAPITAL, LINE_HEIGHT, SIDE, Frame, Item, Placed, arrange, broken, text_width
 from .pacing import Beat, beats, group_steps
 from .parts import Act, Bank, Tensor
+from .photo import pixels_of, worn
+from .scenefile import filter_names
 from .sight import ChannelSum, Sight, bank_shape, depth_of
 from .story import Ease, Track
 from .values import indices_of, values_of
@@ -67,6 +69,7 @@ class Plan:
         self.narrow = size[0] < 1.4 * size[1]
         self._sights: dict[int, Sight] = {}
         self._known: tuple[list[NDArray[np.float64]], list[NDArray[np.float64] | None]] | None = None
+        self.photo = pixels_of(scene) is not None
         self.values = self._known_values() if "values" in self.show else None
         self._make_time()
         self._make_space()
@@ -90,6 +93,18 @@ class Plan:
             before, shape = shown[stage.reads[0]].reshape(stage.input), stage.op.weight_shape
             shown.append(stage.op.forward(before, None if shape is None else kernels[-1].reshape(shape)))
         return [values.reshape(shape) for values, shape in zip(shown, self.shapes, strict=True)], kernels
+
+    def pictured(self, number: int) -> bool:
+        """Whether the ``number``-th tensor is still the input's picture: moved, pooled or grown."""
+        if number == 0:
+            return self.photo
+        stage = self.stages[number - 1]
+        alone = not isinstance(stage.op, Weighted | Merge) and len(stage.reads) == 1
+        return alone and self.pictured(stage.reads[0])
+
+    def lightness(self, number: int) -> NDArray[np.float64] | None:
+        """The values that the lightness of the ``number``-th tensor's cells tells, if it does."""
+        return None if self.values is None or self.pictured(number) else self.values[0][number]
 
     # Time
 
@@ -279,7 +294,8 @@ class Plan:
             filters, dims = 1, (op.filters, *op.each("kernel_size"))
         label = self.words("filters", filters) if filters > 1 else self.words("filter")
         elision = self.contents.banks[number]
-        marks = self._marks(elision, lambda f: str(f + 1)) if filters > 1 else ()
+        names = filter_names(self.stages[number].stages[-1])
+        marks = self._marks(elision, lambda f: names[f] if names else str(f + 1)) if names or filters > 1 else ()
         notes = self._notes(self._left_out(elision, "filters"))
         return Item(f"filters-{number + 1}", (label, size((*dims,))), elision, marks=marks, notes=notes)
 
@@ -316,13 +332,22 @@ class Plan:
         )
 
     def _input_colors(self) -> NDArray[np.float64]:
+        if self.photo:
+            return self._photo_colors(0)
         first = self.stages[0]
         groups = getattr(first.op, "groups", 1) if first.slide is None else self.contents.groups(0)
         return palette.input_colors(self.shapes[0][-3], groups)
 
+    def _photo_colors(self, number: int) -> NDArray[np.float64]:
+        """What the cells of a picture wear, (C, H, W, 3), those of all the pictures of a batch."""
+        values, shape = self._known_values()[0][number], self.shapes[number]
+        return worn(values.reshape(-1, *shape[-3:])[0], self.contents.splits[number] > 1)
+
     def _output_colors(self, number: int) -> NDArray[np.float64]:
         """Of a Slide: the filters' hues or, without any, the colours of what is read."""
         op, before = self.stages[number].op, self.tensors[number]
+        if self.pictured(number + 1) and self.shapes[number + 1][-3] == self.shapes[0][-3]:
+            return self._photo_colors(number + 1)
         made = depth_of(self.contents.items[number + 1])
         if isinstance(op, Weighted):
             return np.repeat(palette.output_colors(op.filters, op.groups), made, axis=0)

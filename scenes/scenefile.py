@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeGuard
 
 from .. import conv_math
-from ..conv_math import ConvMathError, MaxPool2d, MaxUnpool2d, Merge, Move, Operation, Sequential, Slide
+from ..conv_math import Conv2d, ConvMathError, MaxPool2d, MaxUnpool2d, Merge, Move, Operation, Sequential, Slide
 from ..conv_math.conv import Conv
 from ..conv_math.sequential import READS
 from ..conv_math.transposed import ConvTranspose
+from . import kernels
 from .errors import SceneError
+from .photo import Photo
 
 LANGUAGES = ("en", "zh")
 ORDERS = ("position", "filter")
@@ -36,6 +38,7 @@ MAX_FILE_BYTES = 1_000_000
 MAX_STAGES = 500
 """Beyond it nobody can follow, and arranging them takes seconds."""
 MAX_LINE = 120
+MAX_PATH = 1000
 MAX_DEPTH = 32
 """Of nested tables and lists: what reads them later may recurse."""
 
@@ -65,7 +68,10 @@ class Text:
 
 @dataclass(frozen=True)
 class Input:
-    """The input tensor: ``shape`` C and the spatial axes, or N and those."""
+    """The input tensor: ``shape`` C and the spatial axes, or N and those.
+
+    ``values`` is a name, nested lists, the Photo that is to be read, or what :func:`.photo.with_photo` made of it.
+    """
 
     shape: tuple[int, ...]
     values: Any = "random"
@@ -74,7 +80,10 @@ class Input:
 
 @dataclass(frozen=True)
 class Stage:
-    """One operation; ``weight`` is "random" or nested lists in torch's layout, ``bias`` None or a list.
+    """One operation; ``bias`` is None or a list.
+
+    ``weight`` is "random", nested lists in torch's layout, or a kernel's name (see :mod:`.kernels`) for all filters, or
+    a tuple of them, one for each.
 
     ``view`` is how it is seen: a transposed convolution as what it scatters (None) or gathers ("gather"), a convolution
     of one filter whole (None) or with the sums of each channel apart ("partial"). ``reads`` are the tensors that
@@ -90,6 +99,14 @@ class Stage:
     """What its output is called."""
 
 
+def filter_names(stage: Stage) -> tuple[str, ...]:
+    """What the filters of a stage are called, one by one, if their weights have names."""
+    weight = stage.weight
+    if isinstance(weight, str) and weight != "random":
+        return (weight,) * (stage.op.weight_shape or (0,))[0]
+    return weight if isinstance(weight, tuple) else ()
+
+
 @dataclass(frozen=True)
 class Time:
     """``order`` of the steps and length of the animation in seconds, holds included."""
@@ -100,11 +117,13 @@ class Time:
 
 @dataclass(frozen=True)
 class Look:
-    """How it is shown; ``show`` lists what is switched on."""
+    """How it is shown; ``show`` lists what is switched on. ``apart``: the result's channels do not stand one behind the
+    other but side by side, so that each is seen whole."""
 
     camera: str = "isometric"
     theme: str = "light"
     show: tuple[str, ...] = ("lines", "ghosts", "formula", "table")
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,7 +207,7 @@ def scene_from_table(table: Mapping[str, Any], source: str) -> Scene:
     given = read.table("input", top["input"], ("shape", "values", "seed"))
     shape = read.shape("input.shape", given.get("shape"))
     seed = read.integer("input.seed", given.get("seed", 0), 0, 2**32 - 1)
-    values = read.values("input.values", given.get("values", "random"), shape, VALUES)
+    values = read.input_values(given.get("values", "random"), shape)
     rows = top.get("stage")
     if not isinstance(rows, list) or not rows:
         read.fail("stage", rows, "one or more [[stage]] tables, each with an op")
@@ -200,7 +219,7 @@ def scene_from_table(table: Mapping[str, Any], source: str) -> Scene:
         with naming(f"{source}: stage {number}"):
             shapes = Sequential(*map(_in_chain, stages)).shapes(shape)
     time = read.table("time", top.get("time", {}), ("order", "seconds"))
-    look = read.table("look", top.get("look", {}), ("camera", "theme", "show"))
+    look = read.table("look", top.get("look", {}), ("camera", "theme", "show", "apart"))
     show = look.get("show", list(Look().show))
     if not isinstance(show, list):
         read.fail("look.show", show, f"a list of {', '.join(SHOW)}")
@@ -220,6 +239,7 @@ def scene_from_table(table: Mapping[str, Any], source: str) -> Scene:
             read.choice("look.camera", look.get("camera", "isometric"), CAMERAS),
             read.choice("look.theme", look.get("theme", "light"), THEMES),
             tuple(dict.fromkeys(read.choice("look.show", entry, SHOW) for entry in show)),
+            read.switch("look.apart", look.get("apart", False)),
         ),
     )
     for number, stage in enumerate(stages):
@@ -347,10 +367,9 @@ class _Reader:
             self.fail(key, value, f"a text of one line, {MAX_LINE} characters at most")
         return value
 
-    def values(self, key: str, value: object, shape: tuple[int, ...], names: Sequence[str]) -> Any:
-        """A name, or nested lists of finite numbers of exactly this shape."""
-        if value not in names and not _has_shape(value, shape):
-            self.fail(key, value, f"{', '.join(names)}, or nested lists of numbers, {' x '.join(map(str, shape))}")
+    def switch(self, key: str, value: object) -> bool:
+        if not isinstance(value, bool):
+            self.fail(key, value, "true, false")
         return value
 
     def sources(self, key: str, value: object, merges: bool, tensors: int) -> tuple[int, ...]:
@@ -369,6 +388,42 @@ class _Reader:
             else:
                 self.fail(key, value, allowed)
         return tuple(found)
+
+    def input_values(self, value: object, shape: tuple[int, ...]) -> Any:
+        """A name, a picture, or nested lists of finite numbers of exactly this shape."""
+        if isinstance(value, Mapping):
+            name = self.table("input.values", value, ("image",)).get("image")
+            if not isinstance(name, str) or not 0 < len(name) <= MAX_PATH or not all(map(_drawable, name)):
+                self.fail("input.values.image", name, f"a file's name, {MAX_PATH} characters at most")
+            if len(shape) not in (3, 4) or shape[-3] not in (1, 3):
+                self.fail(
+                    "input.shape", list(shape), "for an image C, H, W or N, C, H, W, and C 3 (colours) or 1 (grey)"
+                )
+            return Photo(Path(self.source).parent / name)
+        if value not in VALUES and not _has_shape(value, shape):
+            allowed = f'{", ".join(VALUES)}, {{ image = "photo.png" }}'
+            self.fail("input.values", value, f"{allowed}, or nested lists of numbers, {' x '.join(map(str, shape))}")
+        return value
+
+    def weight(self, key: str, value: object, op: Operation) -> Any:
+        """ "random", a kernel's name or one per filter, or nested lists of finite numbers of exactly this shape."""
+        shape = op.weight_shape or ()
+        names = (value,) if isinstance(value, str) else value
+        if value == "random" or _has_shape(value, shape):
+            return value
+        if not (isinstance(op, Conv2d) and isinstance(names, list | tuple) and any(isinstance(n, str) for n in names)):
+            named = (
+                f"a kernel's name ({', '.join(kernels.NAMES)}) or a list of names, " if isinstance(op, Conv2d) else ""
+            )
+            self.fail(key, value, f"random, {named}or nested lists of numbers, {' x '.join(map(str, shape))}")
+        filters, _, rows, columns = op.weight_shape or (0, 0, 0, 0)
+        for name in names:
+            self.choice(key, name, kernels.NAMES)
+            if not kernels.has_size(name, (rows, columns)):
+                self.fail(key, name, f"{kernels.sizes_of(name)} for that name, and kernel_size is {rows} x {columns}")
+        if not isinstance(value, str) and len(names) != filters:
+            self.fail(key, value, f"one name for all filters, or a list of {filters}, one for each")
+        return value if isinstance(value, str) else tuple(names)
 
     def stage(self, key: str, row: object, shapes: Sequence[tuple[int, ...]]) -> Stage:
         """One [[stage]]: ``in_channels`` follows from the input; without ``bias`` a stage has none."""
@@ -405,7 +460,7 @@ class _Reader:
             bias = None
         elif not _has_shape(bias, op.bias_shape or (0,)):
             self.fail(f"{key}: bias", bias, f"true, false, or a list of {(op.bias_shape or (0,))[0]} numbers")
-        weight = self.values(f"{key}: weight", row.get("weight", "random"), op.weight_shape or (), ("random",))
+        weight = self.weight(f"{key}: weight", row.get("weight", "random"), op)
         view = self.choice(f"{key}: view", row["view"], views) if "view" in row else None
         name = self.text(f"{key}: name", row["name"]) if "name" in row else None
         return Stage(op, weight, bias, view, reads, name)

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..conv_math import MaxPool2d, MaxUnpool2d, Merge, Sequential
+from . import kernels
 from .errors import SceneError
+from .photo import given_values
 from .scenefile import Scene
 
 MAX_MACS = 2_000_000_000
@@ -29,7 +31,7 @@ def values_of(scene: Scene) -> tuple[list[NDArray[np.float64]], list[NDArray[np.
             f"allowed: at most {MAX_MACS:,}"
         )
     random = np.random.default_rng(scene.input.seed)
-    tensors = [_array(scene.input.values, scene.input.shape, random)]
+    tensors = [_array(given_values(scene), scene.input.shape, random)]
     weights: list[NDArray[np.float64] | None] = []
     for number, stage in enumerate(scene.stages):
         shape = stage.op.weight_shape
@@ -58,10 +60,12 @@ def indices_of(scene: Scene, pool: int, tensors: Sequence[NDArray[np.float64]]) 
 
 
 def _array(given: Any, shape: Sequence[int], random: np.random.Generator) -> NDArray[np.float64]:
-    if given == "random":
+    if isinstance(given, str) and given == "random":
         return random.uniform(-1.0, 1.0, tuple(shape))
-    if given == "ramp":
+    if isinstance(given, str) and given == "ramp":
         return np.linspace(0.0, 1.0, int(np.prod(shape))).reshape(tuple(shape))
+    if isinstance(given, str | tuple):
+        return kernels.weight_of(given, shape)
     return np.asarray(given, float)
 
 
