@@ -13,6 +13,7 @@ from mathutils import Matrix
 from ..scenes.form import (
     AMBIENT_REACH,
     COVER,
+    FEWEST_PIXELS,
     FLOOR_GLOSS,
     GHOST_BAR,
     LINE_RADIUS,
@@ -187,8 +188,9 @@ class _Builder:
 
     def _cells(self) -> None:
         shapes = {}
+        small = self.board.size[0] < FEWEST_PIXELS * self.board.camera.width
         for name, material in (("cell", cell_material("cell")), ("moving", plain_material("moving"))):
-            cube = meshes.rounded_cube(name)
+            cube = (meshes.sharp_cube if small else meshes.rounded_cube)(name)
             looks.make_paintable(cube)
             cube.materials.append(material)
             shapes[name] = self._template(cube)

@@ -51,6 +51,16 @@ def opaque(color: NDArray[np.floating]) -> NDArray[np.float32]:
     return result
 
 
+def sharp_cube(name: str) -> Any:
+    """A cube that fills its place."""
+    mesh = bpy.data.meshes.new(name)
+    shape = bmesh.new()
+    bmesh.ops.create_cube(shape, size=1.0)
+    shape.to_mesh(mesh)
+    shape.free()
+    return mesh
+
+
 def rounded_cube(name: str) -> Any:
     """A cube with rounded edges whose faces shade flat: normals are those of the exact rounded box."""
     mesh = bpy.data.meshes.new(name)

@@ -28,8 +28,8 @@ def read(path: Path) -> Pixels:
     """A PNG, with alpha if it has any. Raises RenderError if the file is no picture."""
     try:
         pixels = imageio.imread(path, plugin="pillow")
-        if pixels.dtype == np.uint16:  # grey, which Pillow would cut off at 255
-            pixels = np.dstack([np.round(pixels / 257.0).astype(np.uint8)] * 3)
+        if pixels.dtype == np.uint16:
+            pixels = _grey(pixels)
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
             pixels = imageio.imread(path, plugin="pillow", mode="RGBA")
         return np.ascontiguousarray(pixels)
@@ -45,10 +45,18 @@ def read_photo(path: Path) -> Pixels:
     try:
         with warnings.catch_warnings():  # of what is large, or a little off the format: it is read all the same
             warnings.simplefilter("ignore")
-            return np.ascontiguousarray(imageio.imread(path, plugin="pillow", index=0, mode="RGB", rotate=True))
+            pixels = imageio.imread(path, plugin="pillow", index=0, rotate=True)
+            if pixels.dtype == np.uint16:
+                return _grey(pixels)
+            return np.ascontiguousarray(imageio.imread(path, plugin="pillow", index=0, rotate=True, mode="RGB"))
     except Exception as error:  # see above
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no picture"
         raise RequestError(f"{path} cannot be read: {reason.lower()}; allowed: a PNG, a JPEG and the like") from None
+
+
+def _grey(deep: NDArray[np.uint16]) -> Pixels:
+    """A grey picture of 16 bits, which Pillow would cut off at 255."""
+    return np.dstack([np.round(deep / 257.0).astype(np.uint8)] * 3)
 
 
 def write(pixels: Pixels, path: Path) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 CUBE = 0.94
 """Width of a cell's cube."""
+FEWEST_PIXELS = 4.0
+"""Smaller cells stand without gaps: a gap of a quarter of a pixel is no grid, but noise."""
 NEWBORN = 0.55
 """Size at which an output cell leaves its filter."""
 COVER = 1.04

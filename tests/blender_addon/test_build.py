@@ -479,3 +479,12 @@ def test_capitals_are_as_high_as_the_storyboard_says(empty_blender):
     heights = [vertex.co.y for vertex in mesh.vertices]
     title = next(c for c in board.captions if c.name == "title")
     assert max(heights) == pytest.approx(title.size, rel=0.12)
+
+
+@pytest.mark.parametrize(("width", "gaps"), [(854, True), (64, False)])
+def test_cells_of_a_few_pixels_leave_no_gap_between_them(empty_blender, width, gaps):
+    board = compose(find_scene("grouped"), (width, width * 9 // 16), 30.0)
+    assert (width / board.camera.width >= FEWEST_PIXELS) is gaps
+    build(board, empty_blender)
+    corners = np.array([v.co for v in bpy.data.objects["cell"].data.vertices])
+    assert np.ptp(corners, axis=0) == pytest.approx(CUBE if gaps else 1.0, abs=1e-5)

@@ -140,6 +140,31 @@ def test_a_wrong_output_is_refused(place, capsys, out, words):
         assert all(word in message for word in words), message
 
 
+PICTURED = SCENE.replace("[2, 3, 3]", '[3, 8, 8]\nvalues = { image = "photo.png" }')
+
+
+@pytest.mark.parametrize("command", [["explain", "pictured.toml"], ["render", "pictured.toml", "-o", "old.gif"]])
+def test_a_scene_without_its_picture_is_refused(place, capsys, command):
+    (place / "pictured.toml").write_text(PICTURED)
+    message = refused(capsys, command)
+    assert "pictured.toml: input.values: photo.png cannot be read: no such file" in message
+    (place / "photo.png").write_text("no picture")
+    assert "photo.png cannot be read: it is no picture" in refused(capsys, command)
+    pictures.write(np.zeros((8, 7, 3), np.uint8), place / "photo.png")
+    assert "photo.png is 7 x 8 pixels; allowed: at least 8 x 8" in refused(capsys, command)
+
+
+def test_a_scene_is_drawn_with_its_picture(place, monkeypatch):
+    jobs = []
+    monkeypatch.setattr(film, "run", lambda job, progress: jobs.append(job))
+    monkeypatch.setattr(cli, "_put", lambda made, out: None)
+    (place / "pictured.toml").write_text(PICTURED)
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    pictures.write(pixels, place / "photo.png")
+    assert main(["render", "pictured.toml", "-o", "a.blend", *SMALL]) == 0
+    assert np.allclose(jobs[0].scene.input.values, pixels.transpose(2, 0, 1) / 255)
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder that nobody may write in")
 def test_a_folder_that_only_seems_writable_is_refused(place, capsys):
     assert "/proc/a.gif" in refused(capsys, ["render", "scene.toml", "-o", "/proc/a.gif"])

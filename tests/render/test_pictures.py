@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convmotion.render import pictures
-from convmotion.render.errors import RenderError
+from convmotion.render.errors import RenderError, RequestError
 from convmotion.render.pictures import empty, laid_over, read, write
 from convmotion.render.png import SIGNATURE, bare
 
@@ -154,6 +154,39 @@ def test_what_is_no_picture_is_told_in_one_line(tmp_path, data):
     path.write_bytes(data)
     with pytest.raises(RenderError, match=r"a\.png") as caught:
         read(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_a_photo_of_any_kind_is_read_in_three_colours(tmp_path, mode):
+    image = Image.fromarray(noise(1, 4, 20, 30)).convert("RGB")
+    image = Image.fromarray(noise(1, 1)[..., 0].astype(np.uint16) * 257) if mode == "I;16" else image.convert(mode)
+    path = tmp_path / ("a.jpg" if mode in ("CMYK", "RGB") else "a.png")
+    image.save(path)
+    found = pictures.read_photo(path)
+    assert found.dtype == np.uint8 and found.shape == (*image.size[::-1], 3)
+    if mode == "I;16":
+        assert np.array_equal(found, np.repeat(noise(1, 1), 3, axis=2))
+    elif path.suffix == ".png":
+        assert np.array_equal(found, np.asarray(image.convert("RGB")))
+
+
+def test_a_photo_is_turned_as_its_camera_was(tmp_path):
+    image, tags = Image.fromarray(noise(1, 3, 16, 24)), Image.Exif()
+    tags[0x0112] = 6  # the camera was turned to the right
+    image.save(tmp_path / "a.png", exif=tags)
+    assert np.array_equal(pictures.read_photo(tmp_path / "a.png"), np.rot90(noise(1, 3, 16, 24), -1))
+
+
+@pytest.mark.parametrize("name", ["absent.png", "folder.png", "words.png", "empty.jpg", "half.png", "a\0.png"])
+def test_what_is_no_photo_is_refused_in_one_line(tmp_path, name):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "words.png").write_text("no picture")
+    (tmp_path / "empty.jpg").touch()
+    write(noise(1, 3), tmp_path / "half.png")
+    (tmp_path / "half.png").write_bytes((tmp_path / "half.png").read_bytes()[:-30])
+    with pytest.raises(RequestError, match=r"cannot be read: .*; allowed: ") as caught:
+        pictures.read_photo(tmp_path / name)
     assert len(str(caught.value).splitlines()) == 1
 
 

@@ -7,7 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convmotion.scenes import Scene, SceneError, catalog_names, compose, explain, find_scene, load_catalog
+from convmotion.scenes import (
+    Scene,
+    SceneError,
+    catalog_names,
+    compose,
+    explain,
+    find_scene,
+    load_catalog,
+    photo_of,
+    with_photo,
+)
 from convmotion.scenes.explain import explain_text
 from convmotion.scenes.palette import THEMES
 from convmotion.scenes.values import values_of
@@ -248,3 +258,19 @@ def test_the_text_for_a_person_has_the_same_numbers(name):
     for stage in told["stages"]:
         assert " × ".join(map(str, stage["output"])) in text and f"nn.{stage['op']}(" in text
     assert text.splitlines()[0] == told["title"]
+
+
+def test_edge_detection_shows_what_sobels_two_filters_see():
+    scene = find_scene("edge-detection")
+    told, photo = explain(scene), photo_of(scene)
+    assert [told["stages"][0][key] for key in ("input", "kernel", "output")] == [[3, 64, 64], [2, 3, 3, 3], [2, 62, 62]]
+    assert (told["parameters"], told["macs"]) == (54, 62 * 62 * 54)
+    assert (told["steps"], told["cells"]) == (62 * 62, 12_288 + 54 + 2 * 62 * 62)
+    assert photo is not None and photo.path.is_file() and photo.path.stat().st_size < 20_000
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    (_, made), _ = values_of(with_photo(scene, pixels))
+    grey = pixels.mean(axis=2) / 255
+    across = grey[:, 2:] - grey[:, :-2]
+    down = grey[2:] - grey[:-2]
+    assert made[0] == pytest.approx(across[:-2] + 2 * across[1:-1] + across[2:])
+    assert made[1] == pytest.approx(down[:, :-2] + 2 * down[:, 1:-1] + down[:, 2:])

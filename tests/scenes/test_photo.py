@@ -1,0 +1,197 @@
+"""A picture as input: which pixels become which values, and what its cells wear."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convmotion.scenes import SceneError, compose, explain, parse_scene, photo_of, with_photo
+from convmotion.scenes.layout import View
+from convmotion.scenes.palette import srgb_codes
+from convmotion.scenes.photo import GREY, area_mean
+from convmotion.scenes.values import values_of
+
+SCENE = """
+[input]
+shape = [3, 4, 6]
+values = { image = "photo.png" }
+[[stage]]
+op = "Conv2d"
+out_channels = 3
+kernel_size = 2
+[look]
+show = ["lines"]
+"""
+
+
+def noise(height, width, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def scene(text=SCENE):
+    return parse_scene(text, "folder/scene.toml")
+
+
+def codes(cells):
+    """What they wear as sRGB codes 0..1."""
+    return srgb_codes(cells.color.astype(float)) / 255.0
+
+
+def named(board, name):
+    return next(c for c in board.cells if c.name == name)
+
+
+def test_the_file_lies_beside_the_scene():
+    photo = photo_of(scene())
+    assert photo is not None and photo.path == Path("folder/photo.png")
+    assert photo_of(parse_scene(SCENE.replace('{ image = "photo.png" }', '"ramp"'), "x")) is None
+
+
+def test_pixels_of_the_right_number_become_values_as_they_are():
+    pixels = noise(4, 6)
+    values = with_photo(scene(), pixels).input.values
+    assert values.shape == (3, 4, 6) and values == pytest.approx(pixels.transpose(2, 0, 1) / 255)
+
+
+def test_more_pixels_are_averaged_over_each_cell():
+    pixels = noise(12, 30)[:, 6:24]  # 3 x 3 pixels to a cell
+    values = with_photo(scene(), pixels).input.values
+    by_hand = pixels.reshape(4, 3, 6, 3, 3).mean(axis=(1, 3)).transpose(2, 0, 1) / 255
+    assert values == pytest.approx(by_hand)
+
+
+def test_pixels_are_shared_by_the_cells_that_they_lie_on():
+    row = area_mean(np.array([[[0.0], [3.0], [9.0]]]), 1, 2)
+    assert row[0, :, 0] == pytest.approx([(0 + 0.5 * 3) / 1.5, (0.5 * 3 + 9) / 1.5])
+
+
+@pytest.mark.parametrize(("height", "width"), [(4, 6), (5, 7), (64, 64), (7, 100), (99, 6)])
+def test_an_even_picture_stays_even_and_a_mean_stays_the_same(height, width):
+    even = np.full((height, width, 3), 77, np.uint8)
+    assert with_photo(scene(), even).input.values == pytest.approx(77 / 255)
+    pixels = noise(height, width) / 255
+    assert area_mean(pixels, 4, 6).mean(axis=(0, 1)) == pytest.approx(pixels.mean(axis=(0, 1)))
+
+
+@pytest.mark.parametrize(("high", "wide"), [(0, 40), (16, 0)])
+def test_the_middle_is_taken_where_proportions_differ(high, wide):
+    middle = noise(8, 12)
+    pixels = np.pad(middle, ((high // 2,) * 2, (wide // 2,) * 2, (0, 0)))
+    assert (with_photo(scene(), pixels).input.values == with_photo(scene(), middle).input.values).all()
+
+
+def test_one_channel_is_grey():
+    pixels = noise(4, 6)
+    values = with_photo(scene(SCENE.replace("[3,", "[1,")), pixels).input.values
+    assert sum(GREY) == pytest.approx(1) and values == pytest.approx((pixels @ np.array(GREY))[None] / 255)
+
+
+def test_every_picture_of_a_batch_is_the_same():
+    values = with_photo(scene(SCENE.replace("[3, 4, 6]", "[2, 3, 4, 6]")), noise(4, 6)).input.values
+    assert values.shape == (2, 3, 4, 6) and (values[0] == values[1]).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(3, 6), (4, 5), (100, 5)])
+def test_a_picture_of_too_few_pixels_is_refused(height, width):
+    with pytest.raises(SceneError) as refused:
+        with_photo(scene(), noise(height, width))
+    assert f"photo.png is {width} x {height} pixels; allowed: at least 6 x 4" in str(refused.value)
+
+
+def test_what_is_computed_is_computed_from_the_picture():
+    pictured = with_photo(scene(), noise(4, 6))
+    (given, made), (weight,) = values_of(pictured)
+    assert (given == pictured.input.values).all()
+    assert made == pytest.approx(pictured.stages[0].op.forward(given, weight))
+
+
+def test_cells_behind_each_other_wear_the_colour_of_their_pixel():
+    pixels = noise(4, 6)
+    for text in (SCENE, SCENE.replace('"lines"', '"values"')):
+        cells = named(compose(with_photo(scene(text), pixels)), "input")
+        _, row, column = cells.index.T
+        assert len(cells) == 72 and codes(cells) == pytest.approx(pixels[row, column] / 255)
+
+
+def test_cells_that_stand_apart_wear_their_channel():
+    pixels = noise(4, 6)
+    cells = named(compose(with_photo(scene(SCENE.replace("[look]", "groups = 3\n[look]")), pixels)), "input")
+    channel, row, column = cells.index.T
+    expected = np.zeros((len(cells), 3))
+    expected[np.arange(len(cells)), channel] = pixels[row, column, channel] / 255
+    assert codes(cells) == pytest.approx(expected)
+
+
+def test_grey_cells_are_grey():
+    pixels = noise(4, 6)
+    cells = named(compose(with_photo(scene(SCENE.replace("[3,", "[1,")), pixels)), "input")
+    _, row, column = cells.index.T
+    grey = (pixels @ np.array(GREY))[row, column, None] / 255
+    assert codes(cells) == pytest.approx(np.broadcast_to(grey, (24, 3)), abs=0.6 / 255)
+
+
+def test_copies_on_their_way_wear_what_they_are_copies_of():
+    pixels = noise(4, 6)
+    board = compose(with_photo(scene(), pixels))
+    cells = named(board, "travellers-1")
+    _, row, column = cells.index.T
+    assert codes(cells) == pytest.approx(pixels[row, column] / 255)
+
+
+def test_a_moved_picture_stays_itself():
+    text = SCENE[: SCENE.index("[[stage]]")] + '[[stage]]\nop = "ChannelShuffle"\ngroups = 1\n'
+    pixels = noise(4, 6)
+    board = compose(with_photo(scene(text), pixels))
+    for name in ("input", "reshape-1", "transpose-1", "output-1"):
+        cells = named(board, name)
+        row, column = cells.index.T[-2:]
+        assert codes(cells) == pytest.approx(pixels[row, column] / 255), name
+
+
+def test_the_picture_decides_what_is_seen():
+    one, same, other = (compose(with_photo(scene(), noise(4, 6, seed))) for seed in (0, 0, 1))
+    assert one.content_hash == same.content_hash != other.content_hash
+
+
+def test_a_picture_that_nobody_has_read_is_told_but_not_drawn():
+    assert explain(scene())["stages"][0]["output"] == [3, 3, 5]
+    for draw in (compose, values_of):
+        with pytest.raises(SceneError, match=r"folder/scene\.toml: input\.values: folder/photo\.png has not been read"):
+            draw(scene())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[3, 4, 6]", "[2, 4, 6]", ["input.shape is [2, 4, 6]", "3 channels", "1 (grey)"]),
+        ('{ image = "photo.png" }', "{ image = 3 }", ["input.values.image is 3", "file"]),
+        ('{ image = "photo.png" }', '{ image = "" }', ["input.values.image is ''"]),
+        ('{ image = "photo.png" }', '{ image = "a\\u0000b" }', ["input.values.image is 'a\\x00b'"]),
+        ('{ image = "photo.png" }', "{ }", ["input.values.image is nothing"]),
+        ('{ image = "photo.png" }', '{ picture = "photo.png" }', ["unknown key 'picture'", "image"]),
+        ('{ image = "photo.png" }', '"photo.png"', ["input.values is 'photo.png'", 'image = "photo.png"']),
+    ],
+)
+def test_a_wrong_picture_is_refused(old, new, words):
+    with pytest.raises(SceneError) as refused:
+        parse_scene(SCENE.replace(old, new), "file.toml")
+    assert all(word in str(refused.value) for word in words), refused.value
+
+
+APART = SCENE.replace('show = ["lines"]', "apart = true")
+
+
+def test_a_result_that_stands_apart_shows_every_channel():
+    board, stacked = (compose(with_photo(scene(text), noise(4, 6))) for text in (APART, SCENE))
+    for tested, hidden in ((board, False), (stacked, True)):
+        cells = named(tested, "output-1")
+        spots = View.along(tested.camera.direction).project(cells.position)
+        first, others = (spots[chosen] for chosen in (cells.index[:, 0] == 0, cells.index[:, 0] > 0))
+        nearest = np.abs(first[:, None] - others).max(axis=2).min()
+        assert (nearest < 0.9) == hidden
+
+
+@pytest.mark.parametrize("value", ["1", "'yes'", "[]"])
+def test_apart_is_a_switch(value):
+    with pytest.raises(SceneError, match=r"look\.apart is .*; allowed: true, false"):
+        scene(APART.replace("true", value))
