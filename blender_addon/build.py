@@ -141,6 +141,8 @@ class _Builder:
         plane.materials.append(material)
         floor = self._object("floor", plane, "stage")
         floor.location = (0.0, 0.0, self.board.floor - 0.03)
+        floor.visible_camera = not self.board.transparent  # it lights the cells from below all the same
+        self.scene.render.film_transparent = self.board.transparent
 
     def _stage_area(self, view: View) -> tuple[Vector, Vector]:
         """Where on the floor anything but the backdrop can be seen: a rectangle along the picture's right.

@@ -93,7 +93,7 @@ class Studio:
         bpy.ops.wm.save_as_mainfile(filepath=str(path), compress=True, check_existing=False)
 
     def camera(self, layer: Layer, path: Path) -> Callable[[int, Rectangle], Pixels]:
-        """What renders parts of a layer's frames, by way of a file: RGBA of "notes", else RGB.
+        """What renders parts of a layer's frames, by way of a file: RGBA of "notes" or what is transparent, else RGB.
 
         RenderError if the file was cut short, as on a full disk: Blender does not say so.
         """
@@ -133,8 +133,8 @@ class Studio:
         self._layer = layer
         set_layer(self.collection, layer)
         scene, notes = self.scene, layer == "notes"
-        scene.render.film_transparent = notes
-        scene.render.image_settings.color_mode = "RGBA" if notes else "RGB"
+        scene.render.film_transparent = seen_through = pictures.channels_of(layer, self.board.transparent) == 4
+        scene.render.image_settings.color_mode = "RGBA" if seen_through else "RGB"
         scene.cycles.samples = self.quality.notes if notes else self.quality.samples
         scene.cycles.use_denoising = self.quality.denoise and not notes
 

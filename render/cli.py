@@ -51,6 +51,8 @@ QUALITIES = ("draft", "standard", "final")
 ENGINES = ("cycles", "eevee", "workbench")
 DEVICES = ("auto", "cpu", "gpu")
 OUTPUTS = (*encode.KNOWN_ENDINGS, ".blend")
+OPAQUE = (".mp4",)
+"""Those without transparency."""
 LEAST_SIDE, MOST_SIDE = 64, 7680
 MOST_FPS = 120.0
 BYTES_PER_CELL = 2500
@@ -182,6 +184,7 @@ def _add_render_options(parser: argparse.ArgumentParser) -> None:
         help="draw every cell of big tensors, not only their first and last channels, rows and columns; "
         "of the filters beside them the first and the last ones are drawn all the same",
     )
+    add("--transparent", action="store_true", help="with no floor and no backdrop, to be laid on a slide (not .mp4)")
     add("--engine", choices=ENGINES, default="cycles")
     add("--device", choices=DEVICES, default="auto")
     add("--workers", type=_count, metavar="N", help="processes that render side by side (default: one per core)")
@@ -242,14 +245,20 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _render(scene: Scene, arguments: argparse.Namespace) -> int:
-    _check_outputs(arguments.output)
+    _check_outputs(arguments.output, OPAQUE if arguments.transparent else ())
     device, engine = arguments.device, arguments.engine
     if device != "auto" and engine != "cycles":
         raise RequestError(f"--device is {device}, but --engine {engine} has no choice of devices; allowed: auto")
     cells = count_cells(scene, arguments.all_cells)
     _check_memory(scene, cells)
     board = compose(
-        scene, arguments.size, arguments.fps, arguments.lang, arguments.theme, all_cells=arguments.all_cells
+        scene,
+        arguments.size,
+        arguments.fps,
+        arguments.lang,
+        arguments.theme,
+        all_cells=arguments.all_cells,
+        transparent=arguments.transparent,
     )
     frames = _chosen(board, arguments.frames)
     doctor.require_libraries(gl=engine != "cycles")
@@ -258,11 +267,15 @@ def _render(scene: Scene, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_outputs(outputs: Sequence[Path]) -> None:
+def _check_outputs(outputs: Sequence[Path], opaque: Sequence[str]) -> None:
+    """Refuse what cannot be written; of endings, those that are ``opaque``."""
     places: set[Path] = set()
     for out in outputs:
         try:
             encode.check_output(out, OUTPUTS)
+            if (ending := out.suffix.lower()) in opaque:
+                allowed = " ".join(e for e in OUTPUTS if e not in opaque)
+                raise RequestError(f"-o {out}: {ending} has no transparency; allowed with --transparent: {allowed}")
             place = out.resolve()
             if out.is_symlink() and place.is_symlink():  # since Python 3.13 such a circle is no error
                 raise RuntimeError("its links lead in a circle")
@@ -328,6 +341,7 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
         store,
         arguments.workers or _workers(sum(map(len, board.cells)), engine),
         arguments.all_cells,
+        arguments.transparent,
     )
     keys = {shot.key for row in job.shots for shot in row}
     missing = [key for key in keys if not store.take(key, job.path(key))]

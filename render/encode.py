@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
@@ -35,6 +36,8 @@ GIF_MAX_FPS = 50
 # them (0.17 MB); finer diffusion sprinkles the grey with pink (0.23-0.29 MB), ordered patterns are further off in
 # colour. "rectangle" leaves the pixels outside of what changed alone.
 GIF_DITHER = {"dither": "atkinson", "diff_mode": "rectangle"}
+# A pixel of a GIF is there or not. So much alpha and it is: thin strokes of small words have no more in most places.
+GIF_LEAST_ALPHA = 48
 # Without these, swscale's shortcuts cost a level or two of brightness and smear the chroma of thin coloured lines.
 EXACT_SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 
@@ -84,13 +87,15 @@ def encode(
     *,
     read: Callable[[Any], Pixels] = pictures.read,
     on_frame: Callable[[int], object] | None = None,
+    matte: tuple[int, int, int] = (255, 255, 255),
 ) -> list[str]:
     """Write `frames` at `fps` frames a second to `out`; return notes for the user.
 
     Frames are paths of PNG files, or whatever `read` makes a picture of: (height, width, 3 or 4). The same one many
-    times in a row is a picture that is held. `on_frame` is told how many of `frames` are done. The
-    output appears whole or not at all: a failure leaves an older one as it was. Raises RequestError if `out`, `fps` or
-    the size cannot be had in this format, RenderError if reading or writing fails.
+    times in a row is a picture that is held. `on_frame` is told how many of `frames` are done. `matte` (sRGB codes) is
+    what edges that are seen through in part are laid on in a GIF, whose pixels are there or not. The output appears
+    whole or not at all: a failure leaves an older one as it was. Raises RequestError if `out`, `fps` or the size cannot
+    be had in this format, RenderError if reading or writing fails.
     """
     check_output(out)
     frames = [_Frame(name, read) for name in frames]
@@ -102,6 +107,8 @@ def encode(
     try:
         if out.suffix.lower() == ".png":
             return _write_stills(frames, out, done)
+        if out.suffix.lower() == ".gif":
+            frames = [_Frame(frame.name, partial(_cut_out, frame, matte)) for frame in frames]
         writer = {".mp4": _write_mp4, ".gif": _write_gif, ".webm": _write_webm, ".webp": _write_webp}
         return writer[out.suffix.lower()](frames, Fraction(fps).limit_denominator(1001), out, done)
     except OSError as error:
@@ -234,6 +241,16 @@ def _opaque(shape: _Format) -> _Format:
 def _on_white(pixels: np.ndarray) -> np.ndarray:
     color, alpha = pixels[..., :3].astype(np.uint16), pixels[..., 3:].astype(np.uint16)
     return ((color * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _cut_out(frame: _Frame, matte: tuple[int, int, int], _: object) -> Pixels:
+    """A frame without pixels that are seen through in part."""
+    pixels = frame.pixels()
+    if pixels.shape[2] == 3:
+        return pixels
+    whole = pictures.laid_over(np.full((*pixels.shape[:2], 3), matte, np.uint8), [pixels])
+    there = np.where(pixels[..., 3] < GIF_LEAST_ALPHA, np.uint8(0), np.uint8(255))
+    return np.dstack([whole, there])
 
 
 def _pixels(

@@ -5,8 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from ..scenes.palette import THEMES, srgb_codes
 from . import encode
 from .errors import RenderError
 from .frames import FramePlan, Pictures
@@ -30,12 +34,15 @@ def make(
     """
     patience = _Patience()
 
+    red, green, blue = srgb_codes(np.array(THEMES[plan.board.theme].floor)).tolist()
+
     def write() -> list[str]:
         notes: list[str] = []
         for frames, out in outputs:
             shots = [plan.shots(frame) for frame in frames]
             read = Pictures(plan, job.path, patience)
-            notes += encode.encode(shots, job.fps, out, read=read, on_frame=lambda done, out=out: encoded(out, done))
+            tell = partial(encoded, out)
+            notes += encode.encode(shots, job.fps, out, read=read, on_frame=tell, matte=(red, green, blue))
         return notes
 
     def count(finished: int) -> None:

@@ -150,13 +150,14 @@ class Pictures:
     ) -> None:
         self.plan, self.path, self.wait = plan, path, wait
         size = plan.board.size
-        self._layers = [pictures.empty(size, channels_of(layer)) for layer in plan.layers]
+        through = plan.board.transparent
+        self._layers = [pictures.empty(size, pictures.channels_of(layer, through)) for layer in plan.layers]
         self._held: list[Shot | None] = [None] * len(plan.layers)
         self._lines = pictures.empty(size, 4)
-        self._picture = pictures.empty(size, 3)
+        self._picture = pictures.empty(size, 4 if through else 3)
 
     def __call__(self, shots: tuple[Shot, ...]) -> Pixels:
-        """The picture of a frame's shots: (height, width, 3)."""
+        """The picture of a frame's shots: (height, width, 3), or 4 if it is transparent."""
         changed = np.zeros(self._picture.shape[:2], np.bool_)
         for number, shot in enumerate(shots):
             for left, top, right, bottom in self._advance(number, shot):
@@ -167,7 +168,7 @@ class Pictures:
             self._lines = lines
         at = np.flatnonzero(changed)
         ground, *over = (layer.reshape(-1, layer.shape[2])[at] for layer in (*self._layers, self._lines))
-        self._picture.reshape(-1, 3)[at] = pictures.laid_over(ground, over)
+        self._picture.reshape(-1, self._picture.shape[2])[at] = pictures.laid_over(ground, over)
         return self._picture.copy()
 
     def _advance(self, number: int, shot: Shot) -> Iterator[Rectangle]:
@@ -184,8 +185,3 @@ class Pictures:
             patches.apply(self._layers[number], parts)
             yield from (rectangle for rectangle, _ in parts)
         self._held[number] = shot
-
-
-def channels_of(layer: Layer) -> int:
-    """Some are seen through."""
-    return 4 if layer == "notes" else 3

@@ -21,7 +21,7 @@ from ..scenes.changes import Changes, Rectangle
 from . import patches, pictures
 from .doctor import cores
 from .errors import RenderError, RequestError, cut_short
-from .frames import Shot, channels_of
+from .frames import Shot
 from .pictures import Pixels
 from .store import FrameStore
 
@@ -59,6 +59,7 @@ class Job:
     store: FrameStore | None = None
     workers: int = 1
     all_cells: bool = False
+    transparent: bool = False
 
     def path(self, key: str) -> Path:
         """Where the patch of this key is put."""
@@ -69,7 +70,15 @@ class Job:
         return [row for row in map(list, self.shots) if not all(self.path(shot.key).exists() for shot in row)]
 
     def compose(self) -> Storyboard:
-        return compose(self.scene, self.size, self.fps, self.language, self.theme, all_cells=self.all_cells)
+        return compose(
+            self.scene,
+            self.size,
+            self.fps,
+            self.language,
+            self.theme,
+            all_cells=self.all_cells,
+            transparent=self.transparent,
+        )
 
 
 @dataclass(frozen=True)
@@ -182,7 +191,8 @@ def _work(job: Job, threads: int) -> Spent:
 
 def _render(job: Job, take: Callable[[int, Rectangle], Pixels], changes: Changes, shots: Iterable[Shot]) -> None:
     """Make shots of one layer, by way of ``take``, which makes a part of a frame."""
-    ground = pictures.empty(job.size, channels_of(changes.layer)) if changes.margin else None
+    channels = pictures.channels_of(changes.layer, job.transparent)
+    ground = pictures.empty(job.size, channels) if changes.margin else None
     for shot in shots:
         path = job.path(shot.key)
         if path.exists():

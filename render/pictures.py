@@ -14,7 +14,7 @@ import imageio.v3 as imageio
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scenes.changes import Rectangle
+from ..scenes.changes import Layer, Rectangle
 from ..scenes.palette import linear_of, srgb_codes
 from .errors import RenderError, RequestError
 from .png import bare
@@ -71,6 +71,11 @@ def write(pixels: Pixels, path: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
+def channels_of(layer: Layer, transparent: bool) -> int:
+    """Of the pictures of a layer: what is seen through has alpha."""
+    return 4 if transparent or layer == "notes" else 3
+
+
 def empty(size: tuple[int, int], channels: int) -> Pixels:
     """Nothing yet: black, transparent."""
     return np.zeros((size[1], size[0], channels), np.uint8)
@@ -81,37 +86,52 @@ def matched(patch: Pixels, ground: Pixels, inner: Rectangle) -> Pixels:
 
     A denoiser makes all of a small part a little lighter or darker than it made the whole. Around ``inner`` (left, top,
     right, bottom) both show the same: what they differ by at each side is taken off, the more the nearer that side is.
+    What is seen through stays as it is.
     """
     left, top, right, bottom = inner
-    off = ground.astype(np.int16) - patch
+    off, whole = ground.astype(np.int16) - patch, _solid(ground) & _solid(patch)
     x, y = np.arange(left, right)[None, :, None] + 1.0, np.arange(top, bottom)[:, None, None] + 1.0
     sides = (
-        (off[:, :left], x - left),
-        (off[:, right:], right + 1 - x),
-        (off[:top], y - top),
-        (off[bottom:], bottom + 1 - y),
+        ((off[:, :left], whole[:, :left]), x - left),
+        ((off[:, right:], whole[:, right:]), right + 1 - x),
+        ((off[:top], whole[:top]), y - top),
+        ((off[bottom:], whole[bottom:]), bottom + 1 - y),
     )
     field, weights = np.zeros((bottom - top, right - left, patch.shape[2])), 0.0
-    for ring, distance in sides:
-        if ring.size:
-            field = field + np.median(ring, axis=(0, 1)) / distance
+    for (ring, whole), distance in sides:
+        if whole.any():
+            field = field + np.median(ring[whole], axis=0) / distance
             weights = weights + 1.0 / distance
     result = patch.copy()
     if np.ndim(weights):
         fitted = patch[top:bottom, left:right] + field / weights
         result[top:bottom, left:right] = np.clip(np.round(fitted), 0, 255).astype(np.uint8)
+        result[~_solid(patch)] = patch[~_solid(patch)]
     return result
 
 
+def _solid(pixels: Pixels) -> NDArray[np.bool_]:
+    """Where nothing is seen through, (height, width)."""
+    return pixels[..., 3] == 255 if pixels.shape[2] == 4 else np.ones(pixels.shape[:2], np.bool_)
+
+
 def laid_over(ground: Pixels, layers: Sequence[Pixels]) -> Pixels:
-    """Layers with alpha over a ground without, mixed as light is, where they cover it only in part."""
-    result = ground.reshape(-1, 3).copy()
+    """Layers with alpha over a ground with or without, mixed as light is, where they cover it only in part.
+
+    As over does it (Porter and Duff, "Compositing digital images", 1984), for colours not multiplied with alpha.
+    """
+    channels = ground.shape[-1]
+    result = ground.reshape(-1, channels).copy()
     for layer in layers:
         pixels, alpha = layer.reshape(-1, 4), layer[..., 3].ravel()
         seen = np.flatnonzero(alpha)
         solid, partly = seen[alpha[seen] == 255], seen[alpha[seen] < 255]
-        result[solid] = pixels[solid, :3]
+        result[solid] = pixels[solid, :channels]
         share = alpha[partly, None] / 255.0
-        light = _LINEAR[pixels[partly, :3]] * share + _LINEAR[result[partly]] * (1.0 - share)
-        result[partly] = srgb_codes(light)
+        rest = (1.0 - share) * (result[partly, 3:] / 255.0 if channels == 4 else 1.0)
+        light = _LINEAR[pixels[partly, :3]] * share + _LINEAR[result[partly, :3]] * rest
+        if channels == 4:
+            light /= share + rest
+            result[partly, 3] = np.round(255.0 * (share + rest)[:, 0]).astype(np.uint8)
+        result[partly, :3] = srgb_codes(light)
     return result.reshape(ground.shape)

@@ -32,6 +32,7 @@ def compose(
     language: str = "en",
     theme: str | None = None,
     all_cells: bool = False,
+    transparent: bool = False,
 ) -> Storyboard:
     """Compose the whole animation.
 
@@ -42,6 +43,7 @@ def compose(
         language: "en" or "zh".
         theme: overrides the scene's own.
         all_cells: draw every cell of the tensors; otherwise big ones are elided.
+        transparent: with nothing behind the things and the words, as a layer for a slide.
 
     Raises:
         SceneError: the scene has an operation that is not drawn, or more cells, steps, channels or frames than can be.
@@ -77,6 +79,7 @@ def compose(
         floor=frame.floor,
         poster=max(1, min(plan.frames, round(float(settled[int(0.55 * (plan.steps - 1))])))),
         settled=settled,
+        transparent=transparent,
     )
 
 

@@ -202,6 +202,8 @@ class Storyboard:
     settled: NDArray[np.float64] = field(repr=False)
     """``settled[t]`` is the frame at which step ``t`` is done and nothing moves, ``(steps,)``; not whole where
     steps are swept faster than the frames."""
+    transparent: bool = False
+    """Whether whatever the picture is laid on is seen behind it, and no floor."""
 
     def state(self, frame: int, notes: bool = True) -> tuple[Any, ...]:
         """All that decides the picture at a frame: frames of equal state look the same.
@@ -238,7 +240,7 @@ class Storyboard:
             for m in self.movers
             if m.boxes
         )
-        things = {"": (self.theme, self.size, self.outlines, self.camera, self.floor, windows)}
+        things = {"": (self.theme, self.transparent, self.size, self.outlines, self.camera, self.floor, windows)}
         things |= {f"{type(t).__name__} {t.name}": t for t in (*self.cells, *self.lines, *self.captions)}
         return {name: _digest(thing) for name, thing in things.items()}
 

@@ -16,6 +16,7 @@ from convmotion.blender_addon.looks import set_solid
 from convmotion.blender_addon.still import freeze
 from convmotion.conv_math import SlideTrajectory
 from convmotion.scenes import compose, find_scene, parse_scene
+from convmotion.scenes.form import CUBE, FEWEST_PIXELS
 from convmotion.scenes.screen import Screen, caption_box
 from convmotion.scenes.story import ALWAYS
 

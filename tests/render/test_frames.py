@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convmotion.render import patches
-from convmotion.render.frames import PIECE, FramePlan, Pictures, channels_of
-from convmotion.render.pictures import empty, laid_over
+from convmotion.render.frames import PIECE, FramePlan, Pictures
+from convmotion.render.pictures import channels_of, empty, laid_over
 from convmotion.scenes import compose, find_scene, scene_from_lines, strokes
 from convmotion.scenes.scenefile import parse_scene
 

@@ -127,7 +127,12 @@ def test_a_wrong_name_is_refused(line, words):
 
 @pytest.mark.parametrize(
     ("size", "name", "allowed"),
-    [("5", "sobel-x", "3 x 3"), ("4", "gaussian", "odd sizes"), ("[3, 2]", "identity", "odd"), ("1", "emboss", "3 x 3")],
+    [
+        ("5", "sobel-x", "3 x 3"),
+        ("4", "gaussian", "odd sizes"),
+        ("[3, 2]", "identity", "odd"),
+        ("1", "emboss", "3 x 3"),
+    ],
 )
 def test_a_wrong_size_is_refused(size, name, allowed):
     with pytest.raises(SceneError) as refused:
