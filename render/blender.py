@@ -77,12 +77,12 @@ class Studio:
         scene.render.threads_mode, scene.render.threads = ("FIXED", threads) if threads else ("AUTO", 1)
         {"cycles": _use_cycles, "eevee": _use_eevee, "workbench": _use_workbench}[engine](scene, self.quality)
         set_flat(self.collection, engine != "workbench" and self.quality.flat)
-        set_solid(self.collection, engine == "workbench")
         if engine == "cycles":
             scene.cycles.device = _cycles_device(device)
         self._prepare: Callable[[int], None] | None = None
         self._layer: Layer | None = None
         self._set_layer("all")
+        set_solid(self.collection, engine == "workbench")  # hides the floor that the layer shows
 
     def save(self, path: Path) -> None:
         """Save the scene as a .blend that stands alone: it holds all it needs, and no script."""

@@ -72,6 +72,26 @@ def test_every_cell_in_front_wears_its_colour(engine, quality, tmp_path):
         assert (saturation > 0.2).all(), name
 
 
+@pytest.mark.parametrize(("engine", "quality"), ENGINES)
+def test_what_is_transparent_has_nothing_behind_it(engine, quality, tmp_path):
+    board = compose(find_scene("grouped"), SIZE, 12.0, transparent=True)
+    picture = render(board, board.frames, tmp_path, quality, engine)
+    assert picture.shape == (180, 320, 4) and 0.5 < (picture[..., 3] == 0).mean() < 0.9
+    assert not picture[-1, :, 3].any() and not picture[:, 0, 3].any()
+    for name in ("input", "filters-1", "output-1"):
+        cells = named(board, name)
+        row, column = pixel_of(board, cells.position[front(cells)] + np.array([0.0, -0.5, 0.0]))
+        assert (picture[row, column, 3] == 255).all(), name
+
+
+@pytest.mark.parametrize(("engine", "quality"), ENGINES)
+def test_the_backdrop_is_the_same_whatever_the_engine(engine, quality, tmp_path):
+    board = compose(find_scene("grouped"), SIZE, 12.0)
+    picture = render(board, board.frames, tmp_path, quality, engine)
+    expected = render(board, board.frames, tmp_path)
+    assert np.median(np.abs(picture[-4:].astype(int)[..., :3] - expected[-4:, :, :3])) <= 4
+
+
 def test_only_what_is_written_can_be_seen(tmp_path):
     board = compose(find_scene("pointwise"), SIZE, 12.0)
     step = 11

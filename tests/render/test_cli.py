@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import imageio.v3 as imageio
+import imageio_ffmpeg
 import numpy as np
 import pytest
 
@@ -174,6 +175,12 @@ def test_a_folder_that_only_seems_writable_is_refused(place, capsys):
 def test_a_folder_without_permission_is_refused(place, capsys):
     (place / "locked").mkdir(mode=0o500)
     assert "locked" in refused(capsys, ["render", "scene.toml", "-o", "locked/a.gif"])
+
+
+@pytest.mark.parametrize("out", ["a.mp4", "A.MP4"])
+def test_what_has_no_transparency_is_refused_where_it_is_wanted(place, capsys, out):
+    message = refused(capsys, ["render", "scene.toml", "-o", "b.gif", "-o", out, "--transparent"])
+    assert f"-o {out}: .mp4 has no transparency; allowed with --transparent: .gif .webm .webp .png .blend" in message
 
 
 @pytest.mark.parametrize("twice", ["old.gif", "./old.gif", "folder.gif/../old.gif", "link.gif"])
@@ -421,24 +428,68 @@ def kept(folder):
 DRAFT = ("--fps", "8", "--quality", "draft")
 
 
-@pytest.mark.blender
-@pytest.mark.parametrize("chunk", ["10", "40"])
-def test_a_draft_of_differences_is_the_same_as_of_whole_frames(rendered, chunk):
-    assert frames(rendered(*DRAFT, "--chunk", chunk)) == frames(rendered(*DRAFT, "--whole-frames"))
+THROUGH = ("--transparent",)
 
 
 @pytest.mark.blender
-def test_differences_look_like_whole_frames(rendered):
-    standard = ("--fps", "4", "--quality", "standard")
-    whole, parts = (rendered(*standard, *how) for how in (["--whole-frames"], ["--chunk", "40"]))
+@pytest.mark.parametrize(("chunk", "more"), [("10", ()), ("40", ()), ("40", THROUGH)])
+def test_a_draft_of_differences_is_the_same_as_of_whole_frames(rendered, chunk, more):
+    assert frames(rendered(*DRAFT, "--chunk", chunk, *more)) == frames(rendered(*DRAFT, "--whole-frames", *more))
+
+
+def read(path):
+    """A picture, what is seen through as black as it is transparent."""
+    pixels = imageio.imread(path).astype(float)
+    return pixels if pixels.shape[2] == 3 else np.dstack([pixels[..., :3] * (alpha := pixels[..., 3:]) / 255, alpha])
+
+
+STANDARD = ("--fps", "4", "--quality", "standard")
+
+
+@pytest.mark.blender
+@pytest.mark.parametrize("more", [(), THROUGH])
+def test_differences_look_like_whole_frames(rendered, more):
+    whole, parts = (rendered(*STANDARD, *how, *more) for how in (["--whole-frames"], ["--chunk", "40"]))
     for a, b in zip(sorted(whole.glob("f_*")), sorted(parts.glob("f_*")), strict=True):
-        off = imageio.imread(a).astype(float) - imageio.imread(b)
-        blocks = off.reshape(8, 8, 12, 8, 3).mean(axis=(1, 3))
+        off = read(a) - read(b)
+        blocks = off.reshape(8, 8, 12, 8, -1).mean(axis=(1, 3))
         assert np.abs(off).mean() < 1.5 and np.abs(blocks).max() < 12, (
             a.name,
             np.abs(off).mean(),
             np.abs(blocks).max(),
         )
+
+
+@pytest.mark.blender
+@pytest.mark.parametrize(("look", "off"), [(DRAFT, 3), ((*STANDARD, "--chunk", "40"), 12)])
+def test_what_is_transparent_looks_the_same_but_for_what_is_behind_it(rendered, look, off):
+    opaque, through = rendered(*look), rendered(*look, *THROUGH)
+    for a, b in zip(sorted(opaque.glob("f_*")), sorted(through.glob("f_*")), strict=True):
+        ground, layer = imageio.imread(a), imageio.imread(b)
+        alpha = layer[..., 3]
+        assert layer.shape == (64, 96, 4) and not alpha[-1].any() and (alpha == 0).mean() > 0.4
+        assert 0.02 < (alpha == 255).mean() < 0.4
+        assert np.median(np.abs(ground[alpha == 255].astype(int) - layer[alpha == 255, :3]).max(axis=1)) <= off
+
+
+@pytest.mark.blender
+def test_gif_webm_and_webp_are_seen_through_where_the_pictures_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scene.toml").write_text(LONGER)
+    outputs = [word for name in ("a.gif", "a.webm", "a.webp", "f_%02d.png", "still.png") for word in ("-o", name)]
+    assert main(["render", "scene.toml", *outputs, "--size", "160x90", "--fps", "4", *DRAFT[2:], *THROUGH]) == 0
+    wanted = np.array([imageio.imread(path)[..., 3] for path in sorted(tmp_path.glob("f_*"))])
+    clear, solid = wanted == 0, wanted == 255
+    assert clear.mean() > 0.5 and solid.mean() > 0.05 and imageio.imread("still.png").shape == (90, 160, 4)
+    decode = ["-loglevel", "error", "-c:v", "libvpx-vp9", "-i", "a.webm", "-f", "rawvideo", "-pix_fmt", "rgba", "-"]
+    raw = subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *decode], capture_output=True, check=True).stdout
+    webm = np.frombuffer(raw, np.uint8).reshape(-1, 90, 160, 4)[..., 3]
+    assert webm.shape == wanted.shape and (webm[clear] < 40).mean() > 0.99 and (webm[solid] > 215).mean() > 0.99
+    gif = imageio.imread("a.gif", plugin="pillow", index=None, mode="RGBA")[..., 3]
+    assert gif.shape == wanted.shape and set(np.unique(gif)) == {0, 255}
+    assert not gif[clear].any() and (gif[solid] == 255).all()
+    webp = imageio.imread("a.webp", plugin="pillow", index=0, mode="RGBA")[..., 3]
+    assert (webp[clear[0]] < 40).mean() > 0.99 and (webp[solid[0]] > 215).mean() > 0.99
 
 
 @pytest.mark.blender

@@ -18,6 +18,7 @@ from PIL import Image
 from convmotion.render import encode as module
 from convmotion.render.encode import KNOWN_ENDINGS, check_output, encode
 from convmotion.render.errors import RenderError, RequestError
+from convmotion.render.pictures import laid_over
 from convmotion.render.pictures import read as in_a_file
 
 ANIMATIONS = [".mp4", ".gif", ".webm", ".webp"]
@@ -243,6 +244,18 @@ def test_transparency_stays(tmp_path, ending):
     else:
         frame = animation(out)[0][0]
     assert frame[:, :28, 3].min() > 250 and frame[:, 36:, 3].max() < 5
+
+
+def test_gif_lays_edges_on_its_matte_and_drops_what_is_hardly_there(tmp_path):
+    pixels = np.zeros((16, 16, 4), np.uint8)
+    pixels[:, 4:] = (200, 0, 0, 255)
+    pixels[:, 3], pixels[:, 2] = (200, 0, 0, 128), (200, 0, 0, 20)
+    imageio.imwrite(tmp_path / "in.png", pixels)
+    encode([tmp_path / "in.png"], 25, tmp_path / "a.gif", matte=(0, 0, 250))
+    found = animation(tmp_path / "a.gif")[0][0][8]
+    half = laid_over(np.array([[[0, 0, 250]]], np.uint8), [pixels[:1, 3:4]])[0, 0].astype(int)
+    assert not found[:3, 3].any() and (found[3:, 3] == 255).all()
+    assert np.abs(found[3, :3] - half).max() < 8 and np.abs(found[8, :3].astype(int) - (200, 0, 0)).max() < 8
 
 
 def test_mp4_lays_transparency_on_white_and_says_so(tmp_path):

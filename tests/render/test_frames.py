@@ -89,6 +89,7 @@ def test_keys_are_the_same_in_every_run_and_differ_by_all_that_is_seen(chunk):
     assert first == keys(plan(chunk=chunk))
     others = [
         plan(noted(theme="dark"), chunk=chunk),
+        plan(noted(transparent=True), chunk=chunk),
         plan(noted(size=(160, 100)), chunk=chunk),
         plan(quality="draft", chunk=chunk),
         plan(quality="final", chunk=chunk),
@@ -241,20 +242,25 @@ def made_up(of, folder):
     rng, parts = np.random.default_rng(0), {}
     for shot in (shot for row in of.work(range(1, of.board.frames + 1)) for shot in row):
         whole = shot.layer in ("cells", "plain") and len(of.chain(shot)) == 1
-        found = [random_part(rng, channels_of(shot.layer), whole) for _ in range(1 if whole else rng.integers(0, 4))]
+        channels = channels_of(shot.layer, of.board.transparent)
+        found = [random_part(rng, channels, whole) for _ in range(1 if whole else rng.integers(0, 4))]
         parts[shot.key] = found
         patches.write(found, folder / shot.key)
     return parts
 
 
-@pytest.mark.parametrize(("quality", "chunk"), [("draft", 2), ("standard", 1), ("standard", 10), ("standard", 75)])
-def test_pictures_are_the_same_in_any_order_as_made_by_hand(tmp_path, quality, chunk):
-    of = PLANS[quality, chunk]
+@pytest.mark.parametrize(
+    ("quality", "chunk", "through"),
+    [(q, c, False) for q, c in (("draft", 2), ("standard", 1), ("standard", 10), ("standard", 75))]
+    + [("draft", 10, True), ("standard", 10, True)],
+)
+def test_pictures_are_the_same_in_any_order_as_made_by_hand(tmp_path, quality, chunk, through):
+    of = plan(replace(BOARD, transparent=True), quality, chunk=chunk) if through else PLANS[quality, chunk]
     parts, expected, starts = made_up(of, tmp_path), {}, begins(of)
     layers, held = [], ()
     for frame in range(1, BOARD.frames + 1):
         if frame in starts:
-            layers, held = [empty(BOARD.size, channels_of(layer)) for layer in of.layers], ()
+            layers, held = [empty(BOARD.size, channels_of(layer, through)) for layer in of.layers], ()
         shots = of.shots(frame)
         for shot, layer in zip(shots, layers, strict=True):
             for (left, top, right, bottom), pixels in parts[shot.key] if shot not in held else ():

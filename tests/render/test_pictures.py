@@ -34,14 +34,19 @@ def slowly(ground, layers):
     for layer in layers:
         for y, x in np.ndindex(ground.shape[:2]):
             share = int(layer[y, x, 3]) / 255
-            for c in range(3):
-                result[y, x, c] = code(light(layer[y, x, c]) * share + light(result[y, x, c]) * (1 - share))
+            below = (1 - share) * (int(result[y, x, 3]) / 255 if ground.shape[2] == 4 else 1)
+            for c in range(3 if share else 0):
+                mixed = light(layer[y, x, c]) * share + light(result[y, x, c]) * below
+                result[y, x, c] = code(mixed / (share + below))
+            if ground.shape[2] == 4:
+                result[y, x, 3] = round(255 * (share + below))
     return result
 
 
-@given(st.integers(0, 2**32), st.integers(0, 3))
-def test_layers_are_mixed_as_light_is(seed, count):
-    ground, layers = noise(seed, 3), [noise(seed + 1 + i, 4) for i in range(count)]
+@given(st.integers(0, 2**32), st.integers(0, 3), st.sampled_from([3, 4]))
+def test_layers_are_mixed_as_light_is(seed, count, channels):
+    ground, layers = noise(seed, channels), [noise(seed + 1 + i, 4) for i in range(count)]
+    ground[:2, :, 3:], ground[2:4, :, 3:] = 0, 255
     for number, layer in enumerate(layers):
         layer[number] *= layer[number] > 200  # some see-through altogether
         layer[-1 - number, :, 3] = 255
@@ -49,6 +54,21 @@ def test_layers_are_mixed_as_light_is(seed, count):
     found = laid_over(ground, layers)
     assert found.dtype == np.uint8 and np.abs(found.astype(int) - slowly(ground, layers)).max() <= 1
     assert all(np.array_equal(a, b) for a, b in zip((ground, *layers), before, strict=True))
+
+
+@given(st.integers(0, 2**32))
+def test_layers_may_be_laid_over_each_other_before_they_are_laid_over_a_ground(seed):
+    ground, lower, upper = noise(seed, 3), noise(seed + 1, 4), noise(seed + 2, 4)
+    lower[..., 3] = np.maximum(lower[..., 3], 64)  # the less there is, the coarser its colour in 8 bits
+    at_once, before = laid_over(ground, [lower, upper]), laid_over(ground, [laid_over(lower, [upper])])
+    dark = np.minimum(at_once, before) < 40  # a code of little light is a wide step
+    assert np.abs(at_once.astype(int) - before)[~dark].max(initial=0) <= 3
+
+
+def test_an_opaque_ground_with_alpha_is_like_one_without():
+    ground, layers = noise(0, 3), [noise(1, 4), noise(2, 4)]
+    whole = laid_over(np.dstack([ground, np.full(ground.shape[:2], 255, np.uint8)]), layers)
+    assert np.array_equal(whole[..., :3], laid_over(ground, layers)) and (whole[..., 3] == 255).all()
 
 
 def test_half_a_layer_is_half_the_light_and_not_half_the_code():
@@ -209,6 +229,17 @@ def test_a_patch_at_the_pictures_edge_is_fitted_by_the_sides_that_it_has():
     ground = np.full((40, 60, 3), 100, np.uint8)
     patch = np.full((40, 60, 3), 98, np.uint8)
     assert (pictures.matched(patch, ground, (0, 0, 54, 40))[:, :54] == 100).all()
+
+
+def test_what_is_seen_through_tells_nothing_of_the_light_and_stays_as_it_is():
+    ground, patch = (np.full((40, 60, 4), (shade, shade, shade, 255), np.uint8) for shade in (200, 203))
+    ground[:, 20:], patch[:, 20:] = 0, 0
+    patch[20:25, 10:40] = (53, 53, 53, 255)
+    patch[26, 10:40] = (53, 53, 53, 90)
+    fitted = pictures.matched(patch, ground, (6, 6, 54, 34))
+    assert (fitted[6:20, 6:20, :3] == 200).all() and (fitted[20:25, 10:40, :3] == 50).all()
+    assert not fitted[6:20, 20:54].any() and (fitted[26, 10:40] == (53, 53, 53, 90)).all()
+    assert np.array_equal(fitted[..., 3], patch[..., 3])
 
 
 def test_a_whole_picture_is_left_as_it_is():
