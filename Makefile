@@ -6,7 +6,7 @@ PYTHON ?=
 ready := $(VENV)/.convmotion-ready
 bin := $(VENV)/bin
 
-.PHONY: help setup demo test bench lint clean
+.PHONY: help setup demo catalog test bench lint clean
 .DELETE_ON_ERROR:
 
 help: ## print this menu
@@ -18,6 +18,16 @@ setup: $(ready) ## make .venv with everything in it (a 380 MB Blender among it, 
 demo: $(ready) ## render the standard convolution to out/standard.mp4 and out/standard.gif
 	@mkdir -p out
 	@"$(bin)/convmotion" render standard -o out/standard.mp4 -o out/standard.gif --size 854x480 --fps 20
+
+catalog: $(ready) ## render all animations as drafts, and a contact sheet of each, to out/
+	@mkdir -p out; \
+	names=$$("$(bin)/convmotion" list | cut -d ' ' -f 1); failed=; \
+	[ -n "$$names" ] || { echo "make: the catalog cannot be listed" >&2; exit 1; }; \
+	for name in $$names; do \
+	  "$(bin)/convmotion" render "$$name" -o "out/$$name.gif" --sheet "out/$$name.png" \
+	    --quality draft --size 427x240 --fps 15 || failed="$$failed $$name"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "make: not rendered:$$failed" >&2; exit 1; fi
 
 test: $(ready) ## run the tests; ARGS="-k gif" picks some
 	@"$(bin)/python" -m pytest -q $(ARGS)

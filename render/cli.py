@@ -1,4 +1,4 @@
-"""The command line: ``convmotion list | explain | render | op | doctor``.
+"""The command line: ``convmotion list | explain | render | op | new | doctor``.
 
 Exit codes: 0 done; 2 the request is wrong (one line on stderr); 1 anything else; 130 interrupted, 143 terminated.
 """
@@ -35,12 +35,13 @@ from ..scenes import (
     photo_of,
     scene_from_lines,
     with_photo,
+    write_new,
 )
 from ..scenes.compose import MAX_CELLS
 from ..scenes.counts import count_cells
 from ..scenes.explain import explain_text
 from ..scenes.scenefile import LANGUAGES, THEMES, shown
-from . import doctor, encode, pictures
+from . import doctor, encode, pictures, sheet
 from .errors import RenderError, RequestError
 from .film import make
 from .frames import CHUNK, FramePlan
@@ -155,6 +156,9 @@ def _parser() -> argparse.ArgumentParser:
     pasted.add_argument("--input", type=_shape, required=True, metavar="CxHxW", help="the input's shape, such as 8x7x7")
     _add_render_options(pasted)
 
+    starting = command("new", "write a scene file to start from, with all that it may say in remarks", _new)
+    starting.add_argument("name", metavar="NAME", help="writes NAME.toml, which must not be there yet")
+
     checking = command("doctor", "what this machine has and lacks, and the line that mends it", _doctor)
     checking.add_argument("--json", action="store_true")
     checking.add_argument("--packages", action="store_true", help="only the system packages that are missing")
@@ -168,9 +172,17 @@ def _add_render_options(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         action="append",
-        required=True,
+        default=[],
         metavar="OUT",
         help=f"by ending: {' '.join(OUTPUTS)}",
+    )
+    add(
+        "--sheet",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PNG",
+        help="title, first step, some moments and the end side by side in one picture",
     )
     add("--size", type=_size, default=(854, 480), metavar="WxH", help="pixels (default 854x480)")
     add("--fps", type=_fps, default=30.0, help="frames a second (default 30)")
@@ -240,12 +252,21 @@ def _op(arguments: argparse.Namespace) -> int:
     return _render(scene_from_lines(arguments.line, arguments.input), arguments)
 
 
+def _new(arguments: argparse.Namespace) -> int:
+    path = write_new(arguments.name)
+    print(f"{path}: change it as you like, then: convmotion render {path} -o {path.with_suffix('.gif')}")
+    return 0
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     return doctor.main(packages=arguments.packages, json=arguments.json)
 
 
 def _render(scene: Scene, arguments: argparse.Namespace) -> int:
-    _check_outputs(arguments.output, OPAQUE if arguments.transparent else ())
+    outputs = [("-o", out) for out in arguments.output] + [("--sheet", out) for out in arguments.sheet]
+    if not outputs:
+        raise RequestError(f"nothing to write is named; allowed: -o OUT ({' '.join(OUTPUTS)}), --sheet PNG")
+    _check_outputs(outputs, OPAQUE if arguments.transparent else ())
     device, engine = arguments.device, arguments.engine
     if device != "auto" and engine != "cycles":
         raise RequestError(f"--device is {device}, but --engine {engine} has no choice of devices; allowed: auto")
@@ -267,15 +288,17 @@ def _render(scene: Scene, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_outputs(outputs: Sequence[Path], opaque: Sequence[str]) -> None:
-    """Refuse what cannot be written; of endings, those that are ``opaque``."""
+def _check_outputs(outputs: Sequence[tuple[str, Path]], opaque: Sequence[str]) -> None:
+    """Refuse what cannot be written, by its flag and name; of endings, those that are ``opaque``."""
     places: set[Path] = set()
-    for out in outputs:
+    for flag, out in outputs:
         try:
-            encode.check_output(out, OUTPUTS)
+            encode.check_output(out, OUTPUTS if flag == "-o" else (".png",))
+            if flag != "-o" and "%" in out.name:
+                raise RequestError(f"{flag} {out}: is one picture; allowed: a name without %")
             if (ending := out.suffix.lower()) in opaque:
                 allowed = " ".join(e for e in OUTPUTS if e not in opaque)
-                raise RequestError(f"-o {out}: {ending} has no transparency; allowed with --transparent: {allowed}")
+                raise RequestError(f"{flag} {out}: {ending} has no transparency; allowed with --transparent: {allowed}")
             place = out.resolve()
             if out.is_symlink() and place.is_symlink():  # since Python 3.13 such a circle is no error
                 raise RuntimeError("its links lead in a circle")
@@ -283,9 +306,10 @@ def _check_outputs(outputs: Sequence[Path], opaque: Sequence[str]) -> None:
                 pass  # only trying tells: root has every permission, and yet not in /proc or on a read-only disk
         except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
             reason = error.strerror if isinstance(error, OSError) else error
-            raise RequestError(f"-o {shown(str(out))} cannot be written: {reason}; allowed: another place") from None
+            told = f"{flag} {shown(str(out))}"
+            raise RequestError(f"{told} cannot be written: {reason}; allowed: another place") from None
         if place in places:
-            raise RequestError(f"-o {out} is given twice; allowed: every output once")
+            raise RequestError(f"{flag} {out} is given twice; allowed: every output once")
         places.add(place)
 
 
@@ -324,7 +348,8 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
     store = FrameStore(arguments.cache or default_folder())
     chunk = arguments.chunk if moving else 1
     plan = FramePlan(board, arguments.quality, engine := arguments.engine, arguments.device, chunk)
-    shown = {*wanted, *([poster] if stills else [])}
+    moments = sheet.moments(board, frames) if arguments.sheet else []
+    shown = {*wanted, *moments, *([poster] if stills else [])}
     saved = [(folder / f"{i}.blend", out) for i, out in enumerate(blends)]
     job = Job(
         scene,
@@ -346,8 +371,9 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
     keys = {shot.key for row in job.shots for shot in row}
     missing = [key for key in keys if not store.take(key, job.path(key))]
     films = [([poster], out) for out in stills] + [(wanted, out) for out in moving]
+    sheets = [(moments, out) for out in arguments.sheet]
     with _bar("rendering", len(missing), "picture") as bar:
-        _, notes = make(job, plan, films, bar.update, lambda out, done: _tell(bar, out, done))
+        _, notes = make(job, plan, films, bar.update, lambda out, done: _tell(bar, out, done), sheets)
     store.trim()
     for path, out in saved:
         _put(path, out)

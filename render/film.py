@@ -15,6 +15,7 @@ from . import encode
 from .errors import RenderError
 from .frames import FramePlan, Pictures
 from .jobs import Job, Spent, run
+from .sheet import laid_out
 
 POLL_SECONDS = 0.05
 
@@ -25,15 +26,16 @@ def make(
     outputs: Sequence[tuple[Sequence[int], Path]],
     rendered: Callable[[int], object],
     encoded: Callable[[Path, int], object],
+    sheets: Sequence[tuple[Sequence[int], Path]] = (),
 ) -> tuple[Spent, list[str]]:
-    """Do the job, and write each output's frames; what rendering took, and notes for the user.
+    """Do the job, and write each output's frames, those of ``sheets`` side by side; what rendering took, and notes for
+    the user.
 
     ``rendered`` gets the number of pictures finished since its last call, ``encoded`` how many frames of an output are
     written. Raises what :func:`.jobs.run` and :func:`.encode.encode` raise; then nothing is left under the names of
     outputs that are not done.
     """
     patience = _Patience()
-
     red, green, blue = srgb_codes(np.array(THEMES[plan.board.theme].floor)).tolist()
 
     def write() -> list[str]:
@@ -43,6 +45,10 @@ def make(
             read = Pictures(plan, job.path, patience)
             tell = partial(encoded, out)
             notes += encode.encode(shots, job.fps, out, read=read, on_frame=tell, matte=(red, green, blue))
+        for frames, out in sheets:
+            shots = tuple(plan.shots(frame) for frame in frames)
+            read = Pictures(plan, job.path, patience)
+            encode.encode([shots], job.fps, out, read=lambda moments, read=read: laid_out([*map(read, moments)]))
         return notes
 
     def count(finished: int) -> None:

@@ -1,6 +1,6 @@
 """What is shown: a scene file and conv_math become a Storyboard, the animation as plain arrays, without Blender."""
 
-from .catalog import catalog_names, find_scene, load_catalog
+from .catalog import catalog_names, find_scene, load_catalog, write_new
 from .compose import compose
 from .errors import SceneError
 from .explain import explain
@@ -23,4 +23,5 @@ __all__ = [
     "photo_of",
     "scene_from_lines",
     "with_photo",
+    "write_new",
 ]

@@ -177,6 +177,31 @@ def test_a_folder_without_permission_is_refused(place, capsys):
     assert "locked" in refused(capsys, ["render", "scene.toml", "-o", "locked/a.gif"])
 
 
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("a.gif", ["a.gif", "allowed are .png"]),
+        ("f_%d.png", ["--sheet f_%d.png", "without %"]),
+        ("absent/a.png", ["no folder absent"]),
+        ("b.png", ["--sheet b.png is given twice"]),
+    ],
+)
+def test_a_wrong_sheet_is_refused(place, capsys, out, words):
+    message = refused(capsys, ["render", "scene.toml", "-o", "b.png", "--sheet", out])
+    assert all(word in message for word in words), message
+
+
+def test_new_writes_a_scene_and_says_what_is_next(place, capsys):
+    assert main(["new", "mine"]) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and out.count("\n") == 1 and "convmotion render mine.toml -o mine.gif" in out
+    assert main(["explain", "mine.toml"]) == 0
+    capsys.readouterr()
+    assert "'mine.toml' is there already" in refused(capsys, ["new", "mine"])
+    assert "'scene.toml' is there already" in refused(capsys, ["new", "scene.toml"])
+    assert "NAME" in refused(capsys, ["new"])
+
+
 @pytest.mark.parametrize("out", ["a.mp4", "A.MP4"])
 def test_what_has_no_transparency_is_refused_where_it_is_wanted(place, capsys, out):
     message = refused(capsys, ["render", "scene.toml", "-o", "b.gif", "-o", out, "--transparent"])

@@ -1,0 +1,35 @@
+"""A contact sheet: some moments of an animation in one picture, to be looked over at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..scenes import Storyboard
+from .pictures import Pixels
+
+COLUMNS = 3
+GAP = 4
+"""Pixels between two moments."""
+
+
+def moments(board: Storyboard, frames: range) -> list[int]:
+    """Some of the ``frames``, in order: title, first step under way, first step done, a third, two thirds, the end."""
+    settled, last = board.settled, board.steps - 1
+    begins = float(board.step.frames[0])
+    wanted = [1.0, (begins + settled[0]) / 2, *(settled[[0, last // 3, 2 * last // 3]]), board.frames]
+    return sorted({min(max(round(float(frame)), frames.start), frames.stop - 1) for frame in wanted})
+
+
+def laid_out(shown: Sequence[Pixels]) -> Pixels:
+    """Pictures of one size as one, row by row; black, or nothing if they have alpha, between them."""
+    height, width, channels = shown[0].shape
+    columns = min(COLUMNS, len(shown))
+    rows = -(-len(shown) // columns)
+    sheet = np.zeros((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels), np.uint8)
+    for number, picture in enumerate(shown):
+        row, column = divmod(number, columns)
+        top, left = row * (height + GAP), column * (width + GAP)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet

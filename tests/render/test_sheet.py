@@ -1,0 +1,65 @@
+"""Contact sheets: which moments, and how they are laid out."""
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+
+from convmotion.render.cli import main
+from convmotion.render.sheet import COLUMNS, GAP, laid_out, moments
+from convmotion.scenes import compose, find_scene, parse_scene
+
+BOARD = compose(find_scene("grouped"), (160, 90), 10.0)
+ALL = range(1, BOARD.frames + 1)
+
+
+def step(frame):
+    return float(BOARD.step.at(frame)[0])
+
+
+def test_moments_tell_the_story():
+    title, under_way, done, third, two_thirds, end = moments(BOARD, ALL)
+    assert (title, end) == (1, BOARD.frames) and step(title) == 0 and step(end) == BOARD.steps
+    assert 0.3 < step(under_way) < 0.7 and step(done) == pytest.approx(1, abs=0.05)
+    assert step(third) == pytest.approx(BOARD.steps / 3, abs=1)
+    assert step(two_thirds) == pytest.approx(2 * BOARD.steps / 3, abs=1)
+
+
+@pytest.mark.parametrize("frames", [range(1, 2), range(50, 60), range(120, 121), range(1, 121)])
+def test_moments_are_among_the_frames_that_are_wanted(frames):
+    found = moments(BOARD, frames)
+    assert found and set(found) <= set(frames) and found == sorted(set(found))
+
+
+def test_a_scene_of_one_step_has_moments():
+    text = (
+        '[input]\nshape = [1, 1, 1]\n[[stage]]\nop = "Conv2d"\nout_channels = 1\nkernel_size = 1\n[time]\nseconds = 1\n'
+    )
+    board = compose(parse_scene(text, "x"), (160, 90), 2.0)
+    assert moments(board, range(1, board.frames + 1)) == [1, 2]
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 6, 7])
+def test_pictures_stand_in_rows_in_their_order(count, channels):
+    shown = [np.full((5, 8, channels), number + 1, np.uint8) for number in range(count)]
+    sheet = laid_out(shown)
+    columns, rows = min(count, COLUMNS), -(-count // COLUMNS)
+    assert sheet.shape == (rows * 5 + (rows - 1) * GAP, columns * 8 + (columns - 1) * GAP, channels)
+    for number in range(count):
+        row, column = divmod(number, COLUMNS)
+        top, left = row * (5 + GAP), column * (8 + GAP)
+        assert (sheet[top : top + 5, left : left + 8] == number + 1).all()
+    assert (sheet > 0).sum() == count * 5 * 8 * channels, "nothing else is there"
+
+
+@pytest.mark.blender
+def test_a_sheet_shows_frames_of_the_animation(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = ["render", "pointwise", "--size", "64x64", "--fps", "2", "--quality", "draft"]
+    assert main([*line, "-o", "f_%d.png", "--sheet", "beside.png"]) == 0
+    board = compose(find_scene("pointwise"), (64, 64), 2.0)
+    frames = moments(board, range(1, board.frames + 1))
+    expected = laid_out([imageio.imread(f"f_{frame}.png") for frame in frames])
+    assert np.array_equal(imageio.imread("beside.png"), expected)
+    assert main([*line, "--sheet", "alone.png"]) == 0
+    assert np.array_equal(imageio.imread("alone.png"), expected)
