@@ -340,7 +340,9 @@ class Plan:
 
     def _photo_colors(self, number: int) -> NDArray[np.float64]:
         """What the cells of a picture wear, (C, H, W, 3), those of all the pictures of a batch."""
-        values, shape = self._known_values()[0][number], self.shapes[number]
+        values, shape = pixels_of(self.scene), self.shapes[number]
+        if number > 0 or values is None:
+            values = self._known_values()[0][number]
         return worn(values.reshape(-1, *shape[-3:])[0], self.contents.splits[number] > 1)
 
     def _output_colors(self, number: int) -> NDArray[np.float64]:

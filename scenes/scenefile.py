@@ -391,8 +391,8 @@ class _Reader:
 
     def input_values(self, value: object, shape: tuple[int, ...]) -> Any:
         """A name, a picture, or nested lists of finite numbers of exactly this shape."""
-        if isinstance(value, Mapping):
-            name = self.table("input.values", value, ("image",)).get("image")
+        if isinstance(value, Mapping) and value:
+            name = self.table("input.values", value, ("image",))["image"]
             if not isinstance(name, str) or not 0 < len(name) <= MAX_PATH or not all(map(_drawable, name)):
                 self.fail("input.values.image", name, f"a file's name, {MAX_PATH} characters at most")
             if len(shape) not in (3, 4) or shape[-3] not in (1, 3):
@@ -418,7 +418,7 @@ class _Reader:
             self.fail(key, value, f"random, {named}or nested lists of numbers, {' x '.join(map(str, shape))}")
         filters, _, rows, columns = op.weight_shape or (0, 0, 0, 0)
         for name in names:
-            self.choice(key, name, kernels.NAMES)
+            self.choice(key, name, kernels.NAMES if name is not value else ("random", *kernels.NAMES))
             if not kernels.has_size(name, (rows, columns)):
                 self.fail(key, name, f"{kernels.sizes_of(name)} for that name, and kernel_size is {rows} x {columns}")
         if not isinstance(value, str) and len(names) != filters:
