@@ -188,6 +188,12 @@ def _add_render_options(parser: argparse.ArgumentParser) -> None:
     add("--fps", type=_fps, default=30.0, help="frames a second (default 30)")
     add("--quality", choices=QUALITIES, default="standard")
     add("--frames", type=_range, metavar="A:B", help="only these frames, counted from 1, both included")
+    add(
+        "--max-bytes",
+        type=_bytes,
+        metavar="SIZE",
+        help="the most that an animation may weigh, such as 5MB, which is 5,000,000 bytes",
+    )
     add("--lang", choices=LANGUAGES, default="en", help="language of the captions")
     add("--theme", choices=THEMES, help="instead of the scene's own")
     add(
@@ -266,6 +272,8 @@ def _render(scene: Scene, arguments: argparse.Namespace) -> int:
     outputs = [("-o", out) for out in arguments.output] + [("--sheet", out) for out in arguments.sheet]
     if not outputs:
         raise RequestError(f"nothing to write is named; allowed: -o OUT ({' '.join(OUTPUTS)}), --sheet PNG")
+    if arguments.max_bytes and not any(out.suffix.lower() in encode.TERMS for out in arguments.output):
+        raise RequestError(f"--max-bytes is for an animation; allowed: -o OUT with {' '.join(encode.TERMS)}")
     _check_outputs(outputs, OPAQUE if arguments.transparent else ())
     device, engine = arguments.device, arguments.engine
     if device != "auto" and engine != "cycles":
@@ -373,7 +381,9 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
     films = [([poster], out) for out in stills] + [(wanted, out) for out in moving]
     sheets = [(moments, out) for out in arguments.sheet]
     with _bar("rendering", len(missing), "picture") as bar:
-        _, notes = make(job, plan, films, bar.update, lambda out, done: _tell(bar, out, done), sheets)
+        _, notes = make(
+            job, plan, films, bar.update, lambda out, done: _tell(bar, out, done), sheets, arguments.max_bytes
+        )
     store.trim()
     for path, out in saved:
         _put(path, out)
@@ -424,6 +434,15 @@ def _fps(text: str) -> float:
     value = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else 0.0
     if not 1.0 <= value <= MOST_FPS:
         raise argparse.ArgumentTypeError(f"{text!r} is no frame rate; allowed: from 1 to {MOST_FPS:g} frames a second")
+    return value
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(B|kB|MB|GB)", text, re.IGNORECASE)
+    units = {"b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
+    value = int(float(match[1]) * units[match[2].lower()]) if match else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size of a file; allowed: such as 800kB, 5MB or 1.5MB")
     return value
 
 

@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from itertools import groupby
@@ -40,6 +40,38 @@ GIF_DITHER = {"dither": "atkinson", "diff_mode": "rectangle"}
 GIF_LEAST_ALPHA = 48
 # Without these, swscale's shortcuts cost a level or two of brightness and smear the chroma of thin coloured lines.
 EXACT_SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What an animation gives up to be small.
+
+    ``level`` is the constant rate factor of a video, the quality of a WebP, the number of colours of a GIF. One of
+    ``every`` so many frames is kept, and lasts as long; both sides of the picture are scaled by ``scale``.
+    """
+
+    level: int
+    every: int = 1
+    scale: float = 1.0
+
+
+def _ladder(levels: Sequence[int], *further: tuple[int, int, float]) -> tuple[Terms, ...]:
+    return tuple(Terms(level) for level in levels) + tuple(Terms(*terms) for terms in further)
+
+
+# From the best to the smallest. The first is taken where no limit is set. What is small stays readable as long as it
+# can: colours go before frames, frames before size.
+TERMS = {
+    ".mp4": _ladder(
+        range(18, 37, 2), (32, 1, 0.75), (36, 1, 0.75), (32, 1, 0.5), (36, 1, 0.5), (40, 2, 0.5), (44, 3, 0.35)
+    ),
+    ".webm": _ladder(
+        range(24, 49, 3), (44, 1, 0.75), (50, 1, 0.75), (46, 1, 0.5), (52, 1, 0.5), (56, 2, 0.5), (60, 3, 0.35)
+    ),
+    ".webp": _ladder((85, 75, 65, 55, 45, 35), (45, 1, 0.75), (35, 2, 0.75), (35, 2, 0.5), (20, 3, 0.5), (10, 4, 0.35)),
+    ".gif": _ladder((256, 128, 64), (128, 2, 1), (64, 2, 1), (64, 2, 0.75), (64, 3, 0.6), (64, 3, 0.5), (32, 4, 0.35)),
+}
+LEVELS = {".gif": "colours", ".webp": "quality", ".mp4": "crf", ".webm": "crf"}
 
 
 @dataclass(frozen=True)
@@ -88,14 +120,16 @@ def encode(
     read: Callable[[Any], Pixels] = pictures.read,
     on_frame: Callable[[int], object] | None = None,
     matte: tuple[int, int, int] = (255, 255, 255),
+    max_bytes: int | None = None,
 ) -> list[str]:
     """Write `frames` at `fps` frames a second to `out`; return notes for the user.
 
     Frames are paths of PNG files, or whatever `read` makes a picture of: (height, width, 3 or 4). The same one many
     times in a row is a picture that is held. `on_frame` is told how many of `frames` are done. `matte` (sRGB codes) is
-    what edges that are seen through in part are laid on in a GIF, whose pixels are there or not. The output appears
-    whole or not at all: a failure leaves an older one as it was. Raises RequestError if `out`, `fps` or the size cannot
-    be had in this format, RenderError if reading or writing fails.
+    what edges that are seen through in part are laid on in a GIF, whose pixels are there or not. An animation of more
+    than `max_bytes` is written again on other terms, the best that keep to it. The output appears whole or not at all:
+    a failure leaves an older one as it was. Raises RequestError if `out`, `fps`, the size or the bytes cannot be had in
+    this format, RenderError if reading or writing fails.
     """
     check_output(out)
     frames = [_Frame(name, read) for name in frames]
@@ -110,85 +144,147 @@ def encode(
         if out.suffix.lower() == ".gif":
             frames = [_Frame(frame.name, partial(_cut_out, frame, matte)) for frame in frames]
         writer = {".mp4": _write_mp4, ".gif": _write_gif, ".webm": _write_webm, ".webp": _write_webp}
-        return writer[out.suffix.lower()](frames, Fraction(fps).limit_denominator(1001), out, done)
+        film = _Film(frames, Fraction(fps).limit_denominator(1001), out, done, _format_of(frames[0]))
+        with _whole(out) as part:
+            return _write(partial(writer[out.suffix.lower()], film, part), film, part, max_bytes)
     except OSError as error:
         raise RenderError(f"{out}: {error.strerror or error}") from error
 
 
-def _write_mp4(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], object]) -> list[str]:
+@dataclass(frozen=True)
+class _Film:
+    """What is to be written: frames at a rate, to the name that messages tell; who is told how many are done."""
+
+    frames: Sequence[_Frame]
+    fps: Fraction
+    out: Path
+    done: Callable[[int], object]
+    shape: _Format
+
+    def on(self, terms: Terms) -> "_Film":
+        """With the frames that are kept on these terms."""
+        kept, given = self.frames[:: terms.every], len(self.frames)
+        return replace(
+            self, frames=kept, fps=self.fps / terms.every, done=lambda count: self.done(count * given // len(kept))
+        )
+
+    def size(self, terms: Terms, even: bool = False) -> tuple[int, int]:
+        """Width and height in pixels on these terms."""
+        unit = 2 if even else 1
+        width, height = (int(side * terms.scale) // unit * unit for side in (self.shape.width, self.shape.height))
+        return width, height
+
+
+def _write(write: Callable[[Terms], list[str]], film: _Film, part: Path, most: int | None) -> list[str]:
+    """Write on the best terms that make no more than ``most`` bytes; notes. The less is kept, the fewer they are."""
+    ending = film.out.suffix.lower()
+    ladder = TERMS[ending]
+    notes = write(ladder[0])
+    if most is None or part.stat().st_size <= most:
+        return notes
+    notes = write(ladder[-1])
+    if (least := part.stat().st_size) > most:
+        raise RequestError(
+            f"{film.out}: takes {least:,} bytes at the least; --max-bytes allows {most:,}; "
+            "fewer frames (--fps, --frames) or a smaller --size take less"
+        )
+    above, written = 0, len(ladder) - 1
+    fits = written
+    while fits - above > 1:
+        written = (above + fits) // 2
+        notes = write(ladder[written])
+        above, fits = (above, written) if part.stat().st_size <= most else (written, fits)
+    if written != fits:
+        notes = write(ladder[fits])
+    terms = ladder[fits]
+    width, height = film.size(terms)
+    kept = f", every {terms.every}. frame" if terms.every > 1 else ""
+    told = f"{part.stat().st_size:,} bytes with {LEVELS[ending]} {terms.level}{kept}, {width}x{height}"
+    return [*notes, f"{film.out.name}: {told}, to keep to --max-bytes {most:,}"]
+
+
+def _write_mp4(film: _Film, part: Path, terms: Terms) -> list[str]:
     """H.264 that every browser, slide program and phone plays."""
     notes: list[str] = []
-    shape = _format_of(frames[0])
-    width, height = shape.width // 2 * 2, shape.height // 2 * 2
-    if not width or not height:
+    shape, out = film.shape, film.out
+    if min(shape.width, shape.height) < 2:
         raise RequestError(f"{out}: {shape.width}x{shape.height} is too small; .mp4 needs at least 2x2")
-    stream = _raw_input(_opaque(shape), fps)
+    width, height = shape.width // 2 * 2, shape.height // 2 * 2
+    kept = film.on(terms)
+    stream = _raw_input(_opaque(shape), kept.fps)
     if (width, height) != (shape.width, shape.height):
         stream = stream.filter("crop", width, height, 0, 0)
         notes.append(f"{out.name}: cut from {shape.width}x{shape.height} to {width}x{height}, as .mp4 needs even sizes")
     if shape.alpha:
         notes.append(f"{out.name}: laid on white, as .mp4 has no transparency")
-    stream = _to_yuv(stream, "yuv420p")
-    with _whole(out) as part:
-        options = {"vcodec": "libx264", "crf": 18, "preset": "medium", "movflags": "+faststart"}
-        _run(stream.output(str(part), format="mp4", **options), _pixels(frames, _opaque(shape), done), out)
+    stream = _to_yuv(_scaled(stream, film.size(terms, even=True), terms), "yuv420p")
+    options = {"vcodec": "libx264", "crf": terms.level, "preset": "medium", "movflags": "+faststart"}
+    _run(stream.output(str(part), format="mp4", **options), _pixels(kept.frames, _opaque(shape), kept.done), out)
     return notes
 
 
-def _write_webm(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], object]) -> list[str]:
+def _write_webm(film: _Film, part: Path, terms: Terms) -> list[str]:
     """VP9, with transparency if the pictures have any."""
-    shape = _format_of(frames[0])
-    stream = _to_yuv(_raw_input(shape, fps), "yuva420p" if shape.alpha else "yuv420p")
-    with _whole(out) as part:
-        options = {
-            "vcodec": "libvpx-vp9",
-            "crf": 24,
-            "video_bitrate": 0,
-            "deadline": "good",
-            "cpu-used": 3,
-            "row-mt": 1,
-        }
-        _run(stream.output(str(part), format="webm", **options), _pixels(frames, shape, done), out)
+    kept, shape = film.on(terms), film.shape
+    stream = _scaled(_raw_input(shape, kept.fps), film.size(terms), terms)
+    stream = _to_yuv(stream, "yuva420p" if shape.alpha else "yuv420p")
+    options = {
+        "vcodec": "libvpx-vp9",
+        "crf": terms.level,
+        "video_bitrate": 0,
+        "deadline": "good",
+        "cpu-used": 3,
+        "row-mt": 1,
+    }
+    _run(stream.output(str(part), format="webm", **options), _pixels(kept.frames, shape, kept.done), film.out)
     return []
 
 
-def _write_webp(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], object]) -> list[str]:
+def _write_webp(film: _Film, part: Path, terms: Terms) -> list[str]:
     """Animated WebP, looping. libwebp itself makes YUV of RGB, with the matrix that WebP prescribes."""
-    shape = _format_of(frames[0])
-    with _whole(out) as part:
-        options = {"vcodec": "libwebp_anim", "pix_fmt": "bgra", "quality": 85, "loop": 0}
-        node = _raw_input(shape, fps).output(str(part), format="webp", **options)
-        _run(node, _pixels(frames, shape, done), out)
+    kept, shape = film.on(terms), film.shape
+    options = {"vcodec": "libwebp_anim", "pix_fmt": "bgra", "quality": terms.level, "loop": 0}
+    stream = _scaled(_raw_input(shape, kept.fps), film.size(terms), terms)
+    _run(stream.output(str(part), format="webp", **options), _pixels(kept.frames, shape, kept.done), film.out)
     return []
 
 
-def _write_gif(frames: Sequence[_Frame], fps: Fraction, out: Path, done: Callable[[int], object]) -> list[str]:
+def _write_gif(film: _Film, part: Path, terms: Terms) -> list[str]:
     """One palette for the whole animation, found in a pass of its own: memory stays the same whatever the length."""
     notes: list[str] = []
+    film = film.on(terms)
+    frames, fps, shape, name = film.frames, film.fps, film.shape, film.out.name
     given, seconds = len(frames), len(frames) / fps
     if fps > GIF_MAX_FPS:
         notes.append(
-            f"{out.name}: {GIF_MAX_FPS} fps, not {float(fps):g}, as viewers slow faster GIFs down; it lasts as long"
+            f"{name}: {GIF_MAX_FPS} fps, not {float(fps):g}, as viewers slow faster GIFs down; it lasts as long"
         )
         frames = [frames[int(i * fps / GIF_MAX_FPS)] for i in range(int(seconds * GIF_MAX_FPS) or 1)]
         fps = Fraction(GIF_MAX_FPS)
     elif 100 % fps:
         short, long = int(100 / fps) / 100, int(100 / fps + 1) / 100
         notes.append(
-            f"{out.name}: a frame lasts {short:g} or {long:g} s, as GIF counts hundredths of a second; "
+            f"{name}: a frame lasts {short:g} or {long:g} s, as GIF counts hundredths of a second; "
             f"the whole lasts as at {float(fps):g} fps"
         )
     # ffmpeg rounds each frame's start, which alternates the delays as needed, but must be told when the last one ends.
     last_delay = max(1, _hundredths(seconds) - _hundredths((len(frames) - 1) / fps))
-    shape = _format_of(frames[0])
-    with tempfile.TemporaryDirectory(prefix="convmotion-") as folder, _whole(out) as part:
+    size = film.size(terms)
+    with tempfile.TemporaryDirectory(prefix="convmotion-") as folder:
         palette = Path(folder) / "palette.png"
-        found = _raw_input(shape, fps).filter("palettegen", stats_mode="full")
-        _run(found.output(str(palette), update=1), _pixels(dict.fromkeys(frames), shape), out)
-        mapped = ffmpeg.filter([_raw_input(shape, fps), ffmpeg.input(str(palette))], "paletteuse", **GIF_DITHER)
+        stream = _scaled(_raw_input(shape, fps), size, terms)
+        found = stream.filter("palettegen", stats_mode="full", max_colors=terms.level)
+        _run(found.output(str(palette), update=1), _pixels(dict.fromkeys(frames), shape), film.out)
+        stream = _scaled(_raw_input(shape, fps), size, terms)
+        mapped = ffmpeg.filter([stream, ffmpeg.input(str(palette))], "paletteuse", **GIF_DITHER)
         node = mapped.output(str(part), format="gif", loop=0, final_delay=last_delay)
-        _run(node, _pixels(frames, shape, lambda count: done(count * given // len(frames))), out)
+        _run(node, _pixels(frames, shape, lambda count: film.done(count * given // len(frames))), film.out)
     return notes
+
+
+def _scaled(stream: Any, size: tuple[int, int], terms: Terms) -> Any:
+    """The pictures in this size, if it is another one on these terms."""
+    return stream if terms.scale == 1 else stream.filter("scale", *size, flags=EXACT_SCALING)
 
 
 def _hundredths(seconds: Fraction) -> int:

@@ -27,16 +27,17 @@ def make(
     rendered: Callable[[int], object],
     encoded: Callable[[Path, int], object],
     sheets: Sequence[tuple[Sequence[int], Path]] = (),
+    max_bytes: int | None = None,
 ) -> tuple[Spent, list[str]]:
-    """Do the job, and write each output's frames, those of ``sheets`` side by side; what rendering took, and notes for
-    the user.
+    """Do the job, and write each output's frames, those of ``sheets`` side by side, animations of no more than
+    ``max_bytes``; what rendering took, and notes for the user.
 
     ``rendered`` gets the number of pictures finished since its last call, ``encoded`` how many frames of an output are
     written. Raises what :func:`.jobs.run` and :func:`.encode.encode` raise; then nothing is left under the names of
     outputs that are not done.
     """
     patience = _Patience()
-    red, green, blue = srgb_codes(np.array(THEMES[plan.board.theme].floor)).tolist()
+    matte = tuple(srgb_codes(np.array(THEMES[plan.board.theme].floor)).tolist())
 
     def write() -> list[str]:
         notes: list[str] = []
@@ -44,7 +45,7 @@ def make(
             shots = [plan.shots(frame) for frame in frames]
             read = Pictures(plan, job.path, patience)
             tell = partial(encoded, out)
-            notes += encode.encode(shots, job.fps, out, read=read, on_frame=tell, matte=(red, green, blue))
+            notes += encode.encode(shots, job.fps, out, read=read, on_frame=tell, matte=matte, max_bytes=max_bytes)
         for frames, out in sheets:
             shots = tuple(plan.shots(frame) for frame in frames)
             read = Pictures(plan, job.path, patience)

@@ -202,6 +202,26 @@ def test_new_writes_a_scene_and_says_what_is_next(place, capsys):
     assert "NAME" in refused(capsys, ["new"])
 
 
+@pytest.mark.parametrize("value", ["", "5", "0MB", "5 MB", "-1MB", "5MiB", "1e6B", "0.0001B", "٥MB"])
+def test_a_wrong_limit_of_bytes_is_refused(place, capsys, value):
+    message = refused(capsys, ["render", "scene.toml", "-o", "old.gif", f"--max-bytes={value}"])
+    assert "--max-bytes" in message and repr(value) in message and "5MB" in message
+
+
+def test_a_limit_of_bytes_is_for_animations(place, capsys):
+    message = refused(capsys, ["render", "scene.toml", "-o", "a.png", "-o", "b.blend", "--max-bytes", "5MB"])
+    assert "--max-bytes is for an animation" in message and ".gif" in message
+
+
+@pytest.mark.parametrize(("text", "number"), [("5MB", 5_000_000), ("1.5mb", 1_500_000), ("800kB", 800_000), ("9B", 9)])
+def test_a_limit_of_bytes_reaches_whoever_writes(place, monkeypatch, text, number):
+    given = []
+    monkeypatch.setattr(film, "run", grey)
+    monkeypatch.setattr(film.encode, "encode", lambda *_, **how: given.append(how["max_bytes"]) or [])
+    assert main(["render", "scene.toml", "-o", "a.gif", *SMALL, "--max-bytes", text]) == 0
+    assert given == [number]
+
+
 @pytest.mark.parametrize("out", ["a.mp4", "A.MP4"])
 def test_what_has_no_transparency_is_refused_where_it_is_wanted(place, capsys, out):
     message = refused(capsys, ["render", "scene.toml", "-o", "b.gif", "-o", out, "--transparent"])

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from convmotion.render import encode as module
-from convmotion.render.encode import KNOWN_ENDINGS, check_output, encode
+from convmotion.render.encode import KNOWN_ENDINGS, TERMS, check_output, encode
 from convmotion.render.errors import RenderError, RequestError
 from convmotion.render.pictures import laid_over
 from convmotion.render.pictures import read as in_a_file
@@ -256,6 +256,91 @@ def test_gif_lays_edges_on_its_matte_and_drops_what_is_hardly_there(tmp_path):
     half = laid_over(np.array([[[0, 0, 250]]], np.uint8), [pixels[:1, 3:4]])[0, 0].astype(int)
     assert not found[:3, 3].any() and (found[3:, 3] == 255).all()
     assert np.abs(found[3, :3] - half).max() < 8 and np.abs(found[8, :3].astype(int) - (200, 0, 0)).max() < 8
+
+
+@pytest.fixture(scope="module")
+def rungs(tmp_path_factory):
+    """Frames, and the bytes of an animation of them on each of an ending's terms."""
+    folder = tmp_path_factory.mktemp("rungs")
+    frames = pictures(folder, 24, width=160, height=120)
+    made = {}
+
+    def measured(ending):
+        if ending not in made:
+            with pytest.MonkeyPatch.context() as patch:
+                sizes = []
+                for terms in TERMS[ending]:
+                    patch.setitem(TERMS, ending, (terms,))
+                    encode(frames, 24, folder / f"a{ending}")
+                    sizes.append((folder / f"a{ending}").stat().st_size)
+            made[ending] = sizes
+        return frames, made[ending]
+
+    return measured
+
+
+def duration(path):
+    """Seconds."""
+    if path.suffix in (".gif", ".webp"):
+        return sum(animation(path)[1]) / 1000
+    told = ffmpeg("-i", path).stderr.decode().split("Duration: ")[1].split(",")[0]
+    hours, minutes, seconds = map(float, told.split(":"))
+    return 3600 * hours + 60 * minutes + seconds
+
+
+@pytest.mark.parametrize("ending", ANIMATIONS)
+def test_the_best_terms_are_taken_that_keep_to_a_limit(tmp_path, ending, rungs):
+    frames, sizes = rungs(ending)
+    out = tmp_path / f"a{ending}"
+    for limit in {sizes[0] - 1, (sizes[0] + sizes[-1]) // 2, sizes[-1]}:
+        *_, note = encode(frames, 24, out, max_bytes=limit)
+        size = out.stat().st_size
+        chosen = sizes.index(size)
+        assert size <= limit < sizes[chosen - 1] and leftovers(tmp_path) == []
+        assert f"{size:,} bytes" in note and f"{limit:,}" in note and str(TERMS[ending][chosen].level) in note
+        assert duration(out) == pytest.approx(1.0, abs=0.13)
+
+
+@pytest.mark.parametrize("ending", ANIMATIONS)
+def test_what_keeps_to_the_limit_is_written_once_and_as_ever(tmp_path, monkeypatch, ending, rungs):
+    frames, sizes = rungs(ending)
+    written, original = [], module._run
+    monkeypatch.setattr(module, "_run", lambda *given: written.append(given) or original(*given))
+    assert encode(frames, 25, tmp_path / f"a{ending}", max_bytes=2 * sizes[0]) == []
+    once = len(written)
+    assert encode(frames, 25, tmp_path / f"b{ending}") == [] and len(written) == 2 * once
+    assert (tmp_path / f"a{ending}").stat().st_size == (tmp_path / f"b{ending}").stat().st_size
+
+
+@pytest.mark.parametrize("ending", ANIMATIONS)
+def test_a_limit_that_cannot_be_kept_to_is_refused_with_what_can(tmp_path, ending, rungs):
+    frames, sizes = rungs(ending)
+    out = tmp_path / f"a{ending}"
+    out.write_bytes(b"older")
+    with pytest.raises(RequestError) as refused:
+        encode(frames, 24, out, max_bytes=sizes[-1] - 1)
+    told = str(refused.value)
+    assert f"{sizes[-1]:,} bytes at the least" in told and f"allows {sizes[-1] - 1:,}" in told and "\n" not in told
+    assert out.read_bytes() == b"older" and leftovers(tmp_path) == []
+
+
+def test_progress_is_told_in_frames_that_were_given_whatever_is_kept(tmp_path, rungs):
+    frames, sizes = rungs(".gif")
+    told = []
+    encode(frames, 24, tmp_path / "a.gif", max_bytes=sizes[-1], on_frame=told.append)
+    assert max(told) == 24
+
+
+def test_transparency_stays_where_a_picture_is_made_smaller(tmp_path):
+    frames = pictures(tmp_path, 3, alpha=True)
+    encode(frames, 25, tmp_path / "a.gif")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TERMS, ".gif", TERMS[".gif"][-1:])
+        encode(frames, 25, tmp_path / "b.gif")
+    frame = animation(tmp_path / "b.gif")[0][0]
+    width = frame.shape[1]
+    assert frame.shape == (16, 22, 4)
+    assert frame[:, : width // 2 - 2, 3].min() == 255 and frame[:, width // 2 + 2 :, 3].max() == 0
 
 
 def test_mp4_lays_transparency_on_white_and_says_so(tmp_path):
