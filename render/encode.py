@@ -71,7 +71,7 @@ TERMS = {
     ".webp": _ladder((85, 75, 65, 55, 45, 35), (45, 1, 0.75), (35, 2, 0.75), (35, 2, 0.5), (20, 3, 0.5), (10, 4, 0.35)),
     ".gif": _ladder((256, 128, 64), (128, 2, 1), (64, 2, 1), (64, 2, 0.75), (64, 3, 0.6), (64, 3, 0.5), (32, 4, 0.35)),
 }
-LEVELS = {".gif": "colours", ".webp": "quality", ".mp4": "crf", ".webm": "crf"}
+LEVELS = {".gif": "{} colours", ".webp": "quality {}", ".mp4": "crf {}", ".webm": "crf {}"}
 
 
 @dataclass(frozen=True)
@@ -197,10 +197,11 @@ def _write(write: Callable[[Terms], list[str]], film: _Film, part: Path, most: i
     if written != fits:
         notes = write(ladder[fits])
     terms = ladder[fits]
-    width, height = film.size(terms)
-    kept = f", every {terms.every}. frame" if terms.every > 1 else ""
-    told = f"{part.stat().st_size:,} bytes with {LEVELS[ending]} {terms.level}{kept}, {width}x{height}"
-    return [*notes, f"{film.out.name}: {told}, to keep to --max-bytes {most:,}"]
+    width, height = film.size(terms, even=ending == ".mp4")
+    chosen = [LEVELS[ending].format(terms.level), f"{width}x{height}"]
+    chosen += [f"one frame of {terms.every}"] if terms.every > 1 else []
+    told = f"{part.stat().st_size:,} bytes, of {most:,} that --max-bytes allows"
+    return [*notes, f"{film.out.name}: {', '.join(chosen)}: {told}"]
 
 
 def _write_mp4(film: _Film, part: Path, terms: Terms) -> list[str]:
