@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from convmotion.scenes import Storyboard, catalog_names, compose, find_scene, parse_scene
+from convmotion.scenes import Storyboard, catalog_names, compose, find_scene, parse_scene, photo_of, with_photo
 from convmotion.scenes.form import COVER, SUN_DIRECTION, WINDOW_BAR, WINDOW_MARGIN
 from convmotion.scenes.layout import DIRECTION, View, text_width
 from convmotion.scenes.palette import THEMES
@@ -58,7 +58,10 @@ Rectangle = tuple[np.ndarray, np.ndarray]
 
 @cache
 def board_of(name: str, size: tuple[int, int], language: str) -> Storyboard:
-    return compose(find_scene(name), size, 30.0, language)
+    scene = find_scene(name)
+    if photo_of(scene):
+        scene = with_photo(scene, np.full((*scene.input.shape[-2:], 3), 128, np.uint8))
+    return compose(scene, size, 30.0, language)
 
 
 def project(board: Storyboard, points: np.ndarray) -> np.ndarray:
