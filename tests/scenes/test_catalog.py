@@ -128,6 +128,7 @@ NUMBERS = {
     "upsample-bilinear": ("1x3x3 1x6x6", []),
     "mobilenet-block": ("8x7x7 16x7x7 16x7x7 8x7x7 8x7x7", [128, 144, 128]),
     "resnext-block": ("8x7x7 8x7x7 8x7x7 8x7x7 8x7x7", [64, 144, 64]),
+    "edge-detection": ("3x64x64 2x62x62", [54]),
 }
 FIELDS = {"receptive-field": [7, 7], "dilated-1-2-4": [15, 15], "causal": [16], "deep-stack": None}
 
