@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 from mathutils import Matrix
+from numpy.typing import NDArray
 
 from ..scenes.form import (
     AMBIENT_REACH,
@@ -26,8 +27,8 @@ from ..scenes.form import (
 )
 from ..scenes.layout import View
 from ..scenes.palette import THEMES, Theme, floor_color
-from ..scenes.story import ALWAYS, Cells, Lines, Mover, Storyboard, Vector
-from . import looks, meshes
+from ..scenes.story import ALWAYS, Cells, Lines, Mover, Numbers, Storyboard, Vector
+from . import looks, meshes, numerals
 from .animate import keyframe, show_between
 from .compat import enable_nodes
 from .materials import cell_material, floor_material, glow_material, plain_material
@@ -37,6 +38,8 @@ from .words import counter_object, load_face, text_object
 NAME = "convmotion"
 ON_ITS_WAY = " on its way"
 """What the object of a tensor's flying cells is called after the tensor's name."""
+NUMBERS = " numbers"
+"""The same of what is written on its cells; of a traveller's products, with a 2."""
 FLOOR_SIZE = 30.0
 """Half the floor's width, in widths of the picture."""
 
@@ -201,6 +204,8 @@ class _Builder:
         shapes["ghost"] = self._template(ghost)
         for cells in self.board.cells:
             self._tensor(cells, shapes)
+            for order, numbers in enumerate(cells.numbers, start=1):
+                self._numbers(cells, numbers, f"{cells.name}{NUMBERS}{order if order > 1 else ''}")
 
     def _template(self, mesh: Any) -> Any:
         """What is instanced: an object of its own, hidden."""
@@ -270,6 +275,62 @@ class _Builder:
             scale = tree.math("MULTIPLY", scale, cells.scale)
         if scale != 1.0:
             tree.feed(node.inputs["Scale"], scale)
+        return tree.finish(tree.call(self._either, node.outputs[0])["Geometry"])
+
+    def _numbers(self, cells: Cells, numbers: Numbers, name: str) -> None:
+        """A point for every character, at its cell's place: it comes and goes with that."""
+        row, attributes = numerals.characters(numbers, self._glyphs[1])
+        cell = numbers.cell[row]
+        attributes[meshes.TINT] = meshes.opaque(numbers.color[row])
+        moving = bool((cells.start != ALWAYS).any())
+        if moving:
+            attributes |= {"origin": cells.origin[cell], "start": cells.start[cell], "arrive": cells.arrive[cell]}
+        if cells.via is not None:
+            attributes["via"] = cells.via[cell]
+        obj = self._object(name, meshes.points(name, cells.position[cell], attributes), "numbers")
+        looks.let_light_pass(obj)
+        tree = Tree(name)
+        inputs: dict[str, Any] = {"Shown": True, "Scale": cells.scale, "Height": numbers.size}
+        geometry = tree.geometry
+        if moving:
+            stop = {} if cells.via is None else {"Reached": cells.rest[0], "Left": cells.rest[1]}
+            moved = tree.call(self._rest if cells.via is None else self._detour, geometry, stop)
+            geometry, inputs["Shown"] = moved["Geometry"], moved["Shown"]
+            inputs["Scale"] = tree.math("MULTIPLY", moved["Scale"], cells.scale)
+        bounds = [] if numbers.first == ALWAYS else [tree.greater(tree.step(self.step), numbers.first)]
+        bounds += [] if numbers.last is None else [tree.negated(tree.greater(tree.step(self.step), numbers.last))]
+        bounds += [] if cells.end is None else [tree.greater(cells.end, tree.step(self.step))]
+        for bound in bounds:
+            inputs["Shown"] = tree.both(inputs["Shown"], bound)
+        add_modifier(obj, tree.finish(tree.call(self._print, geometry, inputs)["Geometry"]))
+        ends = [step for step in (numbers.last, cells.end) if step is not None]
+        appears = cells.arrive if cells.via is None else cells.start
+        first = max(numbers.first, float(appears[numbers.cell].min()))
+        self._show_while(obj, first, min(ends, default=None))
+
+    @cached_property
+    def _glyphs(self) -> tuple[Any, NDArray[np.float64]]:
+        """The folder of the glyphs' objects, hidden, and the glyphs' advances."""
+        made = numerals.glyphs(load_face(), glow_material(f"{NAME} ink", None, "INSTANCER"))
+        for glyph in made:
+            looks.make_paintable(glyph.mesh)
+            obj = self._object(glyph.mesh.name, glyph.mesh, "glyphs")
+            obj.hide_render = obj.hide_viewport = True
+        return self.groups["glyphs"], np.array([glyph.advance for glyph in made])
+
+    @cached_property
+    def _print(self) -> Any:
+        """The glyphs of characters, on the fronts of their cells."""
+        sockets = {"Shown": "NodeSocketBool", "Scale": "NodeSocketFloat", "Height": "NodeSocketFloat"}
+        tree = Tree(f"{NAME} print", sockets)
+        shown, scale, height = list(tree.inputs.values())[1:4]
+        offset = tree.scaled(tree.attribute("offset", "FLOAT_VECTOR"), scale)
+        placed = tree.node("GeometryNodeSetPosition", {"Geometry": tree.geometry, "Offset": offset}).outputs[0]
+        folder = {"Collection": self._glyphs[0], "Separate Children": True, "Reset Children": True}
+        glyph = tree.node("GeometryNodeCollectionInfo", folder).outputs[0]
+        inputs = {"Points": placed, "Selection": shown, "Instance": glyph, "Pick Instance": True}
+        inputs |= {"Instance Index": tree.attribute("glyph", "FLOAT"), "Scale": tree.math("MULTIPLY", scale, height)}
+        node = tree.node("GeometryNodeInstanceOnPoints", inputs)
         return tree.finish(tree.call(self._either, node.outputs[0])["Geometry"])
 
     @cached_property

@@ -15,7 +15,7 @@ SHOWN = "shown"
 
 FIXED, CUTTER = "fixed", "cutter"
 """The folders of cells that never change, and of what stands for them where there is no light: see still."""
-NOTES = ("windows", "outlines", "captions", "ghosts", "moving")
+NOTES = ("windows", "outlines", "captions", "ghosts", "moving", "numbers")
 """The folders of what needs no light."""
 
 SOLID_GAIN = 1.9

@@ -116,8 +116,8 @@ def _node(tree: Any, kind: str, operation: str, *inputs: Any, output: str | None
     return made.outputs[output] if output else made.outputs[0]
 
 
-def glow_material(name: str, color: Vector | None) -> Any:
-    """Shows its colour (None: the geometry's attribute ``tint``) exactly, whatever the light."""
+def glow_material(name: str, color: Vector | None, worn_by: str = "GEOMETRY") -> Any:
+    """Shows its colour (None: the attribute ``tint`` of the geometry, or INSTANCER) exactly, whatever the light."""
     material = _material(name)
     tree = enable_nodes(material)
     tree.nodes.clear()
@@ -125,7 +125,7 @@ def glow_material(name: str, color: Vector | None) -> Any:
     tree.links.new(emission.outputs[0], tree.nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
     if color is None:
         material.diffuse_color = (0.25, 0.25, 0.25, 1.0)
-        tree.links.new(_attribute(tree, TINT, "GEOMETRY").outputs["Color"], emission.inputs["Color"])
+        tree.links.new(_attribute(tree, TINT, worn_by).outputs["Color"], emission.inputs["Color"])
     else:
         emission.inputs["Color"].default_value = (*color, 1.0)
         material.diffuse_color = (*color, 1.0)

@@ -22,12 +22,10 @@ from . import meshes
 from .compat import copy_animation, fcurves_of
 from .looks import CUTTER, FIXED, let_light_pass, node_materials
 from .materials import cutter_material
-from .words import load_face, text_object
+from .words import RESOLUTION, load_face, text_object
 
 MOST_CUT = 5000
 """Up to so many cells are copied."""
-RESOLUTION = 4
-"""Into how many pieces a curve of a letter is cut: twelve, as Blender does it, cannot be told from that."""
 
 
 def freeze(board: Storyboard, collection: Any) -> Callable[[int], None]:

@@ -14,6 +14,8 @@ from .nodes import Tree, add_modifier
 
 FONT = "NotoSansHebrew-Regular.woff2"
 """Comes along with Blender: a Latin alphabet of even strokes in 18 kB. Blender's default draws 1 like I."""
+RESOLUTION = 4
+"""Into how many pieces a letter's curves are cut in a mesh: twelve, as Blender does it, cannot be told from that."""
 IN_FONT = frozenset(map(chr, range(32, 127))) | frozenset("×·−…")
 """The characters that are taken from it; the default font has, by its fallbacks, every other one."""
 
@@ -38,17 +40,23 @@ def load_face() -> Face:
 
 def _capital(font: Any) -> float:
     """Height of an H at size 1: fonts differ widely in how they fill their line."""
-    curve = bpy.data.curves.new("H", "FONT")
-    curve.body = "H"
+    mesh = filled("H", font)
+    height = max(v.co.y for v in mesh.vertices) - min(v.co.y for v in mesh.vertices)
+    bpy.data.meshes.remove(mesh)
+    return height
+
+
+def filled(text: str, font: Any) -> Any:
+    """A text at size 1 as a new mesh; its origin is the baseline's left end."""
+    curve = bpy.data.curves.new(text, "FONT")
+    curve.body, curve.resolution_u = text, RESOLUTION
     if font is not None:
         curve.font = font
-    obj = bpy.data.objects.new("H", curve)
-    mesh = obj.to_mesh()
-    height = max(v.co.y for v in mesh.vertices) - min(v.co.y for v in mesh.vertices)
-    obj.to_mesh_clear()
+    obj = bpy.data.objects.new(text, curve)
+    mesh = bpy.data.meshes.new_from_object(obj)
     bpy.data.objects.remove(obj)
     bpy.data.curves.remove(curve)
-    return height
+    return mesh
 
 
 def text_object(caption: Caption, face: Face, material: Any) -> Any:

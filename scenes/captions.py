@@ -37,6 +37,12 @@ WORDS = {
         "sum": "… adds the {0} products",
         "sum_bias": "… adds the {0} products and its bias",
         "write": "… and writes one output cell",
+        "multiply_values": "filter 1 multiplies: {0}",
+        "multiply_channel": "filter 1, channel 1: {0}",
+        "sum_values": "… adds: {0}",
+        "sum_channels": "… adds the channels: {0}",
+        "bias": "bias {0}",
+        "write_value": "… and writes {0}",
         "land_one": "the window reads one cell",
         "max": "… keeps the largest",
         "mean": "… takes their mean",
@@ -85,6 +91,12 @@ WORDS = {
         "sum": "…… 将 {0} 个乘积相加",
         "sum_bias": "…… 将 {0} 个乘积与偏置相加",
         "write": "…… 写入一个输出单元",
+        "multiply_values": "卷积核 1 相乘：{0}",
+        "multiply_channel": "卷积核 1，通道 1：{0}",
+        "sum_values": "…… 求和：{0}",
+        "sum_channels": "…… 各通道相加：{0}",
+        "bias": "偏置 {0}",
+        "write_value": "…… 写入 {0}",
         "land_one": "窗口读取一个单元",
         "max": "…… 保留最大的一个",
         "mean": "…… 取平均值",
@@ -115,6 +127,7 @@ class Words:
 
     def __init__(self, language: str) -> None:
         self._words = WORDS[language]
+        self.colon = "：" if language == "zh" else ": "
 
     def __call__(self, key: str, *values: object) -> str:
         """The phrase with numbers put in; an unknown key is its own word."""

@@ -16,7 +16,7 @@ from .elision import DOTS, Axis, Elision
 from .parts import MOUTH, Act, Bank, Tensor
 from .plan import LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
 from .sight import depth_of
-from .story import ALWAYS, Cells
+from .story import ALWAYS, Cells, Numbers
 from .values import in_lightness
 
 PARTIAL = 0.62
@@ -124,9 +124,11 @@ def _visible_tensor(
     values: NDArray[np.float64] | None,
 ) -> Cells:
     """The drawn cells of the ``number``-th tensor, in the colours of their channels; ``values`` is the whole tensor."""
-    color = tensor.color_of(index)
+    color, numbers = tensor.color_of(index), ()
     if values is not None:
-        color = in_lightness(color, values[tuple(index.T)], float(np.abs(values).max(initial=0.0)))
+        own = values[tuple(index.T)]
+        color = in_lightness(color, own, float(np.abs(values).max(initial=0.0)))
+        numbers = plan.numbers(own, color, tensor.in_front(index))
     return Cells(
         tensor.name,
         "input" if number == 0 else "output",
@@ -139,6 +141,7 @@ def _visible_tensor(
         arrive=_f32(arrive),
         anchor=_f32(plan.anchor(number, tensor, index, position)),
         lit_by=plan.reader(number),
+        numbers=numbers,
     )
 
 
@@ -152,6 +155,11 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
     always = np.full(len(index), ALWAYS)
     if number > 0:  # the padding of a tensor that does not exist yet would be a riddle
         always = np.full(len(index), float(plan.acts[number].first_step))
+    _, c, h, w = tensor.rows(index)
+    copied = plan.sight(number).copied(c, depth, h, w)
+    known = copied[:, 0] >= 0
+    front = tensor.in_front(index) & (depth == 0)
+    counts = plan.sight(number).op.reduce == "sum"  # what keeps the largest does not look at padding
     ghosts = Cells(
         f"ghosts-{tensor.name}",
         "ghost",
@@ -164,17 +172,17 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         arrive=_f32(always),
         anchor=_f32(plan.anchor(number, tensor, index, position)),
         lit_by=plan.reader(number),
+        numbers=_zeros_on(plan, front & ~known & counts),
     )
     yield ghosts
-    _, c, h, w = tensor.rows(index)
-    copied = plan.sight(number).copied(c, depth, h, w)
-    known = copied[:, 0] >= 0
     if known.any():
         source = index.copy()
         source[:, -3:] = copied
-        color = tensor.color_of(source[known])
+        color, numbers = tensor.color_of(source[known]), ()
         if (values := plan.lightness(number)) is not None:
-            color = in_lightness(color, values[tuple(source[known].T)], float(np.abs(values).max(initial=0.0)))
+            own = values[tuple(source[known].T)]
+            color = in_lightness(color, own, float(np.abs(values).max(initial=0.0)))
+            numbers = plan.numbers(own, color, front[known], width=PARTIAL)
         yield replace(
             ghosts,
             name=f"copies-{tensor.name}",
@@ -187,7 +195,15 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
             arrive=ghosts.arrive[known],
             anchor=ghosts.anchor[known],
             scale=PARTIAL,
+            numbers=numbers,
         )
+
+
+def _zeros_on(plan: Plan, front: NDArray[np.bool_]) -> tuple[Numbers, ...]:
+    """A zero on cells that read as empty: one looks through them, at the backdrop."""
+    if plan.values is None:
+        return ()
+    return plan.numbers(np.zeros(len(front)), np.broadcast_to(np.array(plan.theme.floor), (len(front), 3)), front)
 
 
 def _filter_cells(plan: Plan, number: int, bank: Bank) -> Cells:
@@ -195,12 +211,24 @@ def _filter_cells(plan: Plan, number: int, bank: Bank) -> Cells:
     position = _f32(bank.at(index))
     filters, f = np.unique(index[:, 0], return_inverse=True)
     slices, c = np.unique(index[:, 1], return_inverse=True)
-    color = palette.filter_colors(bank.shape[0], bank.shape[1], bank.groups, filters, slices)[f, c]
+    color, numbers = palette.filter_colors(bank.shape[0], bank.shape[1], bank.groups, filters, slices)[f, c], ()
     if plan.values is not None and (weight := plan.values[1][number]) is not None:
-        color = in_lightness(color, weight[tuple(index.T)], float(np.abs(weight).max(initial=0.0)))
+        own = weight[tuple(index.T)]
+        color = in_lightness(color, own, float(np.abs(weight).max(initial=0.0)))
+        numbers = plan.numbers(own, color, index[:, 1] == 0)
     always = _f32(np.full(len(index), ALWAYS))
     return Cells(
-        f"filters-{number + 1}", "filter", bank.shape, index, position, _f32(color), position, always, always, position
+        f"filters-{number + 1}",
+        "filter",
+        bank.shape,
+        index,
+        position,
+        _f32(color),
+        position,
+        always,
+        always,
+        position,
+        numbers=numbers,
     )
 
 
@@ -224,22 +252,32 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
         output = plan.tensors[number + 1]
         position = output.at(sight.drawn(taps.output[real], sight.output)[drawn])
     start, end = act.first_step + LAND, act.first_step + WRITE
+    rest = act.first_step + MULTIPLY, act.first_step + SUM
     n = len(index)
+    color, becomes = tensor.color_of(index), palette.output_colors(op.filters, op.groups)[weight[:, 0]]
+    numbers = ()
+    if plan.values is not None and (kernel := plan.values[1][number]) is not None:
+        own, front = plan.values[0][number][tuple(index.T)], weight[:, 1] == 0
+        if (values := plan.lightness(number)) is not None:
+            color = in_lightness(color, own, float(np.abs(values).max(initial=0.0)))
+        products = own * kernel[tuple(weight.T)]
+        numbers = (*plan.numbers(own, color, front, ALWAYS, rest[0]), *plan.numbers(products, becomes, front, rest[0]))
     yield Cells(
         f"travellers-{number + 1}",
         "traveller",
         tensor.shape,
         index,
         position=_f32(position),
-        color=_f32(tensor.color_of(index)),
+        color=_f32(color),
         origin=_f32(tensor.at(index)),
         start=_f32(np.full(n, start)),
         arrive=_f32(np.full(n, end)),
         anchor=_f32(tensor.at(index)),
         via=_f32(bank.at(weight)),
-        becomes=_f32(palette.output_colors(op.filters, op.groups)[weight[:, 0]]),
-        rest=(act.first_step + MULTIPLY, act.first_step + SUM),
+        becomes=_f32(becomes),
+        rest=rest,
         end=end,
+        numbers=numbers,
     )
 
 
@@ -352,6 +390,7 @@ def _zeros(plan: Plan, number: int, tensor: Tensor, index: NDArray[np.int64], st
         arrive=_f32(step + 1.0),
         anchor=_f32(plan.anchor(number, tensor, index, position)),
         lit_by=plan.reader(number),
+        numbers=_zeros_on(plan, tensor.in_front(index)),
     )
 
 

@@ -4,8 +4,9 @@ Everything becomes rectangles on the screen: a cube's, a shadow's as a chain of 
 over a grid of tiles, and the tiles are gathered into a few rectangles to render.
 
 A picture is made of layers: the "cells" at rest in their light, on the floor; laid over them the "notes", which need
-none: cells on their way, windows, outlines, padding, words, and a glow on the cells that a window touches. In plain
-colours these are one layer, "plain"; "all" is everything, with the lines that are otherwise drawn over the layers.
+none: cells on their way, windows, outlines, padding, words, numbers, and a glow on the cells that a window touches. In
+plain colours these are one layer, "plain"; "all" is everything, with the lines that are otherwise drawn over the
+layers.
 """
 
 from __future__ import annotations
@@ -161,6 +162,7 @@ class Changes:
         for number, cells in enumerate(board.cells):
             was, now = (None if frame is None else self._posed(frame)[number] for frame in (before, after))
             found += _plain(cells, was, now)
+            found += _written(cells, was, now)
         for mover in board.movers:
             seen = [f for f in (before, after) if mover.boxes and f is not None and mover.first <= f <= mover.last]
             places = [mover.track.at(frame) for frame in seen]
@@ -230,8 +232,17 @@ def _plain(cells: Cells, was: Pose | None, now: Pose | None) -> Iterator[_Spread
         yield _body(state, moved & state.shown)
 
 
-def _body(state: Pose, which: NDArray[np.bool_]) -> _Spread:
-    """The cubes themselves."""
+def _written(cells: Cells, was: Pose | None, now: Pose | None) -> Iterator[_Spread]:
+    """Cells whose numbers appear or go; those that have numbers, if there is nothing before."""
+    assert now is not None
+    for which, numbers in enumerate(cells.numbers):
+        differs = now.written[which] if was is None else was.written[which] != now.written[which]
+        for state in (now,) if was is None else (was, now):
+            yield _body(state, numbers.cell[differs])
+
+
+def _body(state: Pose, which: NDArray[np.bool_] | NDArray[np.int64]) -> _Spread:
+    """The cubes themselves, and what is written on them."""
     return _Spread(state.place[which], 0.5 * CUBE * state.size[which])
 
 

@@ -13,6 +13,8 @@ NEWBORN = 0.55
 """Size at which an output cell leaves its filter."""
 COVER = 1.04
 """Size of a traveller on a weight: just larger than the weight's own cube."""
+PRINT = 0.01
+"""How far a number stands off its cell's front."""
 WINDOW_BAR, GHOST_BAR, OUTLINE_BAR = 0.09, 0.035, 0.035
 """Thickness of the bars that make a window, a cell of padding, the place of a result."""
 WINDOW_MARGIN = 0.06

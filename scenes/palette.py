@@ -197,6 +197,24 @@ def _filter_lightness(out_channels: int) -> NDArray[np.float64]:
     return LIGHT - ALTERNATION * (np.arange(out_channels) % 2)
 
 
+INKS = ((0.0015, 0.0015, 0.0018), (1.0, 1.0, 1.0))
+"""Near-black and white, for numbers on cells: on every colour one of them has a contrast ratio of 4.5."""
+
+
+def luminance(color: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Relative luminance of linear sRGB ``(..., 3)`` (WCAG 2.2)."""
+    return color @ np.array([0.2126, 0.7152, 0.0722])
+
+
+def ink_on(color: NDArray[np.floating]) -> NDArray[np.float64]:
+    """For colours ``(n, 3)`` the ink of the better contrast ratio (WCAG 2.2)."""
+    dark, light = np.array(INKS)
+    glare = 0.05
+    ground = luminance(color) + glare
+    darker = ground / (luminance(dark) + glare) >= (luminance(light) + glare) / ground
+    return np.where(darker[:, None], dark, light)
+
+
 def srgb_codes(linear: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Linear light 0..1 as sRGB codes 0..255 (IEC 61966-2-1)."""
     code = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 0.0) ** (1.0 / 2.4) - 0.055)

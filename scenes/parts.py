@@ -98,6 +98,10 @@ class Tensor:
         """Which cells are zeros that were put there."""
         return np.zeros(len(index), bool) if self.empty is None else self.empty[tuple(index[:, -3:].T)]
 
+    def in_front(self, index: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which cells have no channel before them, so that their fronts are seen."""
+        return self.rows(index)[1] % self.per_lane == 0
+
     def at(self, index: NDArray[np.int64], depth: NDArray[np.int64] | int = 0) -> NDArray[np.float64]:
         """World positions of cells (also of ghosts, which lie outside, so much further behind their channel)."""
         n, c, h, w = self.rows(index)

@@ -21,13 +21,14 @@ from .contents import Contents, Shown
 from .counts import count_frames
 from .elision import Elision
 from .layout import CAPITAL, LINE_HEIGHT, SIDE, Frame, Item, Placed, arrange, broken, text_width
+from .numerals import numbers_on
 from .pacing import Beat, beats, group_steps
 from .parts import Act, Bank, Tensor
 from .photo import pixels_of, worn
 from .scenefile import filter_names
 from .sight import ChannelSum, Sight, bank_shape, depth_of
-from .story import Ease, Track
-from .values import indices_of, values_of
+from .story import ALWAYS, Ease, Numbers, Track
+from .values import Values, indices_of, values_of
 
 LAND, MULTIPLY, SUM, WRITE = 0.2, 0.45, 0.6, 0.8
 """Parts of a first step: the window lands, its copies reach the filters, leave them, have become one cell."""
@@ -68,21 +69,21 @@ class Plan:
         self.stages, self.shapes = contents.stages, contents.shapes
         self.narrow = size[0] < 1.4 * size[1]
         self._sights: dict[int, Sight] = {}
-        self._known: tuple[list[NDArray[np.float64]], list[NDArray[np.float64] | None]] | None = None
+        self._known: tuple[list[Values], list[Values | None], list[Values | None]] | None = None
         self.photo = pixels_of(scene) is not None
         self.values = self._known_values() if "values" in self.show else None
         self._make_time()
         self._make_space()
 
-    def _known_values(self) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64] | None]]:
-        """Values of every tensor and of every stage's weight as they are drawn, worked out once."""
+    def _known_values(self) -> tuple[list[Values], list[Values | None], list[Values | None]]:
+        """Values of every tensor and of every stage's weight as they are drawn, and its bias, worked out once."""
         if self._known is None:
             self._known = self._values()
         return self._known
 
-    def _values(self) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64] | None]]:
-        """Values of every tensor and of every stage's weight, in their drawn shapes."""
-        tensors, weights = values_of(self.scene)
+    def _values(self) -> tuple[list[Values], list[Values | None], list[Values | None]]:
+        """Values of every tensor and of every stage's weight, in their drawn shapes, and of its bias."""
+        tensors, weights, biases = values_of(self.scene)
         shown, kernels = [tensors[0]], []
         for stage, following in zip(self.stages, [*self.stages[1:], None], strict=True):
             last = following is None or following.number != stage.number
@@ -92,7 +93,20 @@ class Plan:
                 continue
             before, shape = shown[stage.reads[0]].reshape(stage.input), stage.op.weight_shape
             shown.append(stage.op.forward(before, None if shape is None else kernels[-1].reshape(shape)))
-        return [values.reshape(shape) for values, shape in zip(shown, self.shapes, strict=True)], kernels
+        added = [biases[stage.number - 1] for stage in self.stages]
+        return [values.reshape(shape) for values, shape in zip(shown, self.shapes, strict=True)], kernels, added
+
+    def numbers(
+        self,
+        values: Values,
+        color: NDArray[np.floating],
+        front: NDArray[np.bool_],
+        first: float = ALWAYS,
+        last: float | None = None,
+        width: float = 1.0,
+    ) -> tuple[Numbers, ...]:
+        """What is written on cells of these values (n,), as far as it can be read: see :func:`numbers_on`."""
+        return numbers_on(values, color, front, width * self.size[0] / self.frame.width, first, last)
 
     def pictured(self, number: int) -> bool:
         """Whether the ``number``-th tensor is still the input's picture: moved, pooled or grown."""

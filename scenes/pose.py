@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .form import COVER, NEWBORN
-from .story import ALWAYS, Cells, Lines, Mover, Storyboard
+from .story import ALWAYS, Cells, Lines, Mover, Numbers, Storyboard
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +25,8 @@ class Pose:
     size: NDArray[np.float32]
     ripe: float
     lit: NDArray[np.float32]
+    written: tuple[NDArray[np.bool_], ...]
+    """Of each of the cells' numbers (m,), which are seen."""
 
 
 def progress(value: float, start: NDArray[np.float32] | float, end: NDArray[np.float32] | float) -> NDArray[np.float32]:
@@ -53,7 +55,14 @@ def pose(board: Storyboard, cells: Cells, frame: float) -> Pose:
     lit = np.zeros(len(cells), np.float32)
     if cells.lit_by is not None:
         lit = _lit(board, cells, board.mover(cells.lit_by), frame, step)
-    return Pose(shown, resting, place, size, ripe, lit)
+    carried = shown if cells.via is not None or cells.role == "copy" else resting
+    written = tuple(carried[numbers.cell] & _legible(numbers, step) for numbers in cells.numbers)
+    return Pose(shown, resting, place, size, ripe, lit, written)
+
+
+def _legible(numbers: Numbers, step: float) -> bool:
+    at = np.float32(step)
+    return bool(at > np.float32(numbers.first) and (numbers.last is None or at <= np.float32(numbers.last)))
 
 
 def _flight(cells: Cells, step: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -71,6 +71,7 @@ class Input:
     """The input tensor: ``shape`` C and the spatial axes, or N and those.
 
     ``values`` is a name, nested lists, the Photo that is to be read, or what :func:`.photo.with_photo` made of it.
+    Random ones that are shown are small whole numbers, see `values_of`.
     """
 
     shape: tuple[int, ...]

@@ -150,6 +150,13 @@ class Sight:
         depth = spans[0] if len(spans) == 3 else None
         return depth, spans[-2], spans[-1]
 
+    @property
+    def reads_at_once(self) -> int:
+        """How many cells the window reads in a step: of all channels where there are filters, else of one."""
+        if isinstance(self.op, Weighted):
+            return 1 if self.scatters else self.op.groups * self.op.fan_in() * math.prod(_kernel_size(self.op))
+        return math.prod(1 if span is None else span.taps for span in self.reads)
+
     def reach(self, axis: int) -> Reach:
         """What the windows of all output positions meet along an axis."""
         return self.op.reach(axis, np.arange(self.output[1 + axis], dtype=np.int64), self.item)

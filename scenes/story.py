@@ -63,6 +63,26 @@ class Track:
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """What is written on the fronts of some cells: row ``i`` of every array is one number.
+
+    It stands on row ``cell[i]`` of the cells, once that is at rest and as long as it is seen; on travellers and copies
+    all the time. ``color`` ``(m, 3)`` is linear RGB, ``size`` a digit's height in widths of the cells.
+    """
+
+    cell: NDArray[np.int64]
+    value: NDArray[np.float64]
+    color: NDArray[np.float32]
+    size: float
+    first: float = ALWAYS
+    last: float | None = None
+    """They are seen while ``first < step <= last``."""
+
+    def __len__(self) -> int:
+        return len(self.cell)
+
+
+@dataclass(frozen=True)
 class Cells:
     """A tensor, or a part of one, as cubes: row ``i`` of every array is one cell.
 
@@ -92,6 +112,7 @@ class Cells:
     """The step after which the cells are gone again."""
     scale: float = 1.0
     """How large they are at rest: what is no whole cell is smaller."""
+    numbers: tuple[Numbers, ...] = ()
 
     def __len__(self) -> int:
         return len(self.position)

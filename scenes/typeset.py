@@ -9,6 +9,7 @@ from dataclasses import replace
 from ..conv_math import Slide, Upsample
 from ..conv_math.conv import Weighted
 from ..conv_math.pool import AdaptiveAvgPool, AvgPool
+from .arithmetic import first_sum, narrated
 from .captions import count
 from .layout import (
     CAPITAL,
@@ -130,8 +131,7 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     cost = long if text_width(long) * CAPITAL["note"] <= (room if plan.narrow else COST_SHARE * room) else short
     at = _corner(plan, 0, lift * pitch, right=right, bottom=True)
     yield _text(plan, f"cost-{number + 1}", cost, "note", at, align, first=first, last=last)
-    stages = plan.count_of(len(plan.acts) - 1)
-    what = plan.words("stage_step", plan.count_of(number), stages) if stages > 1 else plan.words("step")
+    what = _counted(plan, number)
     body = f"{{step}} / {count(act.steps)}"
     # The number that counts is a text of its own, so that the words beside it stand still.
     apart = (0.5 + text_width(what if plan.narrow else body.replace("{step}", str(act.steps)))) * CAPITAL["note"]
@@ -179,6 +179,8 @@ def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
     beat = act.beats[0]
     ends = (LAND, MULTIPLY, WRITE, 1.0)
     texts = _happens(plan, number)
+    if one := first_sum(plan, number):
+        texts = narrated(plan.words, one, texts, _narration_room(plan, number, act))
     at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
     first = math.floor(beat.start) + 1
     for i, (text, end) in enumerate(zip(texts, ends, strict=True)):
@@ -194,7 +196,7 @@ def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
     words, sight = plan.words, plan.sight(number)
     op = sight.op
     if not isinstance(op, Weighted):
-        reads = math.prod(1 if span is None else span.taps for span in sight.reads)
+        reads = sight.reads_at_once
         does = "max" if op.reduce == "max" else "mean" if isinstance(op, AvgPool | AdaptiveAvgPool) else "mix"
         if reads == 1:
             does = "copy" if isinstance(op, Upsample) else "each"
@@ -207,8 +209,20 @@ def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
         told = count(spread)
         return words("land_one"), words("scatter", told), words("spread", told), words("add")
     total = "sum_bias" if op.bias else "sum"
-    reads = words("land", count(products * op.groups))
+    reads = words("land", count(sight.reads_at_once))
     return reads, words("multiply", count(products)), words(total, count(products)), words("write")
+
+
+def _narration_room(plan: Plan, number: int, act: Act) -> float:
+    """How wide what is told of the first step may be, in capitals: in wide pictures the counter is on its line."""
+    room = (plan.size[0] * 480.0 / min(plan.size) - 2 * SIDE) / CAPITAL["note"]
+    return room if plan.narrow else room - text_width(f"{_counted(plan, number)}  {act.steps} / {act.steps}") - 1.0
+
+
+def _counted(plan: Plan, number: int) -> str:
+    """What the counter counts."""
+    stages = plan.count_of(len(plan.acts) - 1)
+    return plan.words("stage_step", plan.count_of(number), stages) if stages > 1 else plan.words("step")
 
 
 def _labels(plan: Plan) -> Iterator[Caption]:

@@ -14,15 +14,21 @@ from .errors import SceneError
 from .photo import given_values
 from .scenefile import Scene
 
+INPUTS, WEIGHTS = (0, 9), (-2, 2)
+"""Chance draws whole numbers from these where they can be read: the least and the largest."""
 MAX_MACS = 2_000_000_000
 """More multiply-accumulates are not worked out for a picture."""
 
 
-def values_of(scene: Scene) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64] | None]]:
-    """The values of every tensor (the input, then each stage's output) and every stage's weight or None.
+Values = NDArray[np.float64]
 
-    "random" draws from -1 to 1, the input and each stage from the scene's seed; "ramp" counts up from 0 to 1.
-    Raises SceneError where the arithmetic would take too long.
+
+def values_of(scene: Scene) -> tuple[list[Values], list[Values | None], list[Values | None]]:
+    """The values of every tensor (the input, then each stage's output), every stage's weight and its bias, or None.
+
+    "random" draws from -1 to 1, the input and each stage from the scene's seed; where the values are shown, small whole
+    numbers that can be worked with in one's head: 0 to 9 for the input, -2 to 2 for weights and biases. "ramp" counts
+    up from 0 to 1. Raises SceneError where the arithmetic would take too long.
     """
     macs = scene.operations.macs(scene.input.shape)
     if macs > MAX_MACS:
@@ -31,25 +37,28 @@ def values_of(scene: Scene) -> tuple[list[NDArray[np.float64]], list[NDArray[np.
             f"allowed: at most {MAX_MACS:,}"
         )
     random = np.random.default_rng(scene.input.seed)
-    tensors = [_array(given_values(scene), scene.input.shape, random)]
-    weights: list[NDArray[np.float64] | None] = []
+    for_cells, for_weights = (INPUTS, WEIGHTS) if "values" in scene.look.show else (None, None)
+    tensors = [_array(given_values(scene), scene.input.shape, random, for_cells)]
+    weights: list[Values | None] = []
+    biases: list[Values | None] = []
     for number, stage in enumerate(scene.stages):
         shape = stage.op.weight_shape
-        weight = _array(stage.weight, shape, random) if shape else None
+        weight = _array(stage.weight, shape, random, for_weights) if shape else None
         bias = stage.bias
         if bias is None and getattr(stage.op, "bias", False) and shape:
-            bias = random.uniform(-1.0, 1.0, shape[0])
+            bias = "random"
         weights.append(weight)
+        biases.append(None if bias is None else _array(bias, stage.op.bias_shape or (), random, for_weights))
         if isinstance(stage.op, MaxUnpool2d):
             indices = indices_of(scene, scene.pool_of(number), tensors)
             tensors.append(stage.op.forward(tensors[(stage.reads or (number,))[0]], indices=indices))
         elif stage.reads is None:
-            tensors.append(Sequential(stage.op).forward(tensors[-1], [weight], [bias]))
+            tensors.append(Sequential(stage.op).forward(tensors[-1], [weight], [biases[-1]]))
         elif isinstance(stage.op, Merge):
             tensors.append(stage.op.forward([tensors[number] for number in stage.reads]))
         else:
-            tensors.append(Sequential(stage.op).forward(tensors[stage.reads[0]], [weight], [bias]))
-    return tensors, weights
+            tensors.append(Sequential(stage.op).forward(tensors[stage.reads[0]], [weight], [biases[-1]]))
+    return tensors, weights, biases
 
 
 def indices_of(scene: Scene, pool: int, tensors: Sequence[NDArray[np.float64]]) -> NDArray[np.int64]:
@@ -59,7 +68,10 @@ def indices_of(scene: Scene, pool: int, tensors: Sequence[NDArray[np.float64]]) 
     return stage.op.indices(tensors[(stage.reads or (pool,))[0]])
 
 
-def _array(given: Any, shape: Sequence[int], random: np.random.Generator) -> NDArray[np.float64]:
+def _array(given: Any, shape: Sequence[int], random: np.random.Generator, whole: tuple[int, int] | None) -> Values:
+    """What is given, or made: of whole numbers between two, if so wished."""
+    if isinstance(given, str) and given == "random" and whole is not None:
+        return random.integers(*whole, tuple(shape), endpoint=True).astype(float)
     if isinstance(given, str) and given == "random":
         return random.uniform(-1.0, 1.0, tuple(shape))
     if isinstance(given, str) and given == "ramp":

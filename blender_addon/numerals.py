@@ -1,0 +1,63 @@
+"""Numbers on cells: a mesh per glyph, and a point per character that says which one stands there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..scenes.form import CUBE, PRINT
+from ..scenes.numerals import GLYPHS, shorts
+from ..scenes.story import Numbers
+from .words import Face, filled
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """A character as a mesh, upright and facing the viewer, and how far the next one is from it.
+
+    Lengths are in heights of a digit; the mesh's origin is the middle of that height, at the left.
+    """
+
+    mesh: Any
+    advance: float
+
+
+def glyphs(face: Face, material: Any) -> list[Glyph]:
+    """Those of :data:`GLYPHS`, in that order; by their names, too."""
+    return [_glyph(f"glyph {i:02}", character, face, material) for i, character in enumerate(GLYPHS)]
+
+
+def _glyph(name: str, character: str, face: Face, material: Any) -> Glyph:
+    mesh, twice = filled(character, face.font), filled(2 * character, face.font)
+    corners, both = _corners(mesh), _corners(twice)
+    bpy.data.meshes.remove(twice)
+    upright = np.stack([corners[:, 0], np.zeros(len(corners)), corners[:, 1] - face.capital / 2], axis=1)
+    mesh.vertices.foreach_set("co", np.ascontiguousarray(upright / face.capital, np.float32).ravel())
+    mesh.update()
+    mesh.name = name
+    mesh.materials.clear()
+    mesh.materials.append(material)
+    return Glyph(mesh, float(both[:, 0].max() - corners[:, 0].max()) / face.capital)
+
+
+def _corners(mesh: Any) -> NDArray[np.float64]:
+    return np.array([vertex.co for vertex in mesh.vertices])
+
+
+def characters(numbers: Numbers, advances: NDArray[np.float64]) -> tuple[NDArray[np.int64], dict[str, Any]]:
+    """The row in ``numbers`` of every character (k,), and its attributes: its glyph, and its offset from the cell."""
+    row, glyph, across = [], [], []
+    number = {character: i for i, character in enumerate(GLYPHS)}
+    for i, text in enumerate(shorts(numbers.value)):
+        which = [number[character] for character in text]
+        ends = np.cumsum(advances[which])
+        row += [i] * len(which)
+        glyph += which
+        across += (ends - advances[which] - ends[-1] / 2).tolist()
+    offset = np.zeros((len(row), 3), np.float32)
+    offset[:, 0], offset[:, 1] = np.array(across) * numbers.size, -(CUBE / 2 + PRINT)
+    return np.array(row, np.int64), {"glyph": np.array(glyph, np.float32), "offset": offset}

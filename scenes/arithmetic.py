@@ -1,0 +1,146 @@
+"""The numbers of a stage's first step, told in words: what the first filter multiplies, adds and writes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .captions import Words
+from .layout import text_width
+from .numerals import MINUS
+from .plan import Plan
+
+DECIMALS = 2
+LONG = 1e7
+"""From here on numbers are told in three digits and a power of ten."""
+
+
+@dataclass(frozen=True)
+class Sum:
+    """One output cell: what is made of ``cells`` (k,), which the window reads. Padding is a cell of 0.
+
+    Where there are filters, the first one multiplies them by its ``weights`` (k,), each in one of its ``channels``
+    (k,), and adds a bias, if it has one; where it ``scatters``, these are all products of one cell, for many outputs.
+    ``whole`` tells whether the window reads no more cells.
+    """
+
+    cells: NDArray[np.float64]
+    result: float
+    whole: bool
+    weights: NDArray[np.float64] | None = None
+    channels: NDArray[np.int64] | None = None
+    bias: float | None = None
+    scatters: bool = False
+
+
+def first_sum(plan: Plan, number: int) -> Sum | None:
+    """What happens in the first step of a Slide, in its first filter; None where values are not shown."""
+    if plan.values is None:
+        return None
+    tensors, kernels, biases = plan.values
+    sight, kernel, bias = plan.sight(number), kernels[number], biases[number]
+    taps = sight.trajectory.taps(0)
+    nothing = (taps.input < 0).any(axis=1)
+    own = (taps.output == taps.output[0]).all(axis=1) & (taps.ghost | ~nothing)  # ReLU compares with a 0 of its own
+    if sight.scatters:
+        first = len(sight.batch)
+        own = (taps.input == taps.input[0]).all(axis=1) & (taps.output[:, first] == taps.output[0, first])
+    index = taps.input[own]
+    cells = tensors[number][tuple(sight.drawn(index.clip(0), sight.item).T)]
+    cells = np.where(nothing[own], 0.0, cells)
+    result = float(tensors[number + 1][tuple(sight.drawn(taps.output[:1], sight.output)[0])])
+    whole = len(cells) == sight.reads_at_once
+    if kernel is None:
+        return Sum(cells, result, whole)
+    weight = taps.weight[own]
+    weights = kernel[tuple(sight.drawn_weights(weight).T)]
+    added = None if bias is None or not getattr(sight.op, "bias", False) else float(bias[0])
+    return Sum(cells, result, whole or sight.scatters, weights, weight[:, 1], added, sight.scatters)
+
+
+Phases = tuple[str, str, str, str]
+
+
+def narrated(words: Words, one: Sum, phases: Phases, room: float) -> Phases:
+    """The phases of the step with its numbers, each no wider than ``room`` (capitals) if an ellipsis makes it so."""
+    land, does, spread, write = phases
+    cells = one.cells[:1] if one.scatters else one.cells
+    read = _listed(land + words.colon, list(map(told, cells.tolist())), room) if one.whole else land
+    if one.weights is None:
+        made = does + words.colon + told(one.result)
+        return read, made, made, words("write_value", told(one.result))
+    pairs = zip(one.cells.tolist(), one.weights.tolist(), strict=True)
+    factors = [f"{_bracketed(cell)}·{_bracketed(weight)}" for cell, weight in pairs]
+    if one.scatters:
+        return read, _listed(words("multiply_values", ""), factors, room), spread, write
+    return (read, *_multiplied_and_added(words, one, factors, room), words("write_value", told(one.result)))
+
+
+def _multiplied_and_added(words: Words, one: Sum, factors: list[str], room: float) -> tuple[str, str]:
+    """What is multiplied and what is added.
+
+    Where there are several channels, the products are those of the first one, with their sum, and what is added are the
+    sums of the channels.
+    """
+    assert one.weights is not None and one.channels is not None
+    products = one.cells * one.weights
+    sums = np.bincount(one.channels, products).astype(np.float64)
+    several = 1 < len(sums) < len(products)
+    terms = (sums if several else products).tolist()
+    if several:
+        mine = one.channels == 0
+        equals = _equals(terms[0], *one.cells[mine], *one.weights[mine])
+        lead = words("multiply_channel", "")
+        multiply = shortened(lead, _joined(factors[: mine.sum()], " + "), " + …", equals, room)
+    else:
+        multiply = _listed(words("multiply_values", ""), factors, room)
+    addends = [told(terms[0]), *(f" {MINUS if term < 0 else '+'} {told(abs(term))}" for term in terms[1:])]
+    bias = [] if one.bias is None else [one.bias]
+    rest = "".join(f" + {words('bias', _bracketed(b))}" for b in bias) + _equals(one.result, *terms, *bias)
+    return multiply, shortened(words("sum_channels" if several else "sum_values", ""), addends, " + …", rest, room)
+
+
+def _equals(result: float, *numbers: float) -> str:
+    """What is worked out from these numbers: about that, if any of them is told rounded."""
+    return f" {'=' if all(map(_exactly, (result, *numbers))) else '≈'} {told(result)}"
+
+
+def told(value: float) -> str:
+    """A number in words: with two decimals at most, and no more than it needs."""
+    if abs(value) >= LONG:
+        return f"{value:.3g}".replace("-", MINUS, 1)
+    text = f"{value:.{DECIMALS}f}".rstrip("0").rstrip(".")
+    return text.replace("-", MINUS if float(text) else "")
+
+
+def _exactly(value: float) -> bool:
+    """Whether nothing is lost when it is told."""
+    return math.isclose(float(told(value).replace(MINUS, "-")), value, rel_tol=1e-12, abs_tol=1e-9)
+
+
+def _bracketed(value: float) -> str:
+    text = told(value)
+    return f"({text})" if text.startswith(MINUS) else text
+
+
+def _listed(lead: str, texts: Sequence[str], room: float) -> str:
+    return shortened(lead, _joined(texts, ", "), ", …", "", room)
+
+
+def _joined(texts: Sequence[str], by: str) -> list[str]:
+    """The texts, all but the first with what joins it to the one before."""
+    return [*texts[:1], *(by + text for text in texts[1:])]
+
+
+def shortened(lead: str, parts: Sequence[str], more: str, rest: str, room: float) -> str:
+    """The lead, as many of the parts as there is room for, at least one, and the rest; ``more`` stands for others."""
+
+    def of(shown: int) -> str:
+        return lead + "".join(parts[:shown]) + (more if shown < len(parts) else "") + rest
+
+    most = min(len(parts), int(room))  # no part is narrower than a capital is high
+    return of(next((shown for shown in range(most, 1, -1) if text_width(of(shown)) <= room), 1))

@@ -1,0 +1,83 @@
+"""Numbers on cells: in which characters, how large, in which ink, and on which cells they can be read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .palette import ink_on
+from .story import ALWAYS, Numbers
+
+MINUS = "−"
+GLYPHS = f"0123456789.{MINUS}e"
+"""All characters that numbers on cells are written in."""
+CHARACTERS, DECIMALS = 4, 2
+"""A number has no more than these, its point and its minus included; only beyond 1e10 in size."""
+HEIGHT, ROOM = 0.5, 0.84
+"""In cells: how high a digit is at most, how wide a number may be on the flat part of a cube's front."""
+LEGIBLE = 5.0
+"""Pixels: digits that would be lower are not written."""
+_WIDTHS = {".": 0.38, MINUS: 0.46, "e": 0.79}
+_DIGIT_WIDTH = 0.81
+
+
+def short(value: float) -> str:
+    """A finite number in four characters: ``12``, ``−3.5``, ``0.33``, ``2e5``.
+
+    A whole number is written as one. Any other is rounded to the decimals that there is room for, two at most, but none
+    is added to an exact one: 0.5 is ``0.5``, and 1/3 is ``0.33``. What is too long without decimals is rounded to one
+    digit and a power of ten.
+    """
+    texts = [text for decimals in range(DECIMALS + 1) if len(text := f"{value:.{decimals}f}") <= CHARACTERS]
+    if not texts:
+        digit, exponent = f"{value:.0e}".split("e")
+        return f"{digit}e{int(exponent)}".replace("-", MINUS, 1)
+    text = next((text for text in texts if math.isclose(float(text), value, rel_tol=0.0, abs_tol=1e-9)), texts[-1])
+    return text.replace("-", MINUS if float(text) else "")
+
+
+def shorts(values: NDArray[np.float64]) -> list[str]:
+    """The same for many ``(n,)``, of which most are equal to others."""
+    different, which = np.unique(values, return_inverse=True)
+    texts = [short(value) for value in different.tolist()]
+    return [texts[i] for i in which.tolist()]
+
+
+def width(text: str) -> float:
+    """How wide a number is at most, in heights of a digit."""
+    return sum(_WIDTHS.get(character, _DIGIT_WIDTH) for character in text)
+
+
+def digit_height(texts: Iterable[str]) -> float:
+    """How high digits are, in cells, so that the widest of the numbers has room: one size for a tensor looks calm."""
+    return min(HEIGHT, ROOM / max(map(width, texts)))
+
+
+def numbers_on(
+    values: NDArray[np.float64],
+    color: NDArray[np.floating],
+    front: NDArray[np.bool_],
+    scale: float,
+    first: float = ALWAYS,
+    last: float | None = None,
+) -> tuple[Numbers, ...]:
+    """What is written on cells, none where it could not be read.
+
+    Args:
+        values: of all cells of a tensor, (n,).
+        color: what the cells wear, (n, 3) linear RGB.
+        front: whose fronts are seen, (n,).
+        scale: pixels to a cell.
+        first, last: the steps after which the numbers are seen, and are no longer.
+    """
+    cell = np.flatnonzero(front & np.isfinite(values))
+    if not len(cell):
+        return ()
+    size = digit_height(set(shorts(values[cell])))
+    if size * scale < LEGIBLE:
+        return ()
+    ink = np.ascontiguousarray(ink_on(color[cell]), np.float32)
+    return (Numbers(cell.astype(np.int64), np.ascontiguousarray(values[cell], np.float64), ink, size, first, last),)
