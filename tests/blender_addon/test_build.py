@@ -10,13 +10,15 @@ import bpy
 import numpy as np
 import pytest
 
-from convmotion.blender_addon.build import ON_ITS_WAY, build
+from convmotion.blender_addon import numerals
+from convmotion.blender_addon.build import NUMBERS, ON_ITS_WAY, build
 from convmotion.blender_addon.compat import fcurves_of
-from convmotion.blender_addon.looks import set_solid
+from convmotion.blender_addon.looks import set_layer, set_solid
 from convmotion.blender_addon.still import freeze
 from convmotion.conv_math import SlideTrajectory
 from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.form import CUBE, FEWEST_PIXELS
+from convmotion.scenes.numerals import GLYPHS, ROOM, shorts, width
 from convmotion.scenes.screen import Screen, caption_box
 from convmotion.scenes.story import ALWAYS
 
@@ -62,8 +64,20 @@ op = "Conv2d"
 out_channels = 2
 kernel_size = 3
 """
-SCENES = ["standard", "grouped", "depthwise", "pointwise", "depthwise-separable"]
-OWN = {"dilated": DILATED, "batched": BATCHED_FILTERWISE, "chain": CHAIN}
+SCENES = ["standard", "grouped", "depthwise", "pointwise", "depthwise-separable", "single-channel"]
+FRACTIONS = """
+[input]
+shape = [3, 5, 5]
+values = "ramp"
+[[stage]]
+op = "Conv2d"
+out_channels = 2
+kernel_size = 3
+bias = [0.3333, -1.25]
+[look]
+show = ["values"]
+"""
+OWN = {"dilated": DILATED, "batched": BATCHED_FILTERWISE, "chain": CHAIN, "fractions": FRACTIONS}
 
 
 @cache
@@ -444,6 +458,81 @@ def outline_points():
     return sum(len(i.object.data.vertices) for i in instances_of("step-1"))
 
 
+WRITTEN = """
+[input]
+shape = [1, 3, 4]
+values = [[[0, 7, 12, -3], [-12, 0.5, -0.7, 0.333], [1234, 98765, -4e9, 10.25]]]
+[[stage]]
+op = "Conv2d"
+out_channels = 1
+kernel_size = 2
+[look]
+show = ["values"]
+"""
+
+
+def test_a_number_is_one_mesh_for_each_glyph_upright_centred_and_within_its_front(empty_blender):
+    board = compose(parse_scene(WRITTEN, "written"), (640, 360), 30.0)
+    build(board)
+    assert not [o for o in bpy.data.objects if o.type == "FONT" and NUMBERS in o.name]
+    cells = cells_named(board, "input")
+    (numbers,) = cells.numbers
+    corners = {}
+    for instance in instances_of(f"input{NUMBERS}"):
+        place = np.array(instance.matrix_world.translation)
+        cell = int(np.linalg.norm(cells.position - place, axis=1).argmin())
+        outline = [tuple(instance.matrix_world @ vertex.co) for vertex in instance.object.data.vertices]
+        corners.setdefault(cell, []).append(np.array(outline) - cells.position[cell])
+    assert sorted(corners) == numbers.cell.tolist() == list(range(12))
+    for cell, text in enumerate(shorts(numbers.value)):
+        assert len(corners[cell]) == len(text)
+        x, y, z = np.concatenate(corners[cell]).T
+        height = np.ptp(z)
+        assert np.allclose(y, y[0]) and -0.5 < y[0] < -CUBE / 2, "flat, just before the front"
+        assert height == pytest.approx(numbers.size, rel=0.06), text
+        assert abs(z.max() + z.min()) < 0.1 * height, "centred"
+        assert abs(x.max() + x.min()) < 0.25 * height, f"{text} is centred, but for what a 1 or a minus leaves free"
+        assert np.ptp(x) <= width(text) * numbers.size <= ROOM + 1e-6
+
+
+def test_glyphs_are_no_wider_than_the_storyboard_believes(empty_blender):
+    from convmotion.blender_addon.materials import glow_material
+    from convmotion.blender_addon.words import load_face
+
+    made = numerals.glyphs(load_face(), glow_material("ink", None, "INSTANCER"))
+    assert len(made) == len(GLYPHS)
+    for glyph, character in zip(made, GLYPHS, strict=True):
+        assert 0.9 * width(character) < glyph.advance <= width(character), character
+
+
+def test_numbers_need_a_point_for_a_character_and_no_keys(empty_blender):
+    text = '[input]\nshape = [{0}, {1}, {1}]\n[[stage]]\nop = "Conv2d"\nout_channels = 2\nkernel_size = 3\n'
+    text += "[look]\nshow = ['values']\n"
+    keys, meshes = [], []
+    for channels, side in ((1, 5), (3, 9)):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        board = compose(parse_scene(text.format(channels, side), "sized"), (1280, 720), 30.0)
+        build(board)
+        for cells in board.cells:
+            for order, numbers in enumerate(cells.numbers, start=1):
+                mesh = bpy.data.objects[f"{cells.name}{NUMBERS}{order if order > 1 else ''}"].data
+                assert len(mesh.vertices) == sum(map(len, shorts(numbers.value)))
+        keys.append(sum(len(c.keyframe_points) for o in bpy.data.objects if NUMBERS in o.name for c in fcurves_of(o)))
+        meshes.append(sum(mesh.name.startswith("glyph") for mesh in bpy.data.meshes))
+    assert keys[0] == keys[1] <= 30, "they are only hidden where there is nothing to show"
+    assert meshes == [len(GLYPHS)] * 2
+
+
+def test_numbers_cast_no_shadow_and_belong_to_the_notes(empty_blender):
+    collection = build(compose(find_scene("single-channel"), (320, 180), 30.0))
+    written = [obj for obj in bpy.data.objects if NUMBERS in obj.name]
+    assert len(written) == 5
+    assert not any(obj.visible_shadow or obj.visible_diffuse or obj.visible_glossy for obj in written)
+    for layer, hidden in (("all", False), ("plain", False), ("cells", True), ("notes", False)):
+        set_layer(collection, layer)
+        assert all(folder.hide_render == hidden for obj in written for folder in obj.users_collection), layer
+
+
 def test_captions_are_text_objects_with_the_storyboards_words(empty_blender):
     board = compose(find_scene("grouped"), (320, 180), 30.0, language="zh")
     build(board)
@@ -454,7 +543,7 @@ def test_captions_are_text_objects_with_the_storyboards_words(empty_blender):
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("name", ["standard", "depthwise-separable", "channel-shuffle"])
+@pytest.mark.parametrize("name", ["standard", "depthwise-separable", "channel-shuffle", "single-channel", "fractions"])
 def test_words_are_no_larger_than_the_layout_believes(name, language, empty_blender):
     board = compose(scene_of(name), (320, 180), 30.0, language=language)
     build(board)

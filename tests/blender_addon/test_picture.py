@@ -1,6 +1,7 @@
 """The picture shows what the storyboard says: pixels where a cell's front face projects to wear that cell's colour."""
 
 import colorsys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -115,6 +116,46 @@ def test_the_window_is_brighter_than_its_surroundings(tmp_path):
     inside = (c == 0) & (h >= 2) & (h < 5) & (w >= 2) & (w < 5)
     outside = (c == 0) & ((h < 1) | (h > 5) | (w < 1) | (w > 5))
     assert light[inside].min() > light[outside].max()
+
+
+def faces(board, cells, which):
+    """Rows and columns (n, 49) of pixels on the middles of cells' fronts."""
+    spread = np.linspace(-0.24, 0.24, 7)
+    spots = np.array([(x, -0.48, z) for x in spread for z in spread])
+    row, column = pixel_of(board, (cells.position[which][:, None] + spots).reshape(-1, 3))
+    return row.reshape(-1, 49), column.reshape(-1, 49)
+
+
+@pytest.mark.parametrize(("engine", "quality"), ENGINES)
+def test_on_every_front_there_is_ink_and_without_numbers_there_is_none(engine, quality, tmp_path):
+    board = compose(find_scene("single-channel"), (427, 240), 12.0)
+    plain = replace(board, cells=tuple(replace(c, numbers=()) for c in board.cells), lines=())
+    written, bare = (render(b, board.frames, tmp_path, quality, engine).astype(int) for b in (board, plain))
+    inks = {True: 0, False: 0}
+    for name in ("input", "filters-1", "output-1"):
+        cells = named(board, name)
+        (numbers,) = cells.numbers
+        row, column = faces(board, cells, numbers.cell)
+        with_ink, without = (p[row, column, :3].sum(axis=2) for p in (written, bare))
+        white = numbers.color[:, 0] > 0.5
+        strongest = np.where(white, (with_ink - without).max(axis=1), (without - with_ink).max(axis=1))
+        assert (strongest > 80).all(), name
+        mostly = abs(with_ink - without) < 60
+        assert (mostly.mean(axis=1) > 0.3).all(), "a number is no blot"
+        inks = {kind: inks[kind] + (white == kind).sum() for kind in inks}
+    assert all(inks.values())
+
+
+def test_cells_in_their_light_look_the_same_with_and_without_numbers(tmp_path):
+    board = compose(find_scene("single-channel"), SIZE, 12.0)
+    plain = replace(board, cells=tuple(replace(c, numbers=()) for c in board.cells))
+    pictures = []
+    for each in (board, plain):
+        studio = blender.Studio(each, "standard", "cycles", "cpu", 1)
+        pictures += [studio.camera(layer, tmp_path / "part.png")(50, (0, 0, *SIZE)) for layer in ("cells", "notes")]
+    cells, notes, plain_cells, plain_notes = pictures
+    assert np.array_equal(cells, plain_cells)
+    assert not np.array_equal(notes, plain_notes)
 
 
 def test_a_dark_theme_is_dark_and_a_light_one_light(tmp_path):

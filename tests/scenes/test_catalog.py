@@ -50,11 +50,13 @@ ROWS = {
     ),
     # Eight channels, one after another, in each of the three arrangements; reshape and transpose are drawn as well.
     "channel-shuffle": Row([[8, 5, 5], [8, 5, 5]], [None], [0], [0], [3 * 8], [1, 1], 4 * 200),
+    "single-channel": Row([[1, 5, 5], [1, 3, 3]], [[1, 1, 3, 3]], [9], [81], [9], [3, 3], 25 + 9 + 9),
 }
+CORE = list(ROWS)[:6]
 
 
 def test_the_six_scenes_at_the_core_come_first_and_in_their_order():
-    assert catalog_names()[:6] == list(ROWS)
+    assert catalog_names()[:6] == CORE
     assert catalog_names() == list(load_catalog())
     places = [scene.place for scene in load_catalog().values()]
     assert places == sorted(places) and len(set(places)) == len(places)
@@ -175,6 +177,12 @@ def test_every_scene_is_in_a_table():
 def test_depthwise_separable_takes_136_parameters_instead_of_576():
     assert explain(find_scene("depthwise-separable"))["parameters"] == 136
     assert explain(find_scene("standard"))["parameters"] == 576
+
+
+def test_single_channel_has_a_number_on_every_cell():
+    board = compose(find_scene("single-channel"))
+    written = {c.name: sum(map(len, c.numbers)) / len(c) for c in board.cells}
+    assert written == {"input": 1, "filters-1": 1, "output-1": 1, "travellers-1": 2}
 
 
 @pytest.mark.parametrize("name", ROWS)

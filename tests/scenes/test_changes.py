@@ -40,7 +40,21 @@ out_channels = 2
 kernel_size = 3
 padding = 1
 """
-OWN = {"padded": PADDED, "chain": CHAIN}
+VALUED = """
+[input]
+shape = [1, 2, 2]
+values = [[[1, 2], [0, 3]]]
+[[stage]]
+op = "Conv2d"
+out_channels = 1
+kernel_size = 2
+padding = 1
+weight = [[[[1, -1], [0, 2]]]]
+bias = [1]
+[look]
+show = ["lines", "ghosts", "values"]
+"""
+OWN = {"padded": PADDED, "chain": CHAIN, "valued": VALUED}
 SCENES = ["standard", "grouped", "channel-shuffle", *OWN]
 SIZE = (192, 108)
 LAYERS = ("plain", "cells", "notes")
@@ -119,7 +133,7 @@ def test_plain_pictures_differ_in_no_pixel_outside_of_the_tiles_and_are_mended_t
 
 
 @pytest.mark.blender
-@pytest.mark.parametrize("name", ["standard", "channel-shuffle", "padded"])
+@pytest.mark.parametrize("name", ["standard", "channel-shuffle", "padded", "valued"])
 def test_notes_are_nothing_outside_of_the_tiles_and_are_mended_to_the_bit_from_nothing(name, tmp_path, monkeypatch):
     monkeypatch.setattr("convmotion.scenes.changes.MOST", 1.0)
     board = board_of(name)
@@ -234,6 +248,11 @@ def test_every_cell_that_comes_to_rest_lies_in_a_tile_with_its_shadow_on_the_flo
                 assert tiles[row[inside], column[inside]].all(), after
                 seen += inside.sum()
     assert seen
+
+
+def test_numbers_are_written_in_every_part_of_the_picture_that_tests_mend():
+    roles = [c.role for c in board_of("valued").cells if c.numbers]
+    assert sorted(roles) == ["filter", "ghost", "input", "output", "traveller"]
 
 
 def test_words_that_change_lie_in_tiles_and_others_do_not():

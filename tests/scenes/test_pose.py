@@ -4,10 +4,11 @@ import bpy
 import numpy as np
 import pytest
 
-from convmotion.blender_addon.build import ON_ITS_WAY, build
+from convmotion.blender_addon.build import NUMBERS, ON_ITS_WAY, build
 from convmotion.blender_addon.looks import set_solid
 from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.form import CUBE
+from convmotion.scenes.numerals import GLYPHS, shorts
 from convmotion.scenes.pose import lines_at, pose, progress
 
 pytestmark = pytest.mark.blender
@@ -53,7 +54,29 @@ out_channels = 2
 kernel_size = 3
 padding = 1
 """
-OWN = {"dilated": DILATED, "batched": BATCHED_FILTERWISE, "chain": CHAIN}
+VALUED = """
+[input]
+shape = [2, 4, 4]
+[[stage]]
+op = "Conv2d"
+out_channels = 4
+kernel_size = 3
+padding = 1
+padding_mode = "reflect"
+groups = 2
+bias = true
+[[stage]]
+op = "ChannelShuffle"
+groups = 2
+[[stage]]
+op = "Conv2d"
+out_channels = 2
+kernel_size = 3
+padding = 1
+[look]
+show = ["ghosts", "values"]
+"""
+OWN = {"dilated": DILATED, "batched": BATCHED_FILTERWISE, "chain": CHAIN, "valued": VALUED}
 SCENES = ["standard", *OWN]
 CLOSE = 1e-3
 
@@ -153,6 +176,43 @@ def test_cells_glow_and_ripen_in_blender_as_numpy_says(name):
             partly += ((state.lit > 0.01) & (state.lit < 0.99) & state.shown).sum()
             ripening += 0.01 < state.ripe < 0.99
     assert partly and ripening
+
+
+def printed(name):
+    """(n, 3) places, (n,) heights of a digit and the characters of the glyphs that an object shows now."""
+    matrices, characters = [], []
+    for instance in bpy.context.evaluated_depsgraph_get().object_instances:
+        if instance.is_instance and instance.parent.name == name:
+            matrices.append(np.array(instance.matrix_world))
+            characters.append(GLYPHS[int(instance.object.name.removeprefix("glyph "))])
+    matrices = np.array(matrices).reshape(-1, 4, 4)
+    return matrices[:, :3, 3], matrices[:, 0, 0], "".join(characters)
+
+
+def test_numbers_stand_in_blender_on_the_fronts_where_numpy_says():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    board = compose(parse_scene(VALUED, "valued"), (1280, 720), 30.0)
+    build(board)
+    seen = dict.fromkeys(("input", "filter", "output", "ghost", "copy", "traveller"), 0)
+    for frame in telling_frames(board):
+        bpy.context.scene.frame_set(frame)
+        for cells in board.cells:
+            state = pose(board, cells, frame)
+            for order, (numbers, written) in enumerate(zip(cells.numbers, state.written, strict=True), start=1):
+                name = f"{cells.name}{NUMBERS}{order if order > 1 else ''}"
+                texts = [text for text, on in zip(shorts(numbers.value), written, strict=True) if on]
+                places, heights, characters = printed(name)
+                assert characters == "".join(texts), (name, frame)
+                assert not (texts and hidden_now(name)), (name, frame)
+                if not texts:
+                    continue
+                cell = np.repeat(numbers.cell[written], [len(text) for text in texts])
+                assert np.allclose(heights, numbers.size * state.size[cell], atol=CLOSE), (name, frame)
+                offset = (places - state.place[cell]) / state.size[cell, None]
+                assert np.allclose(offset[:, 1], -CUBE / 2, atol=0.02) and (offset[:, 1] < -CUBE / 2).all()
+                assert np.allclose(offset[:, 2], 0.0, atol=CLOSE) and (abs(offset[:, 0]) < CUBE / 2).all()
+                seen[cells.role] += len(texts)
+    assert all(seen.values())
 
 
 @pytest.mark.parametrize("name", ["standard", "chain"])

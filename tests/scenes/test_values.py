@@ -25,7 +25,7 @@ show = ["values"]
 
 
 def test_values_are_those_of_the_operations():
-    (given, made, moved), (weight, nothing) = values_of(parse_scene(TEXT, "text"))
+    (given, made, moved), (weight, nothing), _ = values_of(parse_scene(TEXT, "text"))
     assert given.shape == (2, 3, 3) and weight is not None and weight.shape == (2, 2, 2, 2) and nothing is None
     # By hand: the first filter adds the window's upper left and lower right, the other channel's lower right, and 0.5.
     assert made[0].tolist() == [[1 - 2 + 0 + 0.5, 0 + 0 + 1 + 0.5], [2 + 0 + 0 + 0.5, -2 + 1 + 0 + 0.5]]
@@ -39,7 +39,7 @@ def lightness(cells):
 
 def test_of_two_cells_of_one_colour_the_lighter_one_has_the_larger_value():
     scene = parse_scene(TEXT, "text")
-    tensors, weights = values_of(scene)
+    tensors, weights, _ = values_of(scene)
     board = compose(scene)
     for name, values in (("input", tensors[0]), ("output-1", tensors[1]), ("filters-1", weights[0])):
         cells = next(c for c in board.cells if c.name == name)
@@ -84,6 +84,43 @@ def test_the_seed_decides_random_values():
     text = TEXT.split("values =")[0] + "seed = {}\n[[stage]]\nop = 'ChannelShuffle'\ngroups = 2\n"
     one, same, other = (values_of(parse_scene(text.format(seed), "text"))[0][0] for seed in (1, 1, 2))
     assert (one == same).all() and (one != other).any() and np.abs(one).max() <= 1
+
+
+SHOWN = """
+[input]
+shape = [2, 9, 9]
+[[stage]]
+op = "Conv2d"
+out_channels = 8
+kernel_size = 3
+bias = true
+[look]
+show = ["{}"]
+"""
+
+
+def test_random_values_that_are_shown_are_small_whole_numbers():
+    tensors, (weight,), (bias,) = values_of(parse_scene(SHOWN.format("values"), "text"))
+    assert set(np.unique(tensors[0])) == set(range(10))
+    assert set(np.unique(weight)) == set(range(-2, 3))
+    assert set(np.unique(bias)) <= set(range(-2, 3)) and bias.shape == (8,)
+    assert (tensors[1] % 1 == 0).all() and len(np.unique(tensors[1])) > 20
+
+
+def test_random_values_that_are_not_shown_are_any_between_minus_one_and_one():
+    tensors, (weight,), (bias,) = values_of(parse_scene(SHOWN.format("lines"), "text"))
+    for values in (tensors[0], weight, bias):
+        assert (values % 1 != 0).all() and np.abs(values).max() <= 1
+
+
+def test_the_bias_that_is_returned_is_the_one_that_was_added():
+    for show in ("values", "lines"):
+        scene = parse_scene(SHOWN.format(show), "text")
+        (given, made), (weight,), (bias,) = values_of(scene)
+        op = scene.stages[0].op
+        assert np.allclose(made - op.forward(given, weight, np.zeros(8)), bias[:, None, None])
+    plain = parse_scene(SHOWN.format("values").replace("bias = true", ""), "text")
+    assert values_of(plain)[2] == [None]
 
 
 def test_endless_arithmetic_is_refused_with_the_number():

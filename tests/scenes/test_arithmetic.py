@@ -1,0 +1,244 @@
+"""What is told of the first step is what conv_math computes, and can be worked out again from the words."""
+
+import re
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convmotion.scenes import compose, find_scene, parse_scene
+from convmotion.scenes.arithmetic import shortened, told
+from convmotion.scenes.captions import Words
+from convmotion.scenes.layout import SIDE, text_width
+from convmotion.scenes.screen import Screen, caption_box
+from convmotion.scenes.values import values_of
+
+TEXT = """
+[input]
+shape = {shape}
+seed = {seed}
+[[stage]]
+op = "Conv2d"
+out_channels = 4
+kernel_size = {kernel}
+padding = {padding}
+groups = {groups}
+bias = {bias}
+[time]
+order = "{order}"
+[look]
+show = ["values", "formula"]
+"""
+PLAIN = {"shape": [1, 5, 5], "seed": 1, "kernel": 3, "padding": 0, "groups": 1, "bias": "false", "order": "position"}
+MANY = {
+    "one channel": {},
+    "bias": {"bias": "true"},
+    "padding": {"padding": 1, "bias": "true"},
+    "channels": {"shape": [3, 5, 5]},
+    "channels and bias": {"shape": [3, 5, 5], "bias": "true", "seed": 2},
+    "groups": {"shape": [4, 5, 5], "groups": 2, "bias": "true"},
+    "filter by filter": {"shape": [2, 2, 5, 5], "order": "filter"},
+    "many channels": {"shape": [32, 5, 5], "seed": 4},
+    "pointwise": {"shape": [3, 4, 4], "kernel": 1},
+}
+LANGUAGES = ("en", "zh")
+
+
+def scene_of(name):
+    return parse_scene(TEXT.format(**PLAIN | MANY[name]), name) if name in MANY else find_scene(name)
+
+
+@cache
+def phases(name, language="en", size=(854, 480)):
+    board = compose(scene_of(name), size, language=language)
+    return [c.body for c in board.captions if c.name.startswith("phase-1-")]
+
+
+def read(text):
+    return float(text.replace("−", "-").strip("()"))
+
+
+def equation(text):
+    """The terms of the right side of the last colon, whether some are left out, the bias or None, and the result."""
+    left, right = re.split(" [=≈] ", re.split("[:：]", text)[-1])
+    bias = re.search(r"(?:bias|偏置) (\(?−?[\d.]+\)?)", left)
+    left = left[: bias.start()].rstrip(" +") if bias else left
+    terms = left.replace(" − ", " + −").split(" + ")
+    return [t.strip() for t in terms if t.strip() != "…"], "…" in left, bias and read(bias[1]), read(right)
+
+
+def taken_apart(name):
+    """The first output value as conv_math has it; cells, weights and channel of each product of it; the bias."""
+    scene = scene_of(name)
+    tensors, (weight,), (bias,) = values_of(scene)
+    taps = scene.stages[0].op.trajectory(scene.input.shape, scene.time.order).taps(0)
+    mine = (taps.output == 0).all(axis=1)
+    cells = [0.0 if i.min() < 0 else tensors[0][tuple(i)] for i in taps.input[mine]]
+    return tensors[1].ravel()[0], cells, weight[tuple(taps.weight[mine].T)], taps.weight[mine][:, 1], bias
+
+
+NAMES = ["single-channel", *MANY]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_sum_is_that_of_its_products_and_the_result_that_of_forward(name, language):
+    result, cells, weights, channels, bias = taken_apart(name)
+    land, multiply, add, write = phases(name, language)
+    products = np.array(cells) * weights
+    several = 1 < len(set(channels.tolist())) < len(products)
+    expected = [products[channels == c].sum() for c in range(channels.max() + 1)] if several else products.tolist()
+    terms, cut, told_bias, total = equation(add)
+    assert list(map(read, terms)) == expected[: len(terms)] and (len(terms) < len(expected)) == cut and terms
+    assert told_bias == (None if bias is None else bias[0])
+    assert total == read(write.split()[-1]) == result
+    assert "≈" not in add
+    if not cut:
+        assert sum(map(read, terms)) + (told_bias or 0) == total
+
+    _, _, listed = land.replace("：", ":").partition(":")
+    assert bool(listed) == (name != "groups"), "where the window reads more than the first filter, it is not told"
+    if listed:
+        listed = listed.replace("…", "").strip(" ,").split(", ")
+        assert list(map(read, listed)) == cells[: len(listed)]
+    if several:
+        factors, cut, _, total = equation(multiply)
+        assert total == products[channels == 0].sum()
+        expected = int((channels == 0).sum())
+    else:
+        factors = re.split("[:：]", multiply)[-1].replace("…", "").strip(" ,").split(", ")
+        cut, expected = "…" in multiply, len(products)
+    pairs = [tuple(map(read, factor.split("·"))) for factor in factors]
+    assert not any(factor.startswith("−") for factor in factors), "− after + would be hard to read"
+    assert pairs == list(zip(cells, weights, strict=True))[: len(pairs)]
+    assert (len(pairs) < expected) == cut
+
+
+CELLS = "values = [[[1, 5, 2, 0], [7, 3, 4, 1], [0, 2, 8, 6], [9, 1, 3, 3]]]"
+OTHERS = {
+    'op = "MaxPool2d"\nkernel_size = 2': ["4 cells: 1, 5, 7, 3", "… keeps the largest: 7", "… and writes 7"],
+    'op = "AvgPool2d"\nkernel_size = 2': ["4 cells: 1, 5, 7, 3", "… takes their mean: 4", "… and writes 4"],
+    'op = "MaxPool2d"\nkernel_size = 3\npadding = 1': ["9 cells", "… keeps the largest: 7", "… and writes 7"],
+    'op = "Upsample"\nscale_factor = 2': ["one cell: 1", "… copies it: 1", "… and writes 1"],
+    'op = "ReLU"': ["one cell: 1", "… works on each cell: 1", "… and writes 1"],
+}
+
+
+@pytest.mark.parametrize("op", OTHERS)
+def test_what_has_no_filters_tells_its_cells_and_its_result(op):
+    text = f"[input]\nshape = [1, 4, 4]\n{CELLS}\n[[stage]]\n{op}\n[look]\nshow = ['values']\n"
+    land, does, does_still, write = (c.body for c in compose(parse_scene(text, "op")).captions if "phase-" in c.name)
+    assert [land.removeprefix("the window reads "), does, write] == OTHERS[op]
+    assert does_still == does
+
+
+TRANSPOSED = f"""
+[input]
+shape = [1, 4, 4]
+{CELLS}
+[[stage]]
+op = "ConvTranspose2d"
+out_channels = 1
+kernel_size = 2
+weight = [[[[1, 2], [3, -4]]]]
+view = "{{}}"
+[look]
+show = ["values"]
+"""
+
+
+def test_a_transposed_convolution_tells_what_it_scatters_or_gathers():
+    def narration(view):
+        board = compose(parse_scene(TRANSPOSED.format(view), view))
+        return [c.body for c in board.captions if "phase-" in c.name]
+
+    scattered = narration("scatter")
+    assert scattered[:2] == ["the window reads one cell: 1", "filter 1 multiplies: 1·1, 1·2, 1·3, 1·(−4)"]
+    assert narration("gather")[1:] == [
+        "filter 1 multiplies: 0·(−4), 0·3, 0·2, 1·1",
+        "… adds: 0 + 0 + 0 + 1 = 1",
+        "… and writes 1",
+    ]
+
+
+def test_something_is_left_out_only_where_there_is_no_room():
+    assert not any("…" in text.removeprefix("…") for text in phases("single-channel"))
+    assert "…" in phases("many channels")[2].removeprefix("…")
+    assert "…" in phases("bias", size=(480, 480))[2].removeprefix("…")
+
+
+@pytest.mark.parametrize("size", [(854, 480), (640, 480), (480, 480), (480, 854), (427, 240)])
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_told_stays_in_the_picture_and_off_the_counter(name, language, size):
+    board = compose(scene_of(name), size, language=language)
+    screen = Screen(board)
+    margin = SIDE * min(size) / 480
+    beside = 0
+    for caption in board.captions:
+        if not caption.name.startswith("phase-"):
+            continue
+        left, _, right, _ = caption_box(caption, screen)
+        assert left >= margin - 0.01 and right <= size[0] - margin + 0.01, caption.body
+        for other in board.captions:
+            if abs(other.at[1] - caption.at[1]) < 0.01 and not other.name.startswith("phase-"):
+                assert other.first > caption.last or caption_box(other, screen)[0] >= right, (caption.body, other.body)
+                beside += 1
+    assert beside == (8 if size[0] > 1.4 * size[1] else 0), "the counter's two parts"
+
+
+FRACTIONS = """
+[input]
+shape = [1, 2, 2]
+values = [[[{}, 1], [0.25, -1.5]]]
+[[stage]]
+op = "Conv2d"
+out_channels = 1
+kernel_size = 2
+weight = [[[[1, 0.5], [1, 2]]]]
+[look]
+show = ["values"]
+"""
+
+
+def told_of(first):
+    board = compose(parse_scene(FRACTIONS.format(first), "fractions"))
+    return [c.body for c in board.captions if c.name.startswith("phase-")]
+
+
+def test_a_rounded_number_is_called_about_that():
+    assert told_of(0.125)[2] == "… adds: 0.12 + 0.5 + 0.25 − 3 ≈ −2.12"
+    assert told_of(0.25)[2] == "… adds: 0.25 + 0.5 + 0.25 − 3 = −2"
+
+
+@given(st.floats(-1e9, 1e9))
+def test_a_number_is_told_with_two_decimals_at_most(value):
+    text = told(value)
+    assert "-" not in text and text != "−0"
+    assert abs(read(text) - value) <= max(0.00501, 0.0051 * abs(value) * (abs(value) >= 1e7))
+    assert "e" in text or len(text.partition(".")[2]) <= 2
+
+
+@given(st.lists(st.sampled_from(["1", " + 20", " − 3"]), min_size=1, max_size=40), st.floats(0.0, 60.0))
+def test_as_much_is_shown_as_there_is_room_for(parts, room):
+    text = shortened("sum: ", parts, " + …", " = 7", room)
+    assert text.startswith("sum: " + parts[0]) and text.endswith(" = 7")
+    whole = "sum: " + "".join(parts) + " = 7"
+    assert (text == whole) == (text_width(whole) <= room or len(parts) == 1)
+    if text != whole:
+        inner = text.removeprefix("sum: ").removesuffix(" + … = 7")
+        shown = next(n for n in range(len(parts)) if "".join(parts[:n]) == inner)
+        longer = "sum: " + "".join(parts[: shown + 1]) + (" + …" if shown + 1 < len(parts) else "") + " = 7"
+        assert text_width(longer) > room
+        assert text_width(text) <= room or shown == 1
+
+
+def test_without_values_the_words_stay_as_they_were():
+    scene = scene_of("bias")
+    board = compose(replace(scene, look=replace(scene.look, show=())))
+    bodies = [c.body for c in board.captions if c.name.startswith("phase-")]
+    words = Words("en")
+    assert bodies == [words("land", 9), words("multiply", 9), words("sum_bias", 9), words("write")]

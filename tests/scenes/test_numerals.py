@@ -1,0 +1,319 @@
+"""On every front that can be read stands the number that conv_math computes, in at most four characters."""
+
+import json
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convmotion.scenes import compose, find_scene, parse_scene
+from convmotion.scenes.numerals import GLYPHS, LEGIBLE, ROOM, digit_height, numbers_on, short, shorts, width
+from convmotion.scenes.palette import INKS, ink_on
+from convmotion.scenes.pose import pose
+from convmotion.scenes.values import values_of
+
+GROUPED = """
+[input]
+shape = [4, 4, 5]
+[[stage]]
+op = "Conv2d"
+out_channels = 4
+kernel_size = 3
+padding = 1
+groups = 2
+bias = true
+[[stage]]
+op = "Conv2d"
+out_channels = 3
+kernel_size = 2
+padding = [0, 1]
+[look]
+show = ["ghosts", "values"]
+"""
+BATCHED = """
+[input]
+shape = [2, 2, 3, 3]
+[[stage]]
+op = "Conv2d"
+out_channels = 2
+kernel_size = 2
+[time]
+order = "filter"
+[look]
+show = ["values"]
+"""
+MOVED = """
+[input]
+shape = [4, 2, 2]
+[[stage]]
+op = "ChannelShuffle"
+groups = 2
+[look]
+show = ["values"]
+"""
+DEEP = """
+[input]
+shape = [2, 3, 3, 4]
+[[stage]]
+op = "Conv3d"
+out_channels = 2
+kernel_size = 2
+padding = [1, 0, 1]
+[look]
+show = ["ghosts", "values"]
+"""
+OWN = {"grouped": GROUPED, "batched": BATCHED, "moved": MOVED, "deep": DEEP}
+SCENES = ["single-channel", *OWN]
+SIZE = (1920, 1080)
+
+
+def scene_of(name):
+    return parse_scene(OWN[name], name) if name in OWN else find_scene(name)
+
+
+@cache
+def board_of(name, size=SIZE):
+    return compose(scene_of(name), size, 24.0)
+
+
+WRITTEN = {
+    -0.0: "0",
+    7: "7",
+    -12: "−12",
+    9999: "9999",
+    -999: "−999",
+    0.5: "0.5",
+    -0.7: "−0.7",
+    2.25: "2.25",
+    -2.25: "−2.2",
+    1 / 3: "0.33",
+    -1 / 3: "−0.3",
+    0.1 + 0.2: "0.3",
+    2.999: "3.00",
+    12.34: "12.3",
+    99.96: "100",
+    -12.34: "−12",
+    0.001: "0.00",
+    -0.001: "0.0",
+    -1e-17: "0",
+    10_000: "1e4",
+    -1234: "−1e3",
+    98_765: "1e5",
+    -4e9: "−4e9",
+    3e10: "3e10",
+}
+
+
+@pytest.mark.parametrize("value", WRITTEN)
+def test_a_number_is_written_in_few_characters(value):
+    assert short(value) == WRITTEN[value]
+
+
+def read(text):
+    return float(text.replace("−", "-"))
+
+
+@given(st.floats(-9.4e9, 9.4e9))
+def test_a_number_has_four_characters_at_most_and_is_no_further_from_the_truth_than_they_force_it_to_be(value):
+    text = short(value)
+    assert 1 <= len(text) <= 4 and set(text) <= set(GLYPHS)
+    if "e" in text:
+        assert abs(value) >= 999.5 and abs(read(text) - value) <= 0.51 * 10 ** int(text.split("e")[1])
+    else:
+        decimals = len(text.partition(".")[2])
+        assert abs(read(text) - value) <= 0.5000001 * 10.0**-decimals
+        more = f"{value:.{decimals + 1}f}"
+        assert len(more) > 4 or decimals == 2 or abs(read(text) - value) < 1e-8, "another decimal would have fitted"
+
+
+@given(st.integers(-999, 9999))
+def test_whole_numbers_are_written_as_they_are(value):
+    assert read(short(float(value))) == value and "." not in short(float(value))
+
+
+@given(st.lists(st.sampled_from([0.0, -0.5, 3.0, 1e12]), max_size=8))
+def test_many_are_written_as_each_is(values):
+    assert shorts(np.array(values, float)) == [short(v) for v in values]
+
+
+def test_digits_are_half_a_cell_high_or_as_high_as_the_widest_number_lets_them_be():
+    assert digit_height(["7", "12"]) == 0.5
+    for texts in (["1", "−12"], ["0.33"], ["−1e10"]):
+        assert max(map(width, texts)) * digit_height(texts) == pytest.approx(ROOM)
+        assert digit_height(texts) < 0.5
+
+
+def luminance(color):
+    return np.asarray(color) @ (0.2126, 0.7152, 0.0722)
+
+
+def contrast(one, other):
+    low, high = np.sort([luminance(one), luminance(other)], axis=0)
+    return (high + 0.05) / (low + 0.05)
+
+
+@given(st.tuples(*[st.floats(0.0, 1.0)] * 3))
+def test_on_every_colour_the_ink_can_be_read_and_the_other_one_no_better(color):
+    (ink,) = ink_on(np.array([color]))
+    assert contrast(ink, color) >= 4.5
+    assert contrast(ink, color) == pytest.approx(max(contrast(other, color) for other in INKS))
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_on_every_front_stands_the_value_that_conv_math_computes(name):
+    board = board_of(name)
+    tensors, weights, _ = values_of(scene_of(name))
+    whole = {"input": tensors[0]}
+    whole |= {f"output-{n}": tensor for n, tensor in enumerate(tensors[1:], start=1)}
+    whole |= {f"filters-{n}": weight for n, weight in enumerate(weights, start=1)}
+    checked = 0
+    for cells in board.cells:
+        if cells.name in whole:
+            (numbers,) = cells.numbers
+            values = whole[cells.name].reshape(cells.shape)
+            expected = [values[tuple(i)] for i in cells.index[numbers.cell]]
+            assert numbers.value.tolist() == expected
+            assert np.allclose(numbers.color, ink_on(cells.color[numbers.cell].astype(float)))
+            checked += len(numbers)
+    assert checked >= 8
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_cell_has_a_number_exactly_if_no_cell_of_its_tensor_stands_before_it(name):
+    for cells in board_of(name).cells:
+        if cells.role not in ("traveller", "ghost"):
+            away = np.linalg.norm(cells.position[:, None] - (cells.position - (0, 1, 0)), axis=2)
+            (numbers,) = cells.numbers
+            assert numbers.cell.tolist() == np.flatnonzero(away.min(axis=0) > 0.5).tolist(), cells.name
+
+
+@pytest.mark.parametrize(("name", "tensors", "fronts"), [("grouped", 2, 2 * 22 + 2 * 8), ("deep", 1, 2 * 6)])
+def test_padding_carries_zeros_beside_the_fronts_of_its_tensor(name, tensors, fronts):
+    ghosts = [c for c in board_of(name).cells if c.role == "ghost"]
+    assert len(ghosts) == tensors
+    for cells in ghosts:
+        (numbers,) = cells.numbers
+        assert not numbers.value.any()
+    assert sum(len(c.numbers[0]) for c in ghosts) == fronts
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_padding_that_copies_carries_the_numbers_of_its_sources(mode):
+    text = GROUPED.replace("kernel_size = 3", f"kernel_size = 3\npadding_mode = '{mode}'")
+    scene = parse_scene(text, mode)
+    values = values_of(scene)[0][0]
+    board = compose(scene, SIZE, 24.0)
+    ghosts, copies = (next(c for c in board.cells if c.role == role) for role in ("ghost", "copy"))
+    (numbers,) = copies.numbers
+    assert ghosts.numbers == () and len(numbers) == 2 * 22
+    assert numbers.value.tolist() == [values[tuple(i)] for i in copies.index[numbers.cell]]
+    assert pose(board, copies, 1).written[0].all()
+
+
+def test_padding_of_what_keeps_the_largest_carries_nothing():
+    text = "[input]\nshape = [1, 4, 4]\n[[stage]]\nop = '{}'\nkernel_size = 3\npadding = 1\n"
+    text += "[look]\nshow = ['ghosts', 'values']\n"
+    for op, written in (("MaxPool2d", 0), ("AvgPool2d", 1)):
+        ghosts = next(c for c in compose(parse_scene(text.format(op), op), SIZE).cells if c.role == "ghost")
+        assert len(ghosts.numbers) == written
+
+
+def test_moved_cells_take_their_numbers_along():
+    board = board_of("moved")
+    values = values_of(scene_of("moved"))[0][0]
+    arrangements = [c for c in board.cells if c.name != "input"]
+    assert len(arrangements) == 3
+    for before, cells in zip(board.cells, arrangements, strict=False):
+        value_at = {tuple(np.round(p, 3)): v for p, v in zip(before.position, held_by(before, values), strict=True)}
+        (numbers,) = cells.numbers
+        came = [value_at[tuple(np.round(o, 3))] for o in cells.origin[numbers.cell]]
+        assert numbers.value.tolist() == came
+
+
+def held_by(cells, values):
+    """The value in every cell of an arrangement of MOVED, by the shuffle's definition."""
+    order = {"input": [0, 1, 2, 3], "reshape-1": [0, 1, 2, 3]}.get(cells.name, [0, 2, 1, 3])
+    return [values[order[c]][h, w] for c, h, w in cells.index]
+
+
+@pytest.mark.parametrize("name", ["single-channel", "grouped", "batched"])
+def test_travellers_carry_the_inputs_values_to_the_weights_and_leave_as_products(name):
+    board, scene = board_of(name), scene_of(name)
+    tensors, weights, _ = values_of(scene)
+    taps = scene.stages[0].op.trajectory(scene.input.shape, scene.time.order).taps(0)
+    real = ~taps.ghost
+    read, factor = tensors[0][tuple(taps.input[real].T)], weights[0][tuple(taps.weight[real].T)]
+    travellers = next(c for c in board.cells if c.name == "travellers-1")
+    carried, products = travellers.numbers
+    front = np.flatnonzero(taps.weight[real][:, 1] == 0)
+    assert carried.cell.tolist() == products.cell.tolist() == front.tolist()
+    assert carried.value.tolist() == read[front].tolist()
+    assert products.value.tolist() == (read * factor)[front].tolist()
+    assert carried.last == products.first == travellers.rest[0]
+    for step, seen in ((0.3, [True, False]), (0.5, [False, True]), (0.9, [False, False])):
+        frame = next(f for f in range(1, board.frames) if board.step.at(f)[0] >= step)
+        assert [written.all() for written in pose(board, travellers, frame).written] == seen
+        assert [written.any() for written in pose(board, travellers, frame).written] == seen
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_number_is_seen_as_long_as_its_cell_rests(name):
+    board = board_of(name)
+    changed = 0
+    for cells in board.cells:
+        if cells.role == "traveller":
+            continue
+        (numbers,) = cells.numbers
+        seen = []
+        for frame in range(1, board.frames + 1, 3):
+            step = np.float32(board.step.at(frame)[0])
+            (written,) = pose(board, cells, frame).written
+            assert np.array_equal(written, (cells.arrive[numbers.cell] <= step) & (cells.start[numbers.cell] < step))
+            seen.append(written.sum())
+        assert seen[-1] == len(numbers)
+        changed += seen[0] != seen[-1]
+    assert changed
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_without_values_there_are_no_numbers(name):
+    scene = scene_of(name)
+    board = compose(replace(scene, look=replace(scene.look, show=("ghosts",))), SIZE)
+    assert not any(cells.numbers for cells in board.cells)
+
+
+def test_numbers_that_could_not_be_read_are_not_written():
+    heights = {}
+    for width_of_picture in (64, 96, 128, 160, 192, 427, 854):
+        board = compose(find_scene("single-channel"), (width_of_picture, width_of_picture * 9 // 16), 24.0)
+        scale = width_of_picture / board.camera.width
+        heights[width_of_picture] = [n.size * scale for c in board.cells for n in c.numbers]
+    written = [height for row in heights.values() for height in row]
+    assert min(written) >= LEGIBLE and not heights[64] and len(heights[854]) == 5
+    deep = compose(parse_scene("[input]\nshape = [1, 90, 90]\n[[stage]]\nop = 'ChannelShuffle'\ngroups = 1\n", "deep"))
+    assert not any(cells.numbers for cells in deep.cells)
+
+
+def test_what_is_no_number_is_not_written():
+    values = np.array([1.0, np.nan, np.inf, -np.inf, 2.0])
+    (numbers,) = numbers_on(values, np.full((5, 3), 0.5), np.ones(5, bool), 40.0)
+    assert numbers.cell.tolist() == [0, 4]
+    assert numbers_on(values[1:4], np.full((3, 3), 0.5), np.ones(3, bool), 40.0) == ()
+
+
+def test_a_frames_state_knows_the_numbers_that_are_seen_then():
+    board = board_of("single-channel")
+    place, output = next((i, c) for i, c in enumerate(board.cells) if c.name == "output-1")
+    (numbers,) = output.numbers
+    value = numbers.value.copy()
+    value[0] += 1
+    other = replace(output, numbers=(replace(numbers, value=value),))
+    changed = replace(board, cells=(*board.cells[:place], other, *board.cells[place + 1 :]))
+    assert changed.state_key(1) == board.state_key(1), "nothing of the output is there yet"
+    assert changed.state_key(board.frames) != board.state_key(board.frames)
+    assert changed.content_hash != board.content_hash
+    told = json.loads(board.to_json(), parse_constant=pytest.fail)["cells"][place]["numbers"]
+    assert told[0]["value"] == numbers.value.tolist() and told[0]["cell"] == numbers.cell.tolist()
