@@ -40,7 +40,7 @@ def test_an_addition_brings_the_cells_of_both_together_at_the_same_place_and_tim
 
 
 def test_its_values_are_the_sum():
-    tensors, _ = values_of(scene(RESIDUAL))
+    tensors, *_ = values_of(scene(RESIDUAL))
     assert np.allclose(tensors[3], tensors[2] + tensors[0])
 
 
@@ -72,7 +72,7 @@ def test_a_stage_that_reads_something_earlier_begins_a_row_of_its_own():
 
 def test_the_sums_of_the_channels_are_added_up_to_what_the_convolution_gives():
     plan = plan_of(PARTIAL)
-    tensors, _ = values_of(scene(PARTIAL + VALUES))
+    tensors, *_ = values_of(scene(PARTIAL + VALUES))
     (_, partial, output), _ = plan.values
     assert np.allclose(output, tensors[1]) and np.allclose(partial.sum(axis=0, keepdims=True) + 0.5, tensors[1])
     assert [len(act.beats) for act in plan.acts] == [9, 9]

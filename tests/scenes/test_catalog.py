@@ -148,7 +148,7 @@ def test_shapes_and_parameters_are_those_of_the_table(name):
 
 def values_of_outputs(name):
     scene = find_scene(name)
-    tensors, _ = values_of(scene)
+    tensors, *_ = values_of(scene)
     return scene, tensors
 
 
