@@ -164,6 +164,33 @@ def test_a_transposed_convolution_tells_what_it_scatters_or_gathers():
     ]
 
 
+PARTIAL = """
+[input]
+shape = [2, 3, 3]
+[[stage]]
+op = "Conv2d"
+out_channels = 1
+kernel_size = 2
+bias = [3]
+view = "partial"
+[look]
+show = ["values"]
+"""
+
+
+def test_where_the_sums_of_the_channels_are_apart_the_first_one_is_told_without_the_bias():
+    scene = parse_scene(PARTIAL, "partial")
+    tensors, (weight,), _ = values_of(scene)
+    board = compose(scene)
+    first = (tensors[0][0, :2, :2] * weight[0, 0]).sum()
+    _, _, add, write = (c.body for c in board.captions if c.name.startswith("phase-1"))
+    terms, cut, bias, total = equation(add)
+    assert bias is None and not cut and len(terms) == 4 and sum(map(read, terms)) == total == first
+    assert read(write.split()[-1]) == first
+    output = next(c for c in board.cells if c.name == "output-2")
+    assert output.numbers[0].value.tolist() == tensors[1].ravel().tolist()
+
+
 def test_something_is_left_out_only_where_there_is_no_room():
     assert not any("…" in text.removeprefix("…") for text in phases("single-channel"))
     assert "…" in phases("many channels")[2].removeprefix("…")

@@ -73,7 +73,7 @@ def test_a_stage_that_reads_something_earlier_begins_a_row_of_its_own():
 def test_the_sums_of_the_channels_are_added_up_to_what_the_convolution_gives():
     plan = plan_of(PARTIAL)
     tensors, *_ = values_of(scene(PARTIAL + VALUES))
-    (_, partial, output), _ = plan.values
+    (_, partial, output), *_ = plan.values
     assert np.allclose(output, tensors[1]) and np.allclose(partial.sum(axis=0, keepdims=True) + 0.5, tensors[1])
     assert [len(act.beats) for act in plan.acts] == [9, 9]
     labels = [c.body for c in compose(scene(PARTIAL)).captions if c.name.startswith("label")]
