@@ -208,7 +208,7 @@ class Plan:
         """The arrangements of a Move; of a merge its output, with no cell's origin."""
         stage = self.stages[number]
         if isinstance(stage.op, MaxUnpool2d):
-            tensors, _ = values_of(self.scene)
+            tensors, *_ = values_of(self.scene)
             indices = indices_of(self.scene, self.scene.pool_of(stage.number - 1), tensors).reshape(stage.input)
             sources = stage.op.trajectory(stage.input, indices=indices).sources[0]
             first = np.arange(len(sources))[:, None, None] * math.prod(stage.item[1:])
