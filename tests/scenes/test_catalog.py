@@ -277,7 +277,7 @@ def test_edge_detection_shows_what_sobels_two_filters_see():
     assert (told["steps"], told["cells"]) == (62 * 62, 12_288 + 54 + 2 * 62 * 62)
     assert photo is not None and photo.path.is_file() and photo.path.stat().st_size < 20_000
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    (_, made), _ = values_of(with_photo(scene, pixels))
+    (_, made), *_ = values_of(with_photo(scene, pixels))
     grey = pixels.mean(axis=2) / 255
     across = grey[:, 2:] - grey[:, :-2]
     down = grey[2:] - grey[:-2]

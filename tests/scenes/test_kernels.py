@@ -91,11 +91,11 @@ def test_several_channels_answer_as_one_does():
 
 def test_a_scene_gets_the_kernels_that_it_names():
     names = ["sobel-x", "gaussian", "identity", "sobel-x"]
-    _, (weight,) = values_of(parse_scene(f"{SCENE}weight = {names}\n", "x"))
+    _, (weight,), _ = values_of(parse_scene(f"{SCENE}weight = {names}\n", "x"))
     assert weight is not None
     for made, name in zip(weight, names, strict=True):
         assert (made == kernel(name, (3, 3)) / 2).all()
-    _, (weight,) = values_of(parse_scene(f'{SCENE}groups = 2\nweight = "emboss"\n', "x"))
+    _, (weight,), _ = values_of(parse_scene(f'{SCENE}groups = 2\nweight = "emboss"\n', "x"))
     assert weight is not None and weight.shape == (4, 1, 3, 3) and (weight == kernel("emboss", (3, 3))).all()
 
 

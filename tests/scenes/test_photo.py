@@ -100,7 +100,7 @@ def test_a_picture_of_too_few_pixels_is_refused(height, width):
 
 def test_what_is_computed_is_computed_from_the_picture():
     pictured = with_photo(scene(), noise(4, 6))
-    (given, made), (weight,) = values_of(pictured)
+    (given, made), (weight,), _ = values_of(pictured)
     assert (given == pictured.input.values).all()
     assert made == pytest.approx(pictured.stages[0].op.forward(given, weight))
 
@@ -172,7 +172,7 @@ show = ["{show}"]
 def test_a_picture_stays_one_until_filters_have_read_it(op, parameter, show):
     text = SCENE[: SCENE.index("[[stage]]")] + POOLED.format(op=op, parameter=parameter, show=show)
     pictured = with_photo(scene(text), noise(4, 6))
-    (_, pooled, moved, _), _ = values_of(pictured)
+    (_, pooled, moved, _), *_ = values_of(pictured)
     board = compose(pictured)
     shown = {"output-1": pooled, "output-2": moved}
     if op != "Upsample":  # there are too many of its cells for a first step in slow motion
