@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -31,7 +32,7 @@ from ..scenes.story import ALWAYS, Cells, Lines, Mover, Numbers, Storyboard, Vec
 from . import looks, meshes, numerals
 from .animate import keyframe, show_between
 from .compat import enable_nodes
-from .materials import cell_material, floor_material, glow_material, plain_material
+from .materials import card_material, cell_material, floor_material, glow_material, plain_material
 from .nodes import STEP_PATH, Socket, Tree, add_modifier, step_group
 from .words import counter_object, load_face, text_object
 
@@ -40,6 +41,8 @@ ON_ITS_WAY = " on its way"
 """What the object of a tensor's flying cells is called after the tensor's name."""
 NUMBERS = " numbers"
 """The same of what is written on its cells; of a traveller's products, with a 2."""
+WORDS, CARDS, LABELS = -1.0, -1.5, -2.0
+"""How far before the camera they stand: what moves with it is nearer than what stays in the world."""
 FLOOR_SIZE = 30.0
 """Half the floor's width, in widths of the picture."""
 
@@ -107,8 +110,8 @@ class _Builder:
         data.type = "ORTHO"
         data.sensor_fit = "HORIZONTAL"
         data.ortho_scale = spec.width
-        distance = 2.0 * (spec.width + spec.height)
-        data.clip_end = 20.0 * distance
+        distance = 2.0 * self._widest * (1.0 + spec.height / spec.width)
+        data.clip_end = 20.0 * distance + 4.0 * self._journey
         rotation = np.stack([view.right, view.up, -view.forward], axis=1)
         camera = self._object("camera", data, "stage")
         matrix = Matrix.LocRotScale(
@@ -116,7 +119,53 @@ class _Builder:
         )
         camera.matrix_world = matrix
         self.scene.camera = camera
+        if spec.travel is not None:
+            targets, widths = np.split(spec.travel.values, [3], axis=1)
+            keyframe(camera, "location", replace(spec.travel, values=targets - view.forward * distance))
+            keyframe(data, "ortho_scale", replace(spec.travel, values=widths))
         return camera
+
+    @property
+    def _widest(self) -> float:
+        """The width of the camera's widest picture."""
+        camera = self.board.camera
+        return camera.width if camera.travel is None else float(camera.travel.values[:, 3].max())
+
+    @property
+    def _journey(self) -> float:
+        """How far the camera travels, as the crow flies."""
+        travel = self.board.camera.travel
+        return 0.0 if travel is None else float(np.linalg.norm(np.ptp(travel.values[:, :3], axis=0)))
+
+    def _page(self, camera: Any) -> Any:
+        """What is fixed to the picture belongs to this: the camera or, where that travels, a page of that size.
+
+        It carries the cards that hide the world above and below a band.
+        """
+        spec = self.board.camera
+        if spec.travel is None:
+            return camera
+        page = self._object("page", None, "stage")
+        page.parent = camera
+        zoom = spec.travel.values[:, 3:] / spec.width
+        keyframe(page, "scale", replace(spec.travel, values=np.hstack([zoom, zoom, np.ones_like(zoom)])))
+        if spec.band is not None:
+            sides = ((-spec.height, spec.band[0]), (spec.band[1], spec.height))
+            x = spec.width
+            corners = [at for low, high in sides for at in ((-x, low), (x, low), (x, high), (-x, high))]
+            mesh = bpy.data.meshes.new("cards")
+            mesh.from_pydata([(*at, CARDS) for at in corners], [], [(0, 1, 2, 3), (4, 5, 6, 7)])
+            mesh.materials.append(card_material("card", None if self.board.transparent else self.backdrop))
+            cards = self._object("cards", mesh, "cards")
+            cards.parent = page
+            looks.let_light_pass(cards)
+        return page
+
+    def _words(self, camera: Any) -> Any:
+        """What stays in the world while the camera travels belongs to it: it stands where the camera stands first."""
+        words = self._object("words", None, "stage")
+        words.matrix_world = camera.matrix_world
+        return words
 
     def _surroundings(self) -> None:
         theme = self.theme
@@ -132,7 +181,7 @@ class _Builder:
         shine = View.along(SUN_DIRECTION)
         turned = np.stack([shine.right, shine.up, -shine.forward], axis=1)
         lamp.matrix_world = Matrix(turned.tolist()).to_4x4()
-        reach = FLOOR_SIZE * self.board.camera.width
+        reach = FLOOR_SIZE * self._widest + 4.0 * self._journey
         plane = bpy.data.meshes.new("floor")
         plane.from_pydata(
             [(-reach, -reach, 0), (reach, -reach, 0), (reach, reach, 0), (-reach, reach, 0)], [], [(0, 1, 2, 3)]
@@ -478,6 +527,8 @@ class _Builder:
     def _captions(self, camera: Any) -> None:
         face = load_face()
         shades: dict[Any, Any] = {}
+        page = self._page(camera)
+        words = self._words(camera) if page != camera else None
         for caption in self.board.captions:
             if caption.color not in shades:
                 shades[caption.color] = glow_material(f"{NAME} text {len(shades) + 1}", caption.color)
@@ -487,7 +538,7 @@ class _Builder:
             else:
                 obj = text_object(caption, face, material)
             self._link(obj, "captions")
-            obj.parent = camera
-            obj.location = (*caption.at, -1.0)
+            obj.parent = words if caption.in_world else page
+            obj.location = (*caption.at, LABELS if caption.in_world else WORDS)
             looks.let_light_pass(obj)
             show_between(obj, caption.first, caption.last, self.board.frames)

@@ -82,6 +82,17 @@ def cutter_material(name: str) -> Any:
     return material
 
 
+def card_material(name: str, color: Vector | None) -> Any:
+    """An even glow that hides what is behind it; or a hole in the picture, see CUT. Without a colour it is always that."""
+    material = glow_material(name, color or (0.0, 0.0, 0.0))
+    tree = material.node_tree
+    shown = hole = tree.nodes.new("ShaderNodeHoldout").outputs[0]
+    if color is not None:
+        shown = _switch(tree, CUT, tree.nodes["Emission"].outputs[0], hole)
+    tree.links.new(shown, tree.nodes["Material Output"].inputs["Surface"])
+    return material
+
+
 def _plain(tree: Any, color: Any, lit: Any) -> Any:
     """A shader of plain colours."""
     normal = tree.nodes.new("ShaderNodeNewGeometry").outputs["Normal"]

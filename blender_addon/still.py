@@ -26,6 +26,8 @@ from .words import RESOLUTION, load_face, text_object
 
 MOST_CUT = 5000
 """Up to so many cells are copied."""
+BEHIND = 4.0
+"""How much nearer to the viewer a twin is: behind the camera, however far before it words may stand."""
 
 
 def freeze(board: Storyboard, collection: Any) -> Callable[[int], None]:
@@ -34,11 +36,11 @@ def freeze(board: Storyboard, collection: Any) -> Callable[[int], None]:
     Returns what prepares them for a frame: it is to be called before each one is rendered.
     """
     camera = bpy.context.scene.camera
-    _freeze_texts(collection, camera)
+    _freeze_texts(collection)
     _cut_fixed(board, collection, camera)
     last = bpy.data.collections.new(f"{collection.name} captions")
     collection.children.link(last)
-    counters = [_Counter(board, caption, camera, last) for caption in board.captions if "{step}" in caption.body]
+    counters = [_Counter(board, caption, last) for caption in board.captions if "{step}" in caption.body]
     hiding = [
         (obj, curve) for obj in collection.all_objects for curve in fcurves_of(obj) if curve.data_path == "hide_render"
     ]
@@ -61,14 +63,14 @@ def freeze(board: Storyboard, collection: Any) -> Callable[[int], None]:
 class _Counter:
     """A mesh in the place of a caption that counts, for as long as it says the same."""
 
-    def __init__(self, board: Storyboard, caption: Caption, camera: Any, folder: Any) -> None:
+    def __init__(self, board: Storyboard, caption: Caption, folder: Any) -> None:
         self.board, self.caption, self.body = board, caption, ""
         self.face = load_face()
         text = bpy.data.objects[caption.name]
         (self.material,) = node_materials(text)
         self.mesh = bpy.data.meshes.new(caption.name)
         self.mesh.materials.append(self.material)
-        _stand_in(text, self.mesh, camera, folder)
+        _stand_in(text, self.mesh, folder)
 
     def set(self, frame: int) -> None:
         body = said(self.board, self.caption, frame)
@@ -92,38 +94,55 @@ def _filled(curve: Any) -> Any:
     return mesh
 
 
-def _stand_in(text: Any, mesh: Any, camera: Any, folder: Any) -> None:
+def _stand_in(text: Any, mesh: Any, folder: Any) -> None:
     """Put a mesh and its twin into a folder, in the place of a text and as long as that is shown."""
     solid = bpy.data.objects.new(text.name, mesh)
     solid.location = text.location
-    _put(solid, folder, camera, text)
+    _put(solid, folder, text.parent, text)
     bpy.data.objects.remove(text)
 
 
-def _freeze_texts(collection: Any, camera: Any) -> None:
-    """As texts they would be cut into triangles anew for every part. Those that are always shown become one mesh."""
-    joined, materials = bmesh.new(), []
-    folder = None
+def _freeze_texts(collection: Any) -> None:
+    """As texts they would be cut into triangles anew for every part. Those that are always shown become one mesh.
+
+    Or two: those that are fixed to the camera, and those that stay behind when it travels.
+    """
+    joined: dict[Any, _Joined] = {}
     for text in [obj for obj in collection.all_objects if obj.type == "FONT"]:
         mesh, folder = _filled(text.data), text.users_collection[0]
         if text.animation_data is not None:
-            _stand_in(text, mesh, camera, folder)
+            _stand_in(text, mesh, folder)
             continue
+        joined.setdefault(text.parent, _Joined(folder)).add(mesh, text)
+    for parent, words in joined.items():
+        _put(bpy.data.objects.new("captions", words.mesh()), words.folder, parent)
+
+
+class _Joined:
+    """Texts that become one mesh, in the folder of the first."""
+
+    def __init__(self, folder: Any) -> None:
+        self.folder, self.materials = folder, []
+        self.shape = bmesh.new()
+
+    def add(self, mesh: Any, text: Any) -> None:
+        """Take a text's mesh in; both are removed."""
         mesh.transform(Matrix.Translation(text.location))
-        if mesh.materials[0] not in materials:
-            materials.append(mesh.materials[0])
-        kind = np.full(len(mesh.polygons), materials.index(mesh.materials[0]), np.int32)
+        if mesh.materials[0] not in self.materials:
+            self.materials.append(mesh.materials[0])
+        kind = np.full(len(mesh.polygons), self.materials.index(mesh.materials[0]), np.int32)
         mesh.polygons.foreach_set("material_index", kind)
-        joined.from_mesh(mesh)
+        self.shape.from_mesh(mesh)
         bpy.data.meshes.remove(mesh)
         bpy.data.objects.remove(text)
-    if materials:
+
+    def mesh(self) -> Any:
         mesh = bpy.data.meshes.new("captions")
-        joined.to_mesh(mesh)
-        for material in materials:
+        self.shape.to_mesh(mesh)
+        self.shape.free()
+        for material in self.materials:
             mesh.materials.append(material)
-        _put(bpy.data.objects.new("captions", mesh), folder, camera)
-    joined.free()
+        return mesh
 
 
 def _cut_fixed(board: Storyboard, collection: Any, camera: Any) -> None:
@@ -157,13 +176,16 @@ def _cut_fixed(board: Storyboard, collection: Any, camera: Any) -> None:
         folders[CUTTER].objects.link(obj)
 
 
-def _put(obj: Any, folder: Any, camera: Any, shown_as: Any = None) -> None:
-    """Put an object and its twin into a folder, shown as long as another one is."""
+def _put(obj: Any, folder: Any, parent: Any, shown_as: Any = None) -> None:
+    """Put an object and its twin into a folder, fixed to the camera or to where that stood first.
+
+    They are shown as long as another one is.
+    """
     twin = bpy.data.objects.new(obj.name, obj.data)
-    twin.location.z = 1.0
+    twin.location.z = BEHIND
     for each in (obj, twin):
         folder.objects.link(each)
-        each.parent = camera
+        each.parent = parent
         let_light_pass(each)
         if shown_as is not None:
             copy_animation(shown_as, each)

@@ -78,7 +78,7 @@ class Changes:
         """
         width, height = self.board.size
         whole = ((0, 0, width, height),)
-        if before is None and self.layer != "notes":
+        if (before is None and self.layer != "notes") or self._travels(before, after):
             return whole
         found = tuple(self._split(self.tiles(before, after)))
         area = sum((right - left) * (bottom - top) for left, top, right, bottom in found)
@@ -89,8 +89,16 @@ class Changes:
         (width, height), (left, top, right, bottom), m = self.board.size, part, self.margin
         return max(0, left - m), max(0, top - m), min(width, right + m), min(height, bottom + m)
 
+    def _travels(self, before: int | None, after: int) -> bool:
+        """Whether the camera has moved: then everything may differ."""
+        camera = self.board.camera
+        return before is not None and camera.at(before) != camera.at(after)
+
     def tiles(self, before: int | None, after: int) -> NDArray[np.bool_]:
         """The tiles in which the pictures of two frames may differ: (rows, columns) of TILE x TILE pixels."""
+        if self._travels(before, after):
+            return np.ones(self._grid, np.bool_)
+        self.screen = Screen(self.board, after)
         if self.layer == "cells":
             assert before is not None
             return self._tiles(self._cells(before, after))

@@ -75,7 +75,7 @@ def compose(
         lines=tuple(all_lines(plan)),
         captions=tuple(all_captions(plan)),
         outlines=tuple(all_outlines(plan)),
-        camera=Camera(DIRECTION, vector(target), frame.width, frame.height),
+        camera=Camera(DIRECTION, vector(target), frame.width, frame.height, plan.camera_track(target), frame.band),
         floor=frame.floor,
         poster=max(1, min(plan.frames, round(float(settled[int(0.55 * (plan.steps - 1))])))),
         settled=settled,

@@ -163,6 +163,16 @@ class Placed:
 
 
 @dataclass(frozen=True)
+class Stop:
+    """A picture where a travelling camera rests: centre and width in units, units per reference pixel, items in it."""
+
+    center: NDArray[np.float64]
+    width: float
+    pixel: float
+    items: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Frame:
     """The whole picture: items placed, its size in units, units per reference pixel, height of the floor."""
 
@@ -176,6 +186,10 @@ class Frame:
     tall: bool
     label_style: int
     """See :func:`label_texts`."""
+    stops: tuple[Stop, ...] = ()
+    """The pictures of every stage, if the camera travels; the first of them is this frame's."""
+    band: tuple[float, float] | None = None
+    """The lower and upper edge, from the picture's centre, of what is seen of things; None: there is nothing beyond."""
 
     def capital(self, kind: str) -> float:
         """The height of a capital in units."""

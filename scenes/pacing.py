@@ -19,6 +19,10 @@ FIRST_STEP_SECONDS = 2.6
 READING_SECONDS = 0.75
 READING_STEPS = 3
 LAST_STEP_SECONDS = 0.7
+TRAVEL_SECONDS = 0.8
+"""A travelling camera's way from one stage to the next."""
+TRAVEL_SHARE = 0.3
+"""It is never more than this share of the time, however short that is."""
 SLOW_SHARE = 0.55
 """The slow beats never take more than this share of the time, however short it is."""
 SINGLE_STEPS = 300
@@ -43,34 +47,39 @@ def group_steps(steps: int, row: int, plane: int, room: int) -> int:
     return steps
 
 
-def beats(sizes: list[list[int]], fps: float, seconds: float) -> tuple[list[list[Beat]], int]:
+def beats(sizes: list[list[int]], fps: float, seconds: float, travels: bool = False) -> tuple[list[list[Beat]], int]:
     """Lay the beats out in time.
 
     Args:
         sizes: per stage, how many steps each beat has.
         fps: frames a second.
         seconds: length of the whole animation, holds included.
+        travels: between stages is a pause in which the camera travels.
 
     Returns:
         The beats per stage and the number of frames. Beats start and end at whole frames while there are at least as
         many frames as beats.
     """
     frames = max(2, round(seconds * fps))
-    count = sum(len(stage) for stage in sizes)
     title = min(TITLE_SECONDS * fps, 0.1 * frames)
     hold = min(RESULT_SECONDS * fps, 0.15 * frames)
     first_frame = 1.0 + round(title)
     last_frame = float(frames - round(hold))
-    bounds = _bounds(_durations(sizes, fps, last_frame - first_frame), first_frame, last_frame)
+    room, pauses = last_frame - first_frame, len(sizes) - 1
+    pause = min(TRAVEL_SECONDS * fps, TRAVEL_SHARE * room / max(pauses, 1)) if travels else 0.0
+    durations = _durations(sizes, fps, room - pauses * pause)
+    if pause:  # each is like a beat before a stage's first one
+        durations = np.insert(durations, np.cumsum([len(stage) for stage in sizes])[:-1], pause)
+    bounds = _bounds(durations, first_frame, last_frame)
     result: list[list[Beat]] = []
     step, i = 0, 0
-    for stage in sizes:
+    for number, stage in enumerate(sizes):
+        i += number > 0 and pause > 0
         row: list[Beat] = []
         for size in stage:
             row.append(Beat(step, step + size - 1, float(bounds[i]), float(bounds[i + 1])))
             step, i = step + size, i + 1
         result.append(row)
-    assert i == count
     return result, frames
 
 

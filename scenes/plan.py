@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +21,15 @@ from .captions import Words, count, size, size_formulas, torch_call
 from .contents import Contents, Shown
 from .counts import count_frames
 from .elision import Elision
-from .layout import CAPITAL, LINE_HEIGHT, SIDE, Frame, Item, Placed, arrange, broken, text_width
+from .layout import CAPITAL, LINE_HEIGHT, SIDE, Frame, Item, Placed, broken, text_width
 from .numerals import numbers_on
-from .pacing import Beat, beats, group_steps
+from .pacing import TRAVEL_SECONDS, Beat, beats, group_steps
 from .parts import Act, Bank, Tensor
 from .photo import pixels_of, worn
 from .scenefile import filter_names
 from .sight import ChannelSum, Sight, bank_shape, depth_of
 from .story import ALWAYS, Ease, Numbers, Track
+from .travel import arrange_stages, framings
 from .values import Values, indices_of, values_of
 
 LAND, MULTIPLY, SUM, WRITE = 0.2, 0.45, 0.6, 0.8
@@ -42,6 +44,8 @@ NOTE_SHARE = 0.7
 """The same of a note, which the counter stands beside."""
 LONG_NUMBER = 7
 """More characters than these are a line's worth."""
+HURRIED = 2.5
+"""A stage with less time than this many travels of the camera has none for a travel."""
 LINE_ROOM = 9
 """Cells between a tensor and the output of a Linear whose filters are not drawn: lines take their place."""
 MAX_MARKS = 64
@@ -72,8 +76,8 @@ class Plan:
         self._known: tuple[list[Values], list[Values | None], list[Values | None]] | None = None
         self.photo = pixels_of(scene) is not None
         self.values = self._known_values() if "values" in self.show else None
-        self._make_time()
         self._make_space()
+        self._make_time()
 
     def _known_values(self) -> tuple[list[Values], list[Values | None], list[Values | None]]:
         """Values of every tensor and of every stage's weight as they are drawn, and its bias, worked out once."""
@@ -130,7 +134,7 @@ class Plan:
             row, plane = self._runs(number)
             run = group_steps(total, row, plane, room)
             sizes.append([min(run, total - start) for start in range(0, total, run)])
-        timed, self.frames = beats(sizes, self.fps, self.scene.time.seconds)
+        timed, self.frames = beats(sizes, self.fps, self.scene.time.seconds, travels=bool(self.frame.stops))
         self.acts = [Act(stage, row[0].first, row) for stage, row in zip(self.stages, timed, strict=True)]
         self.steps = sum(steps)
 
@@ -158,8 +162,9 @@ class Plan:
                 if begin > beat.start:
                     frames.append(begin)
                     values.append(beat.first)
-        frames.append(self.acts[-1].beats[-1].end)
-        values.append(self.steps)
+            if act is self.acts[-1] or self.frame.stops:
+                frames.append(act.beats[-1].end)
+                values.append(act.beats[-1].last + 1)
         eases: tuple[Ease, ...] = ("linear",) * len(frames)
         return Track(np.array(frames, float), np.array(values, float)[:, None], eases)
 
@@ -173,6 +178,25 @@ class Plan:
                 result[beat.first : beat.last + 1] = begin + done * (beat.end - begin)
         return result
 
+    def camera_track(self, target: NDArray[np.float64]) -> Track | None:
+        """Where a travelling camera looks, at first at ``target``, and how wide its picture is: ``(x, y, z, width)``.
+
+        From the end of an act it goes to the next one.
+        """
+        if not self.frame.stops:
+            return None
+        at = framings(target, self.frame.view, self.frame.stops)
+        frames, stops = [1.0], [0]
+        for number, (act, following) in enumerate(pairwise(self.acts)):
+            frames += [act.beats[-1].end, following.beats[0].start]
+            stops += [number, number + 1]
+        eases: tuple[Ease, ...] = ("constant", "cubic") * (len(self.acts) - 1)
+        return Track(np.array(frames), at[stops], (*eases, "constant"))
+
+    def midway(self, number: int) -> int:
+        """The frame on which a travelling camera has come half of its way from an act to the next."""
+        return math.floor((self.acts[number].beats[-1].end + self.acts[number + 1].beats[0].start) / 2.0)
+
     # Space
 
     def _make_space(self) -> None:
@@ -181,11 +205,11 @@ class Plan:
         items = self._items(views)
         self.legend = False
         """Whether what is left out is told in the table's place, there being no room for it below the things."""
-        self.frame: Frame = arrange(items, self.size, *self._caption_room())
+        self.frame: Frame = self._arrange(items)
         if self.frame.label_style < 0 and any(item.notes for item in items):
             self.legend = True
             items = [replace(item, notes=()) for item in items]
-            self.frame = arrange(items, self.size, *self._caption_room())
+            self.frame = self._arrange(items)
         placed = {p.item.name: p for p in self.frame.placed}
         self.banks: dict[int, Bank] = {}
         self.views: dict[int, list[tuple[Tensor, View]]] = {}
@@ -239,6 +263,13 @@ class Plan:
                 flat[which[here]] = np.ravel_multi_index(tuple(read[here, 1:].T), item)
             result.append((tensor, flat))
         return result
+
+    def _arrange(self, items: list[Item]) -> Frame:
+        """A camera travels only along a chain, and where each stage has time to be looked at."""
+        chain = all(tuple(stage.reads) == (number,) and not stage.again for number, stage in enumerate(self.stages))
+        hurry = self.scene.time.seconds < HURRIED * TRAVEL_SECONDS * len(self.stages)
+        camera = self.scene.look.camera if chain and not hurry else "still"
+        return arrange_stages(items, self.size, *self._caption_room(), camera)
 
     def _items(self, views: dict[int, tuple[View, ...]]) -> list[Item]:
         """All that is to be placed, in reading order."""

@@ -29,7 +29,7 @@ from .photo import Photo
 
 LANGUAGES = ("en", "zh")
 ORDERS = ("position", "filter")
-CAMERAS = ("isometric",)
+CAMERAS = ("isometric", "dolly")
 THEMES = ("light", "dark")
 SHOW = ("lines", "ghosts", "values", "formula", "table")
 VALUES = ("random", "ramp")

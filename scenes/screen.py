@@ -10,16 +10,21 @@ from .story import Caption, Storyboard
 
 
 class Screen:
-    """What the storyboard's camera sees: ``scale`` pixels to a unit."""
+    """What the storyboard's camera sees at a frame: ``scale`` pixels to a unit."""
 
-    def __init__(self, board: Storyboard) -> None:
+    def __init__(self, board: Storyboard, frame: int = 1) -> None:
         camera = board.camera
         self.size = board.size
         self.view = View.along(camera.direction)
-        self.scale = board.size[0] / camera.width
+        target, width = camera.at(frame)
+        self.scale = board.size[0] / width
+        self.zoom = camera.width / width
+        """How much larger the world is seen than in the first picture."""
         self.sides = np.array([abs(self.view.right).sum(), abs(self.view.up).sum()])
         """Half the width and height, on the screen, of a cube that reaches 1 to all sides."""
-        self._middle = self.view.project(np.asarray(camera.target))
+        self._middle = self.view.project(np.asarray(target))
+        self.travelled = self._middle - self.view.project(np.asarray(camera.target))
+        """How far the camera has come in its plane, in units."""
 
     def pixels(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Where world points ``(..., 3)`` are seen: ``(..., 2)``, x and y."""
@@ -47,4 +52,4 @@ def caption_box(caption: Caption, screen: Screen) -> NDArray[np.float64]:
     left = caption.at[0] - {"left": 0.0, "center": 0.5, "right": 1.0}[caption.align] * wide
     low = caption.at[1] - text_descent(body) * caption.size
     corners = np.array([[left, caption.at[1] + text_ascent(body) * caption.size], [left + wide, low]])
-    return screen.plane(corners).ravel()
+    return screen.plane(corners - screen.travelled if caption.in_world else corners / screen.zoom).ravel()

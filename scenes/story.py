@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -166,6 +166,8 @@ class Lines:
 class Caption:
     """A text in the picture's plane: ``at`` in units from the frame's centre, ``size`` a capital's height in units.
 
+    The units are the first picture's, where a travelling camera's are not all of one width.
+
     ``{step}`` in the body counts up with the animation, from 1 at step ``first_step`` to ``steps``.
     """
 
@@ -179,6 +181,8 @@ class Caption:
     last: int
     first_step: int = 0
     steps: int = 0
+    in_world: bool = False
+    """Whether it stays behind when the camera travels: ``at`` is where it stands in the first picture's plane."""
 
 
 @dataclass(frozen=True)
@@ -191,12 +195,26 @@ class Outline:
 
 @dataclass(frozen=True)
 class Camera:
-    """Orthographic: looks along ``direction`` at ``target``; the picture is ``width`` x ``height`` units."""
+    """Orthographic: looks along ``direction`` at ``target``; the picture is ``width`` x ``height`` units.
+
+    That is how it begins. One that travels looks later to where ``travel`` leads, in a plane parallel to the picture,
+    and its picture is as wide as that says: x, y, z, width.
+    """
 
     direction: Vector
     target: Vector
     width: float
     height: float
+    travel: Track | None = None
+    band: tuple[float, float] | None = None
+    """What is seen of the world, from and to a height in units from the first picture's centre; None: all of it."""
+
+    def at(self, frame: float) -> tuple[Vector, float]:
+        """What it looks at, and the picture's width."""
+        if self.travel is None:
+            return self.target, self.width
+        framing = self.travel.at(frame)
+        return vector(framing[:3]), float(framing[3])
 
 
 @dataclass(frozen=True)
@@ -242,7 +260,15 @@ class Storyboard:
         if notes:
             seen += [c for c in self.lines if c.first < step < c.last]
             seen += [c for c in self.captions if c.first <= frame <= c.last]
-        return (digests[""], round(step, 6), moving, tuple(digests[f"{type(t).__name__} {t.name}"] for t in seen))
+        target, width = self.camera.at(frame)
+        view = tuple(round(number, 6) for number in (*target, width))
+        return (
+            digests[""],
+            round(step, 6),
+            view,
+            moving,
+            tuple(digests[f"{type(t).__name__} {t.name}"] for t in seen),
+        )
 
     def state_key(self, frame: int, notes: bool = True) -> str:
         """A short stable name of :meth:`state`."""
@@ -261,7 +287,8 @@ class Storyboard:
             for m in self.movers
             if m.boxes
         )
-        things = {"": (self.theme, self.transparent, self.size, self.outlines, self.camera, self.floor, windows)}
+        camera = replace(self.camera, travel=None)
+        things = {"": (self.theme, self.transparent, self.size, self.outlines, camera, self.floor, windows)}
         things |= {f"{type(t).__name__} {t.name}": t for t in (*self.cells, *self.lines, *self.captions)}
         return {name: _digest(thing) for name, thing in things.items()}
 

@@ -31,7 +31,7 @@ _SUMMED = np.cumsum(_WINDOW) / np.sum(_WINDOW)
 def drawn(board: Storyboard, frame: int) -> NDArray[np.uint8]:
     """The lines of a frame: (height, width, 4), sRGB and an alpha that the colours are not multiplied with."""
     width, height = board.size
-    screen = Screen(board)
+    screen = Screen(board, frame)
     light, cover = np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32)
     hidden = _Hidden(board, frame, screen)
     for lines in board.lines:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
 
 from ..conv_math import Slide, Upsample
 from ..conv_math.conv import Weighted
@@ -227,8 +228,9 @@ def _counted(plan: Plan, number: int) -> str:
 
 def _labels(plan: Plan) -> Iterator[Caption]:
     f = plan.frame
-    capital = f.capital("label")
-    for placed in f.placed:
+    sizes = [(placed, *spell) for placed in f.placed for spell in _spells(plan, placed.item.name)]
+    for placed, turn, pixel, spell in sizes:
+        capital = CAPITAL["label"] * pixel
         x = placed.left + placed.width / 2 - f.center[0]
         item = placed.item
         label, notes = label_texts(item.label, f.label_style), note_texts(item.notes, f.label_style)
@@ -238,8 +240,27 @@ def _labels(plan: Plan) -> Iterator[Caption]:
         for i, text in enumerate(lines):
             y = top - (first + i * LINE_HEIGHT) * capital
             told = i < len(label)
-            name = f"label-{item.name}-{i + 1}" if told else f"elision-{item.name}-{i + 1 - len(label)}"
-            yield _text(plan, name, text, "label", (x, y), "center")
+            line = i + 1 + turn * len(lines)
+            name = f"label-{item.name}-{line}" if told else f"elision-{item.name}-{line - len(label)}"
+            yield replace(_text(plan, name, text, "label", (x, y), "center", **spell), size=capital)
+
+
+def _spells(plan: Plan, name: str) -> Iterator[tuple[int, float, dict[str, object]]]:
+    """How large the words at an item are, in units per reference pixel, and on which frames they are so; numbered.
+
+    A tensor is seen in two pictures of a travelling camera: where these differ in width, its label is another one from
+    the middle of the way on.
+    """
+    f = plan.frame
+    numbers = [number for number, stop in enumerate(f.stops) if name in stop.items]
+    if not numbers:
+        yield 0, f.pixel, {}
+    first = 1
+    for turn, (pixel, seen) in enumerate(groupby(numbers, lambda number: f.stops[number].pixel)):
+        number = max(seen)
+        last = plan.frames if number == numbers[-1] else plan.midway(number)
+        yield turn, pixel, {"first": first, "last": last, "in_world": True}
+        first = last + 1
 
 
 def _marks(plan: Plan) -> Iterator[Caption]:
@@ -247,7 +268,9 @@ def _marks(plan: Plan) -> Iterator[Caption]:
     f = plan.frame
     for placed in f.placed:
         for block, text in zip(placed.item.elision.block_of_slot().tolist(), placed.item.marks, strict=False):
-            x, y = mark_place(placed, block, text, f.capital("label"), f.view)
+            _, pixel, spell = next(_spells(plan, placed.item.name))
+            x, y = mark_place(placed, block, text, CAPITAL["label"] * pixel, f.view)
             at = (x - f.center[0], y - f.center[1])
             name = f"mark-{placed.item.name}-{block + 1}"
-            yield _text(plan, name, text, "label", at, "right")
+            caption = _text(plan, name, text, "label", at, "right", **spell)
+            yield replace(caption, size=CAPITAL["label"] * pixel)

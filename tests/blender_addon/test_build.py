@@ -4,11 +4,14 @@ import colorsys
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 
 import bpy
 import numpy as np
 import pytest
+from bpy_extras.object_utils import world_to_camera_view
+from mathutils import Vector
 
 from convmotion.blender_addon import numerals
 from convmotion.blender_addon.build import NUMBERS, ON_ITS_WAY, build
@@ -19,7 +22,7 @@ from convmotion.conv_math import SlideTrajectory
 from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.form import CUBE, FEWEST_PIXELS
 from convmotion.scenes.numerals import GLYPHS, ROOM, shorts, width
-from convmotion.scenes.screen import Screen, caption_box
+from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.story import ALWAYS
 
 pytestmark = pytest.mark.blender
@@ -210,6 +213,33 @@ def test_fcurves_equal_the_storyboards_tracks_at_every_frame(name):
     (step,) = fcurves_of(bpy.data.node_groups["convmotion step"])
     for frame in np.linspace(1, board.frames, 97):
         assert step.evaluate(frame) == pytest.approx(board.step.at(frame)[0], abs=1e-4)
+
+
+def seen_at(board, point):
+    """The pixel of a point in the world, by Blender's own arithmetic."""
+    scene = bpy.context.scene
+    x, y, _ = world_to_camera_view(scene, scene.camera, Vector(point))
+    return np.array([x, 1.0 - y]) * board.size
+
+
+@pytest.mark.parametrize("size", [(320, 180), (180, 320)])
+def test_a_travelling_camera_sees_in_blender_what_the_screen_says(size):
+    board = compose(find_scene("lenet"), size, 10.0)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    build(board)
+    start, end = board.camera.travel.frames[5:7]
+    corners = np.concatenate([cells.position[[0, -1]] for cells in board.cells])
+    for frame in (1, int(start), int((start + end) / 2), int(end), board.frames):
+        bpy.context.scene.frame_set(frame)
+        screen = Screen(board, frame)
+        for point, pixel in zip(corners, screen.pixels(corners), strict=True):
+            assert np.allclose(seen_at(board, point), pixel, rtol=1e-3, atol=0.05), frame
+        for caption in [c for c in board.captions if said(board, c, frame) is not None]:
+            origin = bpy.data.objects[caption.name].matrix_world
+            left, top, _, bottom = caption_box(replace(caption, body="H", align="left"), screen)
+            capital = origin @ Vector((0.0, caption.size, 0.0))
+            assert seen_at(board, origin.translation)[0] == pytest.approx(left, rel=1e-3, abs=0.1), caption.name
+            assert top - 0.1 <= seen_at(board, capital)[1] < seen_at(board, origin.translation)[1] < bottom
 
 
 def test_channel_shuffle_ends_where_the_math_says():

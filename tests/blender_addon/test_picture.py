@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from convmotion.render import blender, doctor
-from convmotion.scenes import compose, find_scene
+from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.layout import View
+from convmotion.scenes.screen import Screen, caption_box
 
 pytestmark = pytest.mark.blender
 
@@ -29,11 +30,11 @@ def render(board, frame, folder, quality="draft", engine="cycles"):
     return take(frame, (0, 0, *board.size))
 
 
-def pixel_of(board, points):
+def pixel_of(board, points, frame=1):
     """Columns and rows of the pixels that world points project to."""
-    view = View.along(board.camera.direction)
-    flat = view.project(points) - view.project(np.array(board.camera.target))
-    scale = board.size[0] / board.camera.width
+    view, (target, width) = View.along(board.camera.direction), board.camera.at(frame)
+    flat = view.project(points) - view.project(np.array(target))
+    scale = board.size[0] / width
     column = (board.size[0] / 2 + flat[:, 0] * scale).astype(int)
     row = (board.size[1] / 2 - flat[:, 1] * scale).astype(int)
     return row, column
@@ -52,9 +53,9 @@ def front(cells):
     return cells.index[:, -3] == 0
 
 
-def wears(picture, board, cells, chosen):
+def wears(picture, board, cells, chosen, frame=1):
     """How far (degrees) the hue of each chosen cell's front is from its colour, and how saturated it is."""
-    row, column = pixel_of(board, cells.position[chosen] + np.array([0.0, -0.5, 0.0]))
+    row, column = pixel_of(board, cells.position[chosen] + np.array([0.0, -0.5, 0.0]), frame)
     seen = [hue(picture[r, c, :3]) for r, c in zip(row, column, strict=True)]
     own = [hue(255 * np.clip(c, 0, 1) ** (1 / 2.2)) for c in cells.color[chosen]]
     away = [abs((s[0] - o[0] + 0.5) % 1.0 - 0.5) * 360 for s, o in zip(seen, own, strict=True)]
@@ -91,6 +92,51 @@ def test_the_backdrop_is_the_same_whatever_the_engine(engine, quality, tmp_path)
     picture = render(board, board.frames, tmp_path, quality, engine)
     expected = render(board, board.frames, tmp_path)
     assert np.median(np.abs(picture[-4:].astype(int)[..., :3] - expected[-4:, :, :3])) <= 4
+
+
+JOURNEY = """
+[input]
+shape = [4, 5, 5]
+[[stage]]
+op = "Conv2d"
+out_channels = 4
+kernel_size = 2
+[[stage]]
+op = "Conv2d"
+out_channels = 2
+kernel_size = 3
+[look]
+camera = "dolly"
+"""
+
+
+@pytest.mark.parametrize("size", [SIZE, SIZE[::-1]])
+@pytest.mark.parametrize("quality", ["draft", "standard"])
+def test_a_camera_that_has_travelled_sees_the_next_stage(quality, size, tmp_path):
+    board = compose(parse_scene(JOURNEY, "journey"), size, 12.0)
+    picture = render(board, board.frames, tmp_path, quality)
+    for name in ("output-1", "filters-2", "output-2"):
+        cells = named(board, name)
+        away, saturation = wears(picture, board, cells, front(cells), board.frames)
+        assert np.median(away) < 12 and (saturation > 0.2).all(), name
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_what_leaves_a_tall_picture_passes_behind_its_heading_and_footer(transparent, tmp_path):
+    board = compose(parse_scene(JOURNEY, "journey"), SIZE[::-1], 12.0, transparent=transparent)
+    take = blender.Studio(board, "draft", "cycles", "cpu").camera("plain", tmp_path / "picture.png")
+    start, end = board.camera.travel.frames[1:3].astype(int)
+    low, high = ((0.5 - edge / board.camera.height) * board.size[1] for edge in board.camera.band)
+    told = [c for c in board.captions if not c.in_world]
+    for frame in (1, (start + end) // 2, end):
+        picture, screen = take(frame, (0, 0, *board.size)), Screen(board, frame)
+        hidden = np.zeros(picture.shape[:2], bool)
+        hidden[: int(high) - 1] = hidden[int(low) + 2 :] = True
+        for left, top, right, bottom in (caption_box(c, screen).round().astype(int) for c in told):
+            hidden[max(0, top - 2) : bottom + 3, max(0, left - 2) : right + 3] = False
+        assert hidden.sum() > 3000
+        assert np.ptp(picture[hidden], axis=0).max() <= 1, "nothing but the backdrop"
+        assert not transparent or not picture[hidden].any()
 
 
 def test_only_what_is_written_can_be_seen(tmp_path):

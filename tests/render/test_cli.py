@@ -449,14 +449,15 @@ def rendered(tmp_path_factory):
     """The pictures, and the store, of a render with these options; each is made once."""
     made = {}
 
-    def render(*options):
-        if options not in made:
+    def render(*options, scene=LONGER, size="96x64"):
+        key = (*options, scene, size)
+        if key not in made:
             folder = tmp_path_factory.mktemp("rendered")
-            (folder / "scene.toml").write_text(LONGER)
-            line = ["render", str(folder / "scene.toml"), "-o", str(folder / "f_%02d.png"), "--size", "96x64"]
+            (folder / "scene.toml").write_text(scene)
+            line = ["render", str(folder / "scene.toml"), "-o", str(folder / "f_%02d.png"), "--size", size]
             assert main([*line, "--cache", str(folder / "kept"), *options]) == 0
-            made[options] = folder
-        return made[options]
+            made[key] = folder
+        return made[key]
 
     return render
 
@@ -476,6 +477,32 @@ DRAFT = ("--fps", "8", "--quality", "draft")
 THROUGH = ("--transparent",)
 
 
+JOURNEY = """
+[input]
+shape = [2, 4, 4]
+[[stage]]
+op = "Conv2d"
+out_channels = 2
+kernel_size = 3
+[[stage]]
+op = "Flatten"
+[time]
+seconds = 5
+[look]
+camera = "dolly"
+"""
+
+
+@pytest.mark.blender
+@pytest.mark.parametrize("size", ["96x64", "64x96"])
+def test_a_draft_of_a_travelling_camera_is_the_same_as_of_whole_frames(rendered, size):
+    whole, parts = (
+        frames(rendered(*DRAFT, *how, scene=JOURNEY, size=size)) for how in (["--whole-frames"], ["--chunk", "60"])
+    )
+    assert whole == parts
+    assert len(set(whole)) > 25
+
+
 @pytest.mark.blender
 @pytest.mark.parametrize(("chunk", "more"), [("10", ()), ("40", ()), ("40", THROUGH)])
 def test_a_draft_of_differences_is_the_same_as_of_whole_frames(rendered, chunk, more):
@@ -492,9 +519,9 @@ STANDARD = ("--fps", "4", "--quality", "standard")
 
 
 @pytest.mark.blender
-@pytest.mark.parametrize("more", [(), THROUGH])
-def test_differences_look_like_whole_frames(rendered, more):
-    whole, parts = (rendered(*STANDARD, *how, *more) for how in (["--whole-frames"], ["--chunk", "40"]))
+@pytest.mark.parametrize(("more", "scene"), [((), LONGER), (THROUGH, LONGER), ((), JOURNEY)])
+def test_differences_look_like_whole_frames(rendered, more, scene):
+    whole, parts = (rendered(*STANDARD, *how, *more, scene=scene) for how in (["--whole-frames"], ["--chunk", "40"]))
     for a, b in zip(sorted(whole.glob("f_*")), sorted(parts.glob("f_*")), strict=True):
         off = read(a) - read(b)
         blocks = off.reshape(8, 8, 12, 8, -1).mean(axis=(1, 3))

@@ -54,8 +54,9 @@ bias = [1]
 [look]
 show = ["lines", "ghosts", "values"]
 """
-OWN = {"padded": PADDED, "chain": CHAIN, "valued": VALUED}
-SCENES = ["standard", "grouped", "channel-shuffle", *OWN]
+JOURNEY = CHAIN + '[look]\ncamera = "dolly"'
+OWN = {"padded": PADDED, "chain": CHAIN, "valued": VALUED, "journey": JOURNEY}
+SCENES = ["standard", "grouped", "channel-shuffle", "padded", "chain", "valued"]
 SIZE = (192, 108)
 LAYERS = ("plain", "cells", "notes")
 
@@ -166,6 +167,41 @@ def test_lit_cells_mended_look_like_those_rendered_whole(name, tmp_path):
         tiles = error[: 22 * TILE].reshape(22, TILE, 40, TILE)
         assert error.mean() < WORST_MEAN, frame
         assert tiles.mean(axis=(1, 3)).max() < WORST_TILE, frame
+
+
+def around_a_travel(board):
+    """From before the camera sets out to after the next stage has begun."""
+    start, end = board.camera.travel.frames[1:3].astype(int)
+    return [start - 1, start, start + 1, (start + end) // 2, end - 1, end, end + 1, end + 12]
+
+
+@pytest.mark.blender
+@pytest.mark.parametrize("size", [SIZE, SIZE[::-1]])
+@pytest.mark.parametrize(("layer", "quality"), [("plain", "draft"), ("notes", "standard")])
+def test_pictures_are_mended_to_the_bit_through_a_travel_of_the_camera(layer, quality, size, tmp_path):
+    board = board_of("journey", size)
+    mended = Mended(board, layer, quality, tmp_path)
+    first, *frames = around_a_travel(board)
+    picture, before = mended.whole(first), first
+    for frame in frames:
+        mended.mend(picture, before, frame)
+        assert np.array_equal(picture, mended.whole(frame)), (before, frame)
+        before = frame
+
+
+@pytest.mark.blender
+def test_lit_cells_are_right_after_a_travel(tmp_path):
+    board = board_of("journey", (320, 180))
+    mended = Mended(board, "cells", "standard", tmp_path)
+    *_, start, middle, end, after, later = around_a_travel(board)
+    for before, frame in ((start, middle), (middle, end), (end, after)):
+        picture = np.zeros((180, 320, 3), np.uint8)
+        mended.mend(picture, before, frame)
+        whole = mended.whole(frame)
+        assert np.array_equal(picture, whole) == (frame != after), "while it travels, all is rendered anew"
+        assert mended.changes.tiles(before, frame).all() == (frame != after)
+    mended.mend(whole, after, later)
+    assert abs(whole.astype(int) - mended.whole(later)).mean() < WORST_MEAN
 
 
 WORST_MEAN, WORST_TILE = 0.5, 12.0

@@ -1,0 +1,302 @@
+"""Many stages, one at a time: where their things stand so that a travelling camera shows each stage large.
+
+A *section* is what a stage shows: its input, its filters, its output. All items follow each other on one line, as in a
+picture that is seen at once, but every section takes the whole length of a picture of its own. Its input stands at one
+end, its output at the other, and what belongs to other sections is outside. Units are cells, as in :mod:`.layout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .layout import (
+    BOTTOM,
+    CAPITAL,
+    CROWDED,
+    DIRECTION,
+    LARGER,
+    SIDE,
+    TOP,
+    WIDEST,
+    Frame,
+    Item,
+    Placed,
+    Stop,
+    View,
+    _fit,
+    _gap,
+    _label_size,
+    _Plan,
+    _plan,
+    _spread,
+    arrange,
+)
+
+READABLE = 10.0
+"""Where cells are smaller than this, in pixels of a 480-pixel-high picture, the camera travels."""
+LARGEST = 20.0
+"""In the same pixels: the camera comes no nearer than to cells of this size."""
+CLEAR = 8.0
+"""Between the picture's edge, or that of the band, and what belongs to other sections; in the same pixels."""
+EDGE = 5.0
+"""How far the band reaches beyond the things in it."""
+ALIKE = 1.5
+"""The widths of sections that are made equal are within this factor."""
+ROUNDS = 3
+"""How often each section's width is brought nearer to the least that its neighbours leave it."""
+
+
+def arrange_stages(
+    items: Sequence[Item], size: tuple[int, int], top_lines: float, bottom_lines: float, camera: str = "isometric"
+) -> Frame:
+    """Place all items as :func:`.layout.arrange` does, or for a camera that travels from stage to stage.
+
+    It travels where the cells of all at once are too small and become larger, on average by LARGER; a "dolly" does in
+    any case, and a camera that is "still" never. Tensors are the items called "input" and "output-...".
+    """
+    whole = arrange(items, size, top_lines, bottom_lines)
+    tensors = [i for i, item in enumerate(items) if item.name == "input" or item.name.startswith("output-")]
+    if camera == "still" or len(tensors) < 3 or (camera != "dolly" and whole.pixel * READABLE <= 1.0):
+        return whole
+    parts = _Row(items, tensors, size, top_lines, bottom_lines).frame()
+    if parts is None or camera == "dolly":
+        return parts or whole
+    units = [stop.pixel for stop in parts.stops]
+    larger = max(units) <= whole.pixel and sum(units) / len(units) * LARGER <= whole.pixel
+    return parts if larger else whole
+
+
+class _Row:
+    """The items on one line, the numbers of the ``tensors`` among them; the rest as arrange has it."""
+
+    def __init__(
+        self, items: Sequence[Item], tensors: list[int], size: tuple[int, int], top_lines: float, bottom_lines: float
+    ) -> None:
+        self.items, self.size = items, size
+        self.sections = [range(a, b + 1) for a, b in pairwise(tensors)]
+        self.top, self.bottom = top_lines + TOP, bottom_lines + BOTTOM
+        self.view = View.along(DIRECTION)
+        self.tall = size[0] < size[1]
+        self.flow = 1 if self.tall else 0
+        self.style = 0
+        self.plans: list[_Plan] = []
+        self.capitals: list[float] = []
+        """Of each item's marks, at most."""
+        self.widths: list[float] = []
+
+    def frame(self) -> Frame | None:
+        """None where words alone are too much for a picture."""
+        noted = any(item.notes for item in self.items)
+        long, short = ((1, 2, 3), (4, 0)) if noted else ((1, 2), (0,))
+        width, style = min((_least(partial(self._all_fit, style)), style) for style in long)
+        least = min((_least(partial(self._all_fit, style)), style) for style in short)
+        if width > CROWDED * least[0]:
+            width, style = least
+        if width == inf:
+            return None
+        self.style = style
+        plans = self._fit(range(len(self.items)), width, style)
+        assert plans is not None
+        self.plans = [self._bare(plan) for plan in plans]
+        self.capitals = [CAPITAL["label"] * self._room(width)[0]] * len(plans)
+        self._draw_near(width)
+        return self._placed()
+
+    def _room(self, width: float) -> tuple[float, float, float]:
+        """Units per reference pixel; width and height of the free area."""
+        pixel = width / self.size[0] * min(self.size) / 480.0
+        height = width * self.size[1] / self.size[0]
+        return pixel, width - 2 * SIDE * pixel, height - (self.top + self.bottom) * pixel
+
+    def _fit(self, chosen: range, width: float, style: int) -> list[_Plan] | None:
+        pixel, free_width, free_height = self._room(width)
+        if min(free_width, free_height) <= 0:
+            return None
+        room = (free_width, inf) if self.tall else (inf, free_height)
+        return _fit([self.items[i] for i in chosen], 1, self.view, pixel, *room, self.tall, style)
+
+    # One width for all: it decides how tensors are arranged, which are seen in two sections
+
+    def _all_fit(self, style: int, width: float) -> bool:
+        plans = self._fit(range(len(self.items)), width, style)
+        if plans is None:
+            return False
+        pixel, *free = self._room(width)
+        gap = max(_gap(self.tall), self._margin * pixel)
+        lengths = [plan.size[self.flow] + (plan.label[1] if self.tall else 0.0) for plan in plans]
+        needed = max(sum(lengths[i] for i in section) + (len(section) - 1) * gap for section in self.sections)
+        return needed <= free[self.flow]
+
+    @property
+    def _margin(self) -> float:
+        """Between a section's things and those of others, in reference pixels."""
+        return CLEAR + (EDGE if self.tall else SIDE)
+
+    # A width for each: no more than its things, its neighbours' margins and LARGEST need
+
+    def _bare(self, plan: _Plan) -> _Plan:
+        """The same, but not as wide as its label."""
+        return _plan(plan.item, plan.across, plan.inner, plan.lane, plan.pitch, plan.label, self.tall, False)
+
+    def _draw_near(self, enough: float) -> None:
+        self.widths = [enough] * len(self.sections)
+        nearest = self.size[0] / min(self.size) * 480.0 / LARGEST
+        for _ in range(ROUNDS):
+            for number, width in enumerate(self.widths):
+                self.widths[number] = min(width, max(nearest, _least(partial(self._fits, number))))
+        self._even_out(enough)
+        for number, width in enumerate(self.widths):
+            for i, plan in (self._own(number, width) or {}).items():
+                self.plans[i], self.capitals[i] = plan, CAPITAL["label"] * self._room(width)[0]
+
+    def _even_out(self, enough: float) -> None:
+        """Sections that follow each other and differ little have one width, and their words one size.
+
+        ``enough`` is a width that all may have.
+        """
+        runs = [[0]]
+        for number in range(1, len(self.widths)):
+            run = [self.widths[i] for i in (*runs[-1], number)]
+            if max(run) <= ALIKE * min(run):
+                runs[-1].append(number)
+            else:
+                runs.append([number])
+        for run in runs:
+            for number in run:
+                self.widths[number] = max(self.widths[i] for i in run)
+        # A wider picture shows more of what is beside it: its neighbours may have to make room, and so on.
+        for _ in self.widths:
+            tight = [number for number, width in enumerate(self.widths) if not self._fits(number, width)]
+            for number in tight:
+                self.widths[number] = min(enough, max(self.widths[number], _least(partial(self._fits, number))))
+            if not tight:
+                return
+        self.widths = [enough] * len(self.widths)
+
+    def _own(self, number: int, width: float) -> dict[int, _Plan] | None:
+        """The arrangement of what only this section has, and no lanes, which are followed by eye from item to item."""
+        section = self.sections[number]
+        plans = self._fit(section, width, self.style)
+        if plans is None:
+            return None
+        inner = list(zip(section, plans, strict=True))[1:-1]
+        return {i: self._bare(plan) for i, plan in inner if plan.item.lanes == 1}
+
+    def _fits(self, number: int, width: float) -> bool:
+        """Whether a section's things fit a picture of this width, and with margins that keep them out of others."""
+        own = self._own(number, width)
+        if own is None:
+            return False
+        plans = {i: self.plans[i] for i in self.sections[number]} | own
+        labels = [self._label(i, width) for i in plans]
+        wide, high = (max(plan.size[axis] for plan in plans.values()) for axis in (0, 1))
+        across = max(wide, *(w for w, _ in labels)) if self.tall else high + max(h for _, h in labels)
+        if across > self._room(width)[2 - self.flow]:
+            return False
+        return self._gap(number, width, plans) >= self._least_gap(number, width)
+
+    def _label(self, i: int, width: float) -> tuple[float, float]:
+        """Width and height of an item's label in a picture of this width."""
+        return _label_size(self.items[i], self._room(width)[0], self.style)
+
+    def _around(self, i: int, width: float) -> NDArray[np.float64]:
+        """How far an item's label reaches beyond it along the line, before and after, in a picture of this width."""
+        wide, high = self._label(i, width)
+        overhang = max(0.0, wide - self.plans[i].size[0]) / 2.0
+        return np.array([0.0, high] if self.tall else [overhang, overhang])
+
+    def _gap(self, number: int, width: float, plans: dict[int, _Plan]) -> float:
+        """Between the items of a section, so that they take the whole length of the free area."""
+        used = sum(plan.size[self.flow] + self._around(i, width).sum() for i, plan in plans.items())
+        return (self._room(width)[1 + self.flow] - used) / (len(plans) - 1)
+
+    def _least_gap(self, number: int, width: float) -> float:
+        """What is beside the first and the last item must be outside of the pictures in which these are seen, too."""
+        section, gap = self.sections[number], _gap(self.tall)
+        for other, i, side in ((number - 1, section[0], 1), (number + 1, section[-1], 0)):
+            if 0 <= other < len(self.sections):
+                margin = self._margin * self._room(self.widths[other])[0]
+                gap = max(gap, margin + (self._around(i, self.widths[other]) - self._around(i, width))[side])
+        return gap
+
+    # Places
+
+    def _placed(self) -> Frame:
+        """In the picture's plane, the first item begins at 0 along the line; across it all stand at, or about, 0."""
+        starts = np.zeros(len(self.items))
+        stops = []
+        for number, (section, width) in enumerate(zip(self.sections, self.widths, strict=True)):
+            plans = {i: self.plans[i] for i in section}
+            gap, after = self._gap(number, width, plans), 0.0
+            around = [self._around(i, width) for i in section]
+            for i, (before, _), (_, after) in zip(section[1:], around[1:], around, strict=False):
+                starts[i] = starts[i - 1] + plans[i - 1].size[self.flow] + after + gap + before
+            stops.append(self._stop(section, width, starts[section[0]] - around[0][0]))
+        placed = []
+        for plan, start, capital in zip(self.plans, starts.tolist(), self.capitals, strict=True):
+            left, low = (-plan.size[0] / 2.0, -start - plan.size[1]) if self.tall else (start, 0.0)
+            placed.append(_spread(plan, self.view, left, low, self.tall, capital))
+        floor = min(map(_lowest, placed))
+        if self.tall:
+            placed = [self._standing(p, floor) for p in placed]
+        first, band = stops[0], None
+        height = first.width * self.size[1] / self.size[0]
+        if self.tall:
+            low, high = (side * first.pixel - height / 2.0 for side in (self.bottom - EDGE, self.top - EDGE))
+            band = (low, -high)
+        return Frame(
+            tuple(placed), self.view, first.width, height, first.pixel, first.center, floor, self.tall, self.style,
+            tuple(stops), band,
+        )  # fmt: skip
+
+    def _stop(self, section: range, width: float, start: float) -> Stop:
+        """The picture of a section, whose free area begins at ``start`` along the line."""
+        pixel, free_width, free_height = self._room(width)
+        height = width * self.size[1] / self.size[0]
+        if self.tall:
+            center = (0.0, self.top * pixel - height / 2.0 - start)
+        else:
+            label = max(self._label(i, width)[1] for i in section)
+            ground = label + (free_height - label - max(self.plans[i].size[1] for i in section)) / 2.0
+            center = (start + free_width / 2.0, height / 2.0 - self.bottom * pixel - ground)
+        names = frozenset(self.items[i].name for i in section)
+        return Stop(np.array(center), width, pixel, names)
+
+    def _standing(self, placed: Placed, floor: float) -> Placed:
+        """The same, further along the look until it stands on the floor: it is seen where it was."""
+        away = (_lowest(placed) - floor) / -self.view.forward[2]
+        return replace(placed, base=placed.base + self.view.forward * away)
+
+
+def _lowest(placed: Placed) -> float:
+    return float(placed.base[:, 2].min()) - placed.item.dims[1] - placed.item.pad[1][1] + 0.5
+
+
+def _least(fits: Callable[[float], bool]) -> float:
+    """The least width that fits, to half a percent; infinite where none does."""
+    low, high = 1.0, 2.0
+    while not fits(high):
+        low, high = high, high * 2.0
+        if high > WIDEST:
+            return inf
+    while high - low > 0.005 * low:
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return high
+
+
+def framings(target: NDArray[np.float64], view: View, stops: Sequence[Stop]) -> NDArray[np.float64]:
+    """Where a camera looks at each of the stops, and how wide its picture is: ``(n, 4)``.
+
+    All lie in one plane parallel to the picture's, by ``target``: what stands before the camera at one does at all.
+    """
+    centers = np.array([stop.center for stop in stops])
+    at = target + (centers - centers[0]) @ np.stack([view.right, view.up])
+    return np.column_stack([at, [stop.width for stop in stops]])

@@ -1,0 +1,236 @@
+"""A camera travels where there are too many stages to be seen at once, and shows each of them whole and alone."""
+
+import itertools
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from convmotion.scenes import compose, find_scene, parse_scene
+from convmotion.scenes.changes import Changes
+from convmotion.scenes.form import WINDOW_BAR, WINDOW_MARGIN
+from convmotion.scenes.pose import pose
+from convmotion.scenes.screen import Screen, caption_box, said
+from convmotion.scenes.travel import READABLE
+
+SIZES = [(854, 480), (480, 480), (480, 854)]
+MANY = ["causal", "dilated-1-2-4", "lenet", "shufflenet-unit"]
+CORNERS = np.array(list(itertools.product((-0.5, 0.5), repeat=3)))
+FIXED = ("title", "call", "table", "elision", "formula", "cost", "step", "phase", "note")
+
+every_picture = pytest.mark.parametrize(
+    ("name", "size"),
+    list(itertools.product(MANY, SIZES)),
+    ids=lambda value: "x".join(map(str, value)) if isinstance(value, tuple) else value,
+)
+
+
+@cache
+def board_of(name, size=(854, 480), fps=30.0):
+    return compose(find_scene(name), size, fps)
+
+
+def rests(board):
+    """The frames between which the camera stands still: (first, last) of each stage."""
+    frames = board.camera.travel.frames
+    ends = [*frames[1::2], board.frames]
+    return [(int(np.ceil(start)), int(end)) for start, end in zip(frames[::2], ends, strict=True)]
+
+
+def seen_part(board):
+    """The part of the picture in which the world is to be seen: left, top, right, bottom in pixels."""
+    width, height = board.size
+    low, high = board.camera.band or (-board.camera.height, board.camera.height)
+    scale = width / board.camera.width
+    return np.array([0.0, max(0.0, height / 2 - high * scale), width, min(height, height / 2 - low * scale)])
+
+
+def sides(corners):
+    """The box around points ``(..., 2)``."""
+    flat = corners.reshape(-1, 2)
+    return np.concatenate([flat.min(axis=0), flat.max(axis=0)])
+
+
+def overlaps(one, other):
+    return (one[:2] < other[2:]).all() and (other[:2] < one[2:]).all()
+
+
+def holds(one, other):
+    return (one[:2] <= other[:2]).all() and (other[2:] <= one[2:]).all()
+
+
+def things(board, frame):
+    """What is to be seen at a frame: names and boxes in pixels, wherever in the world it is."""
+    screen = Screen(board, frame)
+    for cells in board.cells:
+        state = pose(board, cells, frame)
+        if state.shown.any():
+            corners = state.place[state.shown][:, None] + CORNERS * state.size[state.shown][:, None, None]
+            yield cells.name, sides(screen.pixels(corners))
+    for outline in board.outlines:
+        yield "outline", sides(screen.pixels(np.array(outline.center) + CORNERS * outline.size))
+    for mover in board.movers:
+        if mover.first <= frame <= mover.last:
+            for center, size in mover.boxes:
+                grown = np.array(size) + 2 * WINDOW_MARGIN + WINDOW_BAR
+                yield mover.name, sides(screen.pixels(mover.track.at(frame) + center + CORNERS * grown))
+    for caption in board.captions:
+        if caption.in_world and said(board, caption, frame) is not None:
+            yield caption.name, caption_box(caption, screen)
+
+
+def moments(board):
+    for first, last in rests(board):
+        yield from sorted({first, (first + last) // 2, last})
+
+
+def cell_pixels(board):
+    """How large cells are at each stage, in pixels of a 480-pixel-high picture."""
+    widths = board.camera.travel.values[::2, 3] if board.camera.travel else np.array([board.camera.width])
+    return board.size[0] / widths * 480 / min(board.size)
+
+
+@every_picture
+def test_while_the_camera_rests_nothing_in_the_world_is_cropped(name, size):
+    board = board_of(name, size)
+    part = seen_part(board)
+    seen = 0
+    for frame in moments(board):
+        for what, box in things(board, frame):
+            assert holds(part, box) or not overlaps(part, box), (frame, what)
+            seen += overlaps(part, box)
+    assert seen > 10
+
+
+@every_picture
+def test_each_stage_shows_its_own_things_and_no_others(name, size):
+    board = board_of(name, size)
+    part = seen_part(board)
+    for number, (first, last) in enumerate(rests(board), start=1):
+        shown = {what for what, box in things(board, (first + last) // 2) if overlaps(part, box)}
+        labels = {what.split("-", 1)[1].rsplit("-", 1)[0] for what in shown if what.startswith("label-")}
+        read = "input" if number == 1 else f"output-{number - 1}"
+        assert {read, f"output-{number}"} <= labels
+        assert all(label in (read, f"output-{number}") or label.endswith(f"-{number}") for label in labels)
+
+
+@every_picture
+def test_words_do_not_overlap_while_the_camera_rests_and_are_large_enough(name, size):
+    board = board_of(name, size)
+    part = seen_part(board)
+    for frame in moments(board):
+        screen = Screen(board, frame)
+        told = [c for c in board.captions if said(board, c, frame) is not None]
+        boxes = [(c, caption_box(c, screen)) for c in told]
+        boxes = [(c, box) for c, box in boxes if not c.in_world or overlaps(part, box)]
+        for (one, box), (other, its_box) in itertools.combinations(boxes, 2):
+            assert not overlaps(box + np.array([0.01, 0.01, -0.01, -0.01]), its_box), (frame, one.name, other.name)
+        for caption, _ in boxes:
+            zoom = screen.zoom if caption.in_world else 1.0
+            high = caption.size * zoom * size[0] / board.camera.width * 480 / min(size)
+            assert 12.0 - 1e-6 <= high < 20.0, (frame, caption.name)
+
+
+@every_picture
+def test_heading_table_and_formula_stay_where_they_are(name, size):
+    board = board_of(name, size)
+    (first, _), *_, (last, _) = rests(board)
+    for caption in board.captions:
+        boxes = [caption_box(caption, Screen(board, frame)) for frame in (first, last)]
+        moved = not np.allclose(*boxes)
+        assert moved == caption.in_world
+        assert caption.in_world or caption.name.startswith(FIXED)
+
+
+@every_picture
+def test_all_cells_are_larger_than_in_one_picture(name, size, monkeypatch):
+    board = board_of(name, size)
+    monkeypatch.setattr("convmotion.scenes.plan.HURRIED", 1e9)
+    whole = compose(find_scene(name), size)
+    assert whole.camera.travel is None
+    assert (cell_pixels(board) >= cell_pixels(whole)).all()
+    assert cell_pixels(board).mean() > 1.25 * cell_pixels(whole)
+
+
+def test_a_camera_stands_still_where_all_cells_can_be_seen():
+    for name in ("standard", "stacked", "receptive-field", "im2col"):
+        board = board_of(name)
+        assert board.camera.travel is None and board.camera.band is None
+        assert not any(caption.in_world for caption in board.captions)
+        assert {board.camera.at(frame) for frame in range(1, board.frames)} == {
+            (board.camera.target, board.camera.width)
+        }
+
+
+def test_a_film_is_no_travel_where_there_is_no_time_for_it():
+    scene = find_scene("causal")
+    assert cell_pixels(compose(scene)).min() > READABLE
+    hurried = replace(scene, time=replace(scene.time, seconds=8.0))
+    assert compose(hurried).camera.travel is None
+
+
+def test_a_dolly_travels_though_all_could_be_seen_at_once():
+    scene = find_scene("stacked")
+    assert compose(scene).camera.travel is None
+    board = compose(replace(scene, look=replace(scene.look, camera="dolly")))
+    assert len(rests(board)) == 3
+
+
+@pytest.mark.parametrize("fps", [5.0, 30.0])
+@pytest.mark.parametrize("name", MANY)
+def test_the_camera_travels_when_nothing_else_moves(name, fps):
+    board = board_of(name, fps=fps)
+    travel, moving = board.camera.travel, 0
+    assert (np.diff(travel.frames) > 0).all()
+    for start, end in zip(travel.frames[1::2], travel.frames[2::2], strict=True):
+        assert 0.5 <= (end - start) / fps <= 1.0
+        assert board.step.at(start)[0] == board.step.at(end)[0] == round(board.step.at(start)[0])
+        moving += (travel.at(start) != travel.at(end)).any()
+        ways = [np.linalg.norm(travel.at(f + 1) - travel.at(f)) for f in range(int(start), int(end))]
+        assert max(ways[0], ways[-1]) < max(ways), "ease in and out"
+        for mover in board.movers:
+            assert mover.last <= start or mover.first >= end
+    assert moving == len(rests(board)) - 1
+
+
+def test_frames_of_different_views_have_different_states_and_those_of_one_view_may_share_theirs():
+    board = board_of("causal")
+    start, end = board.camera.travel.frames[1:3].astype(int)
+    on_the_way = [board.state_key(frame, notes=False) for frame in range(start, end + 1)]
+    assert len(set(on_the_way)) == len(on_the_way)
+    assert board.state_key(board.frames) == board.state_key(board.frames - 1)
+    still = replace(board, camera=replace(board.camera, travel=None))
+    assert board.state_key(1) == still.state_key(1), "the rest of the way does not matter to the first picture"
+
+
+@pytest.mark.parametrize("layer", ["plain", "cells", "notes"])
+def test_while_the_camera_travels_the_whole_picture_differs(layer):
+    board = board_of("causal", (192, 108))
+    start, end = board.camera.travel.frames[1:3].astype(int)
+    changes = Changes(board, layer, 0)
+    for frame in (start + 1, (start + end) // 2, end):
+        assert changes.rectangles(frame - 1, frame) == ((0, 0, *board.size),)
+        assert changes.tiles(frame - 1, frame).all()
+    assert changes.rectangles(end, end + 1) != ((0, 0, *board.size),)
+
+
+CHAIN = """
+[input]
+shape = [2, 6, 6]
+{stages}
+[time]
+seconds = 60
+"""
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_long_chain_of_stages_fits_however_many_there_are(size):
+    stages = '[[stage]]\nop = "Conv2d"\nout_channels = 2\nkernel_size = 3\npadding = 1\n' * 12
+    board = compose(parse_scene(CHAIN.format(stages=stages), "chain"), size)
+    assert len(rests(board)) == 12
+    assert cell_pixels(board).min() > READABLE / 1.5
+    part = seen_part(board)
+    for frame in moments(board):
+        for what, box in things(board, frame):
+            assert holds(part, box) or not overlaps(part, box), (frame, what)
