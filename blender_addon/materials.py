@@ -83,7 +83,7 @@ def cutter_material(name: str) -> Any:
 
 
 def card_material(name: str, color: Vector | None) -> Any:
-    """An even glow that hides what is behind it; or a hole in the picture, see CUT. Without a colour it is always that."""
+    """An even glow that hides what is behind it; or a hole in the picture, see CUT: without a colour always that."""
     material = glow_material(name, color or (0.0, 0.0, 0.0))
     tree = material.node_tree
     shown = hole = tree.nodes.new("ShaderNodeHoldout").outputs[0]

@@ -29,7 +29,8 @@ from .photo import Photo
 
 LANGUAGES = ("en", "zh")
 ORDERS = ("position", "filter")
-CAMERAS = ("isometric", "dolly")
+CAMERAS = ("isometric", "still", "dolly")
+"""The first travels from stage to stage where all of them at once would be too small; the others never, and always."""
 THEMES = ("light", "dark")
 SHOW = ("lines", "ghosts", "values", "formula", "table")
 VALUES = ("random", "ramp")

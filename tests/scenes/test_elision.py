@@ -21,6 +21,7 @@ from .test_layout import (
     assert_no_two_words_overlap,
     assert_no_word_is_over_a_tensor,
     assert_nothing_is_cropped,
+    in_one_picture,
 )
 
 SIZES = [(854, 480), (480, 480), (640, 480), (480, 854)]
@@ -51,7 +52,7 @@ def contents_of(name: str, all_cells: bool = False) -> Contents:
 
 
 def board_of(name: str, size: tuple[int, int] = SIZES[0], language: str = "en") -> Storyboard:
-    return compose(scene_from_lines(*LAYERS[name]), size, 30.0, language)
+    return compose(in_one_picture(scene_from_lines(*LAYERS[name])), size, 30.0, language)
 
 
 def drawn_cells(board: Storyboard) -> int:

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from convmotion.scenes import Storyboard, catalog_names, compose, find_scene, parse_scene, photo_of, with_photo
+from convmotion.scenes import Scene, Storyboard, catalog_names, compose, find_scene, parse_scene, photo_of, with_photo
 from convmotion.scenes.form import COVER, SUN_DIRECTION, WINDOW_BAR, WINDOW_MARGIN
 from convmotion.scenes.layout import DIRECTION, View, text_width
 from convmotion.scenes.palette import THEMES
@@ -58,10 +59,20 @@ Rectangle = tuple[np.ndarray, np.ndarray]
 
 @cache
 def board_of(name: str, size: tuple[int, int], language: str) -> Storyboard:
+    return compose(in_one_picture(scene_of(name)), size, 30.0, language)
+
+
+def scene_of(name: str) -> Scene:
+    """A scene of the catalog; in the place of a photograph is an even grey."""
     scene = find_scene(name)
     if photo_of(scene):
         scene = with_photo(scene, np.full((*scene.input.shape[-2:], 3), 128, np.uint8))
-    return compose(scene, size, 30.0, language)
+    return scene
+
+
+def in_one_picture(scene: Scene) -> Scene:
+    """The scene as it is where its camera does not travel; test_travel is about where it does."""
+    return replace(scene, look=replace(scene.look, camera="still"))
 
 
 def project(board: Storyboard, points: np.ndarray) -> np.ndarray:

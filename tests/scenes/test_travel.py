@@ -7,12 +7,14 @@ from functools import cache
 import numpy as np
 import pytest
 
-from convmotion.scenes import compose, find_scene, parse_scene
+from convmotion.scenes import catalog_names, compose, find_scene, parse_scene
 from convmotion.scenes.changes import Changes
 from convmotion.scenes.form import WINDOW_BAR, WINDOW_MARGIN
 from convmotion.scenes.pose import pose
 from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.travel import READABLE
+
+from .test_layout import in_one_picture, scene_of
 
 SIZES = [(854, 480), (480, 480), (480, 854)]
 MANY = ["causal", "dilated-1-2-4", "lenet", "shufflenet-unit"]
@@ -28,7 +30,7 @@ every_picture = pytest.mark.parametrize(
 
 @cache
 def board_of(name, size=(854, 480), fps=30.0):
-    return compose(find_scene(name), size, fps)
+    return compose(scene_of(name), size, fps)
 
 
 def rests(board):
@@ -213,6 +215,30 @@ def test_while_the_camera_travels_the_whole_picture_differs(layer):
         assert changes.rectangles(frame - 1, frame) == ((0, 0, *board.size),)
         assert changes.tiles(frame - 1, frame).all()
     assert changes.rectangles(end, end + 1) != ((0, 0, *board.size),)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", catalog_names())
+def test_the_camera_travels_along_chains_of_the_catalog_that_are_too_small_to_read(name, size):
+    board, whole = board_of(name, size), compose(in_one_picture(scene_of(name)), size)
+    assert whole.camera.travel is None
+    if board.camera.travel is None:
+        assert board.content_hash == whole.content_hash
+        return
+    assert cell_pixels(whole)[0] < READABLE and cell_pixels(board).min() > 0.99 * cell_pixels(whole)[0]
+    part = seen_part(board)
+    for frame in [last for _, last in rests(board)]:
+        for what, box in things(board, frame):
+            assert holds(part, box) or not overlaps(part, box), (frame, what)
+
+
+@pytest.mark.parametrize("name", MANY)
+@pytest.mark.parametrize("size", SIZES)
+def test_all_stand_on_one_floor_however_far_they_are_apart(name, size):
+    board = board_of(name, size)
+    lowest = {c.name: c.position[:, 2].min() - 0.5 for c in board.cells if c.name.startswith(("input", "output"))}
+    near = board.camera.height if size[0] > size[1] else 0.5 * board.camera.height
+    assert all(board.floor - 1e-3 <= low < board.floor + near for low in lowest.values()), lowest
 
 
 CHAIN = """
