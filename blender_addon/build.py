@@ -110,7 +110,7 @@ class _Builder:
         data.type = "ORTHO"
         data.sensor_fit = "HORIZONTAL"
         data.ortho_scale = spec.width
-        distance = 2.0 * self._widest * (1.0 + spec.height / spec.width)
+        distance = 2.0 * self._widths[1] * (1.0 + spec.height / spec.width)
         data.clip_end = 20.0 * distance + 4.0 * self._journey
         rotation = np.stack([view.right, view.up, -view.forward], axis=1)
         camera = self._object("camera", data, "stage")
@@ -126,10 +126,11 @@ class _Builder:
         return camera
 
     @property
-    def _widest(self) -> float:
-        """The width of the camera's widest picture."""
+    def _widths(self) -> tuple[float, float]:
+        """The widths of the camera's narrowest and widest picture."""
         camera = self.board.camera
-        return camera.width if camera.travel is None else float(camera.travel.values[:, 3].max())
+        widths = [camera.width] if camera.travel is None else camera.travel.values[:, 3].tolist()
+        return min(widths), max(widths)
 
     @property
     def _journey(self) -> float:
@@ -181,7 +182,7 @@ class _Builder:
         shine = View.along(SUN_DIRECTION)
         turned = np.stack([shine.right, shine.up, -shine.forward], axis=1)
         lamp.matrix_world = Matrix(turned.tolist()).to_4x4()
-        reach = FLOOR_SIZE * self._widest + 4.0 * self._journey
+        reach = FLOOR_SIZE * self._widths[1] + 4.0 * self._journey
         plane = bpy.data.meshes.new("floor")
         plane.from_pydata(
             [(-reach, -reach, 0), (reach, -reach, 0), (reach, reach, 0), (-reach, reach, 0)], [], [(0, 1, 2, 3)]
@@ -242,7 +243,7 @@ class _Builder:
 
     def _cells(self) -> None:
         shapes = {}
-        small = self.board.size[0] < FEWEST_PIXELS * self.board.camera.width
+        small = self.board.size[0] < FEWEST_PIXELS * self._widths[0]
         for name, material in (("cell", cell_material("cell")), ("moving", plain_material("moving"))):
             cube = (meshes.sharp_cube if small else meshes.rounded_cube)(name)
             looks.make_paintable(cube)
