@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import ConvMathError, expected, few_enough, floats, numbers, reals
 from .operation import Operation
-from .shapes import Floats, Integers, Shape, ravel_all
+from .shapes import Floats, InputShape, Integers, Shape, ravel_all
 from .slide import Slide, columns
+from .window import Reach
 
 DENSE_CELLS = 2**22
 """A matrix of more cells is given as a list of those that are not zero: beyond it a dense one takes over 32 MB."""
@@ -112,3 +115,67 @@ def im2col(op: Slide, x: ArrayLike) -> Floats:
     ]
     windows = columns(floats(data).reshape(-1, *item), reaches)
     return windows.reshape(*batch, -1, windows.shape[-1])
+
+
+@dataclass(frozen=True)
+class MatrixProduct(Slide):
+    """An operation as what its matrix does: a row (1, 1, inputs) times `matrix` is a row (1, 1, outputs).
+
+    op, item: the operation, without bias, and the (C, *spatial) that it reads; both arrays are flattened row-major.
+    Output cell j meets the input cells at which column j of the matrix has a weight. Source: Dumoulin, Visin,
+    arXiv 1603.07285, section 4.1, where it stands transposed.
+    """
+
+    op: Operation
+    item: Shape
+
+    AXES: ClassVar[int] = 2
+
+    @property
+    def weight_shape(self) -> tuple[int, int]:
+        """(inputs, outputs)."""
+        return math.prod(self.item), math.prod(self.op.output_item(self.item))
+
+    @property
+    def num_parameters(self) -> int:
+        """Those of the operation: the matrix repeats them."""
+        return self.op.num_parameters
+
+    def macs(self, input_shape: InputShape) -> int:
+        """Those of the operation, for each row: zeros of the matrix are not multiplied."""
+        batch, _ = self.split(input_shape)
+        return math.prod(batch) * self.op.macs(self.item)
+
+    def matrix(self, weight: ArrayLike) -> NDArray[np.float64]:
+        """The operation's weight, in torch's layout, where it stands: (inputs, outputs)."""
+        made = conv_matrix(self.op, self.item, weight)
+        return (made.dense() if isinstance(made, SparseMatrix) else made).T
+
+    @cached_property
+    def weighted(self) -> NDArray[np.bool_]:
+        """Where a weight stands, (inputs, outputs): elsewhere the matrix is 0, whatever the weights."""
+        return self.matrix(np.ones(self.op.weight_shape or ())) != 0
+
+    def _item_output(self, item: Shape) -> Shape:
+        inputs, outputs = self.weight_shape
+        if item != (1, 1, inputs):
+            raise ConvMathError(f"{self.name}: input_shape={item}; allowed: {(1, 1, inputs)}")
+        return 1, 1, outputs
+
+    def reach(self, axis: int, places: Integers, item: Shape) -> Reach:
+        """Along the row the cells that have a weight in the column; `kernel` is the weight's flat index."""
+        if axis == 0:
+            return Reach(np.zeros((len(places), 1), np.int64), np.zeros((len(places), 1), np.int64))
+        inputs, outputs = self.weight_shape
+        cells = np.broadcast_to(np.arange(inputs), (len(places), inputs))
+        return Reach(cells, cells * outputs + places[:, np.newaxis], exists=self.weighted.T[places])
+
+    def weight_columns(
+        self, filters: Integers, channels: Integers, within: Integers, kernel: Sequence[Integers]
+    ) -> Sequence[Integers]:
+        """Row and column of the matrix."""
+        return np.divmod(kernel[1], self.weight_shape[1])
+
+    def _compute(self, x: Floats, weight: Floats | None) -> Floats:
+        assert weight is not None
+        return x @ weight

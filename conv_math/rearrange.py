@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .errors import ConvMathError, few_enough, integer, integer_per_axis, per_axis
 from .move import Move, View
 from .operation import AnyAxes
-from .shapes import InputShape, Integers, Shape, unravel_all
+from .shapes import InputShape, Integers, Shape, ravel_all, unravel_all
 from .window import Window
 
 
@@ -162,6 +162,24 @@ class Flatten(AnyAxes, Move):
         first, last = self._span(item)
         apart = unravel_all(cells[:, first], item[first : last + 1])
         return np.column_stack([cells[:, :first], *apart, cells[:, first + 1 :]])
+
+
+@dataclass(frozen=True)
+class Reshape(AnyAxes, Move):
+    """The same cells, row-major, as a (C, *spatial) of another shape; numpy.reshape's order."""
+
+    shape: Shape
+
+    def _item_output(self, item: Shape) -> Shape:
+        if math.prod(item) != math.prod(self.shape):
+            raise ConvMathError(
+                f"{self.name}: shape={self.shape} for an input of {item}; allowed: one of {math.prod(item)} cells"
+            )
+        return self.shape
+
+    def came_from(self, cells: Integers, item: Shape) -> Integers:
+        """The cell of the same row-major index."""
+        return np.column_stack(unravel_all(ravel_all(cells, self.shape), item))
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..conv_math import Merge
-from ..conv_math.conv import Weighted
 from . import palette
 from .elision import DOTS, Axis, Elision
+from .matrix import column_mouths, matrix_cells
 from .parts import MOUTH, Act, Bank, Tensor
 from .plan import LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
 from .sight import depth_of
@@ -33,7 +33,10 @@ def cells_of(plan: Plan) -> Iterator[Cells]:
             yield from _tensor_cells(plan, number, tensor)
         yield from _ghost_cells(plan, number, tensor)
     for number, bank in plan.banks.items():
-        yield _filter_cells(plan, number, bank)
+        if number in plan.keys:
+            yield from matrix_cells(plan, number)
+        else:
+            yield _filter_cells(plan, number, bank)
         yield from _travellers(plan, number, bank)
     yield from _dots(plan)
 
@@ -101,6 +104,8 @@ def _sources(plan: Plan, number: int, tensor: Tensor, index: NDArray[np.int64]) 
     """
     sight, (n, c, h, w) = plan.sight(number), tensor.rows(index)
     before = plan.tensors[number]
+    if number in plan.keys:
+        return column_mouths(plan.banks[number], w)
     if number in plan.banks:
         return plan.banks[number].mouths()[c // depth_of(sight.output)]
     if plan.undrawn(number):
@@ -235,7 +240,7 @@ def _filter_cells(plan: Plan, number: int, bank: Bank) -> Cells:
 def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     """Copies of the first window's cells: to their weights, then together into one cell per filter."""
     act, tensor, sight = plan.acts[number], plan.tensors[number], plan.sight(number)
-    op, order = act.stage.op, plan.scene.time.order
+    order = plan.scene.time.order
     taps_per_step = math.prod(bank.shape) // (bank.shape[0] if order == "filter" else 1)
     if act.swept or taps_per_step > MAX_TRAVELLERS:
         return
@@ -246,15 +251,17 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     index, weight = index[drawn], weight[drawn]
     if not len(index):
         return
-    assert isinstance(op, Weighted)
+    made = plan.tensors[number + 1]
+    written = made.color_of(sight.drawn(taps.output[real], sight.output)[drawn])
     position = bank.mouths()[weight[:, 0]]
+    if number in plan.keys:
+        position = column_mouths(bank, weight[:, 3])
     if sight.scatters:  # each product has a place of its own
-        output = plan.tensors[number + 1]
-        position = output.at(sight.drawn(taps.output[real], sight.output)[drawn])
+        position = made.at(sight.drawn(taps.output[real], sight.output)[drawn])
     start, end = act.first_step + LAND, act.first_step + WRITE
     rest = act.first_step + MULTIPLY, act.first_step + SUM
     n = len(index)
-    color, becomes = tensor.color_of(index), palette.output_colors(op.filters, op.groups)[weight[:, 0]]
+    color, becomes = tensor.color_of(index), written
     numbers = ()
     if plan.values is not None and (kernel := plan.values[1][number]) is not None:
         own, front = plan.values[0][number][tuple(index.T)], weight[:, 1] == 0

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..conv_math import DeformConv2d, MaxUnpool2d, Move
 from . import palette
 from .captions import count, torch_call
 from .cells import cells_of
+from .cone import cone_cells, cone_lines, cone_movers
 from .contents import Contents
 from .counts import count_frames
 from .errors import SceneError
@@ -70,17 +74,26 @@ def compose(
         frames=plan.frames,
         steps=plan.steps,
         step=plan.step_track(),
-        cells=tuple(cells_of(plan)),
-        movers=tuple(all_movers(plan)),
-        lines=tuple(all_lines(plan)),
+        cells=(*cells_of(plan), *cone_cells(plan)),
+        movers=(*all_movers(plan), *cone_movers(plan)),
+        lines=(*all_lines(plan), *cone_lines(plan)),
         captions=tuple(all_captions(plan)),
         outlines=tuple(all_outlines(plan)),
         camera=Camera(DIRECTION, vector(target), frame.width, frame.height, plan.camera_track(target), frame.band),
         floor=frame.floor,
-        poster=max(1, min(plan.frames, round(float(settled[int(0.55 * (plan.steps - 1))])))),
+        poster=plan.frames
+        if plan.traced
+        else max(1, min(plan.frames, round(float(settled[int(0.55 * (plan.steps - 1))])))),
         settled=settled,
         transparent=transparent,
     )
+
+
+def _poster(plan: Plan, settled: NDArray[np.float64]) -> int:
+    """The frame that tells most: a little after the middle; the last one where that has the way back on it."""
+    if plan.traced:
+        return plan.frames
+    return max(1, min(plan.frames, round(float(settled[int(0.55 * (plan.steps - 1))]))))
 
 
 def _check_size(contents: Contents) -> None:

@@ -23,9 +23,12 @@ from ..conv_math import (
     Window,
 )
 from ..conv_math.conv import Conv
+from ..conv_math.matrix import MatrixProduct
+from ..conv_math.rearrange import Reshape
 from ..conv_math.transposed import ConvTranspose
+from .ancestry import Trace, traces_of
 from .elision import FILTERS, LIMIT, SLICES, Elision, elide, shorten, with_groups_elided
-from .scenefile import Scene, Stage
+from .scenefile import Scene, Stage, naming
 from .sight import ChannelSum, bank_shape, drawn_item, groups_of, window_of
 
 
@@ -33,9 +36,10 @@ from .sight import ChannelSum, bank_shape, drawn_item, groups_of, window_of
 class Shown:
     """A stage as it is drawn: ``op`` is what happens to the cells, ``stages`` what the scene file calls it.
 
-    They differ for a Linear, the convolution whose kernel is as large as the picture: the Flatten before it is no
-    stage of its own, as nothing of it can be seen; and for a transposed convolution that gathers, which is played as
-    Moves and a convolution.
+    ``source`` is the shape that the last of these reads, as PyTorch says. They differ for a Linear, the convolution
+    whose kernel is as large as the picture: the Flatten before it is no stage of its own, as nothing of it can be seen;
+    for a transposed convolution that gathers, which is played as Moves and a convolution; and for what is seen as a
+    matrix, which is played as two Moves and a product between them.
     """
 
     op: Operation
@@ -47,8 +51,19 @@ class Shown:
     output: Shape
     reads: tuple[int, ...]
     """Numbers of the tensors that it reads: 0 is the input, then one for the output of each drawn stage."""
+    source: Shape
     again: bool = False
     """Whether it only brings a tensor back, to the beginning of a new row, where the next stage reads it."""
+
+    @property
+    def matrix(self) -> MatrixProduct | None:
+        """The operation, if it is a product with a matrix."""
+        return self.op if isinstance(self.op, MatrixProduct) else None
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether it is a step of what is seen as a matrix, which is told as one."""
+        return self.stages[-1].view == "matrix"
 
     @property
     def told(self) -> Operation:
@@ -120,10 +135,10 @@ class Contents:
             stages, sources = (*waiting, stage), tuple(drawn[tensor] for tensor in reads)
             if not isinstance(op, Merge) and sources[0] != len(self.items) - 1:
                 same = Pad(0).with_axes(len(self.items[sources[0]]) - 1)
-                self._show(same, stages, number, batch, sources, again=True)
+                self._show(same, stages, number, batch, sources, before[0], again=True)
                 sources = (len(self.items) - 1,)
             for part in _parts(stage, before[0], self.items[sources[0]]):
-                self._show(part, stages, number, batch, sources)
+                self._show(part, stages, number, batch, sources, before[0])
                 sources = (len(self.items) - 1,)
             drawn.append(len(self.items) - 1)
             self.told_shapes[-1] = (*batch, *told)
@@ -138,13 +153,16 @@ class Contents:
         number: int,
         batch: Shape,
         sources: tuple[int, ...],
+        told: Shape,
         again: bool = False,
     ) -> None:
         read = [self.items[tensor] for tensor in sources]
         made = op.output_of(tuple(read)) if isinstance(op, Merge) else op.output_item(read[0])
-        self.stages.append(Shown(op, stages, number, (*batch, *read[0]), (*batch, *made), sources, again))
+        came, went, source = ((*batch, *shape) for shape in (read[0], made, told))
+        self.stages.append(Shown(op, stages, number, came, went, sources, source, again))
         self.items.append(_standing(made))
-        self.told_shapes.append((*batch, *made))
+        row = isinstance(op, Reshape | MatrixProduct) and len(made) == 3
+        self.told_shapes.append((*batch, *(made[1:] if row else made)))
 
     @cached_property
     def shapes(self) -> list[Shape]:
@@ -265,11 +283,27 @@ class Contents:
         """How many are drawn: tensors, filters, arrangements on the way, ghosts."""
         things = [*self.tensors, *self.banks.values(), *(view for row in self.views.values() for view in row)]
         total = sum(thing.cells for thing in things)
+        keys = [bank_shape(stage.told) for stage in self.stages if stage.matrix is not None]
+        total += sum(math.prod(key) for key in keys if key is not None)
         for number, tensor in enumerate(self.tensors):
             sizes = (tensor.channels.drawn, tensor.rows.drawn, tensor.columns.drawn)
             padded = (size + sum(pair) for size, pair in zip(sizes, self.padding(number), strict=True))
             total += tensor.lanes.drawn * tensor.blocks.drawn * (math.prod(padded) - math.prod(sizes))
         return total
+
+    @cached_property
+    def traces(self) -> list[Trace]:
+        """The way back from one output cell, the last stage's first; none unless the scene asks for it."""
+        if not {"cone", "usage"} & set(self.scene.look.show):
+            return []
+        with naming(f"{self.scene.source}: look.show"):
+            return traces_of([stage.op for stage in self.stages], [stage.reads for stage in self.stages], self.items)
+
+    @property
+    def chain(self) -> list[Operation] | None:
+        """The operations, if each reads what the one before it wrote."""
+        straight = all(stage.reads == (number,) for number, stage in enumerate(self.stages))
+        return [stage.op for stage in self.stages] if straight else None
 
     @property
     def steps(self) -> list[int]:
@@ -315,6 +349,10 @@ def _parts(stage: Stage, told: Shape, item: Shape) -> list[Operation]:
     if isinstance(op, Conv) and stage.view == "partial":
         apart = replace(op, out_channels=op.in_channels, groups=op.in_channels, bias=False)
         return [apart, ChannelSum(op.bias, spatial_axes=len(item) - 1)]
+    if stage.view == "matrix":
+        made = op.output_item(item)
+        row = Reshape((1, 1, math.prod(item)), spatial_axes=len(item) - 1)
+        return [row, MatrixProduct(op, item), Reshape(made, spatial_axes=2)]
     if isinstance(op, ConvTranspose) and stage.view == "gather":
         *moves, conv = op.as_convolution().ops
         steps: list[Operation] = []

@@ -11,8 +11,9 @@ def count_frames(scene: Scene, fps: float) -> int:
 
 
 def count_steps(scene: Scene) -> list[int]:
-    """Steps of each stage that is drawn: see :attr:`Contents.steps`."""
-    return Contents(scene).steps
+    """Steps of each stage that is drawn, see :attr:`Contents.steps`, and then of each trace back."""
+    contents = Contents(scene)
+    return [*contents.steps, *(trace.steps for trace in contents.traces)]
 
 
 def count_cells(scene: Scene, all_cells: bool = False) -> int:

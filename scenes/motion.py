@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..conv_math.conv import Conv
 from .elision import Axis, Elision
 from .pacing import Beat
 from .parts import Bank, Tensor
 from .plan import LAND, Plan, stands_at
-from .sight import Span, depth_of
+from .sight import Sight, Span, depth_of
 from .story import Ease, Line, Lines, Mover, Outline, Track, Vector, vector
 
 FULL_LINES = 2
 """Up to so many groups, lines leave from all four corners of a window; above, from two."""
 _Place = tuple[int, float, float, float]
 """Block, channel, row and column."""
+Visit = tuple[int, int | None, tuple[int, int, int]]
+"""What a step visits: see :meth:`Sight.place`."""
 ARC_PIECES = 4
 """Straight pieces of an arc from a cell of the padding to the one that it copies."""
 APPROACH = -1.5
@@ -30,6 +34,10 @@ def all_movers(plan: Plan) -> Iterator[Mover]:
         if stage.slide is not None:
             yield window_of(plan, number)
             yield head_of(plan, number)
+        if number in plan.keys:
+            yield column_of(plan, number)
+            if plan.echoes(number):
+                yield echo_of(plan, number)
 
 
 def window_of(plan: Plan, number: int) -> Mover:
@@ -69,10 +77,48 @@ def head_of(plan: Plan, number: int) -> Mover:
         return int(output.block(n, drawn)), drawn % output.per_lane, row, column
 
     def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
-        return base[block] + _offset(elision, depth, row, column)
+        return base[block] + offset_in(elision, depth, row, column)
 
-    track = _track(act.beats, writes, place, elision.columns.bends() if elision.columns.hidden else (), 0.0)
+    track = track_of(act.beats, writes, place, elision.columns.bends() if elision.columns.hidden else (), 0.0)
     return Mover(name, track, act.first_frame, act.last_frame)
+
+
+def column_of(plan: Plan, number: int) -> Mover:
+    """On a matrix: the column that is multiplied."""
+    act, bank = plan.acts[number], plan.banks[number]
+    _, height, _ = bank.placed.item.dims
+
+    def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
+        return bank.placed.base[block] + (column, depth, -row)
+
+    track = track_of(act.beats, lambda step: (0, 0.0, 0.0, float(_column(plan, number, step))), place, (), APPROACH)
+    box = ((0.0, 0.0, -(height - 1) / 2.0), (1.0, 1.0, float(height)))
+    return Mover(f"column-{number + 1}", track, act.first_frame, act.last_frame, (box,), (1, 1, height))
+
+
+def _column(plan: Plan, number: int, step: int) -> int:
+    """The column of the matrix, which is the output cell, that a step has."""
+    _, _, (_, _, column) = plan.sight(number).place(step - plan.acts[number].first_step)
+    return column
+
+
+def echo_of(plan: Plan, number: int) -> Mover:
+    """On what was flattened: where the window would stand that the matrix stands for."""
+    act, tensor = plan.acts[number], plan.tensors[number - 1]
+    op = act.stage.matrix
+    assert op is not None and isinstance(op.op, Conv)
+    sight = Sight(op.op, op.item, "position")
+    spatial = sight.output[1:]
+
+    def visits(step: int) -> Visit:
+        n, _, (_, _, cell) = plan.sight(number).place(step)
+        position = np.unravel_index(cell % math.prod(spatial), spatial)
+        depth, row, column = (0,) * (3 - len(spatial)) + tuple(int(i) for i in position)
+        return n, None, (depth, row, column)
+
+    still = False, False
+    name = f"echo-{number + 1}"
+    return _box(plan, number, name, tensor, sight.reads, lambda n, _: n, False, still, 0.0, visits)
 
 
 def _box(
@@ -85,10 +131,12 @@ def _box(
     turns: bool,
     covered: tuple[bool, bool],
     approach: float,
+    visits: Callable[[int], Visit] | None = None,
 ) -> Mover:
     """A window on a tensor: ``block`` says on which block it stands for a picture and filter.
 
-    Where whole planes are swept, or where it is ``covered`` (rows, columns), it is grown over all of the axis.
+    ``visits`` says where it stands if that is not where the stage's own steps are. Where whole planes are swept, or
+    where it is ``covered`` (rows, columns), it is grown over all of the axis.
     """
     act, sight, base = plan.acts[number], plan.sight(number), tensor.placed.base
     elision = tensor.placed.item.elision
@@ -105,18 +153,18 @@ def _box(
     middle = (extent - 1.0) / 2.0 * (1.0, 1.0, -1.0)
 
     def stands(step: int) -> _Place:
-        n, channel, (depth, row, column) = sight.place(step - act.first_step)
+        n, channel, (depth, row, column) = (visits or sight.place)(step - act.first_step)
         first = 0 if deep is None else int(deep.first[depth])
         row, column = (0, 0) if plane else (row, column)
         return block(n, channel), first, int(rows.first[row]), int(columns.first[column])
 
     def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
-        return base[block] + _offset(elision, depth, row, column, reach)
+        return base[block] + offset_in(elision, depth, row, column, reach)
 
     lanes = range(1) if turns else elision.lanes.indices().tolist()
     boxes = tuple((vector(base[lane * tensor.batch] - base[0] + middle), vector(extent)) for lane in lanes)
     bends = elision.columns.bends(width) if elision.columns.hidden else ()
-    track = _track(act.beats, stands, place, bends, approach)
+    track = track_of(act.beats, stands, place, bends, approach)
     spacing = (float(dw), float(dd), -float(dh))
     return Mover(name, track, act.first_frame, act.last_frame, boxes, (kw, kd, kh), spacing)
 
@@ -129,7 +177,7 @@ def _window_axis(span: Span, cells: Axis, grown: bool) -> tuple[int, int, int]:
     return span.taps, span.distance, span.extent
 
 
-def _offset(
+def offset_in(
     elision: Elision, channel: float, row: float, column: float, reach: tuple[int, int] = (1, 1)
 ) -> NDArray[np.float64]:
     """From a block's cell (0, 0, 0) to another one, or to a window of so many rows and columns that begins there."""
@@ -200,11 +248,17 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
         center, size = window.boxes[box]
         members = list(range(max(chosen.start, group * per_group), min(chosen.stop, (group + 1) * per_group)))
         members = [f for f in members if elision.shows_block(f)] or members[:1]
-        ends = _near_corners(plan, bank.placed.base[members], h, w)
+        on, bases = _column_on(plan, number), bank.placed.base[members]
+        ends = _near_corners(plan, bases if on is None else np.zeros((1, 3)), h, w if on is None else 1)
         pairs = list(zip(((-1, 1), (1, 1), (-1, -1), (1, -1)), ends, strict=True))
         for (dx, dz), end in pairs if len(groups) <= FULL_LINES else pairs[::3]:
             corner = np.array(center) + np.array([dx * size[0], -size[1], dz * size[2]]) / 2
-            yield Line(vector(corner), window.name, end, None, plan.theme.line)
+            yield Line(vector(corner), window.name, end, on, plan.theme.line)
+
+
+def _column_on(plan: Plan, number: int) -> str | None:
+    """The mover that goes along with the columns of a stage's matrix; None where it has filters."""
+    return f"column-{number + 1}" if number in plan.keys else None
 
 
 def _near_corners(plan: Plan, bases: NDArray[np.float64], h: int, w: int) -> list[Vector]:
@@ -229,8 +283,10 @@ def _output_lines(plan: Plan, number: int, bank: Bank, filters: range) -> Iterat
     depth, h, w = bank.placed.item.dims
     for f in filters:
         if len(filters) == 1 or bank.placed.item.elision.shows_block(f):
-            leave = bank.placed.base[f] + np.array([w - 0.5, depth - 1.0, -(h - 1) / 2])
-            yield from _written(plan, number, f, filters.start, vector(leave), None)
+            on = _column_on(plan, number)
+            base, w = (bank.placed.base[f], w) if on is None else (np.zeros(3), 1)
+            leave = base + np.array([w - 0.5, depth - 1.0, -(h - 1) / 2])
+            yield from _written(plan, number, f, filters.start, vector(leave), on)
 
 
 def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
@@ -267,7 +323,7 @@ def _written(plan: Plan, number: int, f: int, first: int, start: Vector, start_o
         return
     elision, deep = output.placed.item.elision, depth_of(sight.output)
     cell, home = (
-        output.placed.base[output.block(0, c)] + _offset(elision, c % output.per_lane, 0.0, 0.0)
+        output.placed.base[output.block(0, c)] + offset_in(elision, c % output.per_lane, 0.0, 0.0)
         for c in (f * deep, first * deep)
     )
     offset: NDArray[np.float64] = cell - home + (0, -0.5, 0)
@@ -285,7 +341,7 @@ def all_outlines(plan: Plan) -> Iterator[Outline]:
             yield Outline(vector(base + middle), (float(w), float(c), float(h)))
 
 
-def _track(
+def track_of(
     chosen: list[Beat],
     where: Callable[[int], _Place],
     place: Callable[[int, float, float, float], NDArray[np.float64]],

@@ -187,6 +187,12 @@ def filter_colors(
     return oklch_to_linear(_filter_lightness(out_channels)[chosen, None] + steps[None, :] - LIGHT, CHROMA, hue)
 
 
+def weight_colors(count: int) -> NDArray[np.float64]:
+    """Linear RGB for so many weights that are told apart by their colours alone, ``(count, 3)``: around the circle."""
+    turn = 360.0 * np.arange(count) / max(count, 1)
+    return oklch_to_linear(LIGHT - 0.12 * (np.arange(count) % 2), CHROMA, (FIRST_FILTER_HUE + turn) % 360.0)
+
+
 def output_colors(out_channels: int, groups: int) -> NDArray[np.float64]:
     """Linear RGB per output channel, ``(out_channels, 3)``: the hue of the filter that made it."""
     return oklch_to_linear(_filter_lightness(out_channels) - 0.03, CHROMA, filter_hues(out_channels, groups))

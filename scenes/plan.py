@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..conv_math import Linear, MaxUnpool2d, Merge, Move, View
-from ..conv_math.conv import Weighted
+from ..conv_math.conv import Conv, Weighted
+from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import Largest
 from ..conv_math.transposed import ConvTranspose
 from . import palette
@@ -29,6 +30,7 @@ from .photo import pixels_of, worn
 from .scenefile import filter_names
 from .sight import ChannelSum, Sight, bank_shape, depth_of
 from .story import ALWAYS, Ease, Numbers, Track
+from .tracing import counter_width, trace_lines
 from .travel import arrange_stages, framings
 from .values import Values, indices_of, values_of
 
@@ -76,8 +78,16 @@ class Plan:
         self._known: tuple[list[Values], list[Values | None], list[Values | None]] | None = None
         self.photo = pixels_of(scene) is not None
         self.values = self._known_values() if "values" in self.show else None
+        self.trace_lines = trace_lines(contents, self.words, self.called, self._trace_room())
+        """What is told of every trace back, and of the result."""
         self._make_space()
         self._make_time()
+
+    def _trace_room(self) -> float:
+        """How long these lines may be, in heights of a capital: in wide pictures a counter stands beside them."""
+        width = self.size[0] * 480.0 / min(self.size) - 2 * SIDE
+        beside = 0.0 if self.narrow else counter_width(self.contents, self.words) + 2.0
+        return width / CAPITAL["note"] - beside
 
     def _known_values(self) -> tuple[list[Values], list[Values | None], list[Values | None]]:
         """Values of every tensor and of every stage's weight as they are drawn, and its bias, worked out once."""
@@ -91,7 +101,10 @@ class Plan:
         shown, kernels = [tensors[0]], []
         for stage, following in zip(self.stages, [*self.stages[1:], None], strict=True):
             last = following is None or following.number != stage.number
-            kernels.append(_kernel(stage, weights[stage.number - 1]))
+            weight = weights[stage.number - 1]
+            if stage.matrix is not None and weight is not None:
+                weight = stage.matrix.matrix(weight)
+            kernels.append(_kernel(stage, weight))
             if last:
                 shown.append(tensors[stage.number])
                 continue
@@ -128,15 +141,22 @@ class Plan:
 
     def _make_time(self) -> None:
         steps = self.contents.steps
-        room = max(1, int(0.75 * count_frames(self.scene, self.fps) / len(steps)))
+        rounds = len(steps) + len(self.contents.traces)
+        room = max(1, int(0.75 * count_frames(self.scene, self.fps) / rounds))
         sizes = []
         for number, total in enumerate(steps):
             row, plane = self._runs(number)
             run = group_steps(total, row, plane, room)
             sizes.append([min(run, total - start) for start in range(0, total, run)])
+        traces = self.contents.traces
+        for trace in traces:
+            run = group_steps(trace.steps, *trace.rows, room) if self.stages[trace.number].slide else trace.steps
+            sizes.append([min(run, trace.steps - start) for start in range(0, trace.steps, run)])
         timed, self.frames = beats(sizes, self.fps, self.scene.time.seconds, travels=bool(self.frame.stops))
-        self.acts = [Act(stage, row[0].first, row) for stage, row in zip(self.stages, timed, strict=True)]
-        self.steps = sum(steps)
+        played = [*self.stages, *(self.stages[trace.number] for trace in traces)]
+        acts = [Act(stage, row[0].first, row) for stage, row in zip(played, timed, strict=True)]
+        self.acts, self.traced = acts[: len(self.stages)], acts[len(self.stages) :]
+        self.steps = sum(steps) + sum(trace.steps for trace in traces)
 
     def _runs(self, number: int) -> tuple[int, int]:
         """Steps in a row and in a plane of positions; for a Move, in a row of channels and in an arrangement."""
@@ -154,7 +174,7 @@ class Plan:
     def step_track(self) -> Track:
         """The step over the frames: it grows evenly in a beat, but in a swept one only once the window stands."""
         frames, values = [], []
-        for act in self.acts:
+        for act in (*self.acts, *self.traced):
             for beat in act.beats:
                 frames.append(beat.start)
                 values.append(beat.first)
@@ -162,7 +182,7 @@ class Plan:
                 if begin > beat.start:
                     frames.append(begin)
                     values.append(beat.first)
-            if act is self.acts[-1] or self.frame.stops:
+            if act is (*self.acts, *self.traced)[-1] or self.frame.stops:
                 frames.append(act.beats[-1].end)
                 values.append(act.beats[-1].last + 1)
         eases: tuple[Ease, ...] = ("linear",) * len(frames)
@@ -171,7 +191,7 @@ class Plan:
     def settled(self) -> NDArray[np.float64]:
         """The frame at which each step is done, ``(steps,)``."""
         result = np.empty(self.steps)
-        for act in self.acts:
+        for act in (*self.acts, *self.traced):
             for beat in act.beats:
                 begin = self._begins(act, beat)
                 done = np.arange(1, beat.last - beat.first + 2) / (beat.last - beat.first + 1)
@@ -212,6 +232,8 @@ class Plan:
             self.frame = self._arrange(items)
         placed = {p.item.name: p for p in self.frame.placed}
         self.banks: dict[int, Bank] = {}
+        self.keys: dict[int, Bank] = {}
+        """The kernels beside matrices, in the colours of their weights."""
         self.views: dict[int, list[tuple[Tensor, View]]] = {}
         self.tensors = [Tensor("input", self.shapes[0], splits[0], placed["input"], self._input_colors())]
         for number, stage in enumerate(self.stages):
@@ -222,6 +244,8 @@ class Plan:
                     shown = bank_shape(stage.op)
                     assert shown is not None
                     self.banks[number] = Bank(placed[f"filters-{number + 1}"], shown, self.contents.groups(number))
+                if stage.matrix is not None and (shown := bank_shape(stage.told)) is not None:
+                    self.keys[number] = Bank(placed[f"kernel-{number + 1}"], shown, 1)
                 self.tensors.append(Tensor(where.item.name, shape, split, where, self._output_colors(number)))
             else:
                 spots = [placed[f"{view.name}-{number + 1}"] for view in views[number][:-1]]
@@ -268,7 +292,8 @@ class Plan:
         """A camera travels only along a chain, and where each stage has time to be looked at."""
         chain = all(tuple(stage.reads) == (number,) and not stage.again for number, stage in enumerate(self.stages))
         hurry = self.scene.time.seconds < HURRIED * TRAVEL_SECONDS * len(self.stages)
-        camera = self.scene.look.camera if chain and not hurry else "still"
+        fixed = hurry or not chain or self.contents.traces  # a trace back is through all of it
+        camera = "still" if fixed else self.scene.look.camera
         return arrange_stages(items, self.size, *self._caption_room(), camera)
 
     def _items(self, views: dict[int, tuple[View, ...]]) -> list[Item]:
@@ -276,7 +301,9 @@ class Plan:
         items = [self._tensor_item("input", 0, self.words("input"))]
         for number, stage in enumerate(self.stages):
             label = self._called(number)
-            if stage.slide is not None:
+            if stage.matrix is not None:
+                items += self._matrix_items(number, stage.matrix)
+            elif stage.slide is not None:
                 if number in self.contents.banks:
                     items.append(self._bank_item(number))
             else:
@@ -288,12 +315,20 @@ class Plan:
             items.append(replace(item, begins=stage.again))
         return items
 
+    def called(self, tensor: int) -> str:
+        """What a tensor is called."""
+        return self._called(tensor - 1) if tensor else self.words("input")
+
     def _called(self, number: int) -> str:
         """What the output of a stage is called: as the scene file says, by its number, or as the end of its row."""
         stage = self.stages[number]
         following = self.stages[number + 1] if number + 1 < len(self.stages) else None
         if stage.again:
             return self.words("again") if stage.reads[0] == 0 else self._called(stage.reads[0] - 1)
+        if stage.matrix is not None:
+            return self.words("product")
+        if following is not None and following.matrix is not None:
+            return self.words("flatten")
         if stage.stages[-1].name is not None and (following is None or following.number != stage.number):
             return stage.stages[-1].name.in_language(self.language)
         if self._is_partial(number):
@@ -343,6 +378,19 @@ class Plan:
         marks = self._marks(elision, lambda f: names[f] if names else str(f + 1)) if names or filters > 1 else ()
         notes = self._notes(self._left_out(elision, "filters"))
         return Item(f"filters-{number + 1}", (label, size((*dims,))), elision, marks=marks, notes=notes)
+
+    def _matrix_items(self, number: int, product: MatrixProduct) -> list[Item]:
+        """The kernel whose colours the matrix wears, and the matrix."""
+        shape = bank_shape(product.op)
+        assert shape is not None
+        filters, c, h, w = shape
+        key = Elision.whole((1, filters, c, h, w))
+        label = (self.words("the_kernel", filters), size(product.op.weight_shape or ()))
+        matrix = (self.words("matrix"), size(product.weight_shape))
+        return [
+            Item(f"kernel-{number + 1}", label, key),
+            Item(f"filters-{number + 1}", matrix, self.contents.banks[number]),
+        ]
 
     def _view_item(self, name: str, view: View, elision: Elision) -> Item:
         return Item(
@@ -398,6 +446,10 @@ class Plan:
         made = depth_of(self.contents.items[number + 1])
         if isinstance(op, Weighted):
             return np.repeat(palette.output_colors(op.filters, op.groups), made, axis=0)
+        if isinstance(op, MatrixProduct):  # the channels of what the row will be
+            assert isinstance(op.op, Weighted)
+            colors = palette.output_colors(op.op.filters, op.op.groups)
+            return np.repeat(colors, op.weight_shape[1] // len(colors), axis=0)[None, None]
         if before.colors.ndim == 2:
             return np.repeat(before.colors[:: depth_of(self.contents.items[number])], made, axis=0)
         cells = np.indices(self.shapes[number + 1][-3:]).reshape(3, -1)
@@ -448,8 +500,15 @@ class Plan:
         """The window that passes over the ``number``-th tensor."""
         if number < len(self.stages) and self.stages[number].slide is not None:
             return f"window-{number + 1}"
+        if self.echoes(number + 1):
+            return f"echo-{number + 2}"
         scattered = number > 0 and self.stages[number - 1].slide is not None and self.sight(number - 1).scatters
         return f"head-{number}" if scattered else None
+
+    def echoes(self, number: int) -> bool:
+        """Whether a stage is a product with the matrix of a window that is seen on the tensor that was flattened."""
+        product = self.stages[number].matrix if number < len(self.stages) else None
+        return product is not None and isinstance(product.op, Conv)
 
     def anchor(
         self, number: int, tensor: Tensor, index: NDArray[np.int64], position: NDArray[np.float64]
@@ -481,6 +540,9 @@ class Plan:
 
     def formulas(self, number: int) -> list[str]:
         stage = self.stages[number]
+        if stage.matrix is not None and "formula" in self.show:
+            inputs, outputs = stage.matrix.weight_shape
+            return [f"(1 × {inputs}) · ({inputs} × {outputs}) = 1 × {outputs}"]
         return (
             size_formulas(stage.op, stage.input)
             if "formula" in self.show and not isinstance(stage.told, Linear)
@@ -490,11 +552,14 @@ class Plan:
     def table(self, number: int) -> list[tuple[str, list[str]]]:
         """The rows of a stage's table: a name, then batch, channels, height, width."""
         stage, after = self.stages[number], self.contents.told_shapes[number + 1]
-        op, told, axes = stage.op, stage.told, len(stage.item) - 1
+        op, told, read = stage.op, stage.told, stage.input
+        if stage.in_parts:
+            op, read, after = told, stage.source, told.output_shape(stage.source)
+        axes = len(op.split(read)[1]) - 1
         names = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}[axes]
         rows = [("", [self.words(key) for key in ("batch", "channels", *names)])]
         batched = self.contents.batch is not None
-        rows.append((self.words("input"), _columns(stage.input, axes, batched)))
+        rows.append((self.words("input"), _columns(read, axes, batched)))
         if isinstance(told, Linear):
             rows.append((self.words("kernel", told.out_features), ["", str(told.in_features), *[""] * axes]))
         elif isinstance(op, Weighted):
@@ -573,7 +638,8 @@ class Plan:
         table = max(len(self.table(n)) for n in range(len(self.stages))) * note if "table" in self.show else 0.0
         if self.legend:
             table = max(len(self.legend_lines(n)) for n in range(len(self.stages))) * note
-        footer = max(len(self.formulas(n)) for n in range(len(self.stages))) + len(self.note_lines())
+        footer = max(len(self.formulas(n)) for n in range(len(self.stages)))
+        footer = max(footer, *map(len, self.trace_lines), 0) + len(self.note_lines())
         if self.narrow:
             return self.heading_height + table + 8.0, (footer + 2) * note + 6.0
         return max(self.heading_height, table) + 8.0, max(footer, 2) * note + 6.0
@@ -590,7 +656,7 @@ def _kernel(stage: Shown, weight: NDArray[np.float64] | None) -> NDArray[np.floa
     shape, told = bank_shape(stage.op), stage.told
     if weight is None or shape is None:
         return None
-    if isinstance(told, ConvTranspose):
+    if isinstance(told, ConvTranspose) and stage.matrix is None:
         weight = told.flipped(weight)
         if stage.op is told:  # it scatters: the kernel as it is
             weight = np.flip(weight, tuple(range(2, weight.ndim)))

@@ -24,6 +24,7 @@ from ..conv_math.conv import Conv
 from ..conv_math.sequential import READS
 from ..conv_math.transposed import ConvTranspose
 from . import kernels
+from .elision import LIMIT
 from .errors import SceneError
 from .photo import Photo
 
@@ -32,7 +33,7 @@ ORDERS = ("position", "filter")
 CAMERAS = ("isometric", "still", "dolly")
 """The first travels from stage to stage where all of them at once would be too small; the others never, and always."""
 THEMES = ("light", "dark")
-SHOW = ("lines", "ghosts", "values", "formula", "table")
+SHOW = ("lines", "ghosts", "values", "formula", "table", "cone", "usage")
 VALUES = ("random", "ramp")
 MAX_SECONDS = 3600.0
 MAX_FILE_BYTES = 1_000_000
@@ -88,8 +89,9 @@ class Stage:
     a tuple of them, one for each.
 
     ``view`` is how it is seen: a transposed convolution as what it scatters (None) or gathers ("gather"), a convolution
-    of one filter whole (None) or with the sums of each channel apart ("partial"). ``reads`` are the tensors that
-    it works on, 0 the scene's input and 1 the first stage's output; None: the one before it.
+    of one filter whole (None) or with the sums of each channel apart ("partial"), each of them as the product with a
+    "matrix". ``reads`` are the tensors that it works on, 0 the scene's input and 1 the first stage's output; None: the
+    one before it.
     """
 
     op: Operation
@@ -120,7 +122,11 @@ class Time:
 @dataclass(frozen=True)
 class Look:
     """How it is shown; ``show`` lists what is switched on. ``apart``: the result's channels do not stand one behind the
-    other but side by side, so that each is seen whole."""
+    other but side by side, so that each is seen whole.
+
+    Of ``show``, "cone" traces the middle output cell back to all the cells that it depends on; "usage" does so, too,
+    and tells how often each of them is used.
+    """
 
     camera: str = "isometric"
     theme: str = "light"
@@ -435,9 +441,9 @@ class _Reader:
         cls = OPERATIONS[name]
         parameters = parameters_of(cls)
         weighted = "bias" in parameters
-        views = (
-            ("scatter", "gather") if issubclass(cls, ConvTranspose) else ("whole", "partial") if _sums(cls, row) else ()
-        )
+        views = ("scatter", "gather", "matrix") if issubclass(cls, ConvTranspose) else ()
+        if issubclass(cls, Conv):
+            views = ("whole", "partial", "matrix") if _sums(cls, row) else ("whole", "matrix")
         allowed = ["op", *(p for p in parameters if p != "bias"), *(["weight", "bias"] if weighted else [])]
         allowed += [*(["view"] if views else []), "from", "name"]
         self.table(key, row, allowed)
@@ -464,8 +470,22 @@ class _Reader:
             self.fail(f"{key}: bias", bias, f"true, false, or a list of {(op.bias_shape or (0,))[0]} numbers")
         weight = self.weight(f"{key}: weight", row.get("weight", "random"), op)
         view = self.choice(f"{key}: view", row["view"], views) if "view" in row else None
+        if view == "matrix":
+            self.matrix(key, op, shape)
         name = self.text(f"{key}: name", row["name"]) if "name" in row else None
         return Stage(op, weight, bias, view, reads, name)
+
+    def matrix(self, key: str, op: Operation, shape: tuple[int, ...]) -> None:
+        """SceneError if an operation is more than its matrix, or that is too large to be drawn."""
+        if op.bias_shape is not None:
+            raise SceneError(f"{self.source}: {key}: view is 'matrix' and bias is true; allowed: bias = false")
+        with naming(f"{self.source}: {key}"):
+            item = op.split(shape)[1]
+            rows, columns = math.prod(item), math.prod(op.output_item(item))
+        if rows * columns > LIMIT:
+            raise SceneError(
+                f"{self.source}: {key}: view is 'matrix', of {rows:,} x {columns:,} cells; allowed: at most {LIMIT:,}"
+            )
 
 
 def _sums(cls: type[Operation], row: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..conv_math import Merge, Operation, Shape, Slide, Window
 from ..conv_math.conv import Weighted
+from ..conv_math.matrix import MatrixProduct
 from ..conv_math.shapes import Floats
 from ..conv_math.transposed import ConvTranspose
 from ..conv_math.window import Reach, source_of
@@ -66,8 +67,20 @@ def depth_of(item: Shape) -> int:
     return item[1] if len(item) == 4 else 1
 
 
+def cubes_of(rows: Rows, item: Shape) -> Rows:
+    """Cells (n, C and spatial axes) of an array as (n, 3) channel, row, column of cubes."""
+    channel, spatial = rows[:, 0], rows[:, 1:]
+    if spatial.shape[1] == 3:
+        channel = channel * item[1] + spatial[:, 0]
+    nothing = np.zeros((len(rows), max(0, 2 - spatial.shape[1])), np.int64)
+    return np.column_stack([channel, nothing, spatial[:, -2:]])
+
+
 def bank_shape(op: Operation) -> tuple[int, int, int, int] | None:
     """Filters, and their channels, rows and columns of cubes; None where there are none to be seen."""
+    if isinstance(op, MatrixProduct):
+        inputs, outputs = op.weight_shape
+        return 1, 1, inputs, outputs
     if not isinstance(op, Weighted):
         return None
     return (op.filters, *drawn_item((op.fan_in(), *_kernel_size(op))))
@@ -140,6 +153,8 @@ class Sight:
             before, after = window.padding[axis]
             first = places * window.stride[axis] - before
             return Span(first, window.kernel_size[axis], window.dilation[axis], (before, after))
+        if isinstance(self.op, MatrixProduct):  # a row meets a column, the zeros in it, too
+            return Span(np.zeros_like(places), self.item[1 + axis])
         reach = self.reach(axis)
         cells = np.where(_met(reach), reach.at, np.iinfo(np.int64).max).min(axis=1)
         taps = int((np.where(_met(reach), reach.at, -1).max(axis=1) - cells).max()) + 1
@@ -170,26 +185,19 @@ class Sight:
     def drawn(self, rows: Rows, item: Shape) -> Rows:
         """Cells (N,) C, *spatial of an array as (N,) channel, row, column of cubes."""
         first = len(self.batch)
-        channel, spatial = rows[:, first], rows[:, first + 1 :]
-        if spatial.shape[1] == 3:
-            channel = channel * item[1] + spatial[:, 0]
-        nothing = np.zeros((len(rows), max(0, 2 - spatial.shape[1])), np.int64)
-        return np.column_stack([rows[:, :first], channel, nothing, spatial[:, -2:]])
+        return np.column_stack([rows[:, :first], cubes_of(rows[:, first:], item)])
 
     def drawn_weights(self, rows: Rows) -> Rows:
         """Weights in torch's layout as filter, channel, row, column of cubes."""
         op = self.op
+        if isinstance(op, MatrixProduct):
+            return np.column_stack([np.zeros((len(rows), 2), np.int64), rows])
         assert isinstance(op, Weighted)
         if isinstance(op, ConvTranspose):  # (input channel, filter within its group, *kernel)
             per_group, fan_in = op.filters // op.groups, op.fan_in()
             filters = rows[:, 0] // fan_in * per_group + rows[:, 1]
             rows = np.column_stack([filters, rows[:, 0] % fan_in, rows[:, 2:]])
-        kernel = _kernel_size(op)
-        channel, spatial = rows[:, 1], rows[:, 2:]
-        if spatial.shape[1] == 3:
-            channel = channel * kernel[0] + spatial[:, 0]
-        nothing = np.zeros((len(rows), max(0, 2 - spatial.shape[1])), np.int64)
-        return np.column_stack([rows[:, 0], channel, nothing, spatial[:, -2:]])
+        return np.column_stack([rows[:, 0], cubes_of(rows[:, 1:], (op.fan_in(), *_kernel_size(op)))])
 
     def done(self, n: Rows, c: Rows, h: Rows, w: Rows) -> Rows:
         """The step with which drawn output cells are final."""

@@ -9,6 +9,7 @@ from itertools import groupby
 
 from ..conv_math import Slide, Upsample
 from ..conv_math.conv import Weighted
+from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import AdaptiveAvgPool, AvgPool
 from .arithmetic import first_sum, narrated
 from .captions import count
@@ -37,22 +38,21 @@ def all_captions(plan: Plan) -> Iterator[Caption]:
     yield from _heading(plan)
     for number, act in enumerate(plan.acts):
         first, last = _spell(plan, number)
-        if plan.legend:
-            yield from _legend(plan, number, first, last)
-        elif "table" in plan.show:
-            yield from _table(plan, number, first, last)
+        yield from _facts(plan, number, first, last)
         yield from _footer(plan, number, act, first, last)
         if act.stage.slide is not None and not act.swept:
             yield from _narration(plan, number, act)
+    yield from _traces(plan)
     yield from _note(plan)
     yield from _labels(plan)
     yield from _marks(plan)
 
 
 def _spell(plan: Plan, number: int) -> tuple[int, int]:
-    """The frames on which a stage's words stand: from its predecessor's end; the first has the title hold too."""
-    first = 1 if number == 0 else plan.acts[number].first_frame + 1
-    last = plan.frames if number == len(plan.acts) - 1 else plan.acts[number + 1].first_frame
+    """The frames on which an act's words stand: from its predecessor's end; the first has the title hold too."""
+    acts = (*plan.acts, *plan.traced)
+    first = 1 if number == 0 else acts[number].first_frame + 1
+    last = plan.frames if number == len(acts) - 1 else acts[number + 1].first_frame
     return first, last
 
 
@@ -75,12 +75,15 @@ def _heading(plan: Plan) -> Iterator[Caption]:
     y = CAPITAL["title"]
     yield _fitted(plan, _text(plan, "title", title, "title", _corner(plan, 0, y), "left"))
     for number in range(len(plan.acts)):
-        first, last = _spell(plan, number)
-        for i, line in enumerate(plan.call_lines(number), start=1):
-            at = _corner(plan, 0, y + i * CAPITAL["line"] * LINE_HEIGHT)
-            faint = plan.theme.faint_text
-            name = f"call-{number + 1}" if i == 1 else f"call-{number + 1}-{i}"
-            yield _fitted(plan, _text(plan, name, line, "line", at, "left", color=faint, first=first, last=last))
+        yield from _call(plan, number, *_spell(plan, number))
+
+
+def _call(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
+    for i, line in enumerate(plan.call_lines(number), start=1):
+        at = _corner(plan, 0, CAPITAL["title"] + i * CAPITAL["line"] * LINE_HEIGHT)
+        faint = plan.theme.faint_text
+        name = f"call-{number + 1}" if i == 1 else f"call-{number + 1}-{i}"
+        yield _fitted(plan, _text(plan, name, line, "line", at, "left", color=faint, first=first, last=last))
 
 
 def _fitted(plan: Plan, caption: Caption) -> Caption:
@@ -88,6 +91,14 @@ def _fitted(plan: Plan, caption: Caption) -> Caption:
     room = plan.heading_width * plan.frame.pixel
     wide = text_width(caption.body) * caption.size
     return caption if wide <= room else replace(caption, size=caption.size * room / wide)
+
+
+def _facts(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
+    """In the upper right corner."""
+    if plan.legend:
+        yield from _legend(plan, number, first, last)
+    elif "table" in plan.show:
+        yield from _table(plan, number, first, last)
 
 
 def _table(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
@@ -133,21 +144,52 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     at = _corner(plan, 0, lift * pitch, right=right, bottom=True)
     yield _text(plan, f"cost-{number + 1}", cost, "note", at, align, first=first, last=last)
     what = _counted(plan, number)
+    yield from _counter(plan, f"{number + 1}", what, act, lift + 1, first, last)
+
+
+def _counter(plan: Plan, name: str, what: str, act: Act, line: int, first: int, last: int) -> Iterator[Caption]:
+    """Which step it is, so many lines above the lower edge."""
     body = f"{{step}} / {count(act.steps)}"
     # The number that counts is a text of its own, so that the words beside it stand still.
     apart = (0.5 + text_width(what if plan.narrow else body.replace("{step}", str(act.steps)))) * CAPITAL["note"]
-    y = (lift + 1) * pitch
+    right, align = not plan.narrow, "left" if plan.narrow else "right"
+    y = line * CAPITAL["note"] * LINE_HEIGHT
     places = {"what": 0.0 if plan.narrow else apart, "count": apart if plan.narrow else 0.0}
     at = {key: _corner(plan, x, y, right=right, bottom=True) for key, x in places.items()}
-    yield _text(plan, f"step-name-{number + 1}", what, "note", at["what"], align, first=first, last=last)
-    counter = _text(plan, f"step-{number + 1}", body, "note", at["count"], align, first=first, last=last)
+    yield _text(plan, f"step-name-{name}", what, "note", at["what"], align, first=first, last=last)
+    counter = _text(plan, f"step-{name}", body, "note", at["count"], align, first=first, last=last)
     yield replace(counter, first_step=act.first_step, steps=act.steps)
+
+
+def _traces(plan: Plan) -> Iterator[Caption]:
+    """The words of every trace back: those of its stage again, and below what it has come to."""
+    for i, (trace, act) in enumerate(zip(plan.contents.traces, plan.traced, strict=True)):
+        number, (first, last) = trace.number, _spell(plan, len(plan.acts) + i)
+        for caption in (*_call(plan, number, first, last), *_facts(plan, number, first, last)):
+            yield replace(caption, name=f"{caption.name}-again-{i + 1}")
+        lines, result = plan.trace_lines[i], i == len(plan.traced) - 1
+        what = plan.words("traced_step", plan.count_of(number), plan.count_of(len(plan.acts) - 1))
+        line = max(map(len, plan.trace_lines)) if plan.narrow else 1
+        yield from _counter(plan, f"trace-{i + 1}", what, act, line, first, last)
+        yield from _stacked(
+            plan, f"trace-told-{number + 1}-{trace.tensor}", lines, first, act.last_frame if result else last
+        )
+    if plan.traced:
+        yield from _stacked(plan, "trace-result", plan.trace_lines[-1], plan.traced[-1].last_frame + 1, plan.frames)
+
+
+def _stacked(plan: Plan, name: str, lines: list[str], first: int, last: int) -> Iterator[Caption]:
+    """Lines in the lower left corner."""
+    for i, line in enumerate(reversed(lines)):
+        at = _corner(plan, 0, i * CAPITAL["note"] * LINE_HEIGHT, bottom=True)
+        yield _text(plan, f"{name}-{len(lines) - i}", line, "note", at, "left", first=first, last=last)
 
 
 def _parameters(plan: Plan, number: int) -> tuple[str, str]:
     """This stage's parameters; on the last of several, the sum: ``72 + 64 = 136``, and shorter: ``136``."""
     counts = [s.op.num_parameters for s in plan.stages]
     weighted = [c for c in counts if c]
+    counts = [s.told.num_parameters if s.in_parts else c for s, c in zip(plan.stages, counts, strict=True)]
     if number == len(counts) - 1 and len(weighted) > 1:
         total = count(sum(weighted))
         return f"{' + '.join(map(count, weighted))} = {total}", total
@@ -156,8 +198,12 @@ def _parameters(plan: Plan, number: int) -> tuple[str, str]:
 
 def _macs(plan: Plan, number: int) -> int:
     """This stage's multiply-accumulates; on the last stage those of all."""
-    each = [stage.op.macs(stage.input) if isinstance(stage.op, Slide) else 0 for stage in plan.stages]
-    return sum(each) if number == len(each) - 1 else each[number]
+    stage = plan.stages[number]
+    if number == len(plan.stages) - 1:
+        return sum(each.op.macs(each.input) for each in plan.stages if isinstance(each.op, Slide))
+    if stage.in_parts:
+        return stage.told.macs(stage.source)
+    return stage.op.macs(stage.input) if isinstance(stage.op, Slide) else 0
 
 
 def _above_formulas(plan: Plan, number: int) -> float:
@@ -168,11 +214,14 @@ def _above_formulas(plan: Plan, number: int) -> float:
 
 def _note(plan: Plan) -> Iterator[Caption]:
     """The scene's own last word, on the result."""
-    last = len(plan.acts) - 1
+    above = _above_formulas(plan, len(plan.acts) - 1)
+    if plan.traced:
+        above = len(plan.trace_lines[-1]) * CAPITAL["note"] * LINE_HEIGHT
+    first = (*plan.acts, *plan.traced)[-1].last_frame + 1
     for i, line in enumerate(reversed(plan.note_lines())):
-        at = _corner(plan, 0, _above_formulas(plan, last) + i * CAPITAL["note"] * LINE_HEIGHT, bottom=True)
+        at = _corner(plan, 0, above + i * CAPITAL["note"] * LINE_HEIGHT, bottom=True)
         if line:
-            yield _text(plan, f"note-{i + 1}", line, "note", at, "left", first=plan.acts[last].last_frame + 1)
+            yield _text(plan, f"note-{i + 1}", line, "note", at, "left", first=first)
 
 
 def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
@@ -196,6 +245,11 @@ def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
     """The four phases of a step: what is read, what is done with it, what comes of that, what is written."""
     words, sight = plan.words, plan.sight(number)
     op = sight.op
+    if isinstance(op, MatrixProduct):
+        weights = int(op.weighted[:, 0].sum())
+        multiply = words("row_multiply", count(weights), count(len(op.weighted)))
+        total = words("sum", count(weights)) if weights > 1 else words("one_product")
+        return words("row_column"), multiply, total, words("write")
     if not isinstance(op, Weighted):
         reads = sight.reads_at_once
         does = "max" if op.reduce == "max" else "mean" if isinstance(op, AvgPool | AdaptiveAvgPool) else "mix"

@@ -1,0 +1,239 @@
+"""The cone of ancestors: after the last step one output cell is traced back through every stage.
+
+All cells fade but this one. Stage by stage, last one first, the windows are put back where they stood, and every cell
+that they meet gets a mark from the cell that was computed of it. In the end lines lead along the cone's edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .ancestry import Trace, traced_cell
+from .form import MARK, MARK_GROWTH, VEIL
+from .motion import offset_in, track_of
+from .parts import Act, Tensor
+from .plan import LANDED, SET_OUT, Plan
+from .sight import cubes_of
+from .story import Cells, Line, Lines, Mover, Vector, vector
+
+MAX_HITS = 4096
+"""More hits of a stage's input would be a cloud: each cell is marked once then."""
+FADED = 0.82
+"""How far a cell that does not count fades into the floor."""
+FADES = 0.4
+"""In which part of the first step they fade."""
+DEEP, PALE = 0.3, 0.2
+"""The darkest mark, as a part of the traced cell's light; and how much white is in the lightest."""
+
+
+def traced(plan: Plan) -> Iterator[tuple[Trace, Act]]:
+    """The traces back and when each is played."""
+    yield from zip(plan.contents.traces, plan.traced, strict=True)
+
+
+def cone_cells(plan: Plan) -> Iterator[Cells]:
+    """A veil over every tensor and, over that, the marks of the traced cell's ancestors."""
+    if not plan.traced:
+        return
+    first = plan.traced[0].first_step
+    for tensor in plan.tensors:
+        yield _veil(plan, tensor, first)
+    own, when = _traced_index(plan), np.array([float(first)])
+    yield _marks(plan, len(plan.stages), "-own", own, plan.tensors[-1].at(own), (when, when + FADES), np.ones(1), 0.0)
+    for trace, act in traced(plan):
+        yield from _stage_marks(plan, trace, act)
+
+
+def _veil(plan: Plan, tensor: Tensor, first: int) -> Cells:
+    """Copies of a tensor's cells, just larger, which fade."""
+    index = tensor.drawn()
+    index = index[~tensor.is_empty(index)]
+    position, color = tensor.at(index), tensor.color_of(index)
+    start = np.full(len(index), float(first))
+    return Cells(
+        f"veil-{tensor.name}",
+        "copy",
+        tensor.shape,
+        index,
+        position=_f32(position),
+        color=_f32(color),
+        origin=_f32(position),
+        start=_f32(start),
+        arrive=_f32(start + 0.1 * FADES),
+        anchor=_f32(position),
+        becomes=_f32(faded(color, plan.theme.floor)),
+        rest=(float(first), first + FADES),
+        scale=VEIL,
+    )
+
+
+def faded(color: NDArray[np.float64], floor: Vector) -> NDArray[np.float64]:
+    """Colours ``(n, 3)`` that are hardly to be told from the floor: greys, as hues are left to the marks."""
+    grey = color.mean(axis=1, keepdims=True)
+    return grey + FADED * (np.array(floor) - grey)
+
+
+def _stage_marks(plan: Plan, trace: Trace, act: Act) -> Iterator[Cells]:
+    """The marks on a stage's input: what is hit several times gets several, one over the other, each a shade deeper."""
+    index, steps, turns, uses = _index(plan, trace.tensor, trace.hits), trace.step, trace.turn, trace.uses
+    if len(index) > MAX_HITS:
+        uses = trace.counts[tuple(trace.hits.T)]
+        turns = np.where(turns > 0, -1, 0)
+    tensor = plan.tensors[trace.tensor]
+    shown = tensor.shows(index) & ~tensor.is_empty(index)
+    start = act.first_step + steps + (0.0 if act.swept else SET_OUT)
+    arrive = act.first_step + steps + (1.0 if act.swept else LANDED)
+    most = max(int(other.turn.max()) for other in plan.contents.traces if other.tensor == trace.tensor)
+    came = plan.tensors[trace.number + 1].at(_index(plan, trace.number + 1, trace.heads)[steps])
+    for turn in range(int(turns.max()) + 1):
+        mine = shown & (turns == turn)
+        if mine.any():
+            times, name = (start[mine], arrive[mine]), f"-from-{trace.number + 1}-{turn + 1}"
+            yield _marks(plan, trace.tensor, name, index[mine], came[mine], times, uses[mine], turn / max(1, most))
+
+
+def _marks(
+    plan: Plan,
+    number: int,
+    name: str,
+    index: NDArray[np.int64],
+    came: NDArray[np.float64],
+    times: tuple[NDArray[np.float64], NDArray[np.float64]],
+    uses: NDArray[np.float64],
+    growth: float,
+) -> Cells:
+    """Marks on cells of the ``number``-th tensor, which come from these places between these steps."""
+    tensor = plan.tensors[number]
+    position = tensor.at(index)
+    return Cells(
+        f"marks-{tensor.name}{name}",
+        "copy",
+        tensor.shape,
+        index,
+        position=_f32(position),
+        color=_f32(mark_colors(plan, uses)),
+        origin=_f32(came),
+        start=_f32(times[0]),
+        arrive=_f32(times[1]),
+        anchor=_f32(position),
+        scale=MARK + MARK_GROWTH * growth,
+    )
+
+
+def mark_colors(plan: Plan, uses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Linear RGB ``(n, 3)``, of the traced cell's hue: with "usage" the deeper the more uses.
+
+    Equal steps are equal factors, of uses as of light: so they look equal.
+    """
+    output = plan.tensors[-1]
+    own = output.color_of(_traced_index(plan))[0]
+    deep = own * DEEP
+    if "usage" not in plan.show:
+        return np.tile(own * (DEEP + 1.0) / 2.0, (len(uses), 1))
+    most = max(trace.counts.max() for trace in plan.contents.traces)
+    share = (np.log(uses) / np.log(most) if most > 1 else np.ones(len(uses)))[:, None]
+    pale = own + PALE * (1.0 - own)
+    return pale ** (1.0 - share) * deep**share
+
+
+def cone_movers(plan: Plan) -> Iterator[Mover]:
+    """In every trace: a box around the cell that is traced, and the window on what it was computed from."""
+    for trace, act in traced(plan):
+        if plan.stages[trace.number].slide is None or trace.rows[0] < max(b.last - b.first + 1 for b in act.beats):
+            continue  # all at once
+        yield _head(plan, trace, act)
+        if not plan.sight(trace.number).scatters:
+            yield _window(plan, trace, act)
+
+
+def _head(plan: Plan, trace: Trace, act: Act) -> Mover:
+    tensor = plan.tensors[trace.number + 1]
+    elision, base = tensor.placed.item.elision, tensor.placed.base
+    cubes = cubes_of(trace.heads, plan.contents.items[trace.number + 1])
+
+    def stands(step: int) -> tuple[int, float, float, float]:
+        channel, row, column = cubes[step - act.first_step].tolist()
+        return int(tensor.block(0, channel)), channel % tensor.per_lane, row, column
+
+    def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
+        return base[block] + offset_in(elision, depth, row, column)
+
+    track = track_of(act.beats, stands, place, (), 0.0)
+    box = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    return Mover(f"traced-{trace.number + 1}", track, act.first_frame, act.last_frame, (box,))
+
+
+def _window(plan: Plan, trace: Trace, act: Act) -> Mover:
+    tensor = plan.tensors[trace.tensor]
+    elision, base = tensor.placed.item.elision, tensor.placed.base
+    deep, rows, columns = plan.sight(trace.number).reads
+    reach = rows.extent, columns.extent
+    depth = elision.channels.span if deep is None else deep.extent
+    places = np.zeros((trace.steps, 3), np.int64)
+    places[:, 3 - trace.places.shape[1] :] = trace.places
+
+    def stands(step: int) -> tuple[int, float, float, float]:
+        d, r, c = places[step - act.first_step]
+        return 0, 0.0 if deep is None else float(deep.first[d]), float(rows.first[r]), float(columns.first[c])
+
+    def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
+        return base[block] + offset_in(elision, depth, row, column, reach)
+
+    extent = np.array([columns.extent, depth, rows.extent], float)
+    middle = (extent - 1.0) / 2.0 * (1.0, 1.0, -1.0)
+    lanes = elision.lanes.indices().tolist()
+    boxes = tuple((vector(base[lane * tensor.batch] - base[0] + middle), vector(extent)) for lane in lanes)
+    track = track_of(act.beats, stands, place, (), 0.0)
+    return Mover(f"back-{trace.number + 1}", track, act.first_frame, act.last_frame, boxes)
+
+
+def cone_lines(plan: Plan) -> Iterator[Lines]:
+    """From the cell that is traced to the corners of its window; in the end along the cone's edges."""
+    if "lines" not in plan.show or not plan.traced:
+        return
+    most = max(trace.counts.max() for trace in plan.contents.traces)
+    color = vector(mark_colors(plan, np.array([most]))[0])
+    windows = {mover.name: mover for mover in cone_movers(plan)}
+    for trace, act in traced(plan):
+        window, first, end = windows.get(f"back-{trace.number + 1}"), act.first_step, act.first_step + act.steps
+        if window is not None and not act.swept:
+            center, size = window.boxes[0]
+            corners = [np.array(center) + np.array(side) * size / 2.0 for side in product((-1, 1), (-1,), (-1, 1))]
+            head = f"traced-{trace.number + 1}"
+            lines = tuple(Line(vector(corner), window.name, (0.0, -0.5, 0.0), head, color) for corner in corners)
+            yield Lines(f"back-lines-{trace.number + 1}", lines, float(first), float(end))
+        edges = zip(_corners(plan, trace.tensor, *trace.box), _after(plan, trace), strict=True)
+        lines = tuple(Line(vector(near), None, vector(far), None, color) for near, far in edges)
+        yield Lines(f"edges-{trace.number + 1}-{trace.tensor}", lines, end - 1.0 + LANDED, plan.steps + 1.0)
+
+
+def _after(plan: Plan, trace: Trace) -> list[NDArray[np.float64]]:
+    """The corners of what is used of a stage's output."""
+    return _corners(plan, trace.number + 1, trace.heads.min(axis=0), trace.heads.max(axis=0))
+
+
+def _corners(plan: Plan, number: int, first: NDArray[np.int64], last: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+    """The four corners of the front of a box of cells (C, *spatial): rows, then columns."""
+    tensor = plan.tensors[number]
+    low, high = (tensor.at(_index(plan, number, cell[None]))[0] for cell in (first, last))
+    front = low[1] - 0.5
+    return [np.array([x, front, z]) for z in (low[2] + 0.5, high[2] - 0.5) for x in (low[0] - 0.5, high[0] + 0.5)]
+
+
+def _index(plan: Plan, number: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Cells (C, *spatial) of the ``number``-th array as indices of its cubes; of the first picture of a batch."""
+    cubes = cubes_of(rows, plan.contents.items[number])
+    batch = len(plan.shapes[number]) - 3
+    return np.column_stack([np.zeros((len(rows), batch), np.int64), cubes])
+
+
+def _traced_index(plan: Plan) -> NDArray[np.int64]:
+    return _index(plan, len(plan.stages), np.array([traced_cell(plan.contents.items[-1])]))
+
+
+def _f32(array: NDArray[np.floating]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(array, dtype=np.float32)

@@ -1,0 +1,63 @@
+"""The words of a trace back: how many cells are reached in every stage, and what follows from the rates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .ancestry import Hybrid, fields_of, growth_of, hybrid_of
+from .captions import Words, count, size
+from .contents import Contents
+from .layout import broken, text_width
+
+
+def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], room: float) -> list[list[str]]:
+    """For each trace, and for the result, the lines below it, no wider than ``room`` (heights of a capital).
+
+    ``called`` says what a tensor is called. Receptive fields and rates are told of a chain without branches.
+    """
+    if not contents.traces:
+        return []
+    ops = contents.chain or []
+    usage = "usage" in contents.scene.look.show
+    fields, growth = fields_of(ops), growth_of(ops)
+    hybrid = hybrid_of(ops) if usage else None
+    rule = [] if hybrid is None else hybrid_lines(hybrid, words)
+    told: list[list[str]] = []
+    for trace in contents.traces:
+        used, cells = int((trace.counts > 0).sum()), trace.counts.size
+        where = called(trace.tensor)
+        if usage:
+            most = int(trace.counts.max())
+            line = words("uses" if most > 1 else "uses_once", count(used), count(cells), where, count(most))
+        elif fields is None:
+            line = words("sees", count(used), where)
+        else:
+            line = words("sees_field", count(used), where, size(fields[trace.number]))
+        told.append([line, *rule])
+    result = told[-1]
+    if growth is not None and not usage and len(ops) > 1:
+        sizes = [str(field[0]) if len(set(field)) == 1 else size(field) for field in growth]
+        result = [*result, words("growth", ", ".join(sizes))]
+    return [[part for line in lines for part in broken(line, room)] for lines in (*told, result)]
+
+
+def hybrid_lines(hybrid: Hybrid, words: Words) -> list[str]:
+    """The rule of hybrid dilated convolution with its numbers; of rates with a common divisor that they have one."""
+    if hybrid.divisor > 1:
+        return [words("divisor", hybrid.divisor)]
+    last = len(hybrid.rates)
+    lines = [words("hybrid", last, hybrid.rates[-1])]
+    for i in range(last - 1, 0, -1):
+        rate, after, here = hybrid.rates[i - 1], hybrid.distances[i], hybrid.distances[i - 1]
+        line = f"M{i} = max({after} − 2·{rate}, {after} − 2·({after} − {rate}), {rate}) = {here}"
+        if i == 2:
+            line += f" {'≤' if hybrid.distances.within_kernel else '>'} {hybrid.kernel}"
+        lines.append(line)
+    return lines
+
+
+def counter_width(contents: Contents, words: Words) -> float:
+    """The room that the longest counter of a trace takes, in heights of a capital."""
+    stages = len(contents.stages)
+    counters = [f"{words('traced_step', stages, stages)} {count(t.steps)} / {count(t.steps)}" for t in contents.traces]
+    return max(map(text_width, counters), default=0.0)

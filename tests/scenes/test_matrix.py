@@ -1,0 +1,223 @@
+"""A convolution that is seen as its matrix: the matrix is conv_math's, and so is what comes out."""
+
+import re
+
+import numpy as np
+import pytest
+
+from convmotion.conv_math import ancestors, conv_matrix
+from convmotion.scenes import SceneError, compose, explain, find_scene, palette, parse_scene
+from convmotion.scenes.contents import Contents
+from convmotion.scenes.plan import Plan
+from convmotion.scenes.pose import lines_at, pose
+from convmotion.scenes.values import values_of
+
+SCENES = ["conv-matrix", "transposed-matrix"]
+SEEN = '\nkernel_size = 3\nview = "matrix"\n'
+OTHERS = {
+    "channels": '[input]\nshape = [2, 4, 3]\n[[stage]]\nop = "Conv2d"\nout_channels = 3' + SEEN,
+    "groups": '[input]\nshape = [4, 4, 4]\n[[stage]]\nop = "Conv2d"\nout_channels = 4\ngroups = 2\npadding = 1' + SEEN,
+    "one axis": '[input]\nshape = [2, 6]\n[[stage]]\nop = "Conv1d"\nout_channels = 2\ndilation = 2' + SEEN,
+    "three axes": '[input]\nshape = [1, 3, 3, 4]\n[[stage]]\nop = "Conv3d"\nout_channels = 1' + SEEN,
+    "transposed": '[input]\nshape = [2, 2, 2]\n[[stage]]\nop = "ConvTranspose2d"\nout_channels = 2\nstride = 2' + SEEN,
+    "batch": '[input]\nshape = [2, 1, 3, 4]\n[[stage]]\nop = "Conv2d"\nout_channels = 1' + SEEN,
+    "first of two": '[input]\nshape = [1, 4, 4]\n[[stage]]\nop = "Conv2d"\nout_channels = 1'
+    + SEEN
+    + '[[stage]]\nop = "Conv2d"\nout_channels = 2\nkernel_size = 2\n',
+}
+
+
+def scene_of(name, show='"lines", "ghosts", "formula", "table"'):
+    if name in SCENES:
+        return find_scene(name)
+    return parse_scene(f"{OTHERS[name]}[time]\nseconds = 20\n[look]\nshow = [{show}]\n", "test")
+
+
+def plan_of(scene):
+    return Plan(Contents(scene), (854, 480), 30.0, "en", palette.THEMES["light"])
+
+
+def cells_of(board, name):
+    return next(cells for cells in board.cells if cells.name == name)
+
+
+def item_of(scene):
+    return scene.stages[0].op.split(scene.input.shape)[1]
+
+
+def matrix_of(scene, weight):
+    return np.asarray(conv_matrix(scene.stages[0].op, item_of(scene), weight)).T
+
+
+@pytest.mark.parametrize("name", [*SCENES, *OTHERS])
+def test_the_product_has_the_values_of_the_convolution(name):
+    scene = scene_of(name)
+    (before, after, *_), (weight, *_), _ = values_of(scene)
+    values = plan_of(scene)._known_values()
+    row, product, output = values[0][1:4]
+    kernel = values[1][1]
+    assert kernel.shape[2:] == matrix_of(scene, weight).shape
+    assert np.allclose(kernel[0, 0], matrix_of(scene, weight))
+    assert np.allclose(row.reshape(-1, kernel.shape[2]) @ kernel[0, 0], product.reshape(-1, kernel.shape[3]))
+    expected = scene.stages[0].op.forward(before, weight)
+    assert np.allclose(product.reshape(expected.shape), expected)
+    assert np.allclose(output.reshape(expected.shape), after)
+
+
+@pytest.mark.parametrize("name", [*SCENES, *OTHERS])
+def test_equal_weights_wear_equal_colours_and_zeros_are_empty_cells(name):
+    scene, board = scene_of(name), compose(scene_of(name))
+    shape = scene.stages[0].op.weight_shape
+    matrix = matrix_of(scene, np.arange(1.0, 1.0 + np.prod(shape)).reshape(shape))
+    drawn, zeros = cells_of(board, "filters-2"), cells_of(board, "zeros-filters-2")
+    assert (drawn.shape, zeros.role) == ((1, 1, *matrix.shape), "ghost")
+    assert {tuple(i) for i in drawn.index[:, 2:].tolist()} == {tuple(i) for i in np.argwhere(matrix).tolist()}
+    assert len(drawn) + len(zeros) == matrix.size
+    weights = matrix[tuple(drawn.index[:, 2:].T)]
+    for colors in (lambda w: drawn.color[weights == w], lambda w: np.unique(drawn.color[weights == w], axis=0)):
+        assert all(np.ptp(colors(w), axis=0).max() == 0 for w in np.unique(weights))
+    distinct = len(np.unique(drawn.color, axis=0))
+    assert distinct == len(np.unique(weights))
+
+
+def test_with_values_the_weights_stand_on_the_matrix():
+    scene = scene_of("channels", '"values"')
+    _, weights, _ = values_of(scene)
+    drawn = cells_of(compose(scene, (1920, 1080)), "filters-2")
+    matrix = matrix_of(scene, weights[0])
+    (numbers,) = drawn.numbers
+    assert len(numbers) == len(drawn)
+    assert (numbers.value == matrix[tuple(drawn.index[numbers.cell][:, 2:].T)]).all()
+
+
+def test_the_kernel_beside_the_matrix_shows_which_weight_wears_which_colour():
+    board = compose(find_scene("conv-matrix"))
+    kernel, drawn = cells_of(board, "kernel-2"), cells_of(board, "filters-2")
+    matrix = matrix_of(find_scene("conv-matrix"), np.arange(9.0).reshape(1, 1, 3, 3))
+    for (_, _, row, column), color in zip(drawn.index.tolist(), drawn.color, strict=True):
+        assert (kernel.color[int(matrix[row, column])] == color).all()
+    assert len(kernel) == 9
+
+
+@pytest.mark.parametrize("name", [*SCENES, *OTHERS])
+def test_at_every_step_the_column_of_the_output_cell_is_lit_and_what_the_window_reads(name):
+    scene, board = scene_of(name), compose(scene_of(name))
+    op, item = scene.stages[0].op, item_of(scene)
+    weighted = matrix_of(scene, np.ones(op.weight_shape)) != 0
+    drawn, row, read = (cells_of(board, n) for n in ("filters-2", "output-1", "input"))
+    first_step = Contents(scene).steps[0]
+    for step in range(weighted.shape[1]):
+        frame = board.settled[first_step + step] - 1e-3
+        lit = pose(board, drawn, frame).lit
+        assert (lit[drawn.index[:, 3] == step] > 0.99).all() and (lit[drawn.index[:, 3] != step] < 0.01).all(), step
+        first = row.index[:, 0] == 0 if row.index.shape[1] == 4 else np.ones(len(row), bool)
+        assert (pose(board, row, frame).lit[first] > 0.99).all()
+        seen = pose(board, read, frame).lit > 0.99
+        if "Transpose" in type(op).__name__:
+            assert not seen.any()
+        elif getattr(op, "groups", 1) == 1:  # one window stands on the lanes of all groups at once
+            expected = np.zeros(len(read), bool)
+            expected[: weighted.shape[0]] = weighted[:, step]
+            assert (seen == expected).all(), step
+    assert np.prod(item) == weighted.shape[0]
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_lines_lead_to_the_column_and_from_there_to_the_cell_that_is_written(name):
+    scene, board = find_scene(name), compose(find_scene(name))
+    drawn, made = cells_of(board, "filters-2"), cells_of(board, "output-2")
+    lines = next(lines for lines in board.lines if lines.name.startswith("lines-2-"))
+    for step in range(len(made)):
+        ends = lines_at(board, lines, board.settled[1 + step] - 1e-3)
+        column = drawn.position[drawn.index[:, 3] == step][:, 0]
+        assert np.allclose(np.sort(ends[:-1, 1, 0]), column[0] + np.array([-0.5, -0.5, 0.5, 0.5]), atol=0.01)
+        assert np.allclose(ends[-1, 0, 0], column[0] + 0.5, atol=0.01)
+        assert np.allclose(ends[-1, 1, [0, 2]], made.position[step][[0, 2]], atol=0.01)
+    assert scene.shapes[-1][-1] ** 2 == len(made)
+
+
+def test_only_what_meets_a_weight_sets_out_in_the_first_step():
+    board = compose(find_scene("conv-matrix"))
+    travellers = cells_of(board, "travellers-2")
+    assert sorted(travellers.index[:, -1].tolist()) == [0, 1, 2, 4, 5, 6, 8, 9, 10]
+    drawn = cells_of(board, "filters-2")
+    column = drawn.position[drawn.index[:, 3] == 0]
+    assert sorted(map(tuple, travellers.via.tolist())) == sorted(map(tuple, column.tolist()))
+
+
+@pytest.mark.parametrize("name", [*SCENES, *OTHERS])
+def test_the_cells_of_the_output_stand_where_the_convolution_writes_them(name):
+    scene, board = scene_of(name), compose(scene_of(name))
+    product, output = cells_of(board, "output-2"), cells_of(board, "output-3")
+    came = {tuple(place): i for i, place in enumerate(np.round(product.position, 3).tolist())}
+    order = [came[tuple(place)] for place in np.round(output.origin, 3).tolist()]
+    assert order == list(range(len(product)))
+    assert (output.color == product.color[order]).all()
+    op = scene.stages[0].op
+    colors = palette.output_colors(op.out_channels, op.groups)
+    per_picture = colors[np.arange(np.prod(op.output_item(item_of(scene)))) * len(colors) // output_cells(scene)]
+    assert np.allclose(output.color[: output_cells(scene)], per_picture, atol=1e-6)
+
+
+def output_cells(scene):
+    return int(np.prod(scene.stages[0].op.output_item(item_of(scene))))
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_in_every_step_the_words_are_those_of_the_convolution(name):
+    scene, board = find_scene(name), compose(find_scene(name))
+    bodies = {c.name: c.body for c in board.captions}
+    matrix = matrix_of(scene, np.ones((1, 1, 3, 3)))
+    inputs, outputs = matrix.shape
+    assert [bodies[f"cost-{act}"] for act in (1, 2, 3)] == ["9 parameters · 36 MACs"] * 3
+    assert bodies["formula-2-1"] == f"(1 × {inputs}) · ({inputs} × {outputs}) = 1 × {outputs}"
+    assert bodies["label-filters-2-2"] == f"{inputs} × {outputs}"
+    assert (bodies["label-output-1-2"], bodies["label-output-2-2"]) == (f"1 × {inputs}", f"1 × {outputs}")
+    side = scene.shapes[1][-1]
+    tables = [[bodies.get(f"table-{act}-{row}-3") for row in (1, 2, 3)] for act in (1, 2, 3)]
+    assert tables == [[str(scene.input.shape[-1]), "3", str(side)]] * 3
+    weights = int((matrix[:, 0] != 0).sum())
+    assert re.findall(r"\d+", bodies["phase-2-2"])[:2] == [str(weights), str(inputs)]
+    assert explain(scene)["parameters"] == 9 and explain(scene)["macs"] == 36
+    assert explain(scene)["steps"] == board.steps == outputs + 2
+    assert explain(scene)["cells"] == sum(len(c) for c in board.cells if c.role != "traveller")
+
+
+def test_the_transposed_one_says_in_both_languages_that_the_size_comes_back_and_not_the_values():
+    scene = find_scene("transposed-matrix")
+    assert "the size, not the values" in scene.note.en and "尺寸" in scene.note.zh
+    for language in ("en", "zh"):
+        board = compose(scene, language=language)
+        note = next(c for c in board.captions if c.name == "note-1")
+        assert note.body == scene.note.in_language(language) and note.last == board.frames
+    weight = np.arange(1.0, 10.0).reshape(1, 1, 3, 3)
+    matrix = matrix_of(find_scene("conv-matrix"), weight)
+    assert (matrix_of(scene, weight) == matrix.T).all()
+
+
+def test_a_cone_leads_back_through_the_weights_of_the_matrix_and_not_through_its_zeros():
+    scene = scene_of("first of two", '"lines", "cone"')
+    board = compose(scene)
+    masks = ancestors([stage.op for stage in scene.stages], (0, 0, 0), (1, 4, 4))
+    marked = {tuple(i) for c in board.cells if c.name.startswith("marks-input-") for i in c.index.tolist()}
+    assert marked == {tuple(i) for i in np.argwhere(masks[0]).tolist()}
+    scene = parse_scene(OTHERS["channels"] + '[look]\nshow = ["cone"]\n', "test")
+    marked = {tuple(i) for c in compose(scene).cells if c.name.startswith("marks-input-") for i in c.index.tolist()}
+    assert marked == {tuple(i) for i in np.argwhere(ancestors([scene.stages[0].op], (0, 0, 0), (2, 4, 3))[0]).tolist()}
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ('[input]\nshape = [1, 4, 4]\n[[stage]]\nop = "Conv2d"\nout_channels = 1\nbias = true' + SEEN, "bias = false"),
+        ('[input]\nshape = [1, 28, 28]\n[[stage]]\nop = "Conv2d"\nout_channels = 1' + SEEN, "784 x 676 cells; allowed"),
+        ('[input]\nshape = [1, 4, 4]\n[[stage]]\nop = "MaxPool2d"' + SEEN, "unknown key 'view'"),
+        (OTHERS["batch"].replace("matrix", "gather"), "allowed: whole, partial, matrix"),
+        (OTHERS["transposed"].replace("matrix", "whole"), "allowed: scatter, gather, matrix"),
+        ('[input]\nshape = [1, 2, 2]\n[[stage]]\nop = "Conv2d"\nout_channels = 1' + SEEN, "spans 3 cells"),
+    ],
+)
+def test_what_cannot_be_seen_as_a_matrix_is_refused_in_one_line(text, refused):
+    with pytest.raises(SceneError, match=r"^test: stage 1") as error:
+        parse_scene(text, "test")
+    assert refused in str(error.value) and "\n" not in str(error.value)
