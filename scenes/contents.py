@@ -115,10 +115,8 @@ class Contents:
         self.told_shapes: list[Shape] = [scene.input.shape]
         """The same as PyTorch says, (N,) C, *spatial."""
         waiting: list[Stage] = []
-        tolds, drawn = (
-            [item],
-            [0],
-        )  # of every tensor of the scene: C and spatial axes, and the number that it is drawn as
+        # Of every tensor of the scene: C and its spatial axes, and the number that it is drawn as.
+        tolds, drawn = [item], [0]
         needed = {tensor for stage in scene.stages for tensor in stage.reads or ()}
         for number, stage in enumerate(scene.stages, start=1):
             following = scene.stages[number].op if number < len(scene.stages) else None
