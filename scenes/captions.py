@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields
 
-from ..conv_math import Operation, Pad, Shape, Slide, Window, ZeroInsert
+from ..conv_math import DeformConv2d, Operation, Pad, Shape, Slide, Window, ZeroInsert
 from ..conv_math.errors import entries, per_axis
 from ..conv_math.transposed import ConvTranspose
 
@@ -189,7 +189,8 @@ def torch_call(op: Operation) -> str:
             continue
         positional = needed and f.name != "kernel_size"
         arguments.append(repr(value) if positional else f"{f.name}={value!r}")
-    return f"nn.{type(op).__name__}({', '.join(arguments)})"
+    library = "ops" if isinstance(op, DeformConv2d) else "nn"  # torchvision's
+    return f"{library}.{type(op).__name__}({', '.join(arguments)})"
 
 
 def size_formulas(op: Operation, shape: Shape) -> list[str]:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import DeformConv2d, MaxUnpool2d, Move
+from ..conv_math import MaxUnpool2d, Move
 from . import palette
 from .captions import count, torch_call
 from .cells import cells_of
@@ -54,8 +54,7 @@ def compose(
     """
     contents = Contents(scene, all_cells)
     for stage in contents.stages:
-        batched = isinstance(stage.op, MaxUnpool2d) and (contents.batch or 1) > 1
-        if isinstance(stage.op, DeformConv2d) or batched:
+        if isinstance(stage.op, MaxUnpool2d) and (contents.batch or 1) > 1:
             raise SceneError(f"{scene.source}: stage {stage.number}: {torch_call(stage.told)} cannot be drawn yet")
     _check_size(contents)
     frames = count_frames(scene, fps)

@@ -10,6 +10,7 @@ from ..conv_math import (
     Conv1d,
     Conv2d,
     Conv3d,
+    DeformConv2d,
     Flatten,
     Linear,
     Merge,
@@ -28,8 +29,8 @@ from ..conv_math.rearrange import Reshape
 from ..conv_math.transposed import ConvTranspose
 from .ancestry import Trace, traces_of
 from .elision import FILTERS, LIMIT, SLICES, Elision, elide, shorten, with_groups_elided
-from .scenefile import Scene, Stage, naming
-from .sight import ChannelSum, bank_shape, drawn_item, groups_of, window_of
+from .scenefile import Scene, Stage, most_moved, naming
+from .sight import ChannelSum, bank_shape, drawn_item, groups_of, trajectory_of, window_of
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,12 @@ class Contents:
         """Cells (before, after) that are kept free around a tensor: for padding, and for a window that scatters."""
         before = self.stages[number - 1] if number else None
         padding = self.padding(number)
+        reading = self.stages[number] if number < len(self.stages) else None
+        if reading is not None and isinstance(reading.op, DeformConv2d):  # its window's cells go astray
+            beyond = math.ceil(most_moved(reading.stages[-1].offset))
+            depth, *plane = padding
+            rows, columns = ((side + beyond, other + beyond) for side, other in plane)
+            return depth, rows, columns
         if before is None or not isinstance(before.op, ConvTranspose):
             return padding
         window, axes = before.op.window, len(before.item) - 1
@@ -312,7 +319,8 @@ class Contents:
         stage = self.stages[number]
         if stage.slide is None:
             return (self.batch or 1) * sum(self.move_turns(number))
-        return stage.op.trajectory(stage.input, self.scene.time.order).steps  # pyright: ignore[reportArgumentType]
+        assert stage.slide is not None
+        return trajectory_of(stage.slide, stage.input, self.scene.time.order).steps
 
     def move_turns(self, number: int) -> list[int]:
         """How many steps each arrangement of a Move takes, per picture: one a channel or, of an Unfold, a window."""

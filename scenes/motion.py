@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from ..conv_math import DeformConv2d
 from ..conv_math.conv import Conv
 from .elision import Axis, Elision
 from .pacing import Beat
@@ -25,6 +26,8 @@ Visit = tuple[int, int | None, tuple[int, int, int]]
 """What a step visits: see :meth:`Sight.place`."""
 ARC_PIECES = 4
 """Straight pieces of an arc from a cell of the padding to the one that it copies."""
+TAP = 0.5
+"""How wide the box is that shows where a deformable window reads."""
 APPROACH = -1.5
 """How far in front of its first position a window starts."""
 
@@ -34,6 +37,7 @@ def all_movers(plan: Plan) -> Iterator[Mover]:
         if stage.slide is not None:
             yield window_of(plan, number)
             yield head_of(plan, number)
+            yield from _moved_taps(plan, number)
         if number in plan.keys:
             yield column_of(plan, number)
             if plan.echoes(number):
@@ -51,6 +55,33 @@ def window_of(plan: Plan, number: int) -> Mover:
 
     covered = plan.contents.covers(number, 0), plan.contents.covers(number, 1)
     return _box(plan, number, f"window-{number + 1}", tensor, sight.reads, block, turns, covered, APPROACH)
+
+
+def _moved_taps(plan: Plan, number: int) -> Iterator[Mover]:
+    """Of a deformable window, a small box for every cell of it, where the offsets have moved that."""
+    act, tensor, sight = plan.acts[number], plan.tensors[number], plan.sight(number)
+    if not isinstance(sight.op, DeformConv2d):
+        return
+    offsets = sight.trajectory.offsets  # (N, kernel cells, 2, rows, columns)
+    kernel, (_, rows, columns) = sight.op.window.kernel_size, sight.reads
+    base, elision = tensor.placed.base, tensor.placed.item.elision
+    depth = elision.channels.span
+    size = (TAP, depth + 0.5, TAP)  # seen before the cells
+    for cell in range(math.prod(kernel)):
+        kh, kw = divmod(cell, kernel[1])
+
+        def stands(step: int, cell: int = cell, kh: int = kh, kw: int = kw) -> _Place:
+            n, _, (_, row, column) = sight.place(step - act.first_step)
+            down, right = offsets[n, cell, :, row, column]
+            at = rows.first[row] + kh * rows.distance + down, columns.first[column] + kw * columns.distance + right
+            return n, 0, float(at[0]), float(at[1])
+
+        def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
+            return base[block] + offset_in(elision, depth, row, column)
+
+        track = track_of(act.beats, stands, place, (), APPROACH)
+        boxes = ((vector(np.array([0.0, (depth - 1) / 2, 0.0])), size),)
+        yield Mover(f"tap-{number + 1}-{cell + 1}", track, act.first_frame, act.last_frame, boxes)
 
 
 def head_of(plan: Plan, number: int) -> Mover:

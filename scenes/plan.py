@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import Linear, MaxUnpool2d, Merge, Move, View
+from ..conv_math import DeformConv2d, Linear, MaxUnpool2d, Merge, Move, View
 from ..conv_math.conv import Conv, Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import Largest
@@ -32,7 +32,7 @@ from .sight import ChannelSum, Sight, bank_shape, depth_of
 from .story import ALWAYS, Ease, Numbers, Track
 from .tracing import counter_width, trace_lines
 from .travel import arrange_stages, framings
-from .values import Values, indices_of, values_of
+from .values import Values, indices_of, offset_of, values_of
 
 LAND, MULTIPLY, SUM, WRITE = 0.2, 0.45, 0.6, 0.8
 """Parts of a first step: the window lands, its copies reach the filters, leave them, have become one cell."""
@@ -497,7 +497,9 @@ class Plan:
     # Cells
 
     def reader(self, number: int) -> str | None:
-        """The window that passes over the ``number``-th tensor."""
+        """The window that lights the ``number``-th tensor's cells as it passes over them."""
+        if number < len(self.stages) and isinstance(self.stages[number].op, DeformConv2d):
+            return None  # what it reads lies between the cells
         if number < len(self.stages) and self.stages[number].slide is not None:
             return f"window-{number + 1}"
         if self.echoes(number + 1):
@@ -524,7 +526,8 @@ class Plan:
         if number not in self._sights:
             stage = self.stages[number]
             assert stage.slide is not None
-            self._sights[number] = Sight(stage.slide, stage.input, self.scene.time.order)
+            offset = offset_of(self.scene, stage.number - 1) if isinstance(stage.op, DeformConv2d) else None
+            self._sights[number] = Sight(stage.slide, stage.input, self.scene.time.order, offset)
         return self._sights[number]
 
     def done(self, number: int, index: NDArray[np.int64]) -> NDArray[np.int64]:

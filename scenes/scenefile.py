@@ -19,9 +19,19 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeGuard
 
 from .. import conv_math
-from ..conv_math import Conv2d, ConvMathError, MaxPool2d, MaxUnpool2d, Merge, Move, Operation, Sequential, Slide
+from ..conv_math import (
+    Conv2d,
+    ConvMathError,
+    DeformConv2d,
+    MaxPool2d,
+    MaxUnpool2d,
+    Merge,
+    Move,
+    Operation,
+    Sequential,
+    Slide,
+)
 from ..conv_math.conv import Conv
-from ..conv_math.sequential import READS
 from ..conv_math.transposed import ConvTranspose
 from . import kernels
 from .elision import LIMIT
@@ -36,6 +46,8 @@ THEMES = ("light", "dark")
 SHOW = ("lines", "ghosts", "values", "formula", "table", "cone", "usage")
 VALUES = ("random", "ramp")
 MAX_SECONDS = 3600.0
+MOST_MOVED = 0.9
+"""Chance moves the cells of a deformable window by less than this, in cells."""
 MAX_FILE_BYTES = 1_000_000
 MAX_STAGES = 500
 """Beyond it nobody can follow, and arranging them takes seconds."""
@@ -51,10 +63,8 @@ OPERATIONS: dict[str, type[Operation]] = {
     name: cls
     for name, cls in vars(conv_math).items()
     if inspect.isclass(cls) and issubclass(cls, Slide | Move | Merge) and not inspect.isabstract(cls)
-    if name not in READS or name == "MaxUnpool2d"
 }
-"""Every operation of conv_math that a stage can name: those whose steps depend on no second array, and the unpooling,
-which remembers where the pool before it found its cells."""
+"""Every operation of conv_math that a stage can name."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,8 @@ class Stage:
     reads: tuple[int, ...] | None = None
     name: Text | None = None
     """What its output is called."""
+    offset: Any = "random"
+    """Of a deformable convolution: "random", or nested lists (2*rows*columns, output rows, output columns)."""
 
 
 def filter_names(stage: Stage) -> tuple[str, ...]:
@@ -445,7 +457,7 @@ class _Reader:
         if issubclass(cls, Conv):
             views = ("whole", "partial", "matrix") if _sums(cls, row) else ("whole", "matrix")
         allowed = ["op", *(p for p in parameters if p != "bias"), *(["weight", "bias"] if weighted else [])]
-        allowed += [*(["view"] if views else []), "from", "name"]
+        allowed += [*(["view"] if views else []), "from", "name", *(["offset"] if cls is DeformConv2d else [])]
         self.table(key, row, allowed)
         merges = issubclass(cls, Merge)
         reads = None
@@ -473,7 +485,15 @@ class _Reader:
         if view == "matrix":
             self.matrix(key, op, shape)
         name = self.text(f"{key}: name", row["name"]) if "name" in row else None
-        return Stage(op, weight, bias, view, reads, name)
+        offset = row.get("offset", "random")
+        if isinstance(op, DeformConv2d):
+            with naming(f"{self.source}: {key}"):
+                moved = op.offset_shape(shape)
+            if offset != "random" and not _has_shape(offset, moved):
+                self.fail(
+                    f"{key}: offset", offset, f"random, or nested lists of numbers, {' x '.join(map(str, moved))}"
+                )
+        return Stage(op, weight, bias, view, reads, name, offset)
 
     def matrix(self, key: str, op: Operation, shape: tuple[int, ...]) -> None:
         """SceneError if an operation is more than its matrix, or that is too large to be drawn."""
@@ -491,6 +511,13 @@ class _Reader:
 def _sums(cls: type[Operation], row: Mapping[str, Any]) -> bool:
     """Whether it is a convolution of one filter, which adds up channels."""
     return issubclass(cls, Conv) and row.get("out_channels") == 1 and row.get("groups", 1) == 1
+
+
+def most_moved(offset: Any) -> float:
+    """How far, in cells, a stage's offsets move a cell of its window at most."""
+    if isinstance(offset, list):
+        return max(map(most_moved, offset), default=0.0)
+    return MOST_MOVED if isinstance(offset, str) else abs(float(offset))
 
 
 def _is_integer(value: object) -> TypeGuard[int]:

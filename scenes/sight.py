@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import Merge, Operation, Shape, Slide, Window
+from ..conv_math import DeformConv2d, Merge, Operation, Shape, Slide, Window
 from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.shapes import Floats
@@ -127,6 +127,14 @@ class Span:
         return (self.taps - 1) * self.distance + 1
 
 
+def trajectory_of(op: Slide, input_shape: Shape, order: str, offset: NDArray[np.float64] | None = None) -> Any:
+    """The steps of a Slide; of a deformable one by these offsets, or before its window's cells are moved."""
+    if not isinstance(op, DeformConv2d):
+        return op.trajectory(input_shape, order)  # pyright: ignore[reportArgumentType]
+    still = np.zeros(op.offset_shape(input_shape)) if offset is None else offset
+    return op.trajectory(input_shape, order, offset=still)  # pyright: ignore[reportArgumentType]
+
+
 class Sight:
     """A Slide over ``input_shape`` as it is drawn.
 
@@ -134,11 +142,11 @@ class Sight:
     channels, and the channel that is written), rows and columns.
     """
 
-    def __init__(self, op: Slide, input_shape: Shape, order: str) -> None:
+    def __init__(self, op: Slide, input_shape: Shape, order: str, offset: NDArray[np.float64] | None = None) -> None:
         self.op = op
         self.batch, self.item = op.split(input_shape)
         self.output = op.output_item(self.item)
-        self.trajectory: Any = op.trajectory(input_shape, order)  # pyright: ignore[reportArgumentType]
+        self.trajectory: Any = trajectory_of(op, input_shape, order, offset)
         self.scatters = isinstance(op, ConvTranspose)
         self.axes = len(self.item) - 1
         here = [Span(np.arange(size, dtype=np.int64)) for size in self.trajectory.positions]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import MaxPool2d, MaxUnpool2d, Merge, Sequential
+from ..conv_math import DeformConv2d, MaxPool2d, MaxUnpool2d, Merge, Sequential
 from . import kernels
 from .errors import SceneError
 from .photo import given_values
-from .scenefile import Scene
+from .scenefile import MOST_MOVED, Scene
 
 INPUTS, WEIGHTS = (0, 9), (-2, 2)
 """Chance draws whole numbers from these where they can be read: the least and the largest."""
@@ -52,6 +52,9 @@ def values_of(scene: Scene) -> tuple[list[Values], list[Values | None], list[Val
         if isinstance(stage.op, MaxUnpool2d):
             indices = indices_of(scene, scene.pool_of(number), tensors)
             tensors.append(stage.op.forward(tensors[(stage.reads or (number,))[0]], indices=indices))
+        elif isinstance(stage.op, DeformConv2d):
+            x = tensors[(stage.reads or (number,))[0]]
+            tensors.append(stage.op.forward(x, weight, biases[-1], offset=offset_of(scene, number)))
         elif stage.reads is None:
             tensors.append(Sequential(stage.op).forward(tensors[-1], [weight], [biases[-1]]))
         elif isinstance(stage.op, Merge):
@@ -59,6 +62,16 @@ def values_of(scene: Scene) -> tuple[list[Values], list[Values | None], list[Val
         else:
             tensors.append(Sequential(stage.op).forward(tensors[stage.reads[0]], [weight], [biases[-1]]))
     return tensors, weights, biases
+
+
+def offset_of(scene: Scene, number: int) -> Values:
+    """How far the cells of a deformable convolution's window are moved, which is stage ``number``, counted from 0."""
+    stage = scene.stages[number]
+    assert isinstance(stage.op, DeformConv2d)
+    shape = stage.op.offset_shape(scene.shapes[(stage.reads or (number,))[0]])
+    if isinstance(stage.offset, str):
+        return np.random.default_rng([scene.input.seed, number]).uniform(-MOST_MOVED, MOST_MOVED, shape)
+    return np.asarray(stage.offset, float)
 
 
 def indices_of(scene: Scene, pool: int, tensors: Sequence[NDArray[np.float64]]) -> NDArray[np.int64]:

@@ -132,3 +132,34 @@ def test_an_unpooling_puts_cells_back_where_the_pool_found_them():
 def test_an_unpooling_without_its_pool_is_refused(text):
     with pytest.raises(SceneError, match=r"MaxUnpool2d takes the indices of a MaxPool2d before it"):
         scene(text)
+
+
+DEFORM = "[[stage]]\nop = 'DeformConv2d'\nout_channels = 2\nkernel_size = 3\npadding = 1\n"
+
+
+def test_the_boxes_of_a_deformable_window_stand_where_it_reads():
+    board = compose(scene(HEAD + DEFORM), (854, 480), 12.0)
+    plan = Plan(Contents(scene(HEAD + DEFORM)), (854, 480), 12.0, "en", THEMES["light"])
+    sight, tensor = plan.sight(0), plan.tensors[0]
+    assert not [c for c in board.cells if c.lit_by]
+    for step in (0, 7, 24):
+        taps = sight.trajectory.taps(step)
+        for cell in range(9):
+            box = board.mover(f"tap-1-{cell + 1}").track.at(float(board.settled[step]))
+            mine = (taps.weight[:, 0] == 0) & (taps.weight[:, 1] == 0)
+            mine &= (taps.weight[:, 2:] == divmod(cell, 3)).all(axis=1)
+            read = taps.input[mine]
+            if np.isclose(taps.coefficient[mine].sum(), 1.0) and (read >= 0).all():  # all of it on the input
+                middle = taps.coefficient[mine] @ tensor.at(read)
+                assert np.allclose(box, middle, atol=1e-4)
+
+
+def test_offsets_are_those_that_the_values_are_made_with():
+    x, weight = (values_of(scene(HEAD + DEFORM))[k][0] for k in (0, 1))
+    zeros = "offset = " + str(np.zeros((18, 5, 5)).tolist()) + "\n"
+    moved, still = (values_of(scene(HEAD + DEFORM + more))[0][1] for more in ("", zeros))
+    op = scene(HEAD + DEFORM).stages[0].op
+    assert np.allclose(still, op.forward(x, weight, offset=np.zeros((18, 5, 5)))) and not np.allclose(moved, still)
+    for wrong in ("1", "'none'", "[1, 2]"):
+        with pytest.raises(SceneError, match=r"stage 1: offset is .*; allowed: random, or nested lists"):
+            scene(HEAD + DEFORM + f"offset = {wrong}\n")
