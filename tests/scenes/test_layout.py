@@ -468,7 +468,7 @@ groups = 4
 
 
 def test_labels_are_no_wider_than_the_columns_of_a_tall_picture():
-    board = compose(parse_scene(COLUMNS, "test"), (480, 854), language="zh")
+    board = compose(parse_scene(COLUMNS + '[look]\ncamera = "still"\n', "test"), (480, 854), language="zh")
     assert_nothing_is_cropped(board)
     assert_no_word_is_over_a_tensor(board)
     assert_no_two_words_overlap(board)

@@ -17,7 +17,7 @@ from convmotion.scenes.travel import READABLE
 from .test_layout import in_one_picture, scene_of
 
 SIZES = [(854, 480), (480, 480), (480, 854)]
-MANY = ["causal", "dilated-1-2-4", "lenet", "shufflenet-unit"]
+MANY = ["causal", "lenet", "shufflenet-unit"]
 CORNERS = np.array(list(itertools.product((-0.5, 0.5), repeat=3)))
 FIXED = ("title", "call", "table", "elision", "formula", "cost", "step", "phase", "note")
 
