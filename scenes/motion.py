@@ -47,14 +47,16 @@ def all_movers(plan: Plan) -> Iterator[Mover]:
 def window_of(plan: Plan, number: int) -> Mover:
     """A stage's window: it stands on its input where the taps of the step are, in one box for every lane it reads."""
     sight, tensor = plan.sight(number), plan.tensors[number]
-    turns = plan.contents.takes_turns(number)
-    filters_per_lane = max(1, sight.trajectory.filters // tensor.split)
-
-    def block(n: int, channel: int | None) -> int:
-        return ((channel or 0) // filters_per_lane if turns else 0) * tensor.batch + n
-
+    block, turns = _block_of(plan, number, tensor), plan.contents.takes_turns(number)
     covered = plan.contents.covers(number, 0), plan.contents.covers(number, 1)
     return _box(plan, number, f"window-{number + 1}", tensor, sight.reads, block, turns, covered, APPROACH)
+
+
+def _block_of(plan: Plan, number: int, tensor: Tensor) -> Callable[[int, int | None], int]:
+    """On which block of a tensor a stage's window stands for a picture and filter."""
+    turns = plan.contents.takes_turns(number)
+    filters_per_lane = max(1, plan.sight(number).trajectory.filters // tensor.split)
+    return lambda n, channel: ((channel or 0) // filters_per_lane if turns else 0) * tensor.batch + n
 
 
 def _moved_taps(plan: Plan, number: int) -> Iterator[Mover]:
@@ -92,13 +94,8 @@ def head_of(plan: Plan, number: int) -> Mover:
     sight, output = plan.sight(number), plan.tensors[number + 1]
     name = f"head-{number + 1}"
     if sight.scatters:
-        turns = plan.contents.takes_turns(number)
-        filters_per_lane = max(1, sight.trajectory.filters // output.split)
-
-        def lane(n: int, channel: int | None) -> int:
-            return ((channel or 0) // filters_per_lane if turns else 0) * output.batch + n
-
-        return _box(plan, number, name, output, sight.writes, lane, turns, (False, False), 0.0)
+        block, turns = _block_of(plan, number, output), plan.contents.takes_turns(number)
+        return _box(plan, number, name, output, sight.writes, block, turns, (False, False), 0.0)
     act, deep = plan.acts[number], depth_of(sight.output)
     base, elision = output.placed.base, output.placed.item.elision
 

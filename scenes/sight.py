@@ -8,6 +8,7 @@ cells are columns; of three the first one goes the way of the channels, so that 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -223,18 +224,19 @@ class Sight:
             first = np.full(count + 1, self.item[1 + axis], np.int64)
             np.minimum.at(first, reach.read, np.arange(self.item[1 + axis])[:, None])
             visits.append(first[:-1])
-        depth = depth_of(self.output)
-        cells = (c % depth, h, w)[3 - self.axes :]
-        turn = c // depth if self.trajectory.order == "filter" else np.zeros_like(c)
+        cells = (c % depth_of(self.output), h, w)[3 - self.axes :]
         met = [
             np.minimum(visit, size - 1)[cell] for visit, cell, size in zip(visits, cells, self.item[1:], strict=True)
         ]
-        return np.ravel_multi_index((n, turn, *met), self.trajectory.grid)
+        return self._step_at(n, c, met)
 
     def _steps(self, n: Rows, c: Rows, h: Rows, w: Rows) -> Rows:
-        depth = depth_of(self.output)
-        turn = c // depth if self.trajectory.order == "filter" else np.zeros_like(c)
-        return np.ravel_multi_index((n, turn, *(c % depth, h, w)[3 - self.axes :]), self.trajectory.grid)
+        return self._step_at(n, c, (c % depth_of(self.output), h, w)[3 - self.axes :])
+
+    def _step_at(self, n: Rows, c: Rows, position: Sequence[Rows]) -> Rows:
+        """The step at a position, of the filter that writes a channel of cubes."""
+        turn = c // depth_of(self.output) if self.trajectory.order == "filter" else np.zeros_like(c)
+        return np.ravel_multi_index((n, turn, *position), self.trajectory.grid)
 
     def _whole(self, array: Rows) -> Rows:
         """An array of the output's shape as (N, channels, rows, columns) of cubes."""

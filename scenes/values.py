@@ -49,18 +49,16 @@ def values_of(scene: Scene) -> tuple[list[Values], list[Values | None], list[Val
             bias = "random"
         weights.append(weight)
         biases.append(None if bias is None else _array(bias, stage.op.bias_shape or (), random, for_weights))
+        read = [tensors[tensor] for tensor in stage.reads or (number,)]
         if isinstance(stage.op, MaxUnpool2d):
             indices = indices_of(scene, scene.pool_of(number), tensors)
-            tensors.append(stage.op.forward(tensors[(stage.reads or (number,))[0]], indices=indices))
+            tensors.append(stage.op.forward(read[0], indices=indices))
         elif isinstance(stage.op, DeformConv2d):
-            x = tensors[(stage.reads or (number,))[0]]
-            tensors.append(stage.op.forward(x, weight, biases[-1], offset=offset_of(scene, number)))
-        elif stage.reads is None:
-            tensors.append(Sequential(stage.op).forward(tensors[-1], [weight], [biases[-1]]))
+            tensors.append(stage.op.forward(read[0], weight, biases[-1], offset=offset_of(scene, number)))
         elif isinstance(stage.op, Merge):
-            tensors.append(stage.op.forward([tensors[number] for number in stage.reads]))
+            tensors.append(stage.op.forward(read))
         else:
-            tensors.append(Sequential(stage.op).forward(tensors[stage.reads[0]], [weight], [biases[-1]]))
+            tensors.append(Sequential(stage.op).forward(read[0], [weight], [biases[-1]]))
     return tensors, weights, biases
 
 
