@@ -32,7 +32,7 @@ from .sight import ChannelSum, Sight, bank_shape, depth_of
 from .story import ALWAYS, Ease, Numbers, Track
 from .tracing import counter_width, trace_lines
 from .travel import arrange_stages, framings
-from .values import Values, indices_of, offset_of, values_of
+from .values import Values, offset_of, values_of
 
 LAND, MULTIPLY, SUM, WRITE = 0.2, 0.45, 0.6, 0.8
 """Parts of a first step: the window lands, its copies reach the filters, leave them, have become one cell."""
@@ -256,9 +256,12 @@ class Plan:
         """The arrangements of a Move; of a merge its output, with no cell's origin."""
         stage = self.stages[number]
         if isinstance(stage.op, MaxUnpool2d):
-            tensors, *_ = values_of(self.scene)
-            indices = indices_of(self.scene, self.scene.pool_of(stage.number - 1), tensors).reshape(stage.input)
-            sources = stage.op.trajectory(stage.input, indices=indices).sources[0]
+            pool = self.scene.pool_of(stage.number - 1) + 1
+            indices = self.winners(
+                next(n for n, other in enumerate(self.stages) if other.number == pool and other.slide)
+            )
+            assert indices is not None
+            sources = stage.op.trajectory(stage.input, indices=indices.reshape(stage.input)).sources[0]
             first = np.arange(len(sources))[:, None, None] * math.prod(stage.item[1:])
             return (View("output", stage.output, np.where(sources < 0, -1, first + sources)),)
         if isinstance(stage.op, Move):
