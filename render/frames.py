@@ -17,8 +17,6 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-
 from ..scenes import strokes
 from ..scenes.changes import Layer, Rectangle
 from ..scenes.story import Storyboard
@@ -153,23 +151,20 @@ class Pictures:
         through = plan.board.transparent
         self._layers = [pictures.empty(size, pictures.channels_of(layer, through)) for layer in plan.layers]
         self._held: list[Shot | None] = [None] * len(plan.layers)
-        self._lines = pictures.empty(size, 4)
-        self._picture = pictures.empty(size, 4 if through else 3)
+        self._beneath = pictures.empty(size, 4 if through else 3)
 
     def __call__(self, shots: tuple[Shot, ...]) -> Pixels:
         """The picture of a frame's shots: (height, width, 3), or 4 if it is transparent."""
-        changed = np.zeros(self._picture.shape[:2], np.bool_)
         for number, shot in enumerate(shots):
             for left, top, right, bottom in self._advance(number, shot):
-                changed[top:bottom, left:right] = True
+                ground, *over = (layer[top:bottom, left:right] for layer in self._layers)
+                self._beneath[top:bottom, left:right] = pictures.laid_over(ground, over)
+        picture = self._beneath.copy()
         if self.plan.draws_lines:
-            lines = strokes.drawn(self.plan.board, shots[-1].frame)
-            changed |= lines.view(np.uint32)[..., 0] != self._lines.view(np.uint32)[..., 0]
-            self._lines = lines
-        at = np.flatnonzero(changed)
-        ground, *over = (layer.reshape(-1, layer.shape[2])[at] for layer in (*self._layers, self._lines))
-        self._picture.reshape(-1, self._picture.shape[2])[at] = pictures.laid_over(ground, over)
-        return self._picture.copy()
+            at, lines = strokes.drawn(self.plan.board, shots[-1].frame)
+            flat = picture.reshape(-1, picture.shape[2])
+            flat[at] = pictures.laid_over(flat[at], [lines])
+        return picture
 
     def _advance(self, number: int, shot: Shot) -> Iterator[Rectangle]:
         """Bring a layer to a shot; where it has changed."""

@@ -220,6 +220,7 @@ def _chinese(character: str) -> bool:
     return ord(character) > 0x2E7F
 
 
+@lru_cache(4096)
 def text_ascent(text: str) -> float:
     """How high a text stands above its line at most, in capitals."""
     return CHINESE_ASCENT if any(map(_chinese, text)) else ASCENT

@@ -28,22 +28,83 @@ _SUMMED = np.cumsum(_WINDOW) / np.sum(_WINDOW)
 """The filter's integral up to each offset (Harris, "On the use of windows for harmonic analysis", 1978)."""
 
 
-def drawn(board: Storyboard, frame: int) -> NDArray[np.uint8]:
-    """The lines of a frame: (height, width, 4), sRGB and an alpha that the colours are not multiplied with."""
-    width, height = board.size
+def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """What lines cover of a frame's picture.
+
+    Which pixels (n,), counted row by row, in rising order; and (n, 4), sRGB and an alpha that the colours are not
+    multiplied with.
+    """
+    shown = [(lines_at(board, lines, frame), lines.lines) for lines in board.lines]
+    ends = np.concatenate([np.zeros((0, 2, 3)), *(ends for ends, _ in shown)])
+    colors = np.array([line.color for ends, lines in shown for line in lines[: len(ends)]]).reshape(-1, 3)
     screen = Screen(board, frame)
-    light, cover = np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32)
-    hidden = _Hidden(board, frame, screen)
-    for lines in board.lines:
-        for ends, line in zip(lines_at(board, lines, frame), lines.lines, strict=False):
-            _add(light, cover, ends, np.array(line.color), screen, hidden)
-    result = np.zeros((height * width, 4), np.uint8)
-    seen = np.flatnonzero(cover > 0.5 / 255)
-    alpha = cover.reshape(-1, 1)[seen]
-    result[seen] = np.concatenate(
-        [srgb_codes(light.reshape(-1, 3)[seen] / alpha), np.round(255.0 * alpha).astype(np.uint8)], axis=1
-    )
-    return result.reshape(height, width, 4)
+    flat = screen.pixels(ends)
+    long = np.linalg.norm(flat[:, 1] - flat[:, 0], axis=1) > 1e-6
+    if not long.any():
+        return np.zeros(0, np.int64), np.zeros((0, 4), np.uint8)
+    line, at, over = _covered(ends[long], flat[long], screen, _Hidden(board, frame, screen))
+    touched = np.zeros(board.size[0] * board.size[1], np.bool_)
+    touched[at] = True
+    pixels = np.flatnonzero(touched)
+    number = np.empty(len(touched), np.int32)
+    number[pixels] = np.arange(len(pixels))
+    paint = np.zeros((len(pixels), 4), np.float32)  # light and alpha, each multiplied with that alpha
+    first = np.searchsorted(line, np.arange(np.count_nonzero(long) + 1))
+    for color, start, stop in zip(colors[long], first[:-1], first[1:], strict=True):
+        onto, share = number[at[start:stop]], over[start:stop, None]
+        paint[onto] = np.append(color, 1.0).astype(np.float32) * share + paint[onto] * (1.0 - share)
+    seen = paint[:, 3] > 0.5 / 255
+    light, alpha = paint[seen, :3], paint[seen, 3:]
+    return pixels[seen], np.concatenate([srgb_codes(light / alpha), np.round(255.0 * alpha).astype(np.uint8)], axis=1)
+
+
+def _covered(
+    ends: NDArray[np.float64], flat: NDArray[np.float64], screen: Screen, hidden: _Hidden
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """What lines between ``ends`` (n, 2, 3), seen at ``flat`` (n, 2, 2), cover of the picture.
+
+    Which of the lines, in rising order; of which pixel, counted row by row; and how much of it. A line is followed
+    along the axis, x or y, on which it is the longer, from its end that is on the left or above.
+    """
+    every = np.arange(len(flat))
+    way = flat[:, 1] - flat[:, 0]
+    major = (abs(way[:, 1]) > abs(way[:, 0])).astype(int)
+    back = way[every, major] < 0
+    ends = np.where(back[:, None, None], ends[:, ::-1], ends)
+    flat = np.where(back[:, None, None], flat[:, ::-1], flat)
+    way = flat[:, 1] - flat[:, 0]
+    begin, onward = flat[every, 0, major], way[every, major]
+    low = np.floor(begin).astype(int)
+    counts = np.ceil(begin + onward).astype(int) + 1 - low
+    line = np.repeat(every, counts)
+    step = np.arange(len(line)) - np.repeat(counts.cumsum() - counts, counts) + low[line] + 0.5  # a pixel's middle
+    share = ((step - begin[line]) / onward[line]).clip(0.0, 1.0)
+    inside = (step > -1) & (step < np.array(screen.size)[major[line]] + 1)
+    seen = np.flatnonzero(inside & ~hidden(ends, flat, line, share))
+    line, step, share = line[seen], step[seen], share[seen]
+
+    radius = max(LEAST_RADIUS, LINE_RADIUS * screen.scale)
+    reach = int(np.ceil(np.sqrt(2.0) * (radius + FILTER / 2) + 0.5))  # a line may lie as askew as at 45 degrees
+    beside = np.floor(flat[line, 0, 1 - major[line]] + way[line, 1 - major[line]] * share)
+    line, step = np.repeat(line, 2 * reach + 1), np.repeat(step, 2 * reach + 1)
+    across = (beside[:, None] + np.arange(-reach, reach + 1) + 0.5).ravel()
+    upright = major[line] == 1
+    x, y = np.where(upright, across, step), np.where(upright, step, across)
+    width, height = screen.size
+    on = np.flatnonzero((x >= 0) & (x < width) & (y >= 0) & (y < height))
+    line, x, y = line[on], x[on], y[on]
+
+    length = np.linalg.norm(way, axis=1)
+    along_x, along_y = (way / length[:, None]).T[:, line]
+    right, down = x - flat[:, 0, 0][line], y - flat[:, 0, 1][line]
+    side = abs(right * along_y - down * along_x)
+    past = abs(right * along_x + down * along_y - length[line] / 2) - length[line] / 2
+    near = np.flatnonzero((side < radius + FILTER / 2) & (past < FILTER / 2))
+    line, x, y, side, past = line[near], x[near], y[near], side[near], past[near]
+    over = _within(side, radius)
+    tips = np.flatnonzero(past > -FILTER / 2)
+    over[tips] *= _within(past[tips] + length[line[tips]] / 2, length[line[tips]] / 2)
+    return line, y.astype(int) * width + x.astype(int), over.astype(np.float32)
 
 
 class _Hidden:
@@ -60,86 +121,61 @@ class _Hidden:
         self.texts = np.array(told).reshape(-1, 4) + np.array([-CLEAR, -CLEAR, CLEAR, CLEAR])
 
     def __call__(
-        self, ends: NDArray[np.float64], flat: NDArray[np.float64], share: NDArray[np.float64]
+        self,
+        ends: NDArray[np.float64],
+        flat: NDArray[np.float64],
+        line: NDArray[np.int64],
+        share: NDArray[np.float64],
     ) -> NDArray[np.bool_]:
-        """For the points between two ``ends`` (2, 3), on the screen ``flat`` (2, 2), at shares (n,) of the way."""
-        away = np.array([flat[0, 1] - flat[1, 1], flat[1, 0] - flat[0, 0]]) / np.linalg.norm(flat[1] - flat[0])
-        low, high = flat.min(axis=0), flat.max(axis=0)
-        near = abs((self.flat - flat[0]) @ away) <= self.radius
-        near &= (self.flat + self.radius[:, None] >= low).all(axis=1)
-        near &= (self.flat - self.radius[:, None] <= high).all(axis=1)
-        counted = np.zeros(len(share) + 1, np.int64)
-        first, last = self._behind(ends, near, np.sort(share))
-        np.add.at(counted, first, 1)
-        np.add.at(counted, last, -1)
+        """For points of lines between ``ends`` (n, 2, 3), on the screen ``flat`` (n, 2, 2).
+
+        Each point is on the ``line`` of a number, at a ``share`` of its way: both in rising order.
+        """
+        number, cube = self._near(flat)
+        low, high = self._shares_behind(ends[number], cube)
+        places = share + 2.0 * line  # a line's come after those of the lines before it
+        first = np.searchsorted(places, low.clip(-0.5, 1.5) + 2.0 * number, side="right")
+        last = np.searchsorted(places, high.clip(-0.5, 1.5) + 2.0 * number, side="left")
+        counted = np.bincount(first, minlength=len(share) + 1)
+        counted -= np.bincount(np.maximum(first, last), minlength=len(share) + 1)
         behind = counted[:-1].cumsum() > 0
-        behind = behind if share[0] <= share[-1] else behind[::-1]
-        crossed = (self.texts[:, :2] <= high).all(axis=1) & (self.texts[:, 2:] >= low).all(axis=1)
-        spots = flat[0] + (flat[1] - flat[0]) * share[:, None]
-        for left, top, right, bottom in self.texts[crossed]:
-            behind = behind | ((spots >= (left, top)) & (spots <= (right, bottom))).all(axis=1)
+        x, y = (flat[line, 0] + (flat[:, 1] - flat[:, 0])[line] * share[:, None]).T
+        near = (self.texts[:, None, :2] <= flat.max(axis=1)) & (self.texts[:, None, 2:] >= flat.min(axis=1))
+        for left, top, right, bottom in self.texts[near.all(axis=2).any(axis=1)]:
+            behind |= (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
         return behind
 
-    def _behind(
-        self, ends: NDArray[np.float64], near: NDArray[np.bool_], share: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """For each cube that is near: from which to before which of the shares, in rising order, it hides the line.
+    def _near(self, flat: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Which cubes may hide a part of which line: pairs of numbers, a line's and a cube's."""
+        (left, top), (right, bottom) = flat.min(axis=1).T[..., None], flat.max(axis=1).T[..., None]
+        (x, y), reach = self.flat.T, self.radius
+        beside = (x + reach < left.min()) | (x - reach > right.max())
+        some = np.flatnonzero(~beside & (y + reach >= top.min()) & (y - reach <= bottom.max()))
+        x, y, reach = x[some], y[some], reach[some]
+        start, way = flat[:, 0].T[..., None], (flat[:, 1] - flat[:, 0]).T[..., None]
+        near = abs((x - start[0]) * way[1] - (y - start[1]) * way[0]) <= reach * np.hypot(*way)
+        near &= (x + reach >= left) & (x - reach <= right) & (y + reach >= top) & (y - reach <= bottom)
+        number, which = np.nonzero(near)
+        return number, some[which]
+
+    def _shares_behind(
+        self, ends: NDArray[np.float64], cube: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """For lines between ``ends`` (n, 2, 3), each with a cube: between which shares of its way that hides it.
 
         A ray from the point at share ``t`` to the viewer is within a cube's slab of an axis from ``enter + slope t`` to
         ``leave + slope t``. It meets the cube where all three overlap before the viewer: inequalities ``k t < c``.
         """
         toward = -self.screen.view.forward
-        middle, half = (self.place[near] - ends[0]) / toward, self.half[near, None] / abs(toward)
-        enter, leave, slope = (middle - half).T, (middle + half).T, -(ends[1] - ends[0]) / toward
-        low, high = np.full(len(middle), -np.inf), np.full(len(middle), np.inf)
+        middle, half = (self.place[cube] - ends[:, 0]) / toward, self.half[cube, None] / abs(toward)
+        enter, leave, slope = (middle - half).T, (middle + half).T, (-(ends[:, 1] - ends[:, 0]) / toward).T
         bounds = [(slope[a] - slope[b], leave[b] - enter[a]) for a in range(3) for b in range(3) if a != b]
-        for k, c in bounds + [(-slope[a], leave[a]) for a in range(3)]:
-            if k > 0:
-                high = np.minimum(high, c / k)
-            elif k < 0:
-                low = np.maximum(low, c / k)
-            else:
-                high = np.where(c > 0, high, -np.inf)
-        first = np.searchsorted(share, low, side="right")
-        return first, np.maximum(first, np.searchsorted(share, high, side="left"))
-
-
-def _add(
-    light: NDArray[np.float32],
-    cover: NDArray[np.float32],
-    ends: NDArray[np.float64],
-    color: NDArray[np.float64],
-    screen: Screen,
-    hidden: _Hidden,
-) -> None:
-    """Lay a line over what is there: ``light`` (h, w, 3) is linear, multiplied with ``cover`` (h, w)."""
-    start, end = between = screen.pixels(ends)
-    length = float(np.linalg.norm(end - start))
-    if length < 1e-6:
-        return
-    along = (end - start) / length
-    major = int(abs(along[1]) > abs(along[0]))
-    low, high = sorted((start[major], end[major]))
-    steps = np.arange(int(np.floor(low)), int(np.ceil(high)) + 1) + 0.5  # pixels' middles
-    share = ((steps - start[major]) / (end - start)[major]).clip(0.0, 1.0)
-    seen = ~hidden(ends, between, share)
-    steps, share = steps[seen], share[seen]
-    at_minor = start[1 - major] + (end - start)[1 - major] * share
-    radius = max(LEAST_RADIUS, LINE_RADIUS * screen.scale)
-    reach = int(np.ceil(np.sqrt(2.0) * (radius + FILTER / 2) + 0.5))  # a line may lie as askew as at 45 degrees
-    across = np.floor(at_minor)[:, None] + np.arange(-reach, reach + 1) + 0.5
-    middle = np.empty((*across.shape, 2))
-    middle[..., major], middle[..., 1 - major] = steps[:, None], across
-    offset = middle - start
-    side = abs(offset[..., 0] * along[1] - offset[..., 1] * along[0])
-    onward = offset @ along
-    alpha = _within(side, radius) * _within(abs(onward - length / 2), length / 2)
-    column, row = (middle - 0.5).astype(int).transpose(2, 0, 1)
-    height, width = cover.shape
-    on = (alpha > 0) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    at, over = (row[on], column[on]), alpha[on]
-    light[at] = color * over[:, None] + light[at] * (1.0 - over)[:, None]
-    cover[at] = over + cover[at] * (1.0 - over)
+        k, c = (np.array(side) for side in zip(*bounds, *((-slope[a], leave[a]) for a in range(3)), strict=True))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            bound = c / k
+        never = ((k == 0) & (c <= 0)).any(axis=0)
+        low = np.where(k < 0, bound, -np.inf).max(axis=0)
+        return low, np.where(never, -np.inf, np.where(k > 0, bound, np.inf).min(axis=0))
 
 
 def _within(distance: NDArray[np.float64], half: float) -> NDArray[np.float64]:

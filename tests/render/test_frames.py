@@ -266,7 +266,10 @@ def test_pictures_are_the_same_in_any_order_as_made_by_hand(tmp_path, quality, c
             for (left, top, right, bottom), pixels in parts[shot.key] if shot not in held else ():
                 layer[top:bottom, left:right] = pixels
         held = shots
-        expected[frame] = laid_over(layers[0], [*layers[1:], strokes.drawn(BOARD, frame)])
+        lines = np.zeros((BOARD.size[1] * BOARD.size[0], 4), np.uint8)
+        at, pixels = strokes.drawn(BOARD, frame)
+        lines[at] = pixels
+        expected[frame] = laid_over(layers[0], [*layers[1:], lines.reshape(BOARD.size[1], BOARD.size[0], 4)])
     forwards = list(expected)
     shuffled = random.Random(0).choices(forwards, k=12)
     backwards = forwards[40:20:-1]

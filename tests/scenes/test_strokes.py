@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 from convmotion.render.pictures import laid_over
-from convmotion.scenes import compose, find_scene
+from convmotion.scenes import compose, find_scene, strokes
 from convmotion.scenes.form import CUBE, LINE_RADIUS
 from convmotion.scenes.palette import srgb_codes
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.story import Line, Lines, vector
-from convmotion.scenes.strokes import drawn
 
 SIZE = (427, 240)
 RED = (0.8, 0.1, 0.05)
@@ -37,6 +36,15 @@ def with_lines_alone(board, *ends, color=RED, **changed):
     return replace(board, lines=(Lines("lines", lines, -1.0, np.inf),))
 
 
+def drawn(board, frame):
+    """(height, width, 4): the lines' pixels in their places."""
+    at, pixels = strokes.drawn(board, frame)
+    assert at.shape == (len(pixels),) and (np.diff(at) > 0).all() and pixels.dtype == np.uint8
+    result = np.zeros((board.size[1] * board.size[0], 4), np.uint8)
+    result[at] = pixels
+    return result.reshape(board.size[1], board.size[0], 4)
+
+
 def alpha_of(board, frame=1):
     return drawn(board, frame)[..., 3] / 255.0
 
@@ -51,7 +59,7 @@ def test_nothing_is_drawn_where_there_are_no_lines():
         assert not drawn(board, frame).any()
     assert not drawn(replace(board, lines=()), midway(board)).any()
     result = drawn(board, midway(board))
-    assert result.shape == (240, 427, 4) and result.dtype == np.uint8 and result.any()
+    assert result.any()
 
 
 @pytest.mark.parametrize("way", [(300, 0), (0, 170), (260, 200), (-291, 191), (200, -200)])
@@ -176,9 +184,9 @@ def test_lines_laid_over_a_picture_look_like_blenders_tubes(quality, tmp_path, m
     else:
         cells, notes = (studio.camera(layer, tmp_path / "part.png")(frame, whole) for layer in ("cells", "notes"))
         ground = laid_over(cells, [notes])
-    strokes = drawn(board, frame)
-    composed = laid_over(ground, [strokes]).astype(int)
-    around = strokes[..., 3] > 0
+    lines = drawn(board, frame)
+    composed = laid_over(ground, [lines]).astype(int)
+    around = lines[..., 3] > 0
     assert around.sum() > 500
 
     def likeness(shift):
