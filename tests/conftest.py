@@ -1,6 +1,12 @@
-"""What all tests share."""
+"""What all tests share. They may say `from oracle import ...`: pytest's importlib mode puts no folder on sys.path."""
+
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))
+pytest.register_assert_rewrite("oracle")
 
 
 @pytest.fixture(autouse=True)

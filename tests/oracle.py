@@ -1,6 +1,4 @@
-"""What the tests of conv_math share: drawn data, ONNX Runtime as the oracle, and one check for every operation.
-
-Import it as `from oracle import agrees, eighths, run_onnx, some`: conftest.py beside it puts this folder on sys.path.
+"""Drawn data, ONNX Runtime as the oracle, and one check for every operation.
 
 Data are multiples of 1/8 up to 1, so float32 holds every product and sum exactly: a wrong tap is off by 1/64 or more,
 and the tolerance only leaves room for kernels of ONNX Runtime that compute in another way (Winograd's, blocked ones).
