@@ -1,4 +1,4 @@
-"""Lines as they are seen: a pixel wide, hidden by the cells before them, broken where a text stands.
+"""Lines as they are seen: a pixel wide, hidden by the cells before them, faint over those behind, broken by texts.
 
 A renderer would have to look at every pixel that a line sweeps over, again and again; their place is plain arithmetic.
 """
@@ -18,6 +18,8 @@ FILTER = 1.5
 """Width of the pixel filter, a Blackman-Harris window as Cycles', in pixels."""
 CLEAR = 3.0
 """Pixels around a text that lines keep clear of."""
+OVER_CELLS = 0.3
+"""How much of a line is left where a cell is behind it: what stands there stays readable."""
 LEAST_RADIUS = 0.4
 """Of a line, in pixels, however small the cells are."""
 
@@ -80,19 +82,20 @@ def _covered(
     step = np.arange(len(line)) - np.repeat(counts.cumsum() - counts, counts) + low[line] + 0.5  # a pixel's middle
     share = ((step - begin[line]) / onward[line]).clip(0.0, 1.0)
     inside = (step > -1) & (step < np.array(screen.size)[major[line]] + 1)
-    seen = np.flatnonzero(inside & ~hidden(ends, flat, line, share))
-    line, step, share = line[seen], step[seen], share[seen]
+    strength = np.where(inside, hidden(ends, flat, line, share), 0.0)
+    seen = np.flatnonzero(strength)
+    line, step, share, strength = line[seen], step[seen], share[seen], strength[seen]
 
     radius = max(LEAST_RADIUS, LINE_RADIUS * screen.scale)
     reach = int(np.ceil(np.sqrt(2.0) * (radius + FILTER / 2) + 0.5))  # a line may lie as askew as at 45 degrees
     beside = np.floor(flat[line, 0, 1 - major[line]] + way[line, 1 - major[line]] * share)
-    line, step = np.repeat(line, 2 * reach + 1), np.repeat(step, 2 * reach + 1)
+    line, step, strength = (np.repeat(each, 2 * reach + 1) for each in (line, step, strength))
     across = (beside[:, None] + np.arange(-reach, reach + 1) + 0.5).ravel()
     upright = major[line] == 1
     x, y = np.where(upright, across, step), np.where(upright, step, across)
     width, height = screen.size
     on = np.flatnonzero((x >= 0) & (x < width) & (y >= 0) & (y < height))
-    line, x, y = line[on], x[on], y[on]
+    line, x, y, strength = line[on], x[on], y[on], strength[on]
 
     length = np.linalg.norm(way, axis=1)
     along_x, along_y = (way / length[:, None]).T[:, line]
@@ -101,18 +104,22 @@ def _covered(
     past = abs(right * along_x + down * along_y - length[line] / 2) - length[line] / 2
     near = np.flatnonzero((side < radius + FILTER / 2) & (past < FILTER / 2))
     line, x, y, side, past = line[near], x[near], y[near], side[near], past[near]
-    over = _within(side, radius)
+    over = _within(side, radius) * strength[near]
     tips = np.flatnonzero(past > -FILTER / 2)
     over[tips] *= _within(past[tips] + length[line[tips]] / 2, length[line[tips]] / 2)
     return line, y.astype(int) * width + x.astype(int), over.astype(np.float32)
 
 
 class _Hidden:
-    """Which points in space cannot be seen: behind a cell, or beneath a text."""
+    """How much is seen of points in space: nothing behind a cell or beneath a text, a little before a cell."""
 
     def __init__(self, board: Storyboard, frame: int, screen: Screen) -> None:
         self.screen = screen
-        states = [(pose(board, cells, frame)) for cells in board.cells if cells.role != "ghost"]
+        states = [pose(board, cells, frame) for cells in board.cells]
+        ghosts = [
+            np.full(np.count_nonzero(s.shown), c.role == "ghost") for s, c in zip(states, board.cells, strict=True)
+        ]
+        self.ghost = np.concatenate([np.zeros(0, np.bool_), *ghosts])
         self.place = np.concatenate([np.zeros((0, 3)), *(s.place[s.shown] for s in states)])
         self.half = np.concatenate([np.zeros(0), *(0.5 * CUBE * s.size[s.shown] for s in states)])
         self.flat = screen.pixels(self.place)
@@ -126,24 +133,21 @@ class _Hidden:
         flat: NDArray[np.float64],
         line: NDArray[np.int64],
         share: NDArray[np.float64],
-    ) -> NDArray[np.bool_]:
-        """For points of lines between ``ends`` (n, 2, 3), on the screen ``flat`` (n, 2, 2).
+    ) -> NDArray[np.float64]:
+        """From 0 to 1, for points of lines between ``ends`` (n, 2, 3), on the screen ``flat`` (n, 2, 2).
 
         Each point is on the ``line`` of a number, at a ``share`` of its way: both in rising order.
         """
         number, cube = self._near(flat)
-        low, high = self._shares_behind(ends[number], cube)
-        places = share + 2.0 * line  # a line's come after those of the lines before it
-        first = np.searchsorted(places, low.clip(-0.5, 1.5) + 2.0 * number, side="right")
-        last = np.searchsorted(places, high.clip(-0.5, 1.5) + 2.0 * number, side="left")
-        counted = np.bincount(first, minlength=len(share) + 1)
-        counted -= np.bincount(np.maximum(first, last), minlength=len(share) + 1)
-        behind = counted[:-1].cumsum() > 0
+        meets, nearer = self._shares_in_line(ends[number], cube)
+        strength = np.where(_within_any(meets, number, line, share), OVER_CELLS, 1.0)
+        solid = ~self.ghost[cube]
+        strength[_within_any((nearer[0][solid], nearer[1][solid]), number[solid], line, share)] = 0.0
         x, y = (flat[line, 0] + (flat[:, 1] - flat[:, 0])[line] * share[:, None]).T
         near = (self.texts[:, None, :2] <= flat.max(axis=1)) & (self.texts[:, None, 2:] >= flat.min(axis=1))
         for left, top, right, bottom in self.texts[near.all(axis=2).any(axis=1)]:
-            behind |= (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
-        return behind
+            strength[(x >= left) & (x <= right) & (y >= top) & (y <= bottom)] = 0.0
+        return strength
 
     def _near(self, flat: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Which cubes may hide a part of which line: pairs of numbers, a line's and a cube's."""
@@ -158,24 +162,47 @@ class _Hidden:
         number, which = np.nonzero(near)
         return number, some[which]
 
-    def _shares_behind(
+    def _shares_in_line(
         self, ends: NDArray[np.float64], cube: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """For lines between ``ends`` (n, 2, 3), each with a cube: between which shares of its way that hides it.
+    ) -> tuple[tuple[NDArray[np.float64], ...], tuple[NDArray[np.float64], ...]]:
+        """For lines between ``ends`` (n, 2, 3), each with a cube: between which shares of its way (n,) the viewer sees
+        both in one place; and between which of those the cube is the nearer.
 
         A ray from the point at share ``t`` to the viewer is within a cube's slab of an axis from ``enter + slope t`` to
-        ``leave + slope t``. It meets the cube where all three overlap before the viewer: inequalities ``k t < c``.
+        ``leave + slope t``. It meets the cube where all three overlap, and before the viewer: inequalities ``k t < c``.
         """
         toward = -self.screen.view.forward
         middle, half = (self.place[cube] - ends[:, 0]) / toward, self.half[cube, None] / abs(toward)
         enter, leave, slope = (middle - half).T, (middle + half).T, (-(ends[:, 1] - ends[:, 0]) / toward).T
-        bounds = [(slope[a] - slope[b], leave[b] - enter[a]) for a in range(3) for b in range(3) if a != b]
-        k, c = (np.array(side) for side in zip(*bounds, *((-slope[a], leave[a]) for a in range(3)), strict=True))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            bound = c / k
-        never = ((k == 0) & (c <= 0)).any(axis=0)
-        low = np.where(k < 0, bound, -np.inf).max(axis=0)
-        return low, np.where(never, -np.inf, np.where(k > 0, bound, np.inf).min(axis=0))
+        pairs = [(slope[a] - slope[b], leave[b] - enter[a]) for a in range(3) for b in range(3) if a != b]
+        meets = _shares_below(*map(np.array, zip(*pairs, strict=True)))
+        nearer = _shares_below(-slope, leave)
+        return meets, (np.maximum(meets[0], nearer[0]), np.minimum(meets[1], nearer[1]))
+
+
+def _shares_below(k: NDArray[np.float64], c: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Between which numbers ``t`` (n,) all inequalities ``k t < c`` (m, n) are true."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bound = c / k
+    never = ((k == 0) & (c <= 0)).any(axis=0)
+    low = np.where(k < 0, bound, -np.inf).max(axis=0)
+    return low, np.where(never, -np.inf, np.where(k > 0, bound, np.inf).min(axis=0))
+
+
+def _within_any(
+    spans: tuple[NDArray[np.float64], NDArray[np.float64]],
+    number: NDArray[np.int64],
+    line: NDArray[np.int64],
+    share: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Which points of lines are within any of the spans (low, high) of shares on the line of a ``number``."""
+    low, high = spans
+    places = share + 2.0 * line  # a line's come after those of the lines before it
+    first = np.searchsorted(places, low.clip(-0.5, 1.5) + 2.0 * number, side="right")
+    last = np.searchsorted(places, high.clip(-0.5, 1.5) + 2.0 * number, side="left")
+    counted = np.bincount(first, minlength=len(share) + 1)
+    counted -= np.bincount(np.maximum(first, last), minlength=len(share) + 1)
+    return counted[:-1].cumsum() > 0
 
 
 def _within(distance: NDArray[np.float64], half: float) -> NDArray[np.float64]:

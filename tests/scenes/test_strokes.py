@@ -13,6 +13,7 @@ from convmotion.scenes.palette import srgb_codes
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.story import Line, Lines, vector
+from convmotion.scenes.strokes import OVER_CELLS
 
 SIZE = (427, 240)
 RED = (0.8, 0.1, 0.05)
@@ -198,3 +199,29 @@ def test_lines_laid_over_a_picture_look_like_blenders_tubes(quality, tmp_path, m
     assert likeness((0, 0)) > max(0.7, *others)
     assert abs((tubes.astype(int) - composed)[around].mean()) < 5.0
     assert abs(tubes.astype(int) - composed)[~around].mean() < 1.5
+
+
+@pytest.mark.parametrize("name", ["standard", "padding"])
+def test_a_line_is_faint_where_a_cell_or_a_ghost_is_behind_it_and_whole_where_none_is(name):
+    board = replace(board_of(name), captions=())
+    frame, screen = midway(board), Screen(board)
+    alone = replace(board, cells=())
+    cubes = [(c, pose(board, c, frame)) for c in board.cells]
+    half = np.array([CUBE / 2 * screen.sides * screen.scale])
+    place = np.concatenate([screen.pixels(s.place[s.shown]) for _, s in cubes])
+    size = np.concatenate([s.size[s.shown] for _, s in cubes])
+    seen = {0.0: 0, OVER_CELLS: 0, 1.0: 0}
+    for lines in board.lines:
+        for line, _ in zip(lines.lines, lines_at(board, lines, frame), strict=False):
+            one = replace(lines, lines=(line,))
+            with_cells, without = (alpha_of(replace(b, lines=(one,)), frame) for b in (board, alone))
+            for row, column in np.argwhere(without > 0.3):
+                spot, share = np.array([column + 0.5, row + 0.5]), with_cells[row, column] / without[row, column]
+                away = abs(place - spot) - half * size[:, None]
+                if (away > 1.5).any(axis=1).all():
+                    assert share == 1.0, "nothing is near"
+                level = min(seen, key=lambda level: abs(level - share))
+                seen[level] += abs(level - share) < 0.03
+                if (away < -0.6 * half * size[:, None]).all(axis=1).any():
+                    assert share <= OVER_CELLS + 0.03, "in the middle of a cell"
+    assert min(seen.values()) > 50
