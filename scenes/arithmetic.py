@@ -62,6 +62,19 @@ def first_sum(plan: Plan, number: int) -> Sum | None:
     return Sum(cells, result, whole or sight.scatters, weights, weight[:, 1], added, sight.scatters)
 
 
+def first_merged(plan: Plan, number: int) -> tuple[list[float], float | None, float] | None:
+    """What a merge's first cell is made of, the bias and what it is; None where no values are shown, or of one cell."""
+    if plan.values is None:
+        return None
+    tensors, _, biases = plan.values
+    reads = plan.stages[number].reads
+    found = [(which[0], flat[0]) for which, flat in plan.merged(number) if which[0] >= 0]
+    terms = [float(tensors[reads[which]].reshape(-1)[flat]) for which, flat in found]
+    bias = biases[number] if getattr(plan.stages[number].op, "bias", False) else None
+    result = float(tensors[number + 1].reshape(-1)[0])
+    return (terms, None if bias is None else float(bias[0]), result) if len(terms) > 1 else None
+
+
 Phases = tuple[str, str, str, str]
 
 
@@ -98,10 +111,15 @@ def _multiplied_and_added(words: Words, one: Sum, factors: list[str], room: floa
         multiply = shortened(lead, _joined(factors[: mine.sum()], " + "), " + …", equals, room)
     else:
         multiply = _listed(words("multiply_values", ""), factors, room)
+    return multiply, added(words, "sum_channels" if several else "sum_values", terms, one.bias, one.result, room)
+
+
+def added(words: Words, lead: str, terms: list[float], bias: float | None, result: float, room: float) -> str:
+    """A sum in words, after those of ``lead``: ``3 − 5 + bias 1 = −1``."""
     addends = [told(terms[0]), *(f" {MINUS if term < 0 else '+'} {told(abs(term))}" for term in terms[1:])]
-    bias = [] if one.bias is None else [one.bias]
-    rest = "".join(f" + {words('bias', _bracketed(b))}" for b in bias) + _equals(one.result, *terms, *bias)
-    return multiply, shortened(words("sum_channels" if several else "sum_values", ""), addends, " + …", rest, room)
+    biases = [] if bias is None else [bias]
+    rest = "".join(f" + {words('bias', _bracketed(b))}" for b in biases) + _equals(result, *terms, *biases)
+    return shortened(words(lead, ""), addends, " + …", rest, room)
 
 
 def _equals(result: float, *numbers: float) -> str:

@@ -203,9 +203,9 @@ def text_width(text: str) -> float:
 
 
 def broken(text: str, width: float) -> list[str]:
-    """The text on lines of at most this width, in capitals, broken at spaces and behind Chinese punctuation."""
+    """The text on lines of at most this width, in capitals, broken at spaces and in Chinese."""
     lines = [""]
-    for part in re.split("(?<=[ ，；。])", text):
+    for part in re.split("(?<=[ ，；。：])|(?<=[一-鿿])(?=[一-鿿])", text):
         if lines[-1] and text_width(lines[-1] + part.rstrip()) > width:
             lines.append("")
         lines[-1] += part

@@ -629,8 +629,24 @@ class Plan:
 
     def note_lines(self) -> list[str]:
         """The scene's own last word, on as many lines as it takes."""
+        return self._stacked(self.scene.note.in_language(self.language))
+
+    def story_lines(self, number: int) -> list[str]:
+        """What a stage is about, on as many lines as it takes: what happens to the cells, or what the scene tells."""
+        stage = self.stages[number]
+        if stage.slide is not None:
+            return self._stacked(self.scene.description.in_language(self.language))
+        return self._stacked(self.words("does_Again" if stage.again else f"does_{type(stage.op).__name__}"))
+
+    @property
+    def told_lines(self) -> int:
+        """How many lines there are above the formulas: one for the first step at the least."""
+        return max(1, len(self.note_lines()), *(len(self.story_lines(n)) for n in range(len(self.stages))))
+
+    def _stacked(self, text: str) -> list[str]:
+        """On lines in the lower left corner, beside the counter where there is room for both."""
         width = (1.0 if self.narrow else NOTE_SHARE) * (self.size[0] * 480.0 / min(self.size) - 2 * SIDE)
-        return broken(self.scene.note.in_language(self.language), width / CAPITAL["note"])
+        return broken(text, width / CAPITAL["note"]) if text else []
 
     @property
     def heading_height(self) -> float:
@@ -644,11 +660,11 @@ class Plan:
         table = max(len(self.table(n)) for n in range(len(self.stages))) * note if "table" in self.show else 0.0
         if self.legend:
             table = max(len(self.legend_lines(n)) for n in range(len(self.stages))) * note
-        footer = max(len(self.formulas(n)) for n in range(len(self.stages)))
-        footer = max(footer, *map(len, self.trace_lines), 0) + len(self.note_lines())
+        footer = max(len(self.formulas(n)) for n in range(len(self.stages))) + self.told_lines
+        footer = max(footer, *(len(lines) + len(self.note_lines()) for lines in self.trace_lines), 0)
         if self.narrow:
             return self.heading_height + table + 8.0, (footer + 2) * note + 6.0
-        return max(self.heading_height, table) + 8.0, max(footer, 2) * note + 6.0
+        return max(self.heading_height, table) + 8.0, max(footer, 1 + self.told_lines) * note + 6.0
 
 
 def _cells_of(source: NDArray[np.int64], tensor: Tensor) -> NDArray[np.int64]:

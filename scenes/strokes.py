@@ -164,7 +164,7 @@ class _Hidden:
 
     def _shares_in_line(
         self, ends: NDArray[np.float64], cube: NDArray[np.int64]
-    ) -> tuple[tuple[NDArray[np.float64], ...], tuple[NDArray[np.float64], ...]]:
+    ) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """For lines between ``ends`` (n, 2, 3), each with a cube: between which shares of its way (n,) the viewer sees
         both in one place; and between which of those the cube is the nearer.
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 
-from ..conv_math import Slide, Upsample
+from ..conv_math import Merge, Slide, Upsample
 from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import AdaptiveAvgPool, AvgPool
-from .arithmetic import first_sum, narrated
+from .arithmetic import added, first_merged, first_sum, narrated
 from .captions import count
 from .layout import (
     CAPITAL,
@@ -40,8 +40,11 @@ def all_captions(plan: Plan) -> Iterator[Caption]:
         first, last = _spell(plan, number)
         yield from _facts(plan, number, first, last)
         yield from _footer(plan, number, act, first, last)
-        if act.stage.slide is not None and not act.swept:
-            yield from _narration(plan, number, act)
+        narration: list[Caption] = []
+        if not act.swept:
+            narration = list((_merging if isinstance(act.stage.op, Merge) else _narration)(plan, number, act))
+        yield from narration
+        yield from _story(plan, number, first, last, narration)
     yield from _traces(plan)
     yield from _note(plan)
     yield from _labels(plan)
@@ -134,12 +137,11 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     for i, text in enumerate(reversed(plan.formulas(number))):
         at = _corner(plan, 0, i * pitch, bottom=True)
         yield _text(plan, f"formula-{number + 1}-{i + 1}", text, "note", at, "left", first=first, last=last)
-    lift = len(plan.formulas(number)) + len(plan.note_lines()) if plan.narrow else 0
+    lift = len(plan.formulas(number)) + plan.told_lines if plan.narrow else 0
     right = not plan.narrow
     align = "right" if right else "left"
     room = plan.size[0] * 480.0 / min(plan.size) - 2 * SIDE
-    macs = plan.words("macs", count(_macs(plan, number)))
-    long, short = (f"{plan.words('parameters', told)} · {macs}" for told in _parameters(plan, number))
+    long, short = _costs(plan, number)
     cost = long if text_width(long) * CAPITAL["note"] <= (room if plan.narrow else COST_SHARE * room) else short
     at = _corner(plan, 0, lift * pitch, right=right, bottom=True)
     yield _text(plan, f"cost-{number + 1}", cost, "note", at, align, first=first, last=last)
@@ -178,32 +180,76 @@ def _traces(plan: Plan) -> Iterator[Caption]:
         yield from _stacked(plan, "trace-result", plan.trace_lines[-1], plan.traced[-1].last_frame + 1, plan.frames)
 
 
-def _stacked(plan: Plan, name: str, lines: list[str], first: int, last: int) -> Iterator[Caption]:
-    """Lines in the lower left corner."""
+def _stacked(
+    plan: Plan,
+    name: str,
+    lines: list[str],
+    first: int,
+    last: int,
+    above: float = 0.0,
+    color: tuple[float, float, float] | None = None,
+) -> Iterator[Caption]:
+    """Lines in the lower left corner, so many reference pixels above its end."""
     for i, line in enumerate(reversed(lines)):
-        at = _corner(plan, 0, i * CAPITAL["note"] * LINE_HEIGHT, bottom=True)
-        yield _text(plan, f"{name}-{len(lines) - i}", line, "note", at, "left", first=first, last=last)
+        at = _corner(plan, 0, above + i * CAPITAL["note"] * LINE_HEIGHT, bottom=True)
+        key = f"{name}-{len(lines) - i}"
+        if line:
+            yield _text(plan, key, line, "note", at, "left", first=first, last=last, color=color or plan.theme.text)
 
 
-def _parameters(plan: Plan, number: int) -> tuple[str, str]:
-    """This stage's parameters; on the last of several, the sum: ``72 + 64 = 136``, and shorter: ``136``."""
-    counts = [s.op.num_parameters for s in plan.stages]
-    weighted = [c for c in counts if c]
-    counts = [s.told.num_parameters if s.in_parts else c for s, c in zip(plan.stages, counts, strict=True)]
-    if number == len(counts) - 1 and len(weighted) > 1:
-        total = count(sum(weighted))
-        return f"{' + '.join(map(count, weighted))} = {total}", total
-    return count(counts[number]), count(counts[number])
+def _costs(plan: Plan, number: int) -> tuple[str, str]:
+    """What a stage costs; on the last of several what all do, ``72 + 64 = 136``, and shorter, ``136``.
+
+    Where several ways lead to results of their own, these are compared, not added.
+    """
+    stages = plan.stages
+    stage = stages[number]
+    if number < len(stages) - 1 or len(stages) == 1:
+        parameters = stage.told.num_parameters if stage.in_parts else stage.op.num_parameters
+        cost = plan.words("parameters", count(parameters)), plan.words("macs", count(_macs(plan, [number])))
+        return " · ".join(cost), " · ".join(cost)
+    ways = [(way, [stages[n].op.num_parameters for n in way if stages[n].op.num_parameters]) for way in _ways(plan)]
+    macs = [_macs(plan, way) for way, _ in ways]
+    if len(ways) > 1:
+        each = [sum(counts) for _, counts in ways]
+        same = len(set(zip(each, macs, strict=True))) == 1
+        told = [_between(plan, "against", numbers[:1] if same else numbers) for numbers in (each, macs)]
+        cost = f"{plan.words('parameters', told[0])} · {plan.words('macs', told[1])}"
+        cost = plan.words("each_way", cost) if same else cost
+        return cost, cost
+    counts, end = ways[0][1], plan.words("macs", count(macs[0]))
+    total = count(sum(counts))
+    summed = f"{' + '.join(map(count, counts))} = {total}" if len(counts) > 1 else total
+    return f"{plan.words('parameters', summed)} · {end}", f"{plan.words('parameters', total)} · {end}"
 
 
-def _macs(plan: Plan, number: int) -> int:
-    """This stage's multiply-accumulates; on the last stage those of all."""
-    stage = plan.stages[number]
-    if number == len(plan.stages) - 1:
-        return sum(each.op.macs(each.input) for each in plan.stages if isinstance(each.op, Slide))
-    if stage.in_parts:
-        return stage.told.macs(stage.source)
-    return stage.op.macs(stage.input) if isinstance(stage.op, Slide) else 0
+def _between(plan: Plan, between: str, numbers: list[int]) -> str:
+    """Numbers with a word between them."""
+    return f" {plan.words(between)} ".join(map(count, numbers))
+
+
+def _ways(plan: Plan) -> list[list[int]]:
+    """The stages that each result is made by: a result is what no stage reads."""
+    read = {tensor for stage in plan.stages for tensor in stage.reads}
+    ways = []
+    for end in range(1, len(plan.stages) + 1):
+        if end not in read:
+            way, ahead = set(), [end]
+            while ahead:
+                tensor = ahead.pop()
+                if tensor and tensor - 1 not in way:
+                    way.add(tensor - 1)
+                    ahead += plan.stages[tensor - 1].reads
+            ways.append(sorted(way))
+    return ways
+
+
+def _macs(plan: Plan, way: list[int]) -> int:
+    """The multiply-accumulates of these stages, or of the whole of which one is a part."""
+    stages = [plan.stages[number] for number in way]
+    if len(stages) == 1 and stages[0].in_parts:
+        return stages[0].told.macs(stages[0].source)
+    return sum(stage.op.macs(stage.input) for stage in stages if isinstance(stage.op, Slide))
 
 
 def _above_formulas(plan: Plan, number: int) -> float:
@@ -217,15 +263,31 @@ def _note(plan: Plan) -> Iterator[Caption]:
     above = _above_formulas(plan, len(plan.acts) - 1)
     if plan.traced:
         above = len(plan.trace_lines[-1]) * CAPITAL["note"] * LINE_HEIGHT
-    first = (*plan.acts, *plan.traced)[-1].last_frame + 1
-    for i, line in enumerate(reversed(plan.note_lines())):
-        at = _corner(plan, 0, above + i * CAPITAL["note"] * LINE_HEIGHT, bottom=True)
-        if line:
-            yield _text(plan, f"note-{i + 1}", line, "note", at, "left", first=first)
+    yield from _stacked(plan, "note", plan.note_lines(), _note_frame(plan), plan.frames, above)
+
+
+def _note_frame(plan: Plan) -> int:
+    """The frame on which the scene's last word appears."""
+    return (*plan.acts, *plan.traced)[-1].last_frame + 1
+
+
+def _story(plan: Plan, number: int, first: int, last: int, narration: list[Caption]) -> Iterator[Caption]:
+    """What a stage is about, wherever neither its first step nor the scene's last word is told in that place."""
+    if plan.note_lines() and not plan.traced:
+        last = min(last, _note_frame(plan) - 1)
+    spells = [(first, last)]
+    if narration:
+        spells = [(first, narration[0].first - 1), (narration[-1].last + 1, last)]
+    for i, (begin, end) in enumerate(spells, start=1):
+        if begin <= end:
+            name, above = f"story-{number + 1}-{i}", _above_formulas(plan, number)
+            yield from _stacked(plan, name, plan.story_lines(number), begin, end, above, plan.theme.faint_text)
 
 
 def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
-    """What happens in the first step, in slow motion."""
+    """What happens in a window's first step, in slow motion."""
+    if act.stage.slide is None:
+        return
     beat = act.beats[0]
     ends = (LAND, MULTIPLY, WRITE, 1.0)
     texts = _happens(plan, number)
@@ -239,6 +301,15 @@ def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
             name = f"phase-{number + 1}-{i + 1}"
             yield _text(plan, name, text, "note", at, "left", color=plan.theme.faint_text, first=first, last=last)
         first = last + 1
+
+
+def _merging(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
+    """What a merge's first cell is made of."""
+    if merged := first_merged(plan, number):
+        text = added(plan.words, "sum_values", *merged, _narration_room(plan, number, act))
+        at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
+        spell = {"first": act.first_frame + 1, "last": math.floor(act.beats[0].end)}
+        yield _text(plan, f"phase-{number + 1}-1", text, "note", at, "left", color=plan.theme.faint_text, **spell)
 
 
 def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:

@@ -187,3 +187,35 @@ def test_what_is_switched_off_is_not_shown(hidden):
     board = compose(parse_scene(f"{text}[look]\nshow = {show}".replace("'", '"'), "test"))
     kinds = {c.name.split("-")[0] for c in board.captions} | ({"lines"} if board.lines else set())
     assert {"formula", "table", "lines"} - kinds == {hidden}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", ["standard", "multi-channel", "transposed-stride-2", "depthwise-separable", "causal"])
+def test_one_thing_at_a_time_is_told_above_the_formulas_and_never_nothing(name, language):
+    board = compose(find_scene(name), (854, 480), 15.0, language=language)
+    told = [c for c in board.captions if c.name.startswith(("phase-", "story-", "note-"))]
+    for frame in range(1, board.frames + 1):
+        rows = [c.at[1] for c in told if c.first <= frame <= c.last]
+        kinds = {c.name.split("-")[0] for c in told if c.first <= frame <= c.last}
+        assert len(rows) == len(set(rows)) and len(kinds) == 1, frame
+
+
+def test_results_of_several_ways_are_compared_and_not_added():
+    ends = {}
+    for name in ("spatially-separable", "padding-modes", "depthwise-separable", "resnext-block"):
+        board = compose(find_scene(name), (854, 480), 15.0)
+        ends[name] = [c.body for c in board.captions if c.name.startswith("cost")][-1]
+    assert ends == {
+        "spatially-separable": "6 against 9 parameters · 180 against 225 MACs",
+        "padding-modes": "each way: 9 parameters · 144 MACs",
+        "depthwise-separable": "72 + 64 = 136 parameters · 3,400 MACs",
+        "resnext-block": "64 + 144 + 64 = 272 parameters · 13,328 MACs",
+    }
+
+
+def test_the_bias_is_told_in_the_sum_of_channels():
+    board = compose(find_scene("multi-channel"), (854, 480), 15.0)
+    told = next(c.body for c in board.captions if c.name == "phase-2-1")
+    terms, bias, result = re.fullmatch(r"… adds: (.*) \+ bias \(?(−?\d+)\)? = (−?\d+)", told).groups()
+    number = lambda text: int(text.replace("−", "-").replace(" ", ""))  # noqa: E731
+    assert sum(map(number, re.findall(r"−? ?\d+", terms))) + number(bias) == number(result)
