@@ -226,7 +226,7 @@ def seen(name):
 
 @pytest.mark.parametrize("name", catalog_names())
 def test_every_picture_speaks_the_language_that_was_asked_for(name):
-    """But for what names things (titles, marks, stories, last words), and calls and formulas, which are no language's."""
+    """But for what names things (titles, marks, stories, last words), and calls and formulas, no language's."""
     english, chinese = (compose(seen(name), language=language) for language in ("en", "zh"))
     assert not [c.body for c in english.captions if re.search(r"[\u4e00-\u9fff]", c.body)]
     words = [
