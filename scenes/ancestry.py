@@ -69,15 +69,23 @@ class Trace:
 
 
 def traces_of(ops: Sequence[Operation], reads: Sequence[Sequence[int]], items: Sequence[Shape]) -> list[Trace]:
-    """The way back from the middle cell of the first output channel: the last stage's trace first.
+    """The way back from a cell of the first output channel: the last stage's trace first.
 
-    reads: the tensors that each operation reads, 0 the input and 1 the first one's output. items: (C, *spatial) of
+    It is the middle one, or the last one where that sees more: of a causal convolution. reads: the tensors that each operation reads, 0 the input and 1 the first one's output. items: (C, *spatial) of
     every tensor. Stages of which the cell uses nothing are left out. ConvMathError where that takes too many taps or
     uses.
     """
+    middle, last = traced_cells(items[-1])
+    ways = [_traces_from(cell, ops, reads, items) for cell in dict.fromkeys((middle, last))]
+    return max(ways, key=lambda traces: max((np.count_nonzero(t.counts) for t in traces if t.tensor == 0), default=0))
+
+
+def _traces_from(
+    cell: Shape, ops: Sequence[Operation], reads: Sequence[Sequence[int]], items: Sequence[Shape]
+) -> list[Trace]:
     counts = [np.zeros(item) for item in items]
     hit = [np.zeros(item, np.int64) for item in items]
-    counts[-1][traced_cell(items[-1])] = 1.0
+    counts[-1][cell] = 1.0
     result: list[Trace] = []
     for number in reversed(range(len(ops))):
         if not counts[number + 1].any():
@@ -93,10 +101,12 @@ def traces_of(ops: Sequence[Operation], reads: Sequence[Sequence[int]], items: S
     return result
 
 
-def traced_cell(item: Shape) -> Shape:
-    """The output cell (C, *spatial) whose ancestors are shown: the middle one of the first channel."""
+def traced_cells(item: Shape) -> tuple[Shape, Shape]:
+    """The output cells (C, *spatial) of which one's ancestors are shown: in the first channel the middle, the last."""
     channels, *spatial = item
-    return (0 if spatial else (channels - 1) // 2, *((size - 1) // 2 for size in spatial))
+    if not spatial:
+        return ((channels - 1) // 2,), (channels - 1,)
+    return (0, *((size - 1) // 2 for size in spatial)), (0, *(size - 1 for size in spatial))
 
 
 def _trace(

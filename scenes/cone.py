@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from .ancestry import Trace, traced_cell
+from .ancestry import Trace
 from .form import MARK, MARK_GROWTH, VEIL
 from .motion import offset_in, track_of
 from .parts import Act, Tensor
@@ -232,7 +232,7 @@ def _index(plan: Plan, number: int, rows: NDArray[np.int64]) -> NDArray[np.int64
 
 
 def _traced_index(plan: Plan) -> NDArray[np.int64]:
-    return _index(plan, len(plan.stages), np.array([traced_cell(plan.contents.items[-1])]))
+    return _index(plan, len(plan.stages), plan.contents.traces[0].heads[:1])
 
 
 def _f32(array: NDArray[np.floating]) -> NDArray[np.float32]:

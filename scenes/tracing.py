@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..conv_math import Slide
 from .ancestry import Hybrid, fields_of, growth_of, hybrid_of
 from .captions import Words, count, size
 from .contents import Contents
@@ -36,7 +37,8 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
         told.append([line, *rule])
     result = told[-1]
     if growth is not None and not usage and len(ops) > 1:
-        sizes = [str(field[0]) if len(set(field)) == 1 else size(field) for field in growth]
+        grown = [field for op, field in zip(ops, growth, strict=True) if isinstance(op, Slide)]
+        sizes = [str(field[0]) if len(set(field)) == 1 else size(field) for field in grown]
         result = [*result, words("growth", ", ".join(sizes))]
     return [[part for line in lines for part in broken(line, room)] for lines in (*told, result)]
 

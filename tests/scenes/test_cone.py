@@ -8,7 +8,7 @@ import pytest
 
 from convmotion.conv_math import ancestors, hdc_distances, receptive_field, usage_counts
 from convmotion.scenes import SceneError, compose, explain, find_scene, parse_scene
-from convmotion.scenes.ancestry import hybrid_of, traced_cell
+from convmotion.scenes.ancestry import hybrid_of, traced_cells
 from convmotion.scenes.contents import Contents
 from convmotion.scenes.form import MARK, VEIL
 from convmotion.scenes.pose import lines_at, pose
@@ -70,7 +70,7 @@ def chain_of(scene):
     op = scene.stages[0].op
     item = op.split(scene.input.shape)[1]
     chain = [stage.op for stage in scene.stages]
-    return chain, item, traced_cell(scene.operations.shapes(item)[-1])
+    return chain, item, traced_cells(scene.operations.shapes(item)[-1])[0]
 
 
 def marks(board, tensor, step=None):
@@ -290,7 +290,7 @@ def test_what_is_used_too_often_to_be_counted_is_refused_in_one_line():
 def test_where_branches_meet_the_cone_leads_through_all_of_them():
     scene = asked(BRANCHES)
     board, shapes = compose(scene), scene.shapes
-    cell = traced_cell(shapes[-1])
+    cell, _ = traced_cells(shapes[-1])
     counts = usage_counts(scene.operations, cell, shapes[0])
     found = marks(board, "input", board.steps)
     assert set(found) == drawn(counts > 0)
@@ -310,3 +310,10 @@ def test_what_stands_beside_the_traced_output_has_no_part_in_its_cone():
     board = compose(beside)
     marked = {c.name.split("-")[1] + c.name.split("-")[2] for c in board.cells if c.name.startswith("marks-output")}
     assert marked and "output1" not in marked
+
+
+def test_of_a_causal_convolution_the_last_cell_is_traced_as_it_sees_the_most():
+    board = compose(find_scene("causal"), fps=15)
+    found = marks(board, "input", board.steps)
+    assert {index[-1] for index in found} == set(range(16))
+    assert any(c.body.startswith("input: it sees 16 cells") for c in board.captions)
