@@ -71,7 +71,9 @@ class Trace:
 def traces_of(ops: Sequence[Operation], reads: Sequence[Sequence[int]], items: Sequence[Shape]) -> list[Trace]:
     """The way back from a cell of the first output channel: the last stage's trace first.
 
-    It is the middle one, or the last one where that sees more: of a causal convolution. reads: the tensors that each operation reads, 0 the input and 1 the first one's output. items: (C, *spatial) of
+    It is the middle one, or the last one where that sees more: of a causal convolution.
+
+    reads: the tensors that each operation reads, 0 the input and 1 the first one's output. items: (C, *spatial) of
     every tensor. Stages of which the cell uses nothing are left out. ConvMathError where that takes too many taps or
     uses.
     """
