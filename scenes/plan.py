@@ -42,6 +42,8 @@ COLUMN_GAP = 16.0
 """Between the columns of the table, in reference pixels."""
 LEGEND_SHARE = 0.55
 """How much of a wide picture's width a legend takes at most."""
+WHOLE_ROWS = 6
+"""A table of all stages has no more rows, its head included, and stands beside one row of tensors: it takes height."""
 NOTE_SHARE = 0.7
 """The same of a note, which the counter stands beside."""
 LONG_NUMBER = 7
@@ -577,9 +579,25 @@ class Plan:
         rows.append((self.words("output"), _columns(after, axes, batched)))
         return rows
 
-    def table_widths(self, number: int) -> list[float]:
-        """Widths of the table's columns in reference pixels, that of the names last."""
-        rows = self.table(number)
+    @cached_property
+    def whole_table(self) -> list[tuple[str, list[str]]]:
+        """The rows of the table that stands on the result of several stages: every tensor; none where they are many."""
+        shapes = self.contents.told_shapes
+        head, batched = self.table(0)[0], self.contents.batch is not None
+        whole = {len(shapes[0]), 1 + batched}  # a vector is nothing but channels
+        few = 2 < len(shapes) < WHOLE_ROWS and not any(stage.again for stage in self.stages)
+        if not few or not {len(shape) for shape in shapes} <= whole:
+            return []
+        rows = [_columns(shape, len(shapes[0]) - 1 - batched, batched) for shape in shapes]
+        return [head, *((self.called(number), row) for number, row in enumerate(rows))]
+
+    @property
+    def tables(self) -> list[list[tuple[str, list[str]]]]:
+        """All that ever stand there."""
+        return [*(self.table(number) for number in range(len(self.stages))), *filter(None, [self.whole_table])]
+
+    def table_widths(self, rows: list[tuple[str, list[str]]]) -> list[float]:
+        """Widths of a table's columns in reference pixels, that of the names last."""
         columns = [[values[i] for _, values in rows] for i in range(len(rows[0][1]))]
         columns.append([name for name, _ in rows])
         return [max(map(text_width, column)) * CAPITAL["note"] + COLUMN_GAP for column in columns]
@@ -614,7 +632,7 @@ class Plan:
 
     @cached_property
     def _widest_table(self) -> float:
-        return max(sum(self.table_widths(number)) for number in range(len(self.stages)))
+        return max(sum(self.table_widths(rows)) for rows in self.tables)
 
     def call_lines(self, number: int) -> list[str]:
         """The operations as PyTorch writes them, broken after commas where they do not fit on a line."""
@@ -657,7 +675,7 @@ class Plan:
     def _caption_room(self) -> tuple[float, float]:
         """Heights above and below the tensors, in reference pixels."""
         note = CAPITAL["note"] * LINE_HEIGHT
-        table = max(len(self.table(n)) for n in range(len(self.stages))) * note if "table" in self.show else 0.0
+        table = max(map(len, self.tables)) * note if "table" in self.show else 0.0
         if self.legend:
             table = max(len(self.legend_lines(n)) for n in range(len(self.stages))) * note
         footer = max(len(self.formulas(n)) for n in range(len(self.stages))) + self.told_lines

@@ -97,32 +97,34 @@ def _fitted(plan: Plan, caption: Caption) -> Caption:
 
 
 def _facts(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
-    """In the upper right corner."""
+    """In the upper right corner: a stage's table, and on the result that of all stages."""
     if plan.legend:
         yield from _legend(plan, number, first, last)
     elif "table" in plan.show:
-        yield from _table(plan, number, first, last)
+        end = last
+        if last == plan.frames and plan.whole_table:
+            end = _note_frame(plan) - 1
+            yield from _table(plan, "table-whole", plan.whole_table, end + 1, last)
+        yield from _table(plan, f"table-{number + 1}", plan.table(number), first, end)
 
 
-def _table(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
+def _table(plan: Plan, key: str, rows: list[tuple[str, list[str]]], first: int, last: int) -> Iterator[Caption]:
     pitch, top = CAPITAL["note"] * LINE_HEIGHT, CAPITAL["note"]
     if plan.narrow:
         top += plan.heading_height
-    rows, widths = plan.table(number), plan.table_widths(number)
+    widths = plan.table_widths(rows)
     for r, (name, values) in enumerate(rows):
         y = top + r * pitch
         x = 0.0
         color = plan.theme.faint_text if r == 0 else plan.theme.text
         for column in reversed(range(len(values))):
             if values[column]:
-                at = _corner(plan, x, y, right=True)
-                key = f"table-{number + 1}-{r}-{column}"
-                yield _text(plan, key, values[column], "note", at, "right", color=color, first=first, last=last)
+                at, spot = _corner(plan, x, y, right=True), f"{key}-{r}-{column}"
+                yield _text(plan, spot, values[column], "note", at, "right", color=color, first=first, last=last)
             x += widths[column]
         if name:
-            at, key = _corner(plan, x, y, right=True), f"table-{number + 1}-{r}"
-            faint = plan.theme.faint_text
-            yield _text(plan, key, name, "note", at, "right", color=faint, first=first, last=last)
+            at, faint = _corner(plan, x, y, right=True), plan.theme.faint_text
+            yield _text(plan, f"{key}-{r}", name, "note", at, "right", color=faint, first=first, last=last)
 
 
 def _legend(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:

@@ -190,7 +190,7 @@ def test_what_is_switched_off_is_not_shown(hidden):
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("name", ["standard", "multi-channel", "transposed-stride-2", "depthwise-separable", "causal"])
+@pytest.mark.parametrize("name", ["standard", "multi-channel", "transposed-stride-2", "depthwise-separable", "stacked"])
 def test_one_thing_at_a_time_is_told_above_the_formulas_and_never_nothing(name, language):
     board = compose(find_scene(name), (854, 480), 15.0, language=language)
     told = [c for c in board.captions if c.name.startswith(("phase-", "story-", "note-"))]
@@ -219,3 +219,14 @@ def test_the_bias_is_told_in_the_sum_of_channels():
     terms, bias, result = re.fullmatch(r"… adds: (.*) \+ bias \(?(−?\d+)\)? = (−?\d+)", told).groups()
     number = lambda text: int(text.replace("−", "-").replace(" ", ""))  # noqa: E731
     assert sum(map(number, re.findall(r"−? ?\d+", terms))) + number(bias) == number(result)
+
+
+def test_on_the_result_stands_the_table_of_all_stages():
+    board = compose(find_scene("depthwise-separable"), (854, 480), 15.0)
+    whole = {c.name: c for c in board.captions if c.name.startswith("table-whole-")}
+    rows = {whole[f"table-whole-{r}"].body: [whole[f"table-whole-{r}-{i}"].body for i in range(4)] for r in (1, 2, 3)}
+    assert rows == {"input": ["1", "8", "7", "7"], "depthwise": ["1", "8", "5", "5"], "output": ["1", "8", "5", "5"]}
+    (first,), (last,) = ({getattr(c, end) for c in whole.values()} for end in ("first", "last"))
+    assert last == board.frames and board.step.at(first)[0] == board.steps
+    others = [c for c in board.captions if c.name.startswith("table-2")]
+    assert others and all(c.last == first - 1 for c in others)
