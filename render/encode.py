@@ -10,13 +10,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,14 +24,13 @@ import ffmpeg
 import imageio_ffmpeg
 import numpy as np
 
-from . import pictures
+from . import gif, pictures
 from .errors import RenderError, RequestError
 from .pictures import Pixels
 
 KNOWN_ENDINGS = (".mp4", ".gif", ".webm", ".webp", ".png")
 
-# Viewers play a GIF frame that asks for less than 2 hundredths of a second much slower, at 10.
-GIF_MAX_FPS = 50
+GIF_MAX_FPS = 100 // gif.SHORTEST
 # Chosen on coloured cubes over a smooth grey floor, 90 frames: no dithering shows bands (0.16 MB), Atkinson's hides
 # them (0.17 MB); finer diffusion sprinkles the grey with pink (0.23-0.29 MB), ordered patterns are further off in
 # colour. "rectangle" leaves the pixels outside of what changed alone.
@@ -274,8 +273,8 @@ def _write_gif(film: _Film, part: Path, terms: Terms) -> list[str]:
             f"{name}: a frame lasts {short:g} or {long:g} s, as GIF counts hundredths of a second; "
             f"the whole lasts as at {float(fps):g} fps"
         )
-    # ffmpeg rounds each frame's start, which alternates the delays as needed, but must be told when the last one ends.
-    last_delay = max(1, _hundredths(seconds) - _hundredths((len(frames) - 1) / fps))
+    moments = [*(_hundredths(number / fps) for number in range(len(frames))), _hundredths(seconds)]
+    delays = [max(1, end - start) for start, end in pairwise(moments)]
     size = film.size(terms)
     with tempfile.TemporaryDirectory(prefix="convmotion-") as folder:
         palette = Path(folder) / "palette.png"
@@ -284,9 +283,26 @@ def _write_gif(film: _Film, part: Path, terms: Terms) -> list[str]:
         _run(found.output(str(palette), update=1), _pixels(dict.fromkeys(frames), shape), film.out)
         stream = _scaled(_raw_input(shape, fps), size, terms)
         mapped = ffmpeg.filter([stream, ffmpeg.input(str(palette))], "paletteuse", **GIF_DITHER)
-        node = mapped.output(str(part), format="gif", loop=0, final_delay=last_delay)
-        _run(node, _pixels(frames, shape, lambda count: film.done(count * given // len(frames))), film.out)
+        node = mapped.output("pipe:1", format="rawvideo", pix_fmt="pal8")
+        told = _pixels(frames, shape, lambda count: film.done(count * given // len(frames)))
+        _run(node, told, film.out, partial(_write_indexed, part, size, palette, delays))
     return notes
+
+
+def _write_indexed(part: Path, size: tuple[int, int], palette: Path, delays: Sequence[int], pipe: IO[bytes]) -> None:
+    """A GIF of the frames that paletteuse sends; of the palette, which is filled up, only what differs."""
+    colors, place = np.unique(pictures.read(palette).reshape(-1, 4), axis=0, return_inverse=True)
+    place = place.reshape(-1).astype(np.uint8)
+    frames = (place[frame] for frame in _indexed(pipe, size))
+    with part.open("wb") as file:
+        gif.write(file, colors[:, :3], int(colors[:, 3].argmin()), zip(frames, delays, strict=False))
+
+
+def _indexed(pipe: IO[bytes], size: tuple[int, int]) -> Iterator[Pixels]:
+    """Whole frames of ffmpeg's pal8: an index for every pixel, and after them 256 colours."""
+    width, height = size
+    while len(sent := pipe.read(width * height + 1024)) == width * height + 1024:
+        yield np.frombuffer(sent, np.uint8, width * height).reshape(height, width)
 
 
 def _scaled(stream: Any, size: tuple[int, int], terms: Terms) -> Any:
@@ -295,7 +311,7 @@ def _scaled(stream: Any, size: tuple[int, int], terms: Terms) -> Any:
 
 
 def _hundredths(seconds: Fraction) -> int:
-    """Rounded as ffmpeg does: halves up."""
+    """Rounded, halves up."""
     return int(seconds * 100 + Fraction(1, 2))
 
 
@@ -402,29 +418,33 @@ def _whole(out: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _run(node: Any, pixels: Iterator[memoryview], out: Path) -> None:
-    """Run the graph and feed it. Raises RenderError with ffmpeg's own reason; never leaves a process behind."""
+def _run(
+    node: Any, pixels: Iterator[memoryview], out: Path, take: Callable[[IO[bytes]], object] = lambda pipe: pipe.read()
+) -> None:
+    """Run the graph, feed it, and have taken what it writes to its standard output.
+
+    Raises what ``take`` raises, and RenderError with ffmpeg's own reason; never leaves a process behind.
+    """
     command = node.global_args("-hide_banner", "-loglevel", "error").compile(
         cmd=imageio_ffmpeg.get_ffmpeg_exe(), overwrite_output=True
     )
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stdin and process.stderr
-    said: list[bytes] = []
-    # Its own thread: ffmpeg blocks when nobody reads its complaints, and then never reads the next frame.
-    listener = threading.Thread(target=_listen, args=(process.stderr, said), daemon=True)
-    listener.start()
-    try:
-        _feed(process.stdin, pixels)
-        code = process.wait()
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    finally:
-        listener.join()
-        process.stderr.close()
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+    assert process.stdin and process.stdout and process.stderr
+    # Threads of their own: ffmpeg blocks when nobody reads what it writes, and then never reads the next frame.
+    with ThreadPoolExecutor(2) as aside:
+        said = aside.submit(_read, process.stderr, _first_lines)
+        taken = aside.submit(_read, process.stdout, take)
+        try:
+            _feed(process.stdin, pixels)
+            code = process.wait()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    taken.result()
     if code:
-        raise RenderError(f"{out}: ffmpeg failed: {_reason(code, said)}")
+        raise RenderError(f"{out}: ffmpeg failed: {_reason(code, said.result())}")
 
 
 def _feed(pipe: IO[bytes], pixels: Iterator[memoryview]) -> None:
@@ -440,11 +460,15 @@ def _feed(pipe: IO[bytes], pixels: Iterator[memoryview]) -> None:
             pipe.close()
 
 
-def _listen(pipe: IO[bytes], said: list[bytes]) -> None:
+def _read(pipe: IO[bytes], take: Callable[[IO[bytes]], Any]) -> Any:
+    """What is made of a pipe, which is closed in any case: whoever writes to it then learns that nobody reads."""
+    with pipe:
+        return take(pipe)
+
+
+def _first_lines(pipe: IO[bytes]) -> list[bytes]:
     """Read to the end, and keep the beginning, which tells why."""
-    for line in pipe:
-        if len(said) < 100:
-            said.append(line)
+    return [line for number, line in enumerate(pipe) if number < 100]
 
 
 def _reason(code: int, said: Iterable[bytes]) -> str:

@@ -12,6 +12,7 @@ import imageio.v3 as imageio
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from PIL import Image, ImageSequence
 
 from convmotion.render import cli, doctor, film, jobs, patches, pictures
 from convmotion.render.cli import main
@@ -557,7 +558,10 @@ def test_gif_webm_and_webp_are_seen_through_where_the_pictures_are(tmp_path, mon
     raw = subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *decode], capture_output=True, check=True).stdout
     webm = np.frombuffer(raw, np.uint8).reshape(-1, 90, 160, 4)[..., 3]
     assert webm.shape == wanted.shape and (webm[clear] < 40).mean() > 0.99 and (webm[solid] > 215).mean() > 0.99
-    gif = imageio.imread("a.gif", plugin="pillow", index=None, mode="RGBA")[..., 3]
+    with Image.open("a.gif") as animation:
+        moments = [(image.convert("RGBA"), image.info["duration"]) for image in ImageSequence.Iterator(animation)]
+    gif = np.concatenate([np.repeat(np.array(shown)[None, ..., 3], stays // 10, axis=0) for shown, stays in moments])
+    gif = gif[::25]  # of the hundredths of a second
     assert gif.shape == wanted.shape and set(np.unique(gif)) == {0, 255}
     assert not gif[clear].any() and (gif[solid] == 255).all()
     webp = imageio.imread("a.webp", plugin="pillow", index=0, mode="RGBA")[..., 3]

@@ -234,6 +234,25 @@ def test_a_held_picture_stays_and_is_decoded_once(tmp_path, ending):
         assert error(seen[0], first) < 3 and error(seen[-1], first) < 3
 
 
+@pytest.mark.parametrize("fps", [10, 15, 25, 30, 50])
+def test_a_gif_that_is_seen_through_writes_what_changes_for_as_long_as_asked(tmp_path, fps):
+    """Noise at rest on the left; on the right something waits a little, then passes, and leaves nothing behind."""
+    frames = [np.zeros((64, 96, 4), np.uint8) for _ in range(20)]
+    for number, pixels in enumerate(frames):
+        pixels[:, :64] = np.random.default_rng(0).integers(0, 255, (64, 64, 4))
+        pixels[2 * number : 2 * number + 8, 70:90] = (40, 90, 200, 255)
+        pixels[:, :64, 3] = 255
+    encode(["first"], fps, tmp_path / "one.gif", read=lambda _: frames[0])
+    told = [0] * 5 + list(range(20))
+    encode(told, fps, tmp_path / "a.gif", read=frames.__getitem__)
+    assert (tmp_path / "a.gif").stat().st_size < 1.4 * (tmp_path / "one.gif").stat().st_size
+    seen, durations = animation(tmp_path / "a.gif")
+    assert abs(sum(durations) - 25_000 / fps) <= 5 and min(durations) >= 20
+    middles = (np.cumsum(durations) - 10) * fps // 1000
+    for shown, number in zip(seen, middles.astype(int), strict=True):
+        assert (shown[..., 3] == frames[told[number]][..., 3]).all()
+
+
 @pytest.mark.parametrize("ending", [".gif", ".webp", ".webm"])
 def test_transparency_stays(tmp_path, ending):
     out = tmp_path / f"a{ending}"
