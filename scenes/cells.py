@@ -132,7 +132,7 @@ def _visible_tensor(
     color, numbers = tensor.color_of(index), ()
     if values is not None:
         own = values[tuple(index.T)]
-        color = in_lightness(color, own, float(np.abs(values).max(initial=0.0)))
+        color = in_lightness(color, own, values)
         numbers = plan.numbers(own, color, tensor.in_front(index))
     return Cells(
         tensor.name,
@@ -186,7 +186,7 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         color, numbers = tensor.color_of(source[known]), ()
         if (values := plan.lightness(number)) is not None:
             own = values[tuple(source[known].T)]
-            color = in_lightness(color, own, float(np.abs(values).max(initial=0.0)))
+            color = in_lightness(color, own, values)
             numbers = plan.numbers(own, color, front[known], width=PARTIAL)
         yield replace(
             ghosts,
@@ -219,7 +219,7 @@ def _filter_cells(plan: Plan, number: int, bank: Bank) -> Cells:
     color, numbers = palette.filter_colors(bank.shape[0], bank.shape[1], bank.groups, filters, slices)[f, c], ()
     if plan.values is not None and (weight := plan.values[1][number]) is not None:
         own = weight[tuple(index.T)]
-        color = in_lightness(color, own, float(np.abs(weight).max(initial=0.0)))
+        color = in_lightness(color, own, weight)
         numbers = plan.numbers(own, color, index[:, 1] == 0)
     always = _f32(np.full(len(index), ALWAYS))
     return Cells(
@@ -266,7 +266,7 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     if plan.values is not None and (kernel := plan.values[1][number]) is not None:
         own, front = plan.values[0][number][tuple(index.T)], weight[:, 1] == 0
         if (values := plan.lightness(number)) is not None:
-            color = in_lightness(color, own, float(np.abs(values).max(initial=0.0)))
+            color = in_lightness(color, own, values)
         products = own * kernel[tuple(weight.T)]
         numbers = (*plan.numbers(own, color, front, ALWAYS, rest[0]), *plan.numbers(products, becomes, front, rest[0]))
     yield Cells(

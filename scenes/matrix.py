@@ -27,7 +27,7 @@ def matrix_cells(plan: Plan, number: int) -> Iterator[Cells]:
     tint, numbers = colors[which[real]], ()
     if plan.values is not None and (weight := plan.values[1][number]) is not None:
         own = weight.reshape(-1)[real]
-        tint = in_lightness(tint, own, float(np.abs(weight).max(initial=0.0)))
+        tint = in_lightness(tint, own, weight)
         numbers = plan.numbers(own, tint, np.ones(len(own), bool))
     lit_by = f"column-{number + 1}"
     yield replace(_cells(f"filters-{number + 1}", bank, index[real], tint, lit_by), numbers=numbers)

@@ -11,11 +11,18 @@ from numpy.typing import NDArray
 from ..conv_math import DeformConv2d, MaxPool2d, MaxUnpool2d, Merge, Sequential
 from . import kernels
 from .errors import SceneError
+from .palette import luminance
 from .photo import given_values
 from .scenefile import MOST_MOVED, Scene
 
 INPUTS, WEIGHTS = (0, 9), (-2, 2)
 """Chance draws whole numbers from these where they can be read: the least and the largest."""
+COMMON = 0.98
+"""The part of a tensor's values that are told apart by their lightness; the rest looks like the largest of these."""
+HALF_WAY = 0.3
+"""Luminance of 0 between values of both signs at most: to the eye, about half of the way from black to white."""
+LIGHTER, DARKER = 0.75, 0.85
+"""How near to white and black the largest values come."""
 MAX_MACS = 2_000_000_000
 """More multiply-accumulates are not worked out for a picture."""
 
@@ -92,13 +99,16 @@ def _array(given: Any, shape: Sequence[int], random: np.random.Generator, whole:
     return np.asarray(given, float)
 
 
-def in_lightness(
-    color: NDArray[np.float64], values: NDArray[np.float64], largest: float | None = None
-) -> NDArray[np.float64]:
+def in_lightness(color: NDArray[np.float64], values: NDArray[np.float64], whole: Values) -> NDArray[np.float64]:
     """Colours ``(n, 3)`` made lighter the more a value ``(n,)`` is above 0, darker the more it is below.
 
-    The scale is the same on both sides, up to ``largest``, by default the largest of all in size.
+    The scale is the same on both sides and for the ``whole`` tensor. It ends at the size that all but a few of its
+    values have, so that a single large one does not make all others faint; zeros do not count, which moves insert.
+    Where values of both signs meet, there is room below 0: it is no lighter than half-way.
     """
-    largest = float(np.abs(values).max(initial=0.0)) if largest is None else largest
-    share = (values / largest if largest > 0 else values)[:, None]
-    return np.where(share >= 0, color + (1.0 - color) * 0.75 * share, color * (1.0 + 0.75 * share))
+    sizes = np.abs(whole[whole != 0.0])
+    largest = float(np.quantile(sizes, COMMON, method="higher")) if sizes.size else 1.0
+    share = (values / largest).clip(-1.0, 1.0)[:, None]
+    if whole.min() < 0.0 < whole.max():
+        color = color * np.minimum(1.0, HALF_WAY / luminance(color))[:, None]
+    return np.where(share >= 0, color + (1.0 - color) * LIGHTER * share, color * (1.0 + DARKER * share))

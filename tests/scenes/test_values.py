@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from convmotion.scenes import SceneError, compose, parse_scene
-from convmotion.scenes.values import values_of
+from convmotion.scenes.palette import luminance, output_colors
+from convmotion.scenes.values import HALF_WAY, in_lightness, values_of
 
 TEXT = """
 [input]
@@ -136,3 +137,38 @@ show = ["values"]
 """
     with pytest.raises(SceneError, match="22,697,230,336"):
         values_of(parse_scene(text, "big.toml"))
+
+
+def told(values, whole=None):
+    """The luminance of cells of one colour with these values."""
+    color = np.broadcast_to(output_colors(1, 1), (len(values), 3))
+    return luminance(
+        in_lightness(color, np.asarray(values, float), np.asarray(values if whole is None else whole, float))
+    )
+
+
+def test_a_few_large_values_do_not_make_all_others_faint():
+    edges = np.concatenate([np.zeros(3000), np.linspace(-1.0, 1.0, 900)])
+    few = np.concatenate([edges, [50.0, -50.0, 60.0]])
+    assert np.allclose(told(edges, few), told(edges), atol=0.02)
+    assert told([-60.0, -1.0, 1.0, 60.0], few) == pytest.approx(told([-1.0, -1.0, 1.0, 1.0], few))
+
+
+def test_in_a_small_tensor_all_values_are_told_apart():
+    assert (np.diff(told(np.arange(-12.0, 13.0))) > 0.005).all()
+
+
+def test_zeros_that_are_inserted_change_no_cell():
+    values = np.linspace(-1.0, 2.0, 100)
+    assert (told(values, np.concatenate([values, np.zeros(900)])) == told(values)).all()
+
+
+def test_there_is_room_on_both_sides_of_0_where_values_of_both_signs_meet():
+    dark, middle, light = told([-1.0, 0.0, 1.0])
+    assert middle == pytest.approx(HALF_WAY) and dark < 0.2 * middle and light > 2.5 * middle
+    own = luminance(output_colors(1, 1))[0]
+    assert own > HALF_WAY and told([0.0, 0.5, 1.0])[0] == pytest.approx(own)
+
+
+def test_what_is_all_0_wears_the_colour_of_its_channel():
+    assert told([0.0, 0.0]) == pytest.approx(luminance(output_colors(1, 1))[0])
