@@ -33,7 +33,7 @@ from . import looks, meshes, numerals
 from .animate import keyframe, show_between
 from .compat import enable_nodes
 from .materials import card_material, cell_material, floor_material, glow_material, plain_material
-from .nodes import STEP_PATH, Socket, Tree, add_modifier, step_group
+from .nodes import STEP_PATH, TAPS_PATH, Socket, Tree, add_modifier, step_group, taps_group
 from .words import counter_object, load_face, text_object
 
 NAME = "convmotion"
@@ -64,6 +64,8 @@ class _Builder:
         scene.collection.children.link(self.root)
         self.groups: dict[str, Any] = {}
         self.movers: dict[str, Any] = {}
+        self.taps: dict[str, Any] = {}
+        """Of windows that differ in size: the groups that say how many cells they touch."""
 
     def run(self) -> Any:
         self.step = step_group(f"{NAME} step")
@@ -230,10 +232,23 @@ class _Builder:
             mesh.materials.append(self._glow("window", self.theme.window))
         obj = self._object(mover.name, mesh, "windows")
         keyframe(obj, "location", mover.track)
+        if mover.taps is not None:
+            self.taps[mover.name] = taps_group(f"{mover.name} taps")
+            keyframe(self.taps[mover.name], TAPS_PATH, mover.taps)
+            self._resize(mover, obj)
         if mesh is not None:
             show_between(obj, mover.first, mover.last, self.board.frames)
             looks.let_light_pass(obj)
         self.movers[mover.name] = obj
+
+    def _resize(self, mover: Mover, obj: Any) -> None:
+        """Let the far ends of a window's boxes go along with how many cells it touches."""
+        meshes.add_attribute(obj.data, "far", meshes.far_ends(obj.data, mover.boxes, mover.spacing) * mover.spacing)
+        tree = Tree(f"{mover.name} size")
+        grown = tree.vector("SUBTRACT", tree.value(self.taps[mover.name]), tuple(map(float, mover.counts)))
+        offset = tree.vector("MULTIPLY", tree.attribute("far", "FLOAT_VECTOR"), grown)
+        moved = tree.node("GeometryNodeSetPosition", {"Geometry": tree.geometry, "Offset": offset}).outputs[0]
+        add_modifier(obj, tree.finish(moved))
 
     def _glow(self, name: str, color: Any) -> Any:
         full = f"{NAME} {name}"
@@ -452,10 +467,13 @@ class _Builder:
     def _lit(self, tree: Tree, geometry: Socket, mover: Mover) -> Socket:
         """The points with what this mover's window lights."""
         first, last = (float(self.board.step.at(frame)[0]) for frame in (mover.first, mover.last))
+        last_tap: Any = tuple(count - 1.0 for count in mover.counts)
+        if mover.taps is not None:
+            last_tap = tree.vector("SUBTRACT", tree.value(self.taps[mover.name]), (1.0, 1.0, 1.0))
         inputs = {
             "Window": tree.location(self.movers[mover.name]),
             "Spacing": mover.spacing,
-            "Last Tap": tuple(count - 1.0 for count in mover.counts),
+            "Last Tap": last_tap,
             "Appears": first,
             "Lands": self.board.mover_lands(mover),
             "Leaves": float(np.ceil(last)),

@@ -107,6 +107,15 @@ def bars(name: str, boxes: Sequence[tuple[Vector, Vector]], thickness: float) ->
     return mesh
 
 
+def far_ends(mesh: Any, boxes: Sequence[tuple[Vector, Vector]], toward: Vector) -> NDArray[np.float32]:
+    """For each vertex of the :func:`bars` of these boxes 1 along an axis if it is at the end ``toward`` its sign."""
+    vertices = np.empty(len(mesh.vertices) * 3, np.float32)
+    mesh.vertices.foreach_get("co", vertices)
+    center = np.array([center for center, _ in boxes], np.float32)
+    off = vertices.reshape(-1, len(boxes), 8, 3) - center[:, None]
+    return (off * np.sign(np.array(toward, np.float32)) > 0).astype(np.float32).reshape(-1, 3)
+
+
 def triangles(name: str, vertices: NDArray[np.float32], corners: NDArray[np.int32]) -> Any:
     """A mesh of triangles: ``vertices`` (n, 3), and ``corners`` (m, 3), which are rows of them."""
     mesh = bpy.data.meshes.new(name)

@@ -86,7 +86,11 @@ class Tree:
 
     def step(self, step_group: Any) -> Socket:
         """The animation's step: the one keyframed number."""
-        return self.node("GeometryNodeGroup", node_tree=step_group).outputs[0]
+        return self.value(step_group)
+
+    def value(self, group: Any) -> Socket:
+        """What a group gives that takes nothing."""
+        return self.node("GeometryNodeGroup", node_tree=group).outputs[0]
 
     def call(self, group: Any, geometry: Socket, inputs: Mapping[str, Any] | None = None) -> dict[str, Socket]:
         """The outputs of another finished tree, by name, for this geometry."""
@@ -113,6 +117,17 @@ def step_group(name: str) -> Any:
     return group
 
 
+def taps_group(name: str) -> Any:
+    """A group that gives one vector, that of its node "taps", as :func:`step_group` a number."""
+    group = bpy.data.node_groups.new(name, "GeometryNodeTree")
+    group.interface.new_socket("Taps", in_out="OUTPUT", socket_type="NodeSocketVector")
+    vector = group.nodes.new("FunctionNodeInputVector")
+    vector.name = vector.label = "taps"
+    group.links.new(vector.outputs[0], group.nodes.new("NodeGroupOutput").inputs[0])
+    return group
+
+
+TAPS_PATH = 'nodes["taps"].vector'
 STEP_PATH = 'nodes["step"].outputs[0].default_value'
 
 

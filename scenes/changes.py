@@ -173,12 +173,12 @@ class Changes:
             found += _written(cells, was, now)
         for mover in board.movers:
             seen = [f for f in (before, after) if mover.boxes and f is not None and mover.first <= f <= mover.last]
-            places = [mover.track.at(frame) for frame in seen]
+            places = [np.array([*mover.track.at(frame), *mover.counts_at(frame)]) for frame in seen]
             if len(places) < 2 or (places[0] != places[1]).any():
-                for place in places:
+                for frame in seen:
                     found += [
-                        _edges(place + center, np.array(size) + 2 * WINDOW_MARGIN, WINDOW_BAR)
-                        for center, size in mover.boxes
+                        _edges(mover.track.at(frame) + center, size + 2 * WINDOW_MARGIN, WINDOW_BAR)
+                        for center, size in mover.boxes_at(frame)
                     ]
         if before is None:
             found += [_edges(np.array(o.center), np.array(o.size), OUTLINE_BAR) for o in board.outlines]

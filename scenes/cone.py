@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .ancestry import Trace
 from .form import MARK, MARK_GROWTH, VEIL
-from .motion import offset_in, track_of
+from .motion import offset_in, taps_of, track_of
 from .parts import Act, Tensor
 from .plan import LANDED, SET_OUT, Plan
 from .sight import cubes_of
@@ -176,19 +176,25 @@ def _window(plan: Plan, trace: Trace, act: Act) -> Mover:
     places = np.zeros((trace.steps, 3), np.int64)
     places[:, 3 - trace.places.shape[1] :] = trace.places
 
+    def position(step: int) -> tuple[int, int, int]:
+        d, r, c = places[step - act.first_step].tolist()
+        return d, r, c
+
     def stands(step: int) -> tuple[int, float, float, float]:
-        d, r, c = places[step - act.first_step]
+        d, r, c = position(step)
         return 0, 0.0 if deep is None else float(deep.first[d]), float(rows.first[r]), float(columns.first[c])
 
     def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
         return base[block] + offset_in(elision, depth, row, column, reach)
 
-    extent = np.array([columns.extent, depth, rows.extent], float)
+    counts = columns.extent, depth, rows.extent
+    extent = np.array(counts, float)
     middle = (extent - 1.0) / 2.0 * (1.0, 1.0, -1.0)
     lanes = elision.lanes.indices().tolist()
     boxes = tuple((vector(base[lane * tensor.batch] - base[0] + middle), vector(extent)) for lane in lanes)
-    track = track_of(act.beats, stands, place, (), 0.0)
-    return Mover(f"back-{trace.number + 1}", track, act.first_frame, act.last_frame, boxes)
+    taps = taps_of(act.beats, position, (deep, rows, columns), counts)
+    track = track_of(act.beats, stands, place, () if taps is None else None, 0.0)
+    return Mover(f"back-{trace.number + 1}", track, act.first_frame, act.last_frame, boxes, counts, taps=taps)
 
 
 def cone_lines(plan: Plan) -> Iterator[Lines]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -30,12 +31,15 @@ TAP = 0.5
 """How wide the box is that shows where a deformable window reads."""
 APPROACH = -1.5
 """How far in front of its first position a window starts."""
+SIDES = {"upper": 0.5, "middle": 0.0, "lower": -0.5}
+"""How high above its middle lines leave a window, in heights of its box."""
 
 
 def all_movers(plan: Plan) -> Iterator[Mover]:
     for number, stage in enumerate(plan.stages):
         if stage.slide is not None:
             yield window_of(plan, number)
+            yield from sides_of(plan, number)
             yield head_of(plan, number)
             yield from _moved_taps(plan, number)
         if number in plan.keys:
@@ -50,6 +54,18 @@ def window_of(plan: Plan, number: int) -> Mover:
     block, turns = _block_of(plan, number, tensor), plan.contents.takes_turns(number)
     covered = plan.contents.covers(number, 0), plan.contents.covers(number, 1)
     return _box(plan, number, f"window-{number + 1}", tensor, sight.reads, block, turns, covered, APPROACH)
+
+
+def sides_of(plan: Plan, number: int) -> Iterator[Mover]:
+    """Of a window that differs in size, what its lines leave from: its right side's upper end, middle and lower end."""
+    window = window_of(plan, number)
+    if window.taps is None:
+        return
+    grown = window.taps.values - window.counts
+    for name, height in SIDES.items():
+        leave = np.stack([grown[:, 0], 0.0 * grown[:, 0], grown[:, 2] * (height - 0.5)], axis=1)
+        track = replace(window.track, values=window.track.values + leave)
+        yield Mover(f"{window.name}-{name}", track, window.first, window.last)
 
 
 def _block_of(plan: Plan, number: int, tensor: Tensor) -> Callable[[int, int | None], int]:
@@ -171,9 +187,10 @@ def _box(
     positions = sight.trajectory.positions
     plane = len(positions) > 0 and act.beats[0].last - act.beats[0].first + 1 > positions[-1]
     deep, rows, columns = spans
+    grown = [plane or whole for whole in covered]
     (kh, dh, height), (kw, dw, width) = (
-        _window_axis(span, axis, plane or whole)
-        for span, axis, whole in zip((rows, columns), (elision.rows, elision.columns), covered, strict=True)
+        _window_axis(span, axis, whole)
+        for span, axis, whole in zip((rows, columns), (elision.rows, elision.columns), grown, strict=True)
     )
     kd, dd = (elision.channels.span, 1) if deep is None else (deep.taps, deep.distance)
     reach = height, width
@@ -192,9 +209,32 @@ def _box(
     lanes = range(1) if turns else elision.lanes.indices().tolist()
     boxes = tuple((vector(base[lane * tensor.batch] - base[0] + middle), vector(extent)) for lane in lanes)
     bends = elision.columns.bends(width) if elision.columns.hidden else ()
-    track = track_of(act.beats, stands, place, bends, approach)
+    sizes = deep, None if grown[0] else rows, None if grown[1] else columns
+    taps = taps_of(act.beats, lambda step: (visits or sight.place)(step - act.first_step)[2], sizes, (kw, kd, kh))
+    track = track_of(act.beats, stands, place, bends if taps is None else None, approach)
     spacing = (float(dw), float(dd), -float(dh))
-    return Mover(name, track, act.first_frame, act.last_frame, boxes, (kw, kd, kh), spacing)
+    return Mover(name, track, act.first_frame, act.last_frame, boxes, (kw, kd, kh), spacing, taps)
+
+
+def taps_of(
+    chosen: list[Beat],
+    position: Callable[[int], tuple[int, int, int]],
+    spans: tuple[Span | None, Span | None, Span | None],
+    most: tuple[int, int, int],
+) -> Track | None:
+    """Keys of how many cells a window touches along x, y and z; None where it is always the ``most``.
+
+    ``position`` is where a step stands along depth, rows and columns, ``spans`` are those of the windows; None: all.
+    """
+    if all(span is None or span.counts is None for span in spans):
+        return None
+
+    def touched(step: int) -> _Place:
+        cells = zip(spans, position(step), (most[1], most[2], most[0]), strict=True)
+        depth, rows, columns = (every if span is None else span.touches(at) for span, at, every in cells)
+        return 0, columns, depth, rows
+
+    return track_of(chosen, touched, lambda _, *counts: np.array(counts, float), None, 0.0)
 
 
 def _window_axis(span: Span, cells: Axis, grown: bool) -> tuple[int, int, int]:
@@ -323,14 +363,15 @@ def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
     output, deep = plan.tensors[number + 1], depth_of(plan.sight(number).output)
     apart = len(window.boxes) == tensor.split > 1
     shown = [f for f in filters if len(filters) == 1 or bool(output.shows(output.first_of(f * deep))[0])]
-    for height in (0.5, 0.0, -0.5):
+    for side, height in SIDES.items():
         if height and apart:
             continue
+        on = window.name if window.taps is None else f"{window.name}-{side}"
         for f in shown if not height else shown[:1]:
             lane = f * deep * tensor.split // max(1, output.channels) if apart else 0
             center, size = window.boxes[min(lane, len(window.boxes) - 1)]
             leave = (center[0] + size[0] / 2, center[1] - size[1] / 2, center[2] + height * size[2])
-            yield from _written(plan, number, f, filters.start, leave, window.name)
+            yield from _written(plan, number, f, filters.start, leave, on)
 
 
 def _written(plan: Plan, number: int, f: int, first: int, start: Vector, start_on: str | None) -> Iterator[Line]:
@@ -373,20 +414,19 @@ def track_of(
     chosen: list[Beat],
     where: Callable[[int], _Place],
     place: Callable[[int, float, float, float], NDArray[np.float64]],
-    bends: tuple[float, ...],
+    bends: tuple[float, ...] | None,
     approach: float,
 ) -> Track:
     """Keys of something that stands at ``place(*where(t))`` while step ``t`` is written.
 
     It arrives in the first part of each beat and stands until the beat's end; in a swept beat it moves on evenly, from
-    column to column: there are keys where it comes to one of ``bends``.
+    column to column: there are keys where it comes to one of ``bends``, or at every step if these are None.
     """
     frames: list[float] = []
     values: list[NDArray[np.float64]] = []
     eases: list[Ease] = []
     for i, beat in enumerate(chosen):
-        first, last = where(beat.first), where(beat.last)
-        here = place(*first)
+        here, last = place(*where(beat.first)), where(beat.last)
         if i == 0:
             frames.append(beat.start)
             values.append(here + np.array([0.0, approach, 0.0]))
@@ -397,13 +437,26 @@ def track_of(
         values.append(here)
         eases.append("constant" if single else "linear")
         if not single:
-            for bend in bends if first[:3] == last[:3] else ():
-                if first[3] < bend < last[3]:
-                    frames.append(start + (bend - first[3]) / (last[3] - first[3]) * (beat.end - start))
-                    values.append(place(*first[:3], bend))
-                    eases.append("linear")
+            for share, spot in _passed(beat, where, bends):
+                frames.append(start + share * (beat.end - start))
+                values.append(place(*spot))
+                eases.append("linear")
             here = place(*last)
         frames.append(beat.end)
         values.append(here)
         eases.append("cubic")
     return Track(np.array(frames), np.array(values), tuple(eases))
+
+
+def _passed(
+    beat: Beat, where: Callable[[int], _Place], bends: tuple[float, ...] | None
+) -> Iterator[tuple[float, _Place]]:
+    """Between the first and the last step of a swept beat: what it comes by, and at which share of its time."""
+    first, last = where(beat.first), where(beat.last)
+    if bends is None:
+        for step in range(beat.first + 1, beat.last):
+            yield (step - beat.first) / (beat.last - beat.first), where(step)
+    elif first[:3] == last[:3]:
+        for bend in bends:
+            if first[3] < bend < last[3]:
+                yield (bend - first[3]) / (last[3] - first[3]), (*first[:3], bend)

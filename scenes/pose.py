@@ -91,7 +91,7 @@ def _lit(board: Storyboard, cells: Cells, mover: Mover, frame: float, step: floa
     offset = cells.anchor - mover.track.at(frame)
     spacing = np.array(mover.spacing)
     at = offset / spacing
-    tap = np.round(at).clip(0.0, np.array(mover.counts) - 1.0)
+    tap = np.round(at).clip(0.0, mover.counts_at(frame) - 1.0)
     near = np.maximum(1.0 - abs((at - tap) * spacing), 0.0)
     return (near.prod(axis=1) * progress(step, first, board.mover_lands(mover))).astype(np.float32)
 

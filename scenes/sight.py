@@ -115,17 +115,23 @@ class Span:
     """Where a window stands along an axis at each position: ``first`` is the cell at which it begins, (positions,).
 
     It touches ``taps`` cells, ``distance`` apart; ``padding`` is what it finds before and after the axis.
+    Where windows differ in size, ``counts`` (positions,) are the cells that each touches, ``taps`` the most of them.
     """
 
     first: Rows
     taps: int = 1
     distance: int = 1
     padding: tuple[int, int] = (0, 0)
+    counts: Rows | None = None
 
     @property
     def extent(self) -> int:
         """Cells from the first to the last that it touches."""
         return (self.taps - 1) * self.distance + 1
+
+    def touches(self, position: int) -> int:
+        """How many cells the window touches at a position."""
+        return self.taps if self.counts is None else int(self.counts[position])
 
 
 def trajectory_of(op: Slide, input_shape: Shape, order: str, offset: NDArray[np.float64] | None = None) -> Any:
@@ -166,8 +172,8 @@ class Sight:
             return Span(np.zeros_like(places), self.item[1 + axis])
         reach = self.reach(axis)
         cells = np.where(_met(reach), reach.at, np.iinfo(np.int64).max).min(axis=1)
-        taps = int((np.where(_met(reach), reach.at, -1).max(axis=1) - cells).max()) + 1
-        return Span(np.minimum(cells, self.item[1 + axis] - taps), taps)
+        counts = np.where(_met(reach), reach.at, -1).max(axis=1) - cells + 1
+        return Span(cells, int(counts.max()), counts=counts if np.ptp(counts) else None)
 
     def _three(self, spans: list[Span]) -> tuple[Span | None, Span, Span]:
         spans = [Span(np.zeros(1, np.int64))] * (2 - len(spans)) + spans
@@ -176,10 +182,10 @@ class Sight:
 
     @property
     def reads_at_once(self) -> int:
-        """How many cells the window reads in a step: of all channels where there are filters, else of one."""
+        """How many cells the window reads in the first step: of all channels where there are filters, else of one."""
         if isinstance(self.op, Weighted):
             return 1 if self.scatters else self.op.groups * self.op.fan_in() * math.prod(_kernel_size(self.op))
-        return math.prod(1 if span is None else span.taps for span in self.reads)
+        return math.prod(1 if span is None else span.touches(0) for span in self.reads)
 
     def reach(self, axis: int) -> Reach:
         """What the windows of all output positions meet along an axis."""

@@ -129,7 +129,8 @@ class Mover:
 
     ``name`` is unique. ``boxes`` are outlined (centre and size relative to the location, one per block that it stands
     on): then the mover is a window. It touches ``counts`` cells along x, y and z, ``spacing`` apart, the first at
-    its location.
+    its location. Of windows that differ in size these are the largest: ``taps`` is how many cells they touch over the
+    frames, ``(k, 3)``, and their boxes are as much smaller, the first cell staying where it is.
     """
 
     name: str
@@ -139,6 +140,16 @@ class Mover:
     boxes: tuple[tuple[Vector, Vector], ...] = ()
     counts: tuple[int, int, int] = (1, 1, 1)
     spacing: Vector = (1.0, 1.0, -1.0)
+    taps: Track | None = None
+
+    def counts_at(self, frame: float) -> NDArray[np.float64]:
+        """How many cells it touches along x, y and z, (3,); not whole while it changes."""
+        return np.array(self.counts, float) if self.taps is None else self.taps.at(frame)
+
+    def boxes_at(self, frame: float) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Centre and size of its boxes, relative to the location."""
+        grown = (self.counts_at(frame) - self.counts) * self.spacing
+        return [(np.array(center) + grown / 2.0, size + np.sign(self.spacing) * grown) for center, size in self.boxes]
 
 
 @dataclass(frozen=True)
@@ -253,7 +264,9 @@ class Storyboard:
         """
         step = float(self.step.at(frame)[0])
         moving = tuple(
-            (m.name, *np.round(m.track.at(frame), 6).tolist()) for m in self.movers if m.first <= frame <= m.last
+            (m.name, *np.round([*m.track.at(frame), *(m.counts_at(frame) if m.taps else ())], 6).tolist())
+            for m in self.movers
+            if m.first <= frame <= m.last
         )
         digests = self._digests
         seen: list[Any] = [c for c in self.cells if (c.end is None or step < c.end) and self._begins[c.name] < step]

@@ -20,7 +20,7 @@ from convmotion.blender_addon.looks import set_layer, set_solid
 from convmotion.blender_addon.still import freeze
 from convmotion.conv_math import SlideTrajectory
 from convmotion.scenes import compose, find_scene, parse_scene
-from convmotion.scenes.form import CUBE, FEWEST_PIXELS
+from convmotion.scenes.form import CUBE, FEWEST_PIXELS, WINDOW_BAR, WINDOW_MARGIN
 from convmotion.scenes.numerals import GLYPHS, ROOM, shorts, width
 from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.story import ALWAYS
@@ -608,3 +608,34 @@ def test_cells_of_a_few_pixels_leave_no_gap_between_them(empty_blender, width, g
     build(board, empty_blender)
     corners = np.array([v.co for v in bpy.data.objects["cell"].data.vertices])
     assert np.ptp(corners, axis=0) == pytest.approx(CUBE if gaps else 1.0, abs=1e-5)
+
+
+UNEQUAL = """
+[input]
+shape = [3, 5, 7]
+[[stage]]
+op = "AdaptiveAvgPool2d"
+output_size = [3, 4]
+"""
+
+
+def test_the_box_of_a_window_that_differs_in_size_has_the_size_of_what_it_reads():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = parse_scene(UNEQUAL, "unequal")
+    board = compose(scene, (320, 180))
+    set_solid(build(board), True)
+    trajectory = scene.operations.ops[0].trajectory((3, 5, 7))
+    read = cells_named(board, "input")
+    sizes = set()
+    for t in range(len(trajectory) - 1):
+        bpy.context.scene.frame_set(int(board.settled[t]))
+        rows = trajectory.taps(t).input
+        assert set(cells_at(read, lit_positions(bpy.data.objects["input"]))) == {tuple(row) for row in rows.tolist()}
+        window = bpy.data.objects["window-1"].evaluated_get(bpy.context.evaluated_depsgraph_get())
+        corners = np.array([tuple(window.matrix_world @ vertex.co) for vertex in window.data.vertices])
+        mine = [read.position[(read.index == row).all(axis=1)][0] for row in rows]
+        around = 0.5 + WINDOW_MARGIN + WINDOW_BAR / 2
+        assert np.allclose(corners.min(axis=0), np.min(mine, axis=0) - around, atol=1e-3), f"step {t}"
+        assert np.allclose(corners.max(axis=0), np.max(mine, axis=0) + around, atol=1e-3), f"step {t}"
+        sizes.add(tuple(np.round(np.ptp(corners, axis=0), 3)))
+    assert len(sizes) > 2

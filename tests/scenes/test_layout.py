@@ -153,12 +153,19 @@ def windows_of(board: Storyboard) -> list[tuple[str, np.ndarray, tuple[int, int]
 
     Between two keys it goes straight.
     """
-    return [
-        (mover.name, (mover.track.values + center)[:, None] + CORNERS * grown, (mover.first, mover.last))
-        for mover in board.movers
-        for center, size in mover.boxes
-        for grown in [np.array(size) + 2 * WINDOW_MARGIN + WINDOW_BAR]
-    ]
+    found = []
+    for mover in board.movers:
+        keys = [
+            (place, mover.boxes_at(frame)) for frame, place in zip(mover.track.frames, mover.track.values, strict=True)
+        ]
+        for number in range(len(mover.boxes)):
+            corners = [
+                place + center + CORNERS * (size + 2 * WINDOW_MARGIN + WINDOW_BAR)
+                for place, boxes in keys
+                for center, size in boxes[number : number + 1]
+            ]
+            found.append((mover.name, np.array(corners), (mover.first, mover.last)))
+    return found
 
 
 def solids_of(board: Storyboard) -> list[tuple[str, np.ndarray]]:

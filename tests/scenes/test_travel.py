@@ -74,8 +74,8 @@ def things(board, frame):
         yield "outline", sides(screen.pixels(np.array(outline.center) + CORNERS * outline.size))
     for mover in board.movers:
         if mover.first <= frame <= mover.last:
-            for center, size in mover.boxes:
-                grown = np.array(size) + 2 * WINDOW_MARGIN + WINDOW_BAR
+            for center, size in mover.boxes_at(frame):
+                grown = size + 2 * WINDOW_MARGIN + WINDOW_BAR
                 yield mover.name, sides(screen.pixels(mover.track.at(frame) + center + CORNERS * grown))
     for caption in board.captions:
         if caption.in_world and said(board, caption, frame) is not None:
