@@ -187,6 +187,11 @@ class Sight:
             return 1 if self.scatters else self.op.groups * self.op.fan_in() * math.prod(_kernel_size(self.op))
         return math.prod(1 if span is None else span.touches(0) for span in self.reads)
 
+    @property
+    def reads_one(self) -> bool:
+        """Whether the window is one cell, of one channel, at every step."""
+        return not isinstance(self.op, Weighted) and all(span is None or span.taps == 1 for span in self.reads)
+
     def reach(self, axis: int) -> Reach:
         """What the windows of all output positions meet along an axis."""
         return self.op.reach(axis, np.arange(self.output[1 + axis], dtype=np.int64), self.item)

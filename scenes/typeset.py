@@ -326,8 +326,10 @@ def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
     if not isinstance(op, Weighted):
         reads = sight.reads_at_once
         does = "max" if op.reduce == "max" else "mean" if isinstance(op, AvgPool | AdaptiveAvgPool) else "mix"
-        if reads == 1:
-            does = "copy" if isinstance(op, Upsample) else "each"
+        if reads == 1 and isinstance(op, Upsample):
+            does = "copy" if op.reduces_to_copies else "mix_one"
+        elif sight.reads_one:
+            does = "each"
         land = words("land", count(reads)) if reads > 1 else words("land_one")
         writes = words("write_each" if sight.trajectory.filters > 1 else "write")
         return land, words(does), words(does), writes
