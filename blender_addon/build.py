@@ -286,7 +286,7 @@ class _Builder:
         if cells.lit_by is not None:
             attributes["anchor"] = cells.anchor
         if cells.via is not None:
-            attributes["via"] = cells.via
+            attributes |= {"via": cells.via} | ({} if cells.bow is None else {"bow": cells.bow})
         if cells.becomes is not None:
             attributes["becomes"] = meshes.opaque(cells.becomes)
         mesh = meshes.points(cells.name, cells.position, attributes)
@@ -351,7 +351,7 @@ class _Builder:
         if moving:
             attributes |= {"origin": cells.origin[cell], "start": cells.start[cell], "arrive": cells.arrive[cell]}
         if cells.via is not None:
-            attributes["via"] = cells.via[cell]
+            attributes |= {"via": cells.via[cell]} | ({} if cells.bow is None else {"bow": cells.bow[cell]})
         obj = self._object(name, meshes.points(name, cells.position[cell], attributes), "numbers")
         looks.let_light_pass(obj)
         tree = Tree(name)
@@ -445,8 +445,9 @@ class _Builder:
         there = tree.progress(step, start, tree.inputs["Reached"])
         on = tree.progress(step, tree.inputs["Left"], tree.attribute("arrive", "FLOAT"))
         stop = tree.between(tree.attribute("origin", "FLOAT_VECTOR"), tree.attribute("via", "FLOAT_VECTOR"), there)
-        place = tree.between(stop, position, on)
         flight = tree.math("MULTIPLY", there, tree.math("SUBTRACT", 1.0, there))
+        aside = tree.scaled(tree.attribute("bow", "FLOAT_VECTOR"), tree.math("MULTIPLY", flight, 4.0))
+        place = tree.between(tree.vector("ADD", stop, aside), position, on)
         shrunk = tree.math("ADD", tree.math("MULTIPLY", flight, 2.0), tree.math("MULTIPLY", on, COVER - NEWBORN))
         return self._moved(tree, place, tree.greater(step, start), tree.math("SUBTRACT", COVER, shrunk))
 

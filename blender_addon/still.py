@@ -147,7 +147,9 @@ class _Joined:
 
 def _cut_fixed(board: Storyboard, collection: Any, camera: Any) -> None:
     """One mesh of all cells that never change stands for them where there is no light."""
-    fixed = [c for c in board.cells if c.role != "ghost" and c.lit_by is None and (c.start == ALWAYS).all()]
+    fixed = [
+        c for c in board.cells if c.role != "ghost" and c.lit_by is None and (c.start == ALWAYS).all() and c.end is None
+    ]
     if not fixed or sum(map(len, fixed)) > MOST_CUT:
         return
     cube = bmesh.new()

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..conv_math import Merge
-from . import palette
 from .elision import DOTS, Axis, Elision
+from .filters import filter_cells, flipping_cells
 from .matrix import column_mouths, matrix_cells
 from .parts import MOUTH, Act, Bank, Tensor
 from .plan import LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
@@ -35,8 +35,10 @@ def cells_of(plan: Plan) -> Iterator[Cells]:
     for number, bank in plan.banks.items():
         if number in plan.keys:
             yield from matrix_cells(plan, number)
+        elif number in plan.flips:
+            yield from flipping_cells(plan, number)
         else:
-            yield _filter_cells(plan, number, bank)
+            yield filter_cells(plan, number, bank, f"filters-{number + 1}", bank.drawn(), bank.drawn())
         yield from _travellers(plan, number, bank)
     yield from _dots(plan)
 
@@ -209,32 +211,6 @@ def _zeros_on(plan: Plan, front: NDArray[np.bool_]) -> tuple[Numbers, ...]:
     if plan.values is None:
         return ()
     return plan.numbers(np.zeros(len(front)), np.broadcast_to(np.array(plan.theme.floor), (len(front), 3)), front)
-
-
-def _filter_cells(plan: Plan, number: int, bank: Bank) -> Cells:
-    index = bank.drawn()
-    position = _f32(bank.at(index))
-    filters, f = np.unique(index[:, 0], return_inverse=True)
-    slices, c = np.unique(index[:, 1], return_inverse=True)
-    color, numbers = palette.filter_colors(bank.shape[0], bank.shape[1], bank.groups, filters, slices)[f, c], ()
-    if plan.values is not None and (weight := plan.values[1][number]) is not None:
-        own = weight[tuple(index.T)]
-        color = in_lightness(color, own, weight)
-        numbers = plan.numbers(own, color, index[:, 1] == 0)
-    always = _f32(np.full(len(index), ALWAYS))
-    return Cells(
-        f"filters-{number + 1}",
-        "filter",
-        bank.shape,
-        index,
-        position,
-        _f32(color),
-        position,
-        always,
-        always,
-        position,
-        numbers=numbers,
-    )
 
 
 def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:

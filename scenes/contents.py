@@ -304,6 +304,12 @@ class Contents:
         with naming(f"{self.scene.source}: look.show"):
             return traces_of([stage.op for stage in self.stages], [stage.reads for stage in self.stages], self.items)
 
+    @cached_property
+    def flipped(self) -> list[int]:
+        """The stages that begin with their kernels being flipped: what transposed convolutions gather by."""
+        gathers = {n: s.op for n, s in enumerate(self.stages) if isinstance(s.told, ConvTranspose)}
+        return [n for n, op in gathers.items() if isinstance(op, Conv) and math.prod(op.each("kernel_size")) > 1]
+
     @property
     def chain(self) -> list[Operation] | None:
         """The operations, if each reads what the one before it wrote."""

@@ -11,9 +11,9 @@ def count_frames(scene: Scene, fps: float) -> int:
 
 
 def count_steps(scene: Scene) -> list[int]:
-    """Steps of each stage that is drawn, see :attr:`Contents.steps`, and then of each trace back."""
+    """Steps of each stage that is drawn, see :attr:`Contents.steps`, of each kernel's flip, and of each trace back."""
     contents = Contents(scene)
-    return [*contents.steps, *(trace.steps for trace in contents.traces)]
+    return [*contents.steps, *(1 for _ in contents.flipped), *(trace.steps for trace in contents.traces)]
 
 
 def count_cells(scene: Scene, all_cells: bool = False) -> int:

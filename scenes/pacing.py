@@ -7,6 +7,7 @@ that the scene has.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +48,9 @@ def group_steps(steps: int, row: int, plane: int, room: int) -> int:
     return steps
 
 
-def beats(sizes: list[list[int]], fps: float, seconds: float, travels: bool = False) -> tuple[list[list[Beat]], int]:
+def beats(
+    sizes: list[list[int]], fps: float, seconds: float, travels: bool = False, openings: Collection[int] = ()
+) -> tuple[list[list[Beat]], int]:
     """Lay the beats out in time.
 
     Args:
@@ -55,6 +58,7 @@ def beats(sizes: list[list[int]], fps: float, seconds: float, travels: bool = Fa
         fps: frames a second.
         seconds: length of the whole animation, holds included.
         travels: between stages is a pause in which the camera travels.
+        openings: the stages, by number, that only open the next one: the camera stays where it is.
 
     Returns:
         The beats per stage and the number of frames. Beats start and end at whole frames while there are at least as
@@ -65,16 +69,18 @@ def beats(sizes: list[list[int]], fps: float, seconds: float, travels: bool = Fa
     hold = min(RESULT_SECONDS * fps, 0.15 * frames)
     first_frame = 1.0 + round(title)
     last_frame = float(frames - round(hold))
-    room, pauses = last_frame - first_frame, len(sizes) - 1
-    pause = min(TRAVEL_SECONDS * fps, TRAVEL_SHARE * room / max(pauses, 1)) if travels else 0.0
-    durations = _durations(sizes, fps, room - pauses * pause)
-    if pause:  # each is like a beat before a stage's first one
-        durations = np.insert(durations, np.cumsum([len(stage) for stage in sizes])[:-1], pause)
+    room = last_frame - first_frame
+    before = [number for number in range(1, len(sizes)) if travels and number - 1 not in openings]
+    pause = min(TRAVEL_SECONDS * fps, TRAVEL_SHARE * room / max(len(before), 1)) if travels else 0.0
+    durations = _durations(sizes, fps, room - len(before) * pause)
+    if before:  # each is like a beat before a stage's first one
+        firsts = np.cumsum([0, *map(len, sizes)])
+        durations = np.insert(durations, firsts[before], pause)
     bounds = _bounds(durations, first_frame, last_frame)
     result: list[list[Beat]] = []
     step, i = 0, 0
     for number, stage in enumerate(sizes):
-        i += number > 0 and pause > 0
+        i += number in before
         row: list[Beat] = []
         for size in stage:
             row.append(Beat(step, step + size - 1, float(bounds[i]), float(bounds[i + 1])))

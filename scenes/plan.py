@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,10 +142,14 @@ class Plan:
 
     def _make_time(self) -> None:
         steps = self.contents.steps
-        rounds = len(steps) + len(self.contents.traces)
+        flipped = self.contents.flipped
+        rounds = len(steps) + len(flipped) + len(self.contents.traces)
         room = max(1, int(0.75 * count_frames(self.scene, self.fps) / rounds))
-        sizes = []
+        sizes, openings = [], []
         for number, total in enumerate(steps):
+            if number in flipped:
+                openings.append(len(sizes))
+                sizes.append([1])
             row, plane = self._runs(number)
             run = group_steps(total, row, plane, room)
             sizes.append([min(run, total - start) for start in range(0, total, run)])
@@ -154,11 +157,19 @@ class Plan:
         for trace in traces:
             run = group_steps(trace.steps, *trace.rows, room) if self.stages[trace.number].slide else trace.steps
             sizes.append([min(run, trace.steps - start) for start in range(0, trace.steps, run)])
-        timed, self.frames = beats(sizes, self.fps, self.scene.time.seconds, travels=bool(self.frame.stops))
-        played = [*self.stages, *(self.stages[trace.number] for trace in traces)]
-        acts = [Act(stage, row[0].first, row) for stage, row in zip(played, timed, strict=True)]
-        self.acts, self.traced = acts[: len(self.stages)], acts[len(self.stages) :]
-        self.steps = sum(steps) + sum(trace.steps for trace in traces)
+        timed, self.frames = beats(sizes, self.fps, self.scene.time.seconds, bool(self.frame.stops), openings)
+        rows = iter(timed)
+        self.acts: list[Act] = []
+        self.flips: dict[int, Act] = {}
+        """Before the act of a stage, that in which its kernel is flipped."""
+        for number, stage in enumerate(self.stages):
+            if number in flipped:
+                self.flips[number] = _act(stage, next(rows))
+            self.acts.append(_act(stage, next(rows)))
+        self.traced = [_act(self.stages[trace.number], next(rows)) for trace in traces]
+        self.played = sorted((*self.acts, *self.flips.values(), *self.traced), key=lambda act: act.first_step)
+        """All of these in the order of time."""
+        self.steps = self.played[-1].first_step + self.played[-1].steps
 
     def _runs(self, number: int) -> tuple[int, int]:
         """Steps in a row and in a plane of positions; for a Move, in a row of channels and in an arrangement."""
@@ -176,7 +187,7 @@ class Plan:
     def step_track(self) -> Track:
         """The step over the frames: it grows evenly in a beat, but in a swept one only once the window stands."""
         frames, values = [], []
-        for act in (*self.acts, *self.traced):
+        for act, following in zip(self.played, [*self.played[1:], None], strict=True):
             for beat in act.beats:
                 frames.append(beat.start)
                 values.append(beat.first)
@@ -184,7 +195,7 @@ class Plan:
                 if begin > beat.start:
                     frames.append(begin)
                     values.append(beat.first)
-            if act is (*self.acts, *self.traced)[-1] or self.frame.stops:
+            if following is None or following.beats[0].start > act.beats[-1].end:
                 frames.append(act.beats[-1].end)
                 values.append(act.beats[-1].last + 1)
         eases: tuple[Ease, ...] = ("linear",) * len(frames)
@@ -193,7 +204,7 @@ class Plan:
     def settled(self) -> NDArray[np.float64]:
         """The frame at which each step is done, ``(steps,)``."""
         result = np.empty(self.steps)
-        for act in (*self.acts, *self.traced):
+        for act in self.played:
             for beat in act.beats:
                 begin = self._begins(act, beat)
                 done = np.arange(1, beat.last - beat.first + 2) / (beat.last - beat.first + 1)
@@ -209,15 +220,19 @@ class Plan:
             return None
         at = framings(target, self.frame.view, self.frame.stops)
         frames, stops = [1.0], [0]
-        for number, (act, following) in enumerate(pairwise(self.acts)):
-            frames += [act.beats[-1].end, following.beats[0].start]
+        for number, act in enumerate(self.acts[:-1]):
+            frames += [act.beats[-1].end, self._opening(number + 1).beats[0].start]
             stops += [number, number + 1]
         eases: tuple[Ease, ...] = ("constant", "cubic") * (len(self.acts) - 1)
         return Track(np.array(frames), at[stops], (*eases, "constant"))
 
     def midway(self, number: int) -> int:
         """The frame on which a travelling camera has come half of its way from an act to the next."""
-        return math.floor((self.acts[number].beats[-1].end + self.acts[number + 1].beats[0].start) / 2.0)
+        return math.floor((self.acts[number].beats[-1].end + self._opening(number + 1).beats[0].start) / 2.0)
+
+    def _opening(self, number: int) -> Act:
+        """What a stage begins with."""
+        return self.flips.get(number, self.acts[number])
 
     # Space
 
@@ -346,8 +361,12 @@ class Plan:
         return number + 1 < len(self.stages) and isinstance(self.stages[number + 1].op, ChannelSum)
 
     def count_of(self, number: int) -> int:
-        """The number of a stage among those that do something, from 1; of one that does not, that of the next one."""
-        return sum(not stage.again for stage in self.stages[: number + 1]) + self.stages[number].again
+        """The number of a stage among those that do something, from 1; of one that does not, that of the next one.
+
+        Flipping a kernel is a stage of its own, before the one that the kernel belongs to.
+        """
+        flips = sum(flipped <= number for flipped in self.contents.flipped)
+        return sum(not stage.again for stage in self.stages[: number + 1]) + self.stages[number].again + flips
 
     def _tensor_item(self, name: str, number: int, called: str) -> Item:
         elision, split = self.contents.tensors[number], self.contents.splits[number]
@@ -683,6 +702,10 @@ class Plan:
         if self.narrow:
             return self.heading_height + table + 8.0, (footer + 2) * note + 6.0
         return max(self.heading_height, table) + 8.0, max(footer, 1 + self.told_lines) * note + 6.0
+
+
+def _act(stage: Shown, row: list[Beat]) -> Act:
+    return Act(stage, row[0].first, row)
 
 
 def _cells_of(source: NDArray[np.int64], tensor: Tensor) -> NDArray[np.int64]:

@@ -79,6 +79,8 @@ def _detour(cells: Cells, step: float) -> tuple[NDArray[np.float32], NDArray[np.
     there = progress(step, cells.start, cells.rest[0])
     on = progress(step, cells.rest[1], cells.arrive)
     stop = cells.origin + (cells.via - cells.origin) * there[:, None]
+    if cells.bow is not None:
+        stop = stop + cells.bow * (4.0 * there * (1.0 - there))[:, None]
     size = COVER - (2.0 * there * (1.0 - there) + on * (COVER - NEWBORN))
     return stop + (cells.position - stop) * on[:, None], size
 

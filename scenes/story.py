@@ -104,6 +104,8 @@ class Cells:
     lit_by: str | None = None
     via: NDArray[np.float32] | None = None
     """Travellers stop here on their way."""
+    bow: NDArray[np.float32] | None = None
+    """How far from the straight way they are in the middle of the way there; None: they go straight."""
     becomes: NDArray[np.float32] | None = None
     """The colour that travellers have taken on when they arrive."""
     rest: tuple[float, float] = (0.0, 0.0)

@@ -37,7 +37,7 @@ COST_SHARE = 0.6
 def all_captions(plan: Plan) -> Iterator[Caption]:
     yield from _heading(plan)
     for number, act in enumerate(plan.acts):
-        first, last = _spell(plan, number)
+        first, last = _spell(plan, act)
         yield from _facts(plan, number, first, last)
         yield from _footer(plan, number, act, first, last)
         narration: list[Caption] = []
@@ -45,18 +45,17 @@ def all_captions(plan: Plan) -> Iterator[Caption]:
             narration = list((_merging if isinstance(act.stage.op, Merge) else _narration)(plan, number, act))
         yield from narration
         yield from _story(plan, number, first, last, narration)
+    yield from _flips(plan)
     yield from _traces(plan)
     yield from _note(plan)
     yield from _labels(plan)
     yield from _marks(plan)
 
 
-def _spell(plan: Plan, number: int) -> tuple[int, int]:
+def _spell(plan: Plan, act: Act) -> tuple[int, int]:
     """The frames on which an act's words stand: from its predecessor's end; the first has the title hold too."""
-    acts = (*plan.acts, *plan.traced)
-    first = 1 if number == 0 else acts[number].first_frame + 1
-    last = plan.frames if number == len(acts) - 1 else acts[number + 1].first_frame
-    return first, last
+    following = [other.first_frame for other in plan.played if other.first_step > act.first_step]
+    return 1 if act.first_step == 0 else act.first_frame + 1, min(following, default=plan.frames)
 
 
 def _corner(plan: Plan, x: float, y: float, right: bool = False, bottom: bool = False) -> tuple[float, float]:
@@ -77,12 +76,12 @@ def _heading(plan: Plan) -> Iterator[Caption]:
     title = plan.scene.title.in_language(plan.language)
     y = CAPITAL["title"]
     yield _fitted(plan, _text(plan, "title", title, "title", _corner(plan, 0, y), "left"))
-    for number in range(len(plan.acts)):
-        yield from _call(plan, number, *_spell(plan, number))
+    for number, act in enumerate(plan.acts):
+        yield from _call(plan, number, plan.call_lines(number), *_spell(plan, act))
 
 
-def _call(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
-    for i, line in enumerate(plan.call_lines(number), start=1):
+def _call(plan: Plan, number: int, lines: list[str], first: int, last: int) -> Iterator[Caption]:
+    for i, line in enumerate(lines, start=1):
         at = _corner(plan, 0, CAPITAL["title"] + i * CAPITAL["line"] * LINE_HEIGHT)
         faint = plan.theme.faint_text
         name = f"call-{number + 1}" if i == 1 else f"call-{number + 1}-{i}"
@@ -165,11 +164,30 @@ def _counter(plan: Plan, name: str, what: str, act: Act, line: int, first: int, 
     yield replace(counter, first_step=act.first_step, steps=act.steps)
 
 
+def _flips(plan: Plan) -> Iterator[Caption]:
+    """The words while a kernel is flipped: what that is called in PyTorch, which stage it is, what is seen."""
+    for number, act in plan.flips.items():
+        op, (first, last) = plan.sight(number).op, _spell(plan, act)
+        assert isinstance(op, Weighted)
+        call = f"weight.flip({', '.join(str(2 + axis) for axis in range(len(op.each('kernel_size'))))})"
+        for caption in (*_call(plan, number, [call], first, last), *_facts(plan, number, first, last)):
+            yield replace(caption, name=f"{caption.name}-flip")
+        stages = plan.count_of(len(plan.acts) - 1)
+        what = plan.words("stage_step", plan.count_of(number) - 1, stages)
+        yield from _counter(plan, f"flip-{number + 1}", what, act, 1, first, last)
+        told = plan.words("flip" if op.filters == 1 else "flip_all")
+        at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
+        yield _text(plan, f"flip-{number + 1}", told, "note", at, "left", first=first, last=last)
+
+
 def _traces(plan: Plan) -> Iterator[Caption]:
     """The words of every trace back: those of its stage again, and below what it has come to."""
     for i, (trace, act) in enumerate(zip(plan.contents.traces, plan.traced, strict=True)):
-        number, (first, last) = trace.number, _spell(plan, len(plan.acts) + i)
-        for caption in (*_call(plan, number, first, last), *_facts(plan, number, first, last)):
+        number, (first, last) = trace.number, _spell(plan, act)
+        for caption in (
+            *_call(plan, number, plan.call_lines(number), first, last),
+            *_facts(plan, number, first, last),
+        ):
             yield replace(caption, name=f"{caption.name}-again-{i + 1}")
         lines, result = plan.trace_lines[i], i == len(plan.traced) - 1
         what = plan.words("traced_step", plan.count_of(number), plan.count_of(len(plan.acts) - 1))

@@ -76,8 +76,29 @@ padding = 1
 [look]
 show = ["ghosts", "values"]
 """
-OWN = {"dilated": DILATED, "batched": BATCHED_FILTERWISE, "chain": CHAIN, "valued": VALUED}
+GATHERED = """
+[input]
+shape = [4, 2, 3]
+[[stage]]
+op = "ConvTranspose2d"
+out_channels = 4
+kernel_size = [2, 3]
+stride = 2
+groups = 2
+view = "gather"
+[look]
+show = ["lines", "values"]
+"""
+UNEQUAL = """
+[input]
+shape = [2, 5, 5]
+[[stage]]
+op = "AdaptiveAvgPool2d"
+output_size = 3
+"""
+OWN = {"dilated": DILATED, "batched": BATCHED_FILTERWISE, "chain": CHAIN, "valued": VALUED, "gathered": GATHERED}
 SCENES = ["standard", *OWN]
+OWN["unequal"] = UNEQUAL
 CLOSE = 1e-3
 
 
@@ -88,10 +109,11 @@ def built(name):
 
 
 def telling_frames(board):
-    """The title, all phases of the first step, the middle, an end and the result."""
+    """The title, all phases of the first step, the middle, an end, what a flip goes through, and the result."""
     steps = np.array([board.step.at(frame)[0] for frame in range(1, board.frames + 1)])
     wanted = (0.05, 0.3, 0.5, 0.7, 0.95, 1.2, int(0.4 * board.steps) + 0.2, 0.75 * board.steps + 0.6, board.steps - 0.4)
-    return [1, *(int(np.searchsorted(steps, step)) + 1 for step in wanted), board.frames]
+    flips = [c.start[0] + part for c in board.cells if c.bow is not None for part in (-0.05, 0.0, 0.2, 0.5, 0.75, 0.8)]
+    return [1, *(int(np.searchsorted(steps, step)) + 1 for step in (*wanted, *flips)), board.frames]
 
 
 def instanced(name):
@@ -215,7 +237,7 @@ def test_numbers_stand_in_blender_on_the_fronts_where_numpy_says():
     assert all(seen.values())
 
 
-@pytest.mark.parametrize("name", ["standard", "chain"])
+@pytest.mark.parametrize("name", ["standard", "chain", "unequal"])
 def test_lines_end_in_blender_where_numpy_says(name):
     board, _ = built(name)
     seen = 0

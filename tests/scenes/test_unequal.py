@@ -25,7 +25,7 @@ def board_of(name, show='["lines"]', size=(320, 180)):
 
 
 def steps_of(name, board):
-    """Of every step: a frame on which the window stands, and the rows of input cells (cubes, in world space) that it reads."""
+    """Of every step: a frame on which the window stands, and the input cells (channel, row, column) that it reads."""
     scene = parse_scene(f"[input]\nshape = {SCENES[name][0]}\n[[stage]]\n{SCENES[name][1]}", name)
     (op,), shape = scene.operations.ops, scene.input.shape
     order = "filter" if "filter" in SCENES[name][1] else "position"
@@ -98,25 +98,17 @@ def test_a_window_of_one_size_needs_no_more_than_that():
 
 
 def test_where_rows_are_swept_the_window_takes_every_size_on_its_way():
-    scene = parse_scene(
-        '[input]\nshape = [1, 40, 45]\n[[stage]]\nop = "AdaptiveAvgPool2d"\noutput_size = [25, 26]\n[time]\nseconds = 8',
-        "swept",
-    )
+    stage = '[[stage]]\nop = "AdaptiveAvgPool2d"\noutput_size = [25, 26]\n[time]\nseconds = 8'
+    scene = parse_scene(f"[input]\nshape = [1, 40, 45]\n{stage}", "swept")
     board = compose(scene, (320, 180))
     window = board.mover("window-1")
     trajectory = scene.operations.ops[0].trajectory((1, 40, 45))
-    keys = {}
-    for frame in window.track.frames:
-        keys[float(frame)] = (*window.track.at(frame), *window.counts_at(frame))
+    found = [np.round([*window.track.at(frame), *window.counts_at(frame)], 4).tolist() for frame in window.track.frames]
     origin = next(c for c in board.cells if c.name == "input").position[0]
-    expected = []
     for t in range(26, 52):  # the second row
         rows, columns = trajectory.taps(t).input.T[1:]
-        place = origin + (columns.min(), 0, -rows.min())
-        expected.append((*place, np.ptp(columns) + 1.0, 1.0, np.ptp(rows) + 1.0))
-    found = [np.round(key, 4).tolist() for key in keys.values()]
-    for key in expected:
-        assert np.round(key, 4).tolist() in found
+        place = origin + np.array([columns.min(), 0.0, -rows.min()])
+        assert np.round([*place, np.ptp(columns) + 1, 1, np.ptp(rows) + 1], 4).tolist() in found
 
 
 @pytest.mark.parametrize(

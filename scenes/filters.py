@@ -1,0 +1,126 @@
+"""The cells of filters: where their weights stand, and how they turn when a kernel is flipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..conv_math.conv import Weighted
+from . import palette
+from .parts import Bank
+from .plan import Plan
+from .sight import depth_of
+from .story import ALWAYS, Cells
+from .values import in_lightness
+
+TURN, TURNED, LAID = 0.15, 0.85, 0.92
+"""Parts of the step in which a kernel is flipped: its cells set out, have come to their places, are those of a filter
+again."""
+COVERED = 0.02
+"""How much longer the cells that stood there are seen: those that set out begin as their covers."""
+
+
+def filter_cells(
+    plan: Plan, number: int, bank: Bank, name: str, place: NDArray[np.int64], weight: NDArray[np.int64]
+) -> Cells:
+    """The cells of a stage's filters: at ``place`` (n, 4) in the bank the weights of these indices (n, 4)."""
+    position, always = _f32(bank.at(place)), _f32(np.full(len(place), ALWAYS))
+    color, values = _look(plan, number, bank, place, weight)
+    numbers = () if values is None else plan.numbers(values, color, place[:, 1] == 0)
+    return Cells(
+        name,
+        "filter",
+        bank.shape,
+        weight,
+        position,
+        _f32(color),
+        position,
+        always,
+        always,
+        position,
+        numbers=numbers,
+    )
+
+
+def flipping_cells(plan: Plan, number: int) -> Iterator[Cells]:
+    """A kernel as it is given, its cells as each turns to the opposite place, and the kernel that is then at work."""
+    bank, first, name = plan.banks[number], plan.flips[number].first_step, f"filters-{number + 1}"
+    index = bank.drawn()
+    before = _opposite(plan, number, index)
+    sets_out, there, laid = first + TURN, first + TURNED, first + LAID
+    yield replace(filter_cells(plan, number, bank, f"{name}-given", index, before), end=sets_out + COVERED)
+    yield _turning(plan, number, bank, index, (sets_out, there, first + 1.0))
+    at_work, since = filter_cells(plan, number, bank, name, index, index), _f32(np.full(len(index), laid))
+    yield replace(at_work, start=since, arrive=since)
+
+
+def _turning(
+    plan: Plan, number: int, bank: Bank, weight: NDArray[np.int64], times: tuple[float, float, float]
+) -> Cells:
+    """Copies of the weights as they turn about their kernel's middle: upright, on an arc through a quarter of a turn.
+
+    ``times`` are the steps at which they set out, have come there, and are gone. What stands opposite to something left
+    out stays where it is.
+    """
+    sets_out, there, end = times
+    opposite = _opposite(plan, number, weight)
+    before = np.where(bank.shows(opposite)[:, None], opposite, weight)
+    origin, position = bank.at(before), bank.at(weight)
+    (color, values), (becomes, _) = (_look(plan, number, bank, place, weight) for place in (before, weight))
+    numbers, middle = (), (sets_out + there) / 2.0
+    if values is not None:
+        numbers = (
+            *plan.numbers(values, color, before[:, 1] == 0, ALWAYS, middle),
+            *plan.numbers(values, color, weight[:, 1] == 0, middle),
+        )
+    _, height, width = bank.placed.item.dims
+    off = (origin - position) / 2.0
+    bow = np.stack([off[:, 2] * width / height, np.zeros(len(off)), -off[:, 0] * height / width], axis=1)
+    return Cells(
+        f"flipping-{number + 1}",
+        "traveller",
+        bank.shape,
+        weight,
+        position=_f32(position),
+        color=_f32(color),
+        origin=_f32(origin),
+        start=_f32(np.full(len(weight), sets_out)),
+        arrive=_f32(np.full(len(weight), end)),
+        anchor=_f32(origin),
+        via=_f32(position),
+        bow=_f32(bow),
+        becomes=_f32(becomes),
+        rest=(there, end),
+        end=end,
+        numbers=numbers,
+    )
+
+
+def _opposite(plan: Plan, number: int, weight: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The places (n, 4) that a flip along all spatial axes changes with these; of three, one goes with the channels."""
+    op = plan.sight(number).op
+    assert isinstance(op, Weighted)
+    depth, (*_, rows, columns) = depth_of((1, *op.each("kernel_size"))), plan.banks[number].shape
+    f, c, h, w = weight.T
+    return np.stack([f, c + depth - 1 - 2 * (c % depth), rows - 1 - h, columns - 1 - w], axis=1)
+
+
+def _look(
+    plan: Plan, number: int, bank: Bank, place: NDArray[np.int64], weight: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """What weights wear at a place, (n, 3), and, where values are shown, theirs, (n,)."""
+    filters, f = np.unique(place[:, 0], return_inverse=True)
+    slices, c = np.unique(place[:, 1], return_inverse=True)
+    color = palette.filter_colors(bank.shape[0], bank.shape[1], bank.groups, filters, slices)[f, c]
+    kernel = None if plan.values is None else plan.values[1][number]
+    if kernel is None:
+        return color, None
+    values = kernel[tuple(weight.T)]
+    return in_lightness(color, values, kernel), values
+
+
+def _f32(array: NDArray[np.floating]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(array, dtype=np.float32)
