@@ -352,6 +352,8 @@ class _Builder:
             attributes |= {"origin": cells.origin[cell], "start": cells.start[cell], "arrive": cells.arrive[cell]}
         if cells.via is not None:
             attributes |= {"via": cells.via[cell]} | ({} if cells.bow is None else {"bow": cells.bow[cell]})
+        if numbers.until is not None:
+            attributes["until"] = numbers.until[row]
         obj = self._object(name, meshes.points(name, cells.position[cell], attributes), "numbers")
         looks.let_light_pass(obj)
         tree = Tree(name)
@@ -364,6 +366,8 @@ class _Builder:
             inputs["Scale"] = tree.math("MULTIPLY", moved["Scale"], cells.scale)
         bounds = [] if numbers.first == ALWAYS else [tree.greater(tree.step(self.step), numbers.first)]
         bounds += [] if numbers.last is None else [tree.negated(tree.greater(tree.step(self.step), numbers.last))]
+        if numbers.until is not None:
+            bounds.append(tree.negated(tree.greater(tree.step(self.step), tree.attribute("until", "FLOAT"))))
         bounds += [] if cells.end is None else [tree.greater(cells.end, tree.step(self.step))]
         for bound in bounds:
             inputs["Shown"] = tree.both(inputs["Shown"], bound)

@@ -135,7 +135,7 @@ def _visible_tensor(
     if values is not None:
         own = values[tuple(index.T)]
         color = in_lightness(color, own, values)
-        numbers = plan.numbers(own, color, tensor.in_front(index))
+        numbers = plan.numbers(own, color, tensor.in_front(index), last=plan.counting)
     return Cells(
         tensor.name,
         "input" if number == 0 else "output",

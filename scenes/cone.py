@@ -7,6 +7,7 @@ that they meet gets a mark from the cell that was computed of it. In the end lin
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -18,7 +19,7 @@ from .motion import offset_in, taps_of, track_of
 from .parts import Act, Tensor
 from .plan import LANDED, SET_OUT, Plan
 from .sight import cubes_of
-from .story import Cells, Line, Lines, Mover, Vector, vector
+from .story import Cells, Line, Lines, Mover, Numbers, Vector, vector
 
 MAX_HITS = 4096
 """More hits of a stage's input would be a cloud: each cell is marked once then."""
@@ -43,7 +44,9 @@ def cone_cells(plan: Plan) -> Iterator[Cells]:
     for tensor in plan.tensors:
         yield _veil(plan, tensor, first)
     own, when = _traced_index(plan), np.array([float(first)])
-    yield _marks(plan, len(plan.stages), "-own", own, plan.tensors[-1].at(own), (when, when + FADES), np.ones(1), 0.0)
+    number, once = len(plan.stages), np.ones(1)
+    mark = _marks(plan, number, "-own", own, plan.tensors[-1].at(own), (when, when + FADES), once, 0.0)
+    yield replace(mark, numbers=_counted(plan, number, own, once, np.ones(1, bool)))
     for trace, act in traced(plan):
         yield from _stage_marks(plan, trace, act)
 
@@ -85,15 +88,58 @@ def _stage_marks(plan: Plan, trace: Trace, act: Act) -> Iterator[Cells]:
         turns = np.where(turns > 0, -1, 0)
     tensor = plan.tensors[trace.tensor]
     shown = tensor.shows(index) & ~tensor.is_empty(index)
-    start = act.first_step + steps + (0.0 if act.swept else SET_OUT)
-    arrive = act.first_step + steps + (1.0 if act.swept else LANDED)
+    start, arrive = _times(trace, act)
+    counted, covered = _counted(plan, trace.tensor, index, uses, shown), _covered(plan, trace)
     most = max(int(other.turn.max()) for other in plan.contents.traces if other.tensor == trace.tensor)
     came = plan.tensors[trace.number + 1].at(_index(plan, trace.number + 1, trace.heads)[steps])
     for turn in range(int(turns.max()) + 1):
         mine = shown & (turns == turn)
         if mine.any():
             times, name = (start[mine], arrive[mine]), f"-from-{trace.number + 1}-{turn + 1}"
-            yield _marks(plan, trace.tensor, name, index[mine], came[mine], times, uses[mine], turn / max(1, most))
+            marks = _marks(plan, trace.tensor, name, index[mine], came[mine], times, uses[mine], turn / max(1, most))
+            yield replace(marks, numbers=_of_some(counted, mine, covered))
+
+
+def _times(trace: Trace, act: Act) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The steps at which the marks of all hits set out and arrive, (hits,)."""
+    step = act.first_step + trace.step
+    return step + (0.0 if act.swept else SET_OUT), step + (1.0 if act.swept else LANDED)
+
+
+def _covered(plan: Plan, trace: Trace) -> NDArray[np.float64]:
+    """The steps at which the next marks come to the same cells, (hits,); beyond the last one where none does."""
+    never = plan.steps + 1.0
+    if len(trace.hits) > MAX_HITS:
+        return np.full(len(trace.hits), never)
+    arrivals = {}
+    for other, act in traced(plan):
+        if other.tensor == trace.tensor:
+            keys = np.column_stack([other.hits, other.turn]).tolist()
+            arrivals |= zip(map(tuple, keys), _times(other, act)[1].tolist(), strict=True)
+    following = np.column_stack([trace.hits, trace.turn + 1]).tolist()
+    return np.array([arrivals.get(tuple(key), never) for key in following])
+
+
+def _counted(
+    plan: Plan, number: int, index: NDArray[np.int64], uses: NDArray[np.float64], shown: NDArray[np.bool_]
+) -> tuple[Numbers, ...]:
+    """How often cells of the ``number``-th tensor are used, on their marks, if that is told and can be read."""
+    if "usage" not in plan.show:
+        return ()
+    return plan.numbers(uses, mark_colors(plan, uses), shown & plan.tensors[number].in_front(index))
+
+
+def _of_some(
+    numbers: tuple[Numbers, ...], some: NDArray[np.bool_], covered: NDArray[np.float64]
+) -> tuple[Numbers, ...]:
+    """What is written on ``some`` (n,) of the cells, each number until another cell has ``covered`` it."""
+    row, result = np.cumsum(some) - 1, []
+    for whole in numbers:
+        mine = some[whole.cell]
+        cell, until = row[whole.cell[mine]], _f32(covered[whole.cell[mine]])
+        if mine.any():
+            result.append(replace(whole, cell=cell, value=whole.value[mine], color=whole.color[mine], until=until))
+    return tuple(result)
 
 
 def _marks(

@@ -126,6 +126,11 @@ class Plan:
         """What is written on cells of these values (n,), as far as it can be read: see :func:`numbers_on`."""
         return numbers_on(values, color, front, width * self.size[0] / self.frame.width, first, last)
 
+    @property
+    def counting(self) -> float | None:
+        """The step after which it is told how often cells are used, in the place of their values; None if never."""
+        return float(self.traced[0].first_step) if self.traced and "usage" in self.show else None
+
     def pictured(self, number: int) -> bool:
         """Whether the ``number``-th tensor is still the input's picture: moved, pooled or grown."""
         if number == 0:

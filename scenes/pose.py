@@ -43,8 +43,9 @@ def pose(board: Storyboard, cells: Cells, frame: float) -> Pose:
     step = float(board.step.at(frame)[0])
     place, size, ripe = cells.position, np.ones(len(cells), np.float32), 0.0
     shown = resting = cells.visible(step)
+    carried = shown if cells.via is not None else shown & (cells.arrive <= np.float32(step))
     if (cells.start != ALWAYS).any():
-        resting = shown & (cells.arrive <= np.float32(step)) & (cells.via is None)
+        resting = carried & (cells.via is None)
         place, size = (_flight if cells.via is None else _detour)(cells, step)
     if cells.role == "copy":
         resting = np.zeros(len(cells), bool)
@@ -55,14 +56,14 @@ def pose(board: Storyboard, cells: Cells, frame: float) -> Pose:
     lit = np.zeros(len(cells), np.float32)
     if cells.lit_by is not None:
         lit = _lit(board, cells, board.mover(cells.lit_by), frame, step)
-    carried = shown if cells.via is not None or cells.role == "copy" else resting
     written = tuple(carried[numbers.cell] & _legible(numbers, step) for numbers in cells.numbers)
     return Pose(shown, resting, place, size, ripe, lit, written)
 
 
-def _legible(numbers: Numbers, step: float) -> bool:
+def _legible(numbers: Numbers, step: float) -> NDArray[np.bool_]:
     at = np.float32(step)
-    return bool(at > np.float32(numbers.first) and (numbers.last is None or at <= np.float32(numbers.last)))
+    seen = at > np.float32(numbers.first) and (numbers.last is None or at <= np.float32(numbers.last))
+    return np.full(len(numbers), seen) if numbers.until is None else seen & (at <= numbers.until)
 
 
 def _flight(cells: Cells, step: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

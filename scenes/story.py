@@ -66,7 +66,7 @@ class Track:
 class Numbers:
     """What is written on the fronts of some cells: row ``i`` of every array is one number.
 
-    It stands on row ``cell[i]`` of the cells, once that is at rest and as long as it is seen; on travellers and copies
+    It stands on row ``cell[i]`` of the cells, once that has come to its place and as long as it is seen; on travellers
     all the time. ``color`` ``(m, 3)`` is linear RGB, ``size`` a digit's height in widths of the cells.
     """
 
@@ -77,6 +77,8 @@ class Numbers:
     first: float = ALWAYS
     last: float | None = None
     """They are seen while ``first < step <= last``."""
+    until: NDArray[np.float32] | None = None
+    """And each while ``step <= until[i]``."""
 
     def __len__(self) -> int:
         return len(self.cell)

@@ -317,3 +317,78 @@ def test_of_a_causal_convolution_the_last_cell_is_traced_as_it_sees_the_most():
     found = marks(board, "input", board.steps)
     assert {index[-1] for index in found} == set(range(16))
     assert any(c.body.startswith("input: it sees 16 cells") for c in board.captions)
+
+
+def counted(board, frame):
+    """The numbers that are read on marks at a frame: a tensor's name -> cell -> what is written there, on top first."""
+    found = {}
+    for cells in (cells for cells in board.cells if cells.name.startswith("marks-")):
+        state = pose(board, cells, frame)
+        for numbers, written in zip(cells.numbers, state.written, strict=True):
+            name = cells.name.removeprefix("marks-").partition("-from")[0].removesuffix("-own")
+            for cell, value in zip(numbers.cell[written].tolist(), numbers.value[written].tolist(), strict=True):
+                index = tuple(cells.index[cell].tolist())
+                assert index not in found.setdefault(name, {}), "two numbers on a cell"
+                found[name][index] = value
+    return found
+
+
+def paths_to(scene):
+    """Of every tensor (channels, rows, columns) how many paths lead from its cells to the traced one, by brute force:
+    a 1 in each cell in turn, through kernels of ones."""
+    ops, shapes = scene.operations.ops, scene.shapes
+    result = []
+    for number, shape in enumerate(shapes):
+        paths = np.zeros(shape)
+        for cell in np.ndindex(*shape):
+            x = np.zeros(shape)
+            x[cell] = 1.0
+            for op in ops[number:]:
+                x = op.forward(x, np.ones(op.weight_shape))
+            paths[cell] = x[traced_cell(shapes[-1])]
+        result.append(paths)
+    return result
+
+
+@pytest.mark.parametrize("name", ["gridding-2-2-2", "gridding-1-2-3", "strided"])
+def test_in_the_end_every_cell_that_is_used_says_how_often(name):
+    scene = find_scene(name) if name in SCENES else asked(CHAINS[name].replace("out_", "bias = false\nout_"))
+    board = compose(scene, (854, 480))
+    found = counted(board, board.frames)
+    for tensor, paths in zip(tensors(scene), paths_to(scene), strict=True):
+        expected = {tuple(cell): paths[tuple(cell)] for cell in np.argwhere(paths).tolist()}
+        assert found[tensor] == {tuple(cell): uses for cell, uses in expected.items() if cell[0] == 0}, tensor
+
+
+def test_while_the_windows_go_back_the_numbers_count_up():
+    scene = find_scene("gridding-2-2-2")
+    board = compose(scene, (854, 480))
+    (*_, before), shape = paths_to(scene)[:2], scene.shapes[0]
+    first = board.steps - before.astype(bool).sum()
+    uses, seen = np.zeros(shape), 0
+    for turn, (_, row, column) in enumerate(np.argwhere(before).tolist()):
+        for kernel_row in range(3):
+            for kernel_column in range(3):
+                uses[0, row + 2 * kernel_row, column + 2 * kernel_column] += before[0, row, column]
+        found = counted(board, board.settled[first + turn] - 1e-3)["input"]
+        assert found == {tuple(cell): uses[tuple(cell)] for cell in np.argwhere(uses).tolist()}, turn
+        seen += len(found)
+    assert seen > 500
+
+
+def test_counts_are_written_where_they_are_asked_for_and_can_be_read():
+    scene = find_scene("gridding-2-2-2")
+    assert not counted(compose(scene, (320, 180)), 720)
+    assert not counted(compose(asked(CHAINS["stacked"], "cone"), (854, 480)), 40 * 30)
+
+
+def test_counts_take_the_place_of_values_and_weights_stay():
+    scene = asked(CHAINS["stacked"], 'usage", "values')
+    board = compose(scene, (1280, 720))
+    first = next(cells.start.min() for cells in board.cells if cells.name.startswith("veil-"))
+    named = {cells.name: cells for cells in board.cells}
+    for frame in range(1, board.frames + 1, 7):
+        began = board.step.at(frame)[0] > first
+        assert pose(board, named["input"], frame).written[0].any() != began
+        assert pose(board, named["filters-1"], frame).written[0].any()
+    assert not pose(board, named["output-3"], board.frames).written[0].any()

@@ -89,6 +89,21 @@ view = "gather"
 [look]
 show = ["lines", "values"]
 """
+COUNTED = """
+[input]
+shape = [1, 7, 7]
+[[stage]]
+op = "Conv2d"
+out_channels = 1
+kernel_size = 3
+[[stage]]
+op = "Conv2d"
+out_channels = 1
+kernel_size = 3
+dilation = 2
+[look]
+show = ["usage"]
+"""
 UNEQUAL = """
 [input]
 shape = [2, 5, 5]
@@ -211,11 +226,19 @@ def printed(name):
     return matrices[:, :3, 3], matrices[:, 0, 0], "".join(characters)
 
 
-def test_numbers_stand_in_blender_on_the_fronts_where_numpy_says():
+@pytest.mark.parametrize(
+    ("text", "roles"),
+    [
+        (VALUED, ("input", "filter", "output", "ghost", "copy", "traveller")),
+        (GATHERED, ("input", "filter", "output", "ghost", "traveller")),
+        (COUNTED, ("copy",)),
+    ],
+)
+def test_numbers_stand_in_blender_on_the_fronts_where_numpy_says(text, roles):
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    board = compose(parse_scene(VALUED, "valued"), (1280, 720), 30.0)
+    board = compose(parse_scene(text, "numbers"), (1280, 720), 30.0)
     build(board)
-    seen = dict.fromkeys(("input", "filter", "output", "ghost", "copy", "traveller"), 0)
+    seen = dict.fromkeys(roles, 0)
     for frame in telling_frames(board):
         bpy.context.scene.frame_set(frame)
         for cells in board.cells:
