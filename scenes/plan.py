@@ -680,10 +680,16 @@ class Plan:
             return self._stacked(self.scene.description.in_language(self.language))
         return self._stacked(self.words("does_Again" if stage.again else f"does_{type(stage.op).__name__}"))
 
+    def flip_lines(self, number: int) -> list[str]:
+        """What is told while a stage's kernel is flipped."""
+        bank = bank_shape(self.stages[number].op)
+        return self._stacked(self.words("flip" if bank and bank[0] == 1 else "flip_all"))
+
     @property
     def told_lines(self) -> int:
         """How many lines there are above the formulas: one for the first step at the least."""
-        return max(1, len(self.note_lines()), *(len(self.story_lines(n)) for n in range(len(self.stages))))
+        stories = [self.story_lines(number) for number in range(len(self.stages))]
+        return max(1, *map(len, (self.note_lines(), *stories, *map(self.flip_lines, self.contents.flipped))))
 
     def _stacked(self, text: str) -> list[str]:
         """On lines in the lower left corner, beside the counter where there is room for both."""

@@ -175,9 +175,8 @@ def _flips(plan: Plan) -> Iterator[Caption]:
         stages = plan.count_of(len(plan.acts) - 1)
         what = plan.words("stage_step", plan.count_of(number) - 1, stages)
         yield from _counter(plan, f"flip-{number + 1}", what, act, 1, first, last)
-        told = plan.words("flip" if op.filters == 1 else "flip_all")
-        at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
-        yield _text(plan, f"flip-{number + 1}", told, "note", at, "left", first=first, last=last)
+        lines, above = plan.flip_lines(number), _above_formulas(plan, number)
+        yield from _stacked(plan, f"story-{number + 1}-flip", lines, first, last, above, plan.theme.faint_text)
 
 
 def _traces(plan: Plan) -> Iterator[Caption]:

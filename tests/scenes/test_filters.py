@@ -159,7 +159,7 @@ def test_the_flip_has_a_step_of_its_own_before_the_convolution_and_is_counted_as
 def test_the_flip_is_told_in_both_languages(language, one, several):
     for name, told in (("stride 2", one), ("groups", several)):
         board = compose(scene_of(name)[0], (854, 480), language=language)
-        caption = next(c for c in board.captions if c.name == f"flip-{number_of(board)}")
+        caption = next(c for c in board.captions if c.name == f"story-{number_of(board)}-flip-1")
         cells = cells_named(board, "flipping-")
         assert caption.body == told
         for frame in (frame_at(board, cells.start[0]), frame_at(board, cells.rest[0])):
