@@ -138,7 +138,7 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     for i, text in enumerate(reversed(plan.formulas(number))):
         at = _corner(plan, 0, i * pitch, bottom=True)
         yield _text(plan, f"formula-{number + 1}-{i + 1}", text, "note", at, "left", first=first, last=last)
-    lift = len(plan.formulas(number)) + plan.told_lines if plan.narrow else 0
+    lift = _lift(plan, number)
     right = not plan.narrow
     align = "right" if right else "left"
     room = plan.size[0] * 480.0 / min(plan.size) - 2 * SIDE
@@ -148,6 +148,11 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     yield _text(plan, f"cost-{number + 1}", cost, "note", at, align, first=first, last=last)
     what = _counted(plan, number)
     yield from _counter(plan, f"{number + 1}", what, act, lift + 1, first, last)
+
+
+def _lift(plan: Plan, number: int) -> int:
+    """How many lines stand below a stage's cost: in wide pictures they are beside it."""
+    return len(plan.formulas(number)) + plan.told_lines if plan.narrow else 0
 
 
 def _counter(plan: Plan, name: str, what: str, act: Act, line: int, first: int, last: int) -> Iterator[Caption]:
@@ -174,7 +179,7 @@ def _flips(plan: Plan) -> Iterator[Caption]:
             yield replace(caption, name=f"{caption.name}-flip")
         stages = plan.count_of(len(plan.acts) - 1)
         what = plan.words("stage_step", plan.count_of(number) - 1, stages)
-        yield from _counter(plan, f"flip-{number + 1}", what, act, 1, first, last)
+        yield from _counter(plan, f"flip-{number + 1}", what, act, _lift(plan, number) + 1, first, last)
         lines, above = plan.flip_lines(number), _above_formulas(plan, number)
         yield from _stacked(plan, f"story-{number + 1}-flip", lines, first, last, above, plan.theme.faint_text)
 

@@ -345,7 +345,7 @@ def paths_to(scene):
             x[cell] = 1.0
             for op in ops[number:]:
                 x = op.forward(x, np.ones(op.weight_shape))
-            paths[cell] = x[traced_cell(shapes[-1])]
+            paths[cell] = x[traced_cells(shapes[-1])[0]]
         result.append(paths)
     return result
 
