@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import replace
 from functools import cached_property
+from math import atan, isfinite
 from typing import Any
 
 import bpy
@@ -28,7 +29,8 @@ from ..scenes.form import (
 )
 from ..scenes.layout import View
 from ..scenes.palette import THEMES, Theme, floor_color
-from ..scenes.story import ALWAYS, Cells, Lines, Mover, Numbers, Storyboard, Vector
+from ..scenes.screen import Screen
+from ..scenes.story import ALWAYS, Cells, Lines, Mover, Numbers, Storyboard, Track, Vector
 from . import looks, meshes, numerals
 from .animate import keyframe, show_between
 from .compat import enable_nodes
@@ -66,6 +68,7 @@ class _Builder:
         self.movers: dict[str, Any] = {}
         self.taps: dict[str, Any] = {}
         """Of windows that differ in size: the groups that say how many cells they touch."""
+        self.anchors: dict[Vector, Any] = {}
 
     def run(self) -> Any:
         self.step = step_group(f"{NAME} step")
@@ -109,13 +112,23 @@ class _Builder:
         spec = self.board.camera
         view = View.along(spec.direction)
         data = bpy.data.cameras.new("camera")
-        data.type = "ORTHO"
         data.sensor_fit = "HORIZONTAL"
-        data.ortho_scale = spec.width
-        distance = 2.0 * self._widths[1] * (1.0 + spec.height / spec.width)
+        if self._perspective:
+            data.type = "PERSP"
+            data.angle_x = 2.0 * atan(spec.width / 2.0 / spec.distance)
+            distance = spec.distance
+        else:
+            data.type = "ORTHO"
+            data.ortho_scale = spec.width
+            distance = 2.0 * self._widths[1] * (1.0 + spec.height / spec.width)
         data.clip_end = 20.0 * distance + 4.0 * self._journey
         rotation = np.stack([view.right, view.up, -view.forward], axis=1)
         camera = self._object("camera", data, "stage")
+        if spec.turn is not None:
+            pivot = self._object("turntable", None, "stage")
+            pivot.matrix_world = Matrix.Translation(spec.target)
+            keyframe(pivot, "rotation_euler", replace(spec.turn, values=spec.turn.values * (0.0, 0.0, 1.0)))
+            camera.parent = pivot
         matrix = Matrix.LocRotScale(
             np.asarray(spec.target) - view.forward * distance, Matrix(rotation.tolist()).to_quaternion(), None
         )
@@ -126,6 +139,10 @@ class _Builder:
             keyframe(camera, "location", replace(spec.travel, values=targets - view.forward * distance))
             keyframe(data, "ortho_scale", replace(spec.travel, values=widths))
         return camera
+
+    @property
+    def _perspective(self) -> bool:
+        return isfinite(self.board.camera.distance)
 
     @property
     def _widths(self) -> tuple[float, float]:
@@ -143,13 +160,18 @@ class _Builder:
     def _page(self, camera: Any) -> Any:
         """What is fixed to the picture belongs to this: the camera or, where that travels, a page of that size.
 
-        It carries the cards that hide the world above and below a band.
+        It carries the cards that hide the world above and below a band. Before an eye that is not infinitely far, the
+        page is smaller the nearer it is.
         """
         spec = self.board.camera
-        if spec.travel is None:
+        if spec.travel is None and not self._perspective:
             return camera
         page = self._object("page", None, "stage")
         page.parent = camera
+        if self._perspective:
+            page.scale = (-WORDS / spec.distance, -WORDS / spec.distance, 1.0)
+        if spec.travel is None:
+            return page
         zoom = spec.travel.values[:, 3:] / spec.width
         keyframe(page, "scale", replace(spec.travel, values=np.hstack([zoom, zoom, np.ones_like(zoom)])))
         if spec.band is not None:
@@ -548,11 +570,24 @@ class _Builder:
 
     # Words
 
+    def _beside(self, anchor: Vector, page: Any) -> Any:
+        """What goes, on the page, where a point in the world is seen."""
+        if anchor not in self.anchors:
+            self.anchors[anchor] = carrier = self._object("anchor", None, "stage")
+            carrier.parent = page
+            frames = range(1, self.board.frames + 1) if self.board.camera.turn is not None else range(1, 2)
+            seen = np.array([Screen(self.board, frame).eye.seen(np.array(anchor)) for frame in frames])
+            flat = np.column_stack([seen, np.zeros(len(seen))])
+            carrier.location = flat[0]
+            if len(frames) > 1:
+                keyframe(carrier, "location", Track(np.array(frames, float), flat, ("linear",) * len(flat)))
+        return self.anchors[anchor]
+
     def _captions(self, camera: Any) -> None:
         face = load_face()
         shades: dict[Any, Any] = {}
         page = self._page(camera)
-        words = self._words(camera) if page != camera else None
+        words = self._words(camera) if self.board.camera.travel is not None else None
         for caption in self.board.captions:
             if caption.color not in shades:
                 shades[caption.color] = glow_material(f"{NAME} text {len(shades) + 1}", caption.color)
@@ -562,7 +597,7 @@ class _Builder:
             else:
                 obj = text_object(caption, face, material)
             self._link(obj, "captions")
-            obj.parent = words if caption.in_world else page
+            obj.parent = words if caption.in_world else self._beside(caption.anchor, page) if caption.anchor else page
             obj.location = (*caption.at, LABELS if caption.in_world else WORDS)
             looks.let_light_pass(obj)
             show_between(obj, caption.first, caption.last, self.board.frames)

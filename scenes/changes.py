@@ -90,9 +90,9 @@ class Changes:
         return max(0, left - m), max(0, top - m), min(width, right + m), min(height, bottom + m)
 
     def _travels(self, before: int | None, after: int) -> bool:
-        """Whether the camera has moved: then everything may differ."""
+        """Whether the camera has moved or turned: then everything may differ."""
         camera = self.board.camera
-        return before is not None and camera.at(before) != camera.at(after)
+        return before is not None and camera.stands(before) != camera.stands(after)
 
     def tiles(self, before: int | None, after: int) -> NDArray[np.bool_]:
         """The tiles in which the pictures of two frames may differ: (rows, columns) of TILE x TILE pixels."""
@@ -123,7 +123,7 @@ class Changes:
         if isinstance(thing, _Flat):
             return thing.bounds[None] + (-FILTER, -FILTER, FILTER, FILTER)
         at = self.screen.pixels(thing.points)
-        reach = np.asarray(thing.reach)[..., None] * self.screen.sides * self.screen.scale + FILTER
+        reach = self.screen.reach(thing.points, thing.reach) + FILTER
         return np.concatenate([at - reach, at + reach], axis=1)
 
     # Cells

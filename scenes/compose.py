@@ -62,7 +62,19 @@ def compose(
         raise SceneError(f"{scene.source}: {count(frames)} frames; allowed: at most {count(MAX_FRAMES)}")
     plan = Plan(contents, size, fps, language, palette.THEMES[theme or scene.look.theme])
     frame = plan.frame
-    target = frame.view.on_wall(float(frame.center[0]), float(frame.center[1]))
+    target, distance = frame.view.on_wall(float(frame.center[0]), float(frame.center[1])), math.inf
+    if frame.eyes:
+        target, distance = frame.eyes[0].target, frame.eyes[0].distance
+    camera = Camera(
+        DIRECTION,
+        vector(target),
+        frame.width,
+        frame.height,
+        plan.camera_track(target),
+        frame.band,
+        distance,
+        plan.turn_track(),
+    )
     settled = plan.settled()
     return Storyboard(
         title=plan.scene.title.in_language(plan.language),
@@ -78,7 +90,7 @@ def compose(
         lines=(*all_lines(plan), *cone_lines(plan)),
         captions=tuple(all_captions(plan)),
         outlines=tuple(all_outlines(plan)),
-        camera=Camera(DIRECTION, vector(target), frame.width, frame.height, plan.camera_track(target), frame.band),
+        camera=camera,
         floor=frame.floor,
         poster=plan.frames
         if plan.traced

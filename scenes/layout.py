@@ -99,6 +99,46 @@ class View:
 
 
 @dataclass(frozen=True)
+class Eye:
+    """What sees: along ``view``, from so far before the ``target``, which is in the picture's centre.
+
+    From infinitely far the projection is orthographic; else it is perspective, and things at the target's distance are
+    as large as they would be then.
+    """
+
+    view: View
+    target: NDArray[np.float64]
+    distance: float = inf
+
+    def nearness(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """How large things at world points ``(..., 3)`` are seen, ``(...)``: 1 at the target's distance."""
+        return self.distance / (self.distance + (points - self.target) @ self.view.forward)
+
+    def seen(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Where world points ``(..., 3)`` are seen in the picture's plane: ``(..., 2)``, from its centre."""
+        flat = self.view.project(points) - self.view.project(self.target)
+        return flat if self.distance == inf else flat * self.nearness(points)[..., None]
+
+    def toward(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """From world points ``(..., 3)`` to the eye: as far as it is or, if it is infinitely far, unit vectors."""
+        if self.distance == inf:
+            return np.broadcast_to(-self.view.forward, points.shape)
+        return self.target - self.view.forward * self.distance - points
+
+    def share_seen(self, ends: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
+        """At which share ``(n,)`` of a segment's picture that of its own way is seen; ``ends`` is ``(n, 2, 3)``.
+
+        Beyond an end it is anything beyond that.
+        """
+        if self.distance == inf:
+            return share
+        first, last = self.nearness(ends).T
+        inside = share.clip(0.0, 1.0)
+        seen = inside * first / (inside * first + (1.0 - inside) * last)
+        return np.where(share < 0, -1.0, np.where(share > 1, 2.0, seen))
+
+
+@dataclass(frozen=True)
 class Item:
     """What is to be placed. ``pad`` is the room for ghosts: (before, after) per axis of the block.
 
@@ -190,6 +230,10 @@ class Frame:
     """The pictures of every stage, if the camera travels; the first of them is this frame's."""
     band: tuple[float, float] | None = None
     """The lower and upper edge, from the picture's centre, of what is seen of things; None: there is nothing beyond."""
+    eyes: tuple[Eye, ...] = ()
+    """From where it is seen, if not from infinitely far along one direction; the first of them first."""
+    turn: float = 0.0
+    """By how many radians the camera turns to both sides."""
 
     def capital(self, kind: str) -> float:
         """The height of a capital in units."""
@@ -345,10 +389,14 @@ def _mark_lift(depth: int, width: float, capital: float, view: View) -> float:
 def mark_place(placed: Placed, block: int, text: str, capital: float, view: View) -> tuple[float, float]:
     """Where a block's mark ends on the right, and its baseline, in the picture."""
     c, _, _ = placed.item.padded
-    (_, _), (top, _), (_, after) = placed.item.pad
-    corner = placed.base[block] + np.array([placed.item.dims[2] - 0.5 + after, -0.5, 0.5 + top])
-    x, y = view.project(corner)
+    x, y = view.project(mark_corner(placed, block))
     return float(x), float(y) + _mark_lift(c, text_width(text) * capital, capital, view)
+
+
+def mark_corner(placed: Placed, block: int) -> NDArray[np.float64]:
+    """The upper right corner of a block's front: its mark ends above it."""
+    (_, _), (top, _), (_, after) = placed.item.pad
+    return placed.base[block] + np.array([placed.item.dims[2] - 0.5 + after, -0.5, 0.5 + top])
 
 
 def _inner_choices(item: Item, view: View, capital: float) -> list[tuple[tuple[int, int], tuple[float, float]]]:
@@ -421,7 +469,7 @@ def _fit(
 ) -> list[_Plan] | None:
     """The arrangement that needs least room along the flow, or None where the free area is too small."""
     capital = CAPITAL["label"] * pixel
-    labels = [_label_size(item, pixel, label_style) for item in items]
+    labels = [label_size(item, pixel, label_style) for item in items]
     if tall and max(label[0] for label in labels) > width:
         return None
     across_room = width if tall else height - sum(_tier_heights(labels, tiers))
@@ -531,7 +579,7 @@ def note_texts(notes: tuple[tuple[str, ...], ...], style: int) -> tuple[str, ...
     return tuple(text for one_line, *several in notes for text in (several if style in (0, 3) else (one_line,)))
 
 
-def _label_size(item: Item, pixel: float, style: int) -> tuple[float, float]:
+def label_size(item: Item, pixel: float, style: int) -> tuple[float, float]:
     """Width and height of all that stands below an item."""
     lines = (*label_texts(item.label, style), *note_texts(item.notes, style))
     width = max((text_width(text) for text in lines), default=0.0) * (CAPITAL["label"] * pixel)

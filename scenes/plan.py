@@ -32,6 +32,7 @@ from .story import ALWAYS, Ease, Numbers, Track
 from .tracing import counter_width, trace_lines
 from .travel import arrange_stages, framings
 from .values import Values, offset_of, values_of
+from .viewpoint import arrange_near, arrange_turning
 
 LAND, MULTIPLY, SUM, WRITE = 0.2, 0.45, 0.6, 0.8
 """Parts of a first step: the window lands, its copies reach the filters, leave them, have become one cell."""
@@ -53,6 +54,8 @@ LINE_ROOM = 9
 """Cells between a tensor and the output of a Linear whose filters are not drawn: lines take their place."""
 MAX_MARKS = 64
 """More filters or groups than these are not numbered."""
+OTHER_CAMERAS = {"perspective": arrange_near, "turntable": arrange_turning}
+"""What places all for a camera that is not far away along one direction."""
 ARRIVE, SET_OUT, LANDED = 0.4, 0.5, 0.9
 """Parts of any other step: the window stands, the output cells set out, have come to their place."""
 
@@ -231,6 +234,15 @@ class Plan:
         eases: tuple[Ease, ...] = ("constant", "cubic") * (len(self.acts) - 1)
         return Track(np.array(frames), at[stops], (*eases, "constant"))
 
+    def turn_track(self) -> Track | None:
+        """The angle of a camera on a turntable: to both sides while something happens, and back at the end."""
+        if not self.frame.turn:
+            return None
+        first, last = self.acts[0].beats[0].start, (*self.acts, *self.traced)[-1].beats[-1].end
+        frames = first + np.array([0.0, 0.25, 0.75, 1.0]) * (last - first)
+        angles = np.array([[0.0], [self.frame.turn], [-self.frame.turn], [0.0]])
+        return Track(frames, angles, ("cubic", "cubic", "cubic", "constant"))
+
     def midway(self, number: int) -> int:
         """The frame on which a travelling camera has come half of its way from an act to the next."""
         return math.floor((self.acts[number].beats[-1].end + self._opening(number + 1).beats[0].start) / 2.0)
@@ -315,6 +327,8 @@ class Plan:
 
     def _arrange(self, items: list[Item]) -> Frame:
         """A camera travels only along a chain, and where each stage has time to be looked at."""
+        if self.scene.look.camera in OTHER_CAMERAS:
+            return OTHER_CAMERAS[self.scene.look.camera](items, self.size, *self._caption_room())
         chain = all(tuple(stage.reads) == (number,) and not stage.again for number, stage in enumerate(self.stages))
         hurry = self.scene.time.seconds < HURRIED * TRAVEL_SECONDS * len(self.stages)
         fixed = hurry or not chain or self.contents.traces  # a trace back is through all of it

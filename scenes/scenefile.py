@@ -40,7 +40,7 @@ from .photo import Photo
 
 LANGUAGES = ("en", "zh")
 ORDERS = ("position", "filter")
-CAMERAS = ("isometric", "still", "dolly")
+CAMERAS = ("isometric", "still", "dolly", "perspective", "turntable")
 """The first travels from stage to stage where all of them at once would be too small; the others never, and always."""
 THEMES = ("light", "dark")
 SHOW = ("lines", "ghosts", "values", "formula", "table", "cone", "usage")

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .layout import View, text_ascent, text_descent, text_width
+from .layout import Eye, View, text_ascent, text_descent, text_width
 from .story import Caption, Storyboard
+
+_CORNERS = np.array(list(itertools.product((-1.0, 1.0), repeat=3)))
 
 
 class Screen:
-    """What the storyboard's camera sees at a frame: ``scale`` pixels to a unit."""
+    """What the storyboard's camera sees at a frame: ``scale`` pixels to a unit, at the target's distance."""
 
     def __init__(self, board: Storyboard, frame: int = 1) -> None:
         camera = board.camera
         self.size = board.size
-        self.view = View.along(camera.direction)
+        self.view = View.along(camera.looks(frame))
         target, width = camera.at(frame)
+        self.eye = Eye(self.view, np.asarray(target), camera.distance)
         self.scale = board.size[0] / width
         self.zoom = camera.width / width
         """How much larger the world is seen than in the first picture."""
-        self.sides = np.array([abs(self.view.right).sum(), abs(self.view.up).sum()])
-        """Half the width and height, on the screen, of a cube that reaches 1 to all sides."""
-        self._middle = self.view.project(np.asarray(target))
-        self.travelled = self._middle - self.view.project(np.asarray(camera.target))
+        self.travelled = self.view.project(np.asarray(target)) - self.view.project(np.asarray(camera.target))
         """How far the camera has come in its plane, in units."""
 
     def pixels(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Where world points ``(..., 3)`` are seen: ``(..., 2)``, x and y."""
-        return self.plane(self.view.project(points) - self._middle)
+        return self.plane(self.eye.seen(points))
 
     def plane(self, spots: NDArray[np.floating]) -> NDArray[np.float64]:
         """The same for spots in the picture's plane, in units from its centre, y up."""
         return spots * np.array([self.scale, -self.scale]) + np.array(self.size) / 2.0
+
+    def reach(self, points: NDArray[np.floating], half: NDArray[np.floating] | float) -> NDArray[np.float64]:
+        """How far cubes around points ``(n, 3)``, of half that width, reach to both sides, and up and down: pixels."""
+        if np.isinf(self.eye.distance):
+            sides = np.array([abs(self.view.right).sum(), abs(self.view.up).sum()])
+            return np.asarray(half)[..., None] * sides * self.scale
+        corners = points[:, None] + np.broadcast_to(half, len(points))[:, None, None] * _CORNERS
+        return abs(self.pixels(corners) - self.pixels(points)[:, None]).max(axis=1, initial=0.0)
 
 
 def said(board: Storyboard, caption: Caption, frame: int) -> str | None:
@@ -52,4 +62,6 @@ def caption_box(caption: Caption, screen: Screen) -> NDArray[np.float64]:
     left = caption.at[0] - {"left": 0.0, "center": 0.5, "right": 1.0}[caption.align] * wide
     low = caption.at[1] - text_descent(body) * caption.size
     corners = np.array([[left, caption.at[1] + text_ascent(body) * caption.size], [left + wide, low]])
+    if caption.anchor is not None:
+        return screen.plane(corners + screen.eye.seen(np.array(caption.anchor))).ravel()
     return screen.plane(corners - screen.travelled if caption.in_world else corners / screen.zoom).ravel()

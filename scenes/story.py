@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
@@ -198,6 +199,8 @@ class Caption:
     steps: int = 0
     in_world: bool = False
     """Whether it stays behind when the camera travels: ``at`` is where it stands in the first picture's plane."""
+    anchor: Vector | None = None
+    """What it stands beside, in the world: ``at`` counts from where that is seen."""
 
 
 @dataclass(frozen=True)
@@ -208,12 +211,19 @@ class Outline:
     size: Vector
 
 
+def turned(direction: Vector, angle: float) -> Vector:
+    """A direction after a turn about the upright axis, anticlockwise as seen from above, by so many radians."""
+    x, y, z = direction
+    return x * math.cos(angle) - y * math.sin(angle), x * math.sin(angle) + y * math.cos(angle), z
+
+
 @dataclass(frozen=True)
 class Camera:
-    """Orthographic: looks along ``direction`` at ``target``; the picture is ``width`` x ``height`` units.
+    """Looks along ``direction`` at ``target``; there, the picture is ``width`` x ``height`` units.
 
     That is how it begins. One that travels looks later to where ``travel`` leads, in a plane parallel to the picture,
-    and its picture is as wide as that says: x, y, z, width.
+    and its picture is as wide as that says: x, y, z, width. One on a turntable goes round the upright axis through the
+    target by the angle, in radians, that ``turn`` says.
     """
 
     direction: Vector
@@ -223,6 +233,9 @@ class Camera:
     travel: Track | None = None
     band: tuple[float, float] | None = None
     """What is seen of the world, from and to a height in units from the first picture's centre; None: all of it."""
+    distance: float = math.inf
+    """From the target to the eye: infinite where the projection is orthographic, else it is perspective."""
+    turn: Track | None = None
 
     def at(self, frame: float) -> tuple[Vector, float]:
         """What it looks at, and the picture's width."""
@@ -230,6 +243,20 @@ class Camera:
             return self.target, self.width
         framing = self.travel.at(frame)
         return vector(framing[:3]), float(framing[3])
+
+    def angle(self, frame: float) -> float:
+        """How far it has turned."""
+        return 0.0 if self.turn is None else float(self.turn.at(frame)[0])
+
+    def looks(self, frame: float) -> Vector:
+        """Along which direction it looks."""
+        angle = self.angle(frame)
+        return turned(self.direction, angle) if angle else self.direction
+
+    def stands(self, frame: float) -> tuple[float, ...]:
+        """All that differs between frames: the target, the width, the angle."""
+        target, width = self.at(frame)
+        return *target, width, self.angle(frame)
 
 
 @dataclass(frozen=True)
@@ -277,8 +304,7 @@ class Storyboard:
         if notes:
             seen += [c for c in self.lines if c.first < step < c.last]
             seen += [c for c in self.captions if c.first <= frame <= c.last]
-        target, width = self.camera.at(frame)
-        view = tuple(round(number, 6) for number in (*target, width))
+        view = tuple(round(number, 6) for number in self.camera.stands(frame))
         return (
             digests[""],
             round(step, 6),
@@ -304,7 +330,7 @@ class Storyboard:
             for m in self.movers
             if m.boxes
         )
-        camera = replace(self.camera, travel=None)
+        camera = replace(self.camera, travel=None, turn=None)
         things = {"": (self.theme, self.transparent, self.size, self.outlines, camera, self.floor, windows)}
         things |= {f"{type(t).__name__} {t.name}": t for t in (*self.cells, *self.lines, *self.captions)}
         return {name: _digest(thing) for name, thing in things.items()}

@@ -123,7 +123,7 @@ class _Hidden:
         self.place = np.concatenate([np.zeros((0, 3)), *(s.place[s.shown] for s in states)])
         self.half = np.concatenate([np.zeros(0), *(0.5 * CUBE * s.size[s.shown] for s in states)])
         self.flat = screen.pixels(self.place)
-        self.radius = self.half * float(np.hypot(*screen.sides)) * screen.scale
+        self.radius = np.hypot(*screen.reach(self.place, self.half).T)
         told = [caption_box(c, screen) for c in board.captions if said(board, c, frame) is not None]
         self.texts = np.array(told).reshape(-1, 4) + np.array([-CLEAR, -CLEAR, CLEAR, CLEAR])
 
@@ -168,16 +168,24 @@ class _Hidden:
         """For lines between ``ends`` (n, 2, 3), each with a cube: between which shares of its way (n,) the viewer sees
         both in one place; and between which of those the cube is the nearer.
 
-        A ray from the point at share ``t`` to the viewer is within a cube's slab of an axis from ``enter + slope t`` to
-        ``leave + slope t``. It meets the cube where all three overlap, and before the viewer: inequalities ``k t < c``.
+        The point at share ``t``, and ``s`` times what leads from it to the eye, is in a cube's slab of an axis from
+        ``s = enter + enter_slope t`` to ``s = leave + leave_slope t``. (Towards an eye that is near, points come ever
+        more slowly nearer as ``s`` grows; slopes are equal if it is infinitely far.) It meets the cube where all three
+        overlap, and before the viewer: inequalities ``k t < c``.
         """
-        toward = -self.screen.view.forward
-        middle, half = (self.place[cube] - ends[:, 0]) / toward, self.half[cube, None] / abs(toward)
-        enter, leave, slope = (middle - half).T, (middle + half).T, (-(ends[:, 1] - ends[:, 0]) / toward).T
-        pairs = [(slope[a] - slope[b], leave[b] - enter[a]) for a in range(3) for b in range(3) if a != b]
+        side = np.sign(-self.screen.view.forward)
+        start, way = ends[:, 0], ends[:, 1] - ends[:, 0]
+        planes = [self.place[cube] + sign * side * self.half[cube, None] for sign in (-1.0, 1.0)]
+        toward = [self.screen.eye.toward(plane) for plane in planes]
+        enter, leave = (((plane - start) / by).T for plane, by in zip(planes, toward, strict=True))
+        enter_slope, leave_slope = ((-way / by).T for by in toward)
+        pairs = [(enter_slope[a] - leave_slope[b], leave[b] - enter[a]) for a in range(3) for b in range(3) if a != b]
         meets = _shares_below(*map(np.array, zip(*pairs, strict=True)))
-        nearer = _shares_below(-slope, leave)
-        return meets, (np.maximum(meets[0], nearer[0]), np.minimum(meets[1], nearer[1]))
+        nearer = _shares_below(-leave_slope, leave)
+        low, high, nearer_low, nearer_high = (
+            self.screen.eye.share_seen(ends, share) for share in (*meets, *nearer)
+        )
+        return (low, high), (np.maximum(low, nearer_low), np.minimum(high, nearer_high))
 
 
 def _shares_below(k: NDArray[np.float64], c: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

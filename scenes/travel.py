@@ -32,7 +32,7 @@ from .layout import (
     View,
     _fit,
     _gap,
-    _label_size,
+    label_size,
     _Plan,
     _plan,
     _spread,
@@ -204,7 +204,7 @@ class _Row:
 
     def _label(self, i: int, width: float) -> tuple[float, float]:
         """Width and height of an item's label in a picture of this width."""
-        return _label_size(self.items[i], self._room(width)[0], self.style)
+        return label_size(self.items[i], self._room(width)[0], self.style)
 
     def _around(self, i: int, width: float) -> NDArray[np.float64]:
         """How far an item's label reaches beyond it along the line, before and after, in a picture of this width."""

@@ -28,7 +28,8 @@ from .layout import (
 )
 from .parts import Act
 from .plan import LAND, MULTIPLY, WRITE, Plan
-from .story import Caption
+from .story import Caption, vector
+from .viewpoint import foot, mark_foot
 
 COST_SHARE = 0.6
 """How much of a wide picture's lower line the parameters and multiply-accumulates may take."""
@@ -382,11 +383,15 @@ def _labels(plan: Plan) -> Iterator[Caption]:
     sizes = [(placed, *spell) for placed in f.placed for spell in _spells(plan, placed.item.name)]
     for placed, turn, pixel, spell in sizes:
         capital = CAPITAL["label"] * pixel
-        x = placed.left + placed.width / 2 - f.center[0]
         item = placed.item
         label, notes = label_texts(item.label, f.label_style), note_texts(item.notes, f.label_style)
         lines = (*label, *notes)
+        x = placed.left + placed.width / 2 - f.center[0]
         top = placed.bottom - placed.label_drop - f.center[1] - WINDOW_ROOM
+        if f.eyes:
+            anchor, (x, lowest) = foot(placed, f.eyes)
+            top = lowest - placed.label_drop
+            spell = spell | {"anchor": vector(anchor)}
         first = LABEL_GAP + max(map(text_ascent, lines[:1]), default=0.0)
         for i, text in enumerate(lines):
             y = top - (first + i * LINE_HEIGHT) * capital
@@ -422,6 +427,9 @@ def _marks(plan: Plan) -> Iterator[Caption]:
             _, pixel, spell = next(_spells(plan, placed.item.name))
             x, y = mark_place(placed, block, text, CAPITAL["label"] * pixel, f.view)
             at = (x - f.center[0], y - f.center[1])
+            if f.eyes:
+                anchor, lift = mark_foot(placed, block, text, CAPITAL["label"] * pixel, f.eyes)
+                at, spell = (0.0, lift), spell | {"anchor": vector(anchor)}
             name = f"mark-{placed.item.name}-{block + 1}"
             caption = _text(plan, name, text, "label", at, "right", **spell)
             yield replace(caption, size=CAPITAL["label"] * pixel)
