@@ -242,6 +242,28 @@ def test_a_travelling_camera_sees_in_blender_what_the_screen_says(size):
             assert top - 0.1 <= seen_at(board, capital)[1] < seen_at(board, origin.translation)[1] < bottom
 
 
+@pytest.mark.parametrize("size", [(320, 180), (180, 320)])
+@pytest.mark.parametrize("camera", ["perspective", "turntable"])
+def test_other_cameras_see_in_blender_what_the_screen_says(camera, size):
+    scene = find_scene("grouped")
+    board = compose(replace(scene, look=replace(scene.look, camera=camera)), size, 10.0)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    build(board)
+    assert (bpy.context.scene.camera.data.type == "PERSP") == (camera == "perspective")
+    corners = np.concatenate([cells.position[[0, -1]] for cells in board.cells])
+    for frame in (1, board.frames // 3, board.frames // 2, (4 * board.frames) // 5, board.frames):
+        bpy.context.scene.frame_set(frame)
+        screen = Screen(board, frame)
+        for point, pixel in zip(corners, screen.pixels(corners), strict=True):
+            assert np.allclose(seen_at(board, point), pixel, rtol=1e-3, atol=0.05), frame
+        for caption in [c for c in board.captions if said(board, c, frame) is not None]:
+            origin = bpy.data.objects[caption.name].matrix_world
+            left, top, _, bottom = caption_box(replace(caption, body="H", align="left"), screen)
+            capital = origin @ Vector((0.0, caption.size, 0.0))
+            assert seen_at(board, origin.translation)[0] == pytest.approx(left, rel=1e-3, abs=0.1), caption.name
+            assert top - 0.1 <= seen_at(board, capital)[1] < seen_at(board, origin.translation)[1] < bottom
+
+
 def test_channel_shuffle_ends_where_the_math_says():
     """The k-th visible plane of the result wears the colour of the channel that forward() puts there."""
     board, _ = built("channel-shuffle")

@@ -55,8 +55,10 @@ bias = [1]
 show = ["lines", "ghosts", "values"]
 """
 JOURNEY = CHAIN + '[look]\ncamera = "dolly"'
-OWN = {"padded": PADDED, "chain": CHAIN, "valued": VALUED, "journey": JOURNEY}
-SCENES = ["standard", "grouped", "channel-shuffle", "padded", "chain", "valued"]
+NEAR = PADDED + '[look]\ncamera = "perspective"'
+ROUND = PADDED + '[look]\ncamera = "turntable"'
+OWN = {"padded": PADDED, "chain": CHAIN, "valued": VALUED, "journey": JOURNEY, "near": NEAR, "round": ROUND}
+SCENES = ["standard", "grouped", "channel-shuffle", "padded", "chain", "valued", "near"]
 SIZE = (192, 108)
 LAYERS = ("plain", "cells", "notes")
 
@@ -134,7 +136,7 @@ def test_plain_pictures_differ_in_no_pixel_outside_of_the_tiles_and_are_mended_t
 
 
 @pytest.mark.blender
-@pytest.mark.parametrize("name", ["standard", "channel-shuffle", "padded", "valued"])
+@pytest.mark.parametrize("name", ["standard", "channel-shuffle", "padded", "valued", "near"])
 def test_notes_are_nothing_outside_of_the_tiles_and_are_mended_to_the_bit_from_nothing(name, tmp_path, monkeypatch):
     monkeypatch.setattr("convmotion.scenes.changes.MOST", 1.0)
     board = board_of(name)
@@ -261,6 +263,16 @@ def test_growing_stops_at_the_pictures_edges():
     changes = Changes(board_of("standard"), "cells", 6)
     assert changes.grown((16, 24, 40, 48)) == (10, 18, 46, 54)
     assert changes.grown((0, 4, SIZE[0] - 2, SIZE[1])) == (0, 0, *SIZE)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_on_a_turntable_the_whole_picture_differs_while_it_turns(layer):
+    board = board_of("round")
+    changes, whole = Changes(board, layer, 0), ((0, 0, *SIZE),)
+    first, last = (round(frame) for frame in board.camera.turn.frames[[0, -1]])
+    for frame in range(first + 5, last - 5, 17):
+        assert changes.rectangles(frame - 1, frame) == whole
+    assert changes.rectangles(1, first) == () == changes.rectangles(last + 2, board.frames)
 
 
 @pytest.mark.parametrize("size", [(192, 108), (108, 192), (191, 107)])

@@ -179,9 +179,9 @@ def solids_of(board: Storyboard) -> list[tuple[str, np.ndarray]]:
     return found
 
 
-def words_of(board: Storyboard) -> np.ndarray:
+def words_of(board: Storyboard, frame: int = 1) -> np.ndarray:
     """What every caption covers at most, in pixels: left, top, right, bottom, ``(captions, 4)``."""
-    screen = Screen(board)
+    screen = Screen(board, frame)
     return np.array([caption_box(caption, screen) for caption in board.captions])
 
 
@@ -213,18 +213,18 @@ def assert_inside(board: Storyboard, corners: np.ndarray, what: str, share: floa
     assert room >= 0, f"{what}: {-room:.1f} pixels too near"
 
 
-def assert_nothing_is_cropped(board: Storyboard, margin: float = MARGIN) -> None:
-    """Words keep MARGIN in any case."""
-    screen = Screen(board)
+def assert_nothing_is_cropped(board: Storyboard, margin: float = MARGIN, frame: int = 1) -> None:
+    """As the camera stands at a frame. Words keep MARGIN in any case."""
+    screen = Screen(board, frame)
     for name, corners in solids_of(board):
         assert_inside(board, screen.pixels(corners), name, margin)
-    for caption, box in zip(board.captions, words_of(board), strict=True):
+    for caption, box in zip(board.captions, words_of(board, frame), strict=True):
         assert_inside(board, box.reshape(2, 2), f"{caption.name}: {caption.body}", MARGIN)
 
 
-def assert_no_word_is_over_a_tensor(board: Storyboard) -> None:
+def assert_no_word_is_over_a_tensor(board: Storyboard, frame: int = 1) -> None:
     """Nor over what lies along its edges: ghosts, gaps, and a window that has come."""
-    screen, words = Screen(board), words_of(board)
+    screen, words = Screen(board, frame), words_of(board, frame)
     things = [(c.name, corners_of(*planes_of(c)), (1, board.frames)) for c in board.cells if c.role != "traveller"]
     things += [(name, corners[1:], seen) for name, corners, seen in windows_of(board)]
     for where, corners, (first, last) in things:
@@ -239,8 +239,8 @@ def assert_capitals_are_high(board: Storyboard, but: tuple[str, ...] = ()) -> No
     assert not {name: height for name, height in heights.items() if height < CAPITALS and not name.startswith(but)}
 
 
-def assert_no_two_words_overlap(board: Storyboard) -> None:
-    words = words_of(board)
+def assert_no_two_words_overlap(board: Storyboard, frame: int = 1) -> None:
+    words = words_of(board, frame)
     frames = np.array([[caption.first, caption.last + 1] for caption in board.captions])
     low, high = np.c_[words[:, :2], frames[:, :1]], np.c_[words[:, 2:], frames[:, 1:]]
     both = (low[:, None] < high - TOLERANCE).all(axis=2) & (low < high[:, None] - TOLERANCE).all(axis=2)

@@ -20,8 +20,9 @@ RED = (0.8, 0.1, 0.05)
 
 
 @cache
-def board_of(name="standard"):
-    return compose(find_scene(name), SIZE, 24.0)
+def board_of(name="standard", camera="isometric"):
+    scene = find_scene(name)
+    return compose(replace(scene, look=replace(scene.look, camera=camera)), SIZE, 24.0)
 
 
 def with_lines_alone(board, *ends, color=RED, **changed):
@@ -118,21 +119,27 @@ def hidden_by_marching(board, frame, points):
     states = [pose(board, c, frame) for c in board.cells if c.role != "ghost"]
     place = np.concatenate([s.place[s.shown] for s in states]).astype(float)
     half = np.concatenate([CUBE / 2 * s.size[s.shown] for s in states])
-    toward = -Screen(board).view.forward
-    flat, screen = Screen(board).pixels(place), Screen(board)
+    screen = Screen(board, frame)
+    flat = screen.pixels(place)
     hidden = np.zeros(len(points), bool)
     steps = np.arange(0.02, 60.0, 0.04)
     for i, point in enumerate(points):
         near = abs(flat - screen.pixels(point)).max(axis=1) < 2 * screen.scale
+        toward = -screen.view.forward
+        if np.isfinite(board.camera.distance):
+            eye = np.array(board.camera.target) + toward * board.camera.distance
+            toward = (eye - point) / np.linalg.norm(eye - point)
         way = point + steps[:, None] * toward
         hidden[i] = (abs(way[:, None] - place[near]) <= half[near, None]).all(axis=2).any()
     return hidden
 
 
+@pytest.mark.parametrize("camera", ["isometric", "perspective", "turntable"])
 @pytest.mark.parametrize("name", ["standard", "grouped"])
-def test_lines_are_hidden_exactly_where_a_cube_is_nearer(name):
-    board = replace(board_of(name), captions=())
-    frame, screen = midway(board), Screen(board)
+def test_lines_are_hidden_exactly_where_a_cube_is_nearer(name, camera):
+    board = replace(board_of(name, camera), captions=())
+    frame = midway(board)
+    screen = Screen(board, frame)
     seen = missing = 0
     wrong = []
     for lines in board.lines:
@@ -171,12 +178,15 @@ def test_lines_are_broken_where_words_stand():
 
 
 @pytest.mark.blender
-@pytest.mark.parametrize("quality", ["draft", "standard"])
-def test_lines_laid_over_a_picture_look_like_blenders_tubes(quality, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("quality", "camera"),
+    [("draft", "isometric"), ("standard", "isometric"), ("draft", "perspective"), ("draft", "turntable")],
+)
+def test_lines_laid_over_a_picture_look_like_blenders_tubes(quality, camera, tmp_path, monkeypatch):
     from convmotion.render.blender import Studio
 
     monkeypatch.setattr("convmotion.scenes.strokes.LEAST_RADIUS", 0.0)
-    board = board_of()
+    board = board_of("standard", camera)
     frame, whole = midway(board), (0, 0, *SIZE)
     studio = Studio(board, quality, "cycles", "cpu", 2)
     tubes = studio.camera("all", tmp_path / "part.png")(frame, whole)
