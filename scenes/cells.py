@@ -32,6 +32,8 @@ def cells_of(plan: Plan) -> Iterator[Cells]:
         else:
             yield from _tensor_cells(plan, number, tensor)
         yield from _ghost_cells(plan, number, tensor)
+    for (_, number), tensor in plan.skips.items():
+        yield _skip_cells(plan, number, tensor)
     for number, bank in plan.banks.items():
         if number in plan.keys:
             yield from matrix_cells(plan, number)
@@ -60,6 +62,19 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
                 origin = np.where(several[:, None], position, origin)
     values = plan.lightness(number)
     yield _visible_tensor(plan, number, tensor, index, position, origin, start, arrive, values)
+
+
+def _skip_cells(plan: Plan, number: int, tensor: Tensor) -> Cells:
+    """The ``number``-th tensor once more, in another place, from when it is done."""
+    index = tensor.drawn()
+    position = tensor.at(index)
+    done = np.full(len(index), plan.acts[number].first_step if number else ALWAYS, float)
+    values = plan.lightness(number)
+    return replace(
+        _visible_tensor(plan, number, tensor, index, position, position, done, done, values),
+        anchor=_f32(position),
+        lit_by=None,
+    )
 
 
 def _arrival(act: Act, done: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -314,7 +329,7 @@ def _merge_cells(plan: Plan, number: int) -> Iterator[Cells]:
     step = (act.first_step + n * count + turns).astype(float)
     for turn, (which, flat) in enumerate(plan.merged(number)):
         origin, color = position.copy(), tensor.color_of(index)
-        for i, source in enumerate(plan.tensors[t] for t in act.stage.reads):
+        for i, source in enumerate(plan.read_by(number)):
             mine = which[cell] == i
             came = np.stack([n[mine], *np.unravel_index(flat[cell][mine], source.shape[-3:])], axis=1)
             came = came[:, 4 - len(source.shape) :]

@@ -265,6 +265,8 @@ class Plan:
             items = [replace(item, notes=()) for item in items]
             self.frame = self._arrange(items)
         placed = {p.item.name: p for p in self.frame.placed}
+        self.skips: dict[tuple[int, int], Tensor] = {}
+        """By stage and tensor: what a merge reads from farther away, beside it once more."""
         self.banks: dict[int, Bank] = {}
         self.keys: dict[int, Bank] = {}
         """The kernels beside matrices, in the colours of their weights."""
@@ -273,6 +275,9 @@ class Plan:
         for number, stage in enumerate(self.stages):
             shape, split = self.shapes[number + 1], splits[number + 1]
             where = placed[f"output-{number + 1}"]
+            for skip in self._skips(number):
+                if (name := f"skip-{skip}-{number + 1}") in placed:
+                    self.skips[number, skip] = replace(self.tensors[skip], name=name, placed=placed[name])
             if stage.slide is not None:
                 if number in self.contents.banks:
                     shown = bank_shape(stage.op)
@@ -302,6 +307,10 @@ class Plan:
             return stage.op.views(stage.input)
         return (View("output", stage.output, np.full(self.shapes[number + 1][-3:], -1)),)
 
+    def read_by(self, number: int) -> list[Tensor]:
+        """The tensors that a stage reads, where it takes their cells from."""
+        return [self.skips.get((number, tensor), self.tensors[tensor]) for tensor in self.stages[number].reads]
+
     def merged(self, number: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """What the cells of a merge's output are made of, one after another: of each cell, row-major, the number among
         the tensors read (-1: nothing more) and the flat cell there."""
@@ -326,14 +335,29 @@ class Plan:
         return result
 
     def _arrange(self, items: list[Item]) -> Frame:
-        """A camera travels only along a chain, and where each stage has time to be looked at."""
+        """A camera travels only where each stage reads the one before it, and has time to be looked at."""
         if self.scene.look.camera in OTHER_CAMERAS:
             return OTHER_CAMERAS[self.scene.look.camera](items, self.size, *self._caption_room())
-        chain = all(tuple(stage.reads) == (number,) and not stage.again for number, stage in enumerate(self.stages))
+        chain = all(number in stage.reads and not stage.again for number, stage in enumerate(self.stages))
         hurry = self.scene.time.seconds < HURRIED * TRAVEL_SECONDS * len(self.stages)
         fixed = hurry or not chain or self.contents.traces  # a trace back is through all of it
         camera = "still" if fixed else self.scene.look.camera
-        return arrange_stages(items, self.size, *self._caption_room(), camera)
+        return arrange_stages(items, self.size, *self._caption_room(), camera, self._with_skips(items))
+
+    def _with_skips(self, items: list[Item]) -> list[Item]:
+        """The items and, before the output of every merge, once more what it reads from farther away."""
+        tensors, result = {item.name: item for item in items}, []
+        for item in items:
+            number = int(item.name.removeprefix("output-")) - 1 if item.name.startswith("output-") else -1
+            for skip in dict.fromkeys(self._skips(number)):
+                again = tensors[f"output-{skip}" if skip else "input"]
+                result.append(replace(again, name=f"skip-{skip}-{number + 1}", pad=((0, 0),) * 3, marks=()))
+            result.append(item)
+        return result
+
+    def _skips(self, number: int) -> list[int]:
+        """The tensors that a stage reads, but for the one before it."""
+        return [tensor for tensor in self.stages[number].reads if tensor != number] if number >= 0 else []
 
     def _items(self, views: dict[int, tuple[View, ...]]) -> list[Item]:
         """All that is to be placed, in reading order."""

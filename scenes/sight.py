@@ -53,7 +53,9 @@ class ChannelSum(Merge):
 
 
 APART = 8
-"""Up to so many channels that are worked on one by one are pulled apart."""
+"""Up to so many channels that are worked on one by one are pulled apart ..."""
+APART_CELLS = 2048
+"""... if they have no more cells: side by side, large ones would leave each other no room."""
 
 
 def drawn_item(item: Shape) -> tuple[int, int, int]:
@@ -92,7 +94,7 @@ def groups_of(op: Operation, item: Shape) -> int:
     if isinstance(op, Weighted):
         return op.groups
     alone = isinstance(op, Slide) and op.fan_in(item) == 1 and not _still(op, len(item) - 1)
-    return item[0] if alone and item[0] <= APART else 1
+    return item[0] if alone and item[0] <= APART and math.prod(item) <= APART_CELLS else 1
 
 
 def _still(op: Operation, axes: int) -> bool:

@@ -54,14 +54,21 @@ ROUNDS = 3
 
 
 def arrange_stages(
-    items: Sequence[Item], size: tuple[int, int], top_lines: float, bottom_lines: float, camera: str = "isometric"
+    items: Sequence[Item],
+    size: tuple[int, int],
+    top_lines: float,
+    bottom_lines: float,
+    camera: str = "isometric",
+    stages: Sequence[Item] | None = None,
 ) -> Frame:
     """Place all items as :func:`.layout.arrange` does, or for a camera that travels from stage to stage.
 
     It travels where the cells of all at once are too small and become larger, on average by LARGER; a "dolly" does in
-    any case, and a camera that is "still" never. Tensors are the items called "input" and "output-...".
+    any case, and a camera that is "still" never. Tensors are the items called "input" and "output-...". ``stages``, if
+    given, are the items that stand there then: more than these, for what is seen at several stages.
     """
     whole = arrange(items, size, top_lines, bottom_lines)
+    items = stages or items
     tensors = [i for i, item in enumerate(items) if item.name == "input" or item.name.startswith("output-")]
     if camera == "still" or len(tensors) < 3 or (camera != "dolly" and whole.pixel * READABLE <= 1.0):
         return whole

@@ -44,6 +44,8 @@ APART = (0, 1, 2, 4)
 """By how many cells more than usual blocks may have to stand apart."""
 BEFORE = 1.5
 """How much nearer than the layout's cells anything may come: cells on their way, windows."""
+SLACK = 5.0
+"""How far anything may reach out of the free area, in reference pixels: around blocks there are windows, too."""
 
 _CORNERS = np.array(list(itertools.product((0.0, 1.0), repeat=3)))
 
@@ -150,19 +152,23 @@ def _sees_all(frame: Frame, eyes: tuple[Eye, ...], top_lines: float, bottom_line
     """Whether for all eyes all blocks and their words are apart, in the picture, and seen from the same sides."""
     edge, low = frame.width / 2 - SIDE * frame.pixel, frame.height / 2 - (bottom_lines + BOTTOM) * frame.pixel
     area = np.array([-edge, -low, edge, frame.height / 2 - (top_lines + TOP) * frame.pixel])
-    corners = np.concatenate([_corners(p) for p in frame.placed])
+    area += np.array([-1.0, -1.0, 1.0, 1.0]) * SLACK * frame.pixel
+    blocks = [_corners(p) for p in frame.placed]
+    corners = np.concatenate(blocks)
     labels = [(*foot(p, eyes), label_size(p.item, frame.pixel, frame.label_style)) for p in frame.placed]
     capital = CAPITAL["label"] * frame.pixel
-    marks = [
-        (*mark_foot(placed, block, text, capital, eyes), text)
-        for placed in frame.placed
-        for block, text in zip(placed.item.elision.block_of_slot().tolist(), placed.item.marks, strict=False)
-    ]
+    marks, own = [], [-1] * len(labels)
+    for placed, first in zip(frame.placed, np.cumsum([0, *map(len, blocks)]), strict=False):
+        for slot, (block, text) in enumerate(
+            zip(placed.item.elision.block_of_slot().tolist(), placed.item.marks, strict=False)
+        ):
+            marks.append((*mark_foot(placed, block, text, capital, eyes), text))
+            own.append(int(first) + slot)
     for eye in eyes:
         if (eye.toward(corners) * -eye.view.forward <= 0).any():
             return False
         seen = eye.seen(corners)
-        blocks = np.concatenate([seen.min(axis=1), seen.max(axis=1)], axis=1)
+        boxes = np.concatenate([seen.min(axis=1), seen.max(axis=1)], axis=1)
         words = []
         for (anchor, (x, y), (wide, high)), placed in zip(labels, frame.placed, strict=True):
             (left, top) = eye.seen(anchor) + (x - wide / 2.0, y - placed.label_drop)
@@ -170,24 +176,23 @@ def _sees_all(frame: Frame, eyes: tuple[Eye, ...], top_lines: float, bottom_line
         for corner, lift, text in marks:
             right, line = eye.seen(corner) + (0.0, lift)
             words.append((right - text_width(text) * capital, line, right, line + text_ascent(text) * capital))
-        if not _apart(blocks, np.array(words), area, len(labels)):
+        if not _apart(boxes, np.array(words), np.array(own), area):
             return False
     return True
 
 
 def _apart(
-    blocks: NDArray[np.float64], words: NDArray[np.float64], area: NDArray[np.float64], labels: int
+    blocks: NDArray[np.float64], words: NDArray[np.float64], own: NDArray[np.int64], area: NDArray[np.float64]
 ) -> bool:
-    """Whether rectangles are in an area and apart. A mark, which follows the labels, may be over its own block."""
+    """Whether rectangles are in an area and apart; a word may be over its ``own`` block, if that is not -1."""
     every = np.concatenate([blocks, words])
-    if (every[:, :2] < area[:2] - WINDOW_ROOM).any() or (every[:, 2:] > area[2:] + WINDOW_ROOM).any():
+    if (every[:, :2] < area[:2]).any() or (every[:, 2:] > area[2:]).any():
         return False
-    both = _overlap(blocks, blocks)
+    both, told, over = _overlap(blocks, blocks), _overlap(words, words), _overlap(words, blocks)
     np.fill_diagonal(both, False)
-    told = _overlap(words, words)
     np.fill_diagonal(told, False)
-    over = _overlap(words, blocks)
-    return not (both.any() or told.any() or over[:labels].any() or (over[labels:].sum(axis=1) > 1).any())
+    over[np.flatnonzero(own >= 0), own[own >= 0]] = False
+    return not (both.any() or told.any() or over.any())
 
 
 def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from convmotion.scenes import catalog_names, compose, parse_scene
+from convmotion.scenes import catalog_names, compose
 from convmotion.scenes.layout import DIRECTION, Eye, View
 from convmotion.scenes.screen import Screen
 from convmotion.scenes.viewpoint import ANGLES, DISTANCES
@@ -134,24 +134,11 @@ def test_a_share_of_a_way_is_seen_where_its_point_is_seen():
     assert (eye.share_seen(ends, np.full(50, -np.inf)) < 0).all() and (eye.share_seen(ends, share + 1) > 1).all()
 
 
-CROWDED = """
-[input]
-shape = [64, 4, 4]
-[[stage]]
-op = "Conv2d"
-out_channels = 64
-kernel_size = 3
-groups = 64
-[look]
-camera = "{camera}"
-"""
-
-
-@pytest.mark.parametrize("camera", CAMERAS)
-def test_where_all_is_crowded_the_camera_turns_less_and_stays_farther_away(camera):
-    crowded = compose(parse_scene(CROWDED.format(camera=camera), "crowded"), SIZES[1]).camera
-    plain = board_of("single-channel", SIZES[1], camera).camera
-    if camera == "turntable":
-        assert crowded.turn is None or crowded.turn.values.max() < plain.turn.values.max()
-    else:
-        assert crowded.distance / crowded.width > plain.distance / plain.width
+def test_of_a_perspective_as_of_a_turn_there_is_only_as_much_as_covers_nothing(monkeypatch):
+    """Where nothing ever were clear, the picture would be the usual one."""
+    usual = board_of("standard")
+    monkeypatch.setattr("convmotion.scenes.viewpoint._apart", lambda *_: False)
+    for camera in CAMERAS:
+        scene = scene_of("standard")
+        board = compose(replace(scene, look=replace(scene.look, camera=camera)))
+        assert board.camera == usual.camera and board.captions == usual.captions
