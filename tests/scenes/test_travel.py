@@ -17,7 +17,7 @@ from convmotion.scenes.travel import READABLE
 from .test_layout import in_one_picture, scene_of
 
 SIZES = [(854, 480), (480, 480), (480, 854)]
-MANY = ["causal", "lenet", "shufflenet-unit"]
+MANY = ["causal", "lenet", "shufflenet-unit", "resnext-block"]
 CORNERS = np.array(list(itertools.product((-0.5, 0.5), repeat=3)))
 FIXED = ("title", "call", "table", "elision", "formula", "cost", "step", "phase", "note")
 
@@ -260,3 +260,62 @@ def test_a_long_chain_of_stages_fits_however_many_there_are(size):
     for frame in moments(board):
         for what, box in things(board, frame):
             assert holds(part, box) or not overlaps(part, box), (frame, what)
+
+
+SKIPS = """
+[input]
+shape = [4, 6, 6]
+[[stage]]
+op = "Conv2d"
+out_channels = 4
+kernel_size = 3
+padding = 1
+[[stage]]
+op = "Conv2d"
+out_channels = 4
+kernel_size = 3
+padding = 1
+[[stage]]
+op = "Conv2d"
+out_channels = 4
+kernel_size = 1
+[[stage]]
+op = "{merge}"
+from = [3, {other}]
+[look]
+camera = "dolly"
+[time]
+seconds = 30
+"""
+
+
+def named(board, name):
+    return next(cells for cells in board.cells if cells.name == name)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("merge", "other", "far"), [("Add", '"input"', 0), ("Concat", "1", 1)])
+def test_what_a_merge_reads_from_farther_away_stands_beside_it_once_more(merge, other, far, size):
+    board = compose(parse_scene(SKIPS.format(merge=merge, other=other), "skips"), size)
+    (*_, (first, last)), part = rests(board), seen_part(board)
+    source, again = named(board, f"output-{far}" if far else "input"), named(board, f"skip-{far}-4")
+    assert np.array_equal(again.index, source.index) and np.array_equal(again.color, source.color)
+    shapes = [cells.position - cells.position[0] for cells in (source, again)]
+    assert np.allclose(*shapes, atol=1e-4), "as it stands there"
+    screen = Screen(board, first)
+    assert all(holds(part, sides(screen.pixels(at + CORNERS))) for at in again.position)
+    assert not any(overlaps(part, sides(screen.pixels(at + CORNERS))) for at in source.position)
+    assert (again.start < board.step.at(first)[0]).all() and (again.start >= source.arrive.max()).all() or far == 0
+    output = [cells for cells in board.cells if cells.name.startswith("output-4")]
+    origins = {tuple(at) for cells in output for at in np.round(cells.origin, 3).tolist()}
+    assert {tuple(at) for at in np.round(again.position, 3).tolist()} <= origins
+    assert not {tuple(at) for at in np.round(source.position, 3).tolist()} & origins
+    assert "skip" not in compose(in_one_picture(parse_scene(SKIPS.format(merge=merge, other=other), "x"))).to_json()
+
+
+@pytest.mark.parametrize("name", ["mobilenet-block", "resnext-block"])
+@pytest.mark.parametrize("size", SIZES)
+def test_blocks_with_a_shortcut_are_told_stage_by_stage_in_larger_cells(name, size):
+    board, whole = board_of(name, size), compose(in_one_picture(scene_of(name)), size)
+    assert len(rests(board)) == 4
+    assert cell_pixels(board).min() > 1.4 * cell_pixels(whole)[0]
