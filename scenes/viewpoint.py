@@ -82,9 +82,7 @@ def arrange_turning(items: Sequence[Item], size: tuple[int, int], top_lines: flo
     return arrange(items, size, top_lines, bottom_lines)
 
 
-def _arranged(
-    items: Sequence[Item], apart: int, size: tuple[int, int], top_lines: float, bottom_lines: float
-) -> Frame:
+def _arranged(items: Sequence[Item], apart: int, size: tuple[int, int], top_lines: float, bottom_lines: float) -> Frame:
     """Place all items, with so much more room on the right of each block."""
     roomy = []
     for item in items:

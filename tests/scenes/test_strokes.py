@@ -9,6 +9,7 @@ import pytest
 from convmotion.render.pictures import laid_over
 from convmotion.scenes import compose, find_scene, strokes
 from convmotion.scenes.form import CUBE, LINE_RADIUS
+from convmotion.scenes.layout import View
 from convmotion.scenes.palette import srgb_codes
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.screen import Screen, caption_box, said
@@ -157,6 +158,29 @@ def test_lines_are_hidden_exactly_where_a_cube_is_nearer(name, camera):
                     seen, missing = seen + there, missing + (not there)
     assert seen > 50 and missing > 10
     assert np.mean(wrong) < 0.01
+
+
+def test_in_perspective_a_line_into_the_depth_ends_where_it_goes_behind_a_cube():
+    """The middle of its way is not the middle of what is seen of it."""
+    board = board_of("standard", "perspective")
+    camera, view = replace(board.camera, distance=board.camera.width), View.along(board.camera.direction)
+    target = np.array(camera.target) + 0.1 * camera.width * view.forward
+    cells = next(c for c in board.cells if c.name == "input")
+    one = {key: getattr(cells, key)[:1] for key in ("index", "color", "start", "arrive", "anchor")}
+    at = target[None].astype(np.float32)
+    cube = replace(cells, position=at, origin=at, lit_by=None, numbers=(), scale=2.0, **one)
+    start = target - view.right * 8 - view.forward * 8
+    way = view.right * 16 + view.forward * 40
+    lines = Lines("lines", (Line(vector(start), None, vector(start + way), None, RED),), -1.0, np.inf)
+    board = replace(board, camera=camera, cells=(cube,), captions=(), lines=(lines,))
+    shares = np.linspace(0.0, 1.0, 401)[1:-1]
+    points = start + shares[:, None] * way
+    hidden = hidden_by_marching(board, 1, points)
+    column, row = Screen(board).pixels(points).astype(int).T
+    inside = (column >= 0) & (column < SIZE[0]) & (row >= 0) & (row < SIZE[1])
+    there = alpha_of(board)[row[inside], column[inside]] > 0
+    assert 20 < hidden[inside].sum() < inside.sum() - 20
+    assert np.mean(there == hidden[inside]) < 0.03
 
 
 def test_lines_are_broken_where_words_stand():

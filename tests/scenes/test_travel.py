@@ -262,6 +262,17 @@ def test_a_long_chain_of_stages_fits_however_many_there_are(size):
             assert holds(part, box) or not overlaps(part, box), (frame, what)
 
 
+def test_of_large_maps_that_are_pooled_the_channels_stand_behind_each_other():
+    """Side by side they would leave each other no room; those of small ones are seen whole."""
+    large, small = (compose(scene_of(name)) for name in ("lenet", "max-pool"))
+    for board, name, lanes in ((large, "output-1", 1), (small, "input", 4)):
+        cells = named(board, name)
+        assert np.unique(cells.index[:, 0]).size > 1
+        corners = cells.position[(cells.index[:, 1:] == 0).all(axis=1)]
+        assert len(np.unique(np.round(corners[:, [0, 2]], 3), axis=0)) == lanes, name
+    assert (cell_pixels(large) > 7.5).all()
+
+
 SKIPS = """
 [input]
 shape = [4, 6, 6]
