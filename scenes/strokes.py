@@ -182,9 +182,7 @@ class _Hidden:
         pairs = [(enter_slope[a] - leave_slope[b], leave[b] - enter[a]) for a in range(3) for b in range(3) if a != b]
         meets = _shares_below(*map(np.array, zip(*pairs, strict=True)))
         nearer = _shares_below(-leave_slope, leave)
-        low, high, nearer_low, nearer_high = (
-            self.screen.eye.share_seen(ends, share) for share in (*meets, *nearer)
-        )
+        low, high, nearer_low, nearer_high = (self.screen.eye.share_seen(ends, share) for share in (*meets, *nearer))
         return (low, high), (np.maximum(low, nearer_low), np.minimum(high, nearer_high))
 
 

@@ -32,11 +32,11 @@ from .layout import (
     View,
     _fit,
     _gap,
-    label_size,
     _Plan,
     _plan,
     _spread,
     arrange,
+    label_size,
 )
 
 READABLE = 10.0

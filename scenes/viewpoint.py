@@ -1,7 +1,7 @@
 """Cameras that see more than one side of the layout: in perspective, or round on a turntable.
 
-All is laid out for an eye that is infinitely far along one direction. Another eye sees it askew, and something may cover
-what it did not: so the camera comes only as near, or turns only so far, that nothing does. Units are cells.
+All is laid out for an eye that is infinitely far along one direction. Another eye sees it askew, and something may
+cover what it did not: so the camera comes only as near, or turns only so far, that nothing does. Units are cells.
 """
 
 from __future__ import annotations
@@ -169,10 +169,10 @@ def _sees_all(frame: Frame, eyes: tuple[Eye, ...], top_lines: float, bottom_line
         boxes = np.concatenate([seen.min(axis=1), seen.max(axis=1)], axis=1)
         words = []
         for (anchor, (x, y), (wide, high)), placed in zip(labels, frame.placed, strict=True):
-            (left, top) = eye.seen(anchor) + (x - wide / 2.0, y - placed.label_drop)
+            left, top = eye.seen(anchor) + np.array([x - wide / 2.0, y - placed.label_drop])
             words.append((left, top - high + WINDOW_ROOM, left + wide, top))
         for corner, lift, text in marks:
-            right, line = eye.seen(corner) + (0.0, lift)
+            right, line = eye.seen(corner) + np.array([0.0, lift])
             words.append((right - text_width(text) * capital, line, right, line + text_ascent(text) * capital))
         if not _apart(boxes, np.array(words), np.array(own), area):
             return False

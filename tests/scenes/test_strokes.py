@@ -241,7 +241,7 @@ def test_a_line_is_faint_where_a_cell_or_a_ghost_is_behind_it_and_whole_where_no
     frame, screen = midway(board), Screen(board)
     alone = replace(board, cells=())
     cubes = [(c, pose(board, c, frame)) for c in board.cells]
-    half = np.array([CUBE / 2 * screen.sides * screen.scale])
+    half = screen.reach(np.zeros((1, 3)), np.array([CUBE / 2]))
     place = np.concatenate([screen.pixels(s.place[s.shown]) for _, s in cubes])
     size = np.concatenate([s.size[s.shown] for _, s in cubes])
     seen = {0.0: 0, OVER_CELLS: 0, 1.0: 0}
