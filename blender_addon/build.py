@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import replace
 from functools import cached_property
-from math import atan, isfinite
+from math import atan
 from typing import Any
 
 import bpy
@@ -113,7 +113,7 @@ class _Builder:
         view = View.along(spec.direction)
         data = bpy.data.cameras.new("camera")
         data.sensor_fit = "HORIZONTAL"
-        if self._perspective:
+        if spec.distance is not None:
             data.type = "PERSP"
             data.angle_x = 2.0 * atan(spec.width / 2.0 / spec.distance)
             distance = spec.distance
@@ -141,10 +141,6 @@ class _Builder:
         return camera
 
     @property
-    def _perspective(self) -> bool:
-        return isfinite(self.board.camera.distance)
-
-    @property
     def _widths(self) -> tuple[float, float]:
         """The widths of the camera's narrowest and widest picture."""
         camera = self.board.camera
@@ -164,11 +160,11 @@ class _Builder:
         page is smaller the nearer it is.
         """
         spec = self.board.camera
-        if spec.travel is None and not self._perspective:
+        if spec.travel is None and spec.distance is None:
             return camera
         page = self._object("page", None, "stage")
         page.parent = camera
-        if self._perspective:
+        if spec.distance is not None:
             page.scale = (-WORDS / spec.distance, -WORDS / spec.distance, 1.0)
         if spec.travel is None:
             return page

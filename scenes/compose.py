@@ -62,9 +62,10 @@ def compose(
         raise SceneError(f"{scene.source}: {count(frames)} frames; allowed: at most {count(MAX_FRAMES)}")
     plan = Plan(contents, size, fps, language, palette.THEMES[theme or scene.look.theme])
     frame = plan.frame
-    target, distance = frame.view.on_wall(float(frame.center[0]), float(frame.center[1])), math.inf
+    target, distance = frame.view.on_wall(float(frame.center[0]), float(frame.center[1])), None
     if frame.eyes:
-        target, distance = frame.eyes[0].target, frame.eyes[0].distance
+        target = frame.eyes[0].target
+        distance = frame.eyes[0].distance if math.isfinite(frame.eyes[0].distance) else None
     camera = Camera(
         DIRECTION,
         vector(target),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ class Screen:
         self.size = board.size
         self.view = View.along(camera.looks(frame))
         target, width = camera.at(frame)
-        self.eye = Eye(self.view, np.asarray(target), camera.distance)
+        self.eye = Eye(self.view, np.asarray(target), inf if camera.distance is None else camera.distance)
         self.scale = board.size[0] / width
         self.zoom = camera.width / width
         """How much larger the world is seen than in the first picture."""
@@ -38,7 +39,7 @@ class Screen:
 
     def reach(self, points: NDArray[np.floating], half: NDArray[np.floating] | float) -> NDArray[np.float64]:
         """How far cubes around points ``(n, 3)``, of half that width, reach to both sides, and up and down: pixels."""
-        if np.isinf(self.eye.distance):
+        if self.eye.distance == inf:
             sides = np.array([abs(self.view.right).sum(), abs(self.view.up).sum()])
             return np.asarray(half)[..., None] * sides * self.scale
         corners = points[:, None] + np.broadcast_to(half, len(points))[:, None, None] * _CORNERS

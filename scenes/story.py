@@ -233,8 +233,8 @@ class Camera:
     travel: Track | None = None
     band: tuple[float, float] | None = None
     """What is seen of the world, from and to a height in units from the first picture's centre; None: all of it."""
-    distance: float = math.inf
-    """From the target to the eye: infinite where the projection is orthographic, else it is perspective."""
+    distance: float | None = None
+    """From the target to the eye, of a perspective; None: the projection is orthographic."""
     turn: Track | None = None
 
     def at(self, frame: float) -> tuple[Vector, float]:

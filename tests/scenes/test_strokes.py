@@ -127,7 +127,7 @@ def hidden_by_marching(board, frame, points):
     for i, point in enumerate(points):
         near = abs(flat - screen.pixels(point)).max(axis=1) < 2 * screen.scale
         toward = -screen.view.forward
-        if np.isfinite(board.camera.distance):
+        if board.camera.distance is not None:
             eye = np.array(board.camera.target) + toward * board.camera.distance
             toward = (eye - point) / np.linalg.norm(eye - point)
         way = point + steps[:, None] * toward

@@ -19,7 +19,7 @@ from .test_layout import in_one_picture, scene_of
 SIZES = [(854, 480), (480, 480), (480, 854)]
 MANY = ["causal", "lenet", "shufflenet-unit", "resnext-block"]
 CORNERS = np.array(list(itertools.product((-0.5, 0.5), repeat=3)))
-FIXED = ("title", "call", "table", "elision", "formula", "cost", "step", "phase", "note")
+FIXED = ("title", "call", "table", "elision", "formula", "cost", "step", "phase", "story", "note")
 
 every_picture = pytest.mark.parametrize(
     ("name", "size"),
