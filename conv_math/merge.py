@@ -1,4 +1,4 @@
-"""Operations of several inputs: Add and Concat, with which branches of a network meet."""
+"""Merge: cells of one or several arrays are brought together, and added where they meet."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import ConvMathError, choice, entries, few_enough, floats, integer, reals, shown
 from .operation import AnyAxes, Taps, Trajectory
-from .shapes import Floats, InputShape, Integers, Order, Shape, rows_of
+from .shapes import Floats, InputShape, Integers, Order, Shape, all_cells, rows_of
 from .window import Window
 
 
@@ -23,11 +23,16 @@ class Merge(AnyAxes):
     """Several arrays become one: input_shape is a list of their shapes, x a list of the arrays.
 
     A row of `Taps.input` begins with the number of the array that it reads. A subclass says what each output cell is
-    made of; all else follows.
+    made of; all else follows. With SEVERAL = False it is given one array, as other operations are, whose cells it adds.
     """
+
+    SEVERAL: ClassVar[bool] = True
 
     def split_all(self, input_shape: InputShape) -> tuple[Shape, tuple[Shape, ...]]:
         """The checked shapes as ((N,) or (), their (C, *spatial)); ConvMathError unless N and axes are the same."""
+        if not self.SEVERAL:
+            batch, item = self.split(input_shape)
+            return batch, (item,)
         given = entries(input_shape) or ()
         if not given or any(entries(shape) is None for shape in given):
             raise ConvMathError(f"{self.name}: input_shape={shown(input_shape)}; allowed: a list of shapes")
@@ -58,6 +63,8 @@ class Merge(AnyAxes):
     @np.errstate(all="ignore")
     def forward(self, x: Any, weight: ArrayLike | None = None, bias: ArrayLike | None = None) -> Floats:
         """The output for the arrays x."""
+        if not self.SEVERAL:
+            return super().forward(x, weight, bias)
         for field, value in (("weight", weight), ("bias", bias)):
             self._parameter(field, value, None)
         if not isinstance(x, tuple | list):
@@ -67,6 +74,9 @@ class Merge(AnyAxes):
         batch, _ = self.split_all(shapes)
         few_enough(self.name, "cells of output", math.prod(self.output_shape(shapes)))
         return self._merged([floats(array) for array in arrays], len(batch))
+
+    def _compute(self, x: Floats, weight: Floats | None) -> Floats:
+        return self._merged([x], 1)
 
     @abstractmethod
     def _merged(self, arrays: list[Floats], batched: int) -> Floats:
@@ -78,33 +88,47 @@ class Merge(AnyAxes):
         batch, items = self.split_all(input_shape)
         shapes = tuple((*batch, *item) for item in items)
         output = self._checked_output(self.output_of(items))
-        return MergeTrajectory(shapes, (*batch, *output), bool(batch), order, self)
+        return MergeTrajectory(shapes if self.SEVERAL else shapes[0], (*batch, *output), bool(batch), order, self)
 
 
 @dataclass(frozen=True)
 class MergeTrajectory(Trajectory):
-    """The steps of a merge; a row of `Taps.input` begins with the number of the array that it reads."""
+    """The steps of a merge; where there are several arrays, a row of `Taps.input` begins with the number of one."""
 
-    input_shape: tuple[Shape, ...]
     op: Merge
+
+    @property
+    def items(self) -> tuple[Shape, ...]:
+        """(C, *spatial) of every array."""
+        return self.op.split_all(self.input_shape)[1]
 
     def taps(self, t: int) -> Taps:
         """The cells that are brought together at step t."""
         n, only, place = self.position(t)
         count = self.filters if only is None else 1
-        few_enough(self.op.name, "cells in one step", count * len(self.input_shape))
+        items = self.items
+        few_enough(self.op.name, "cells in one step", count * len(items))
         channels = self._filters_of(only)
         cells = rows_of(channels.shape, channels, *place)
-        items = tuple(shape[self.batched :] for shape in self.input_shape)
         which, read = self.op.came_from(cells, items)
         written = cells[which]
         if self.batched:
             written, read = np.insert(written, 0, n, axis=1), np.insert(read, 1, n, axis=1)
+        if not self.op.SEVERAL:
+            read = read[:, 1:]
         count = len(which)
         return Taps(written, read, np.zeros((count, 0), np.int64), np.ones(count), np.zeros(count, bool))
 
+    def completed_at(self) -> Integers:
+        """The step after which each output cell is final: int64 of the output's shape; -1 for those of no cell."""
+        steps, output = super().completed_at(), self.output_shape[self.batched :]
+        which, _ = self.op.came_from(all_cells(output), self.items)
+        return np.where(np.isin(np.arange(math.prod(output)), which).reshape(output), steps, -1)
+
     def values_of(self, x: ArrayLike) -> Callable[[Integers], NDArray[np.float64]]:
         """What rows of `Taps.input` read in the arrays x; ConvMathError where one has another shape."""
+        if not self.op.SEVERAL:
+            return super().values_of(x)
         given = cast("Sequence[ArrayLike]", entries(x) or ())
         checked = [reals("replay", "x", array) for array in given]
         shapes = tuple(array.shape for array in checked)

@@ -23,6 +23,7 @@ from .shapes import (
     Shape,
     checked_shape,
     length,
+    ravel_all,
     step_index,
     unravel,
 )
@@ -60,7 +61,7 @@ class Trajectory(ABC):
     filters, and (batch, filters, *positions) for order="filter", so n is slowest and the position fastest.
 
     `reduce` says how the taps of one output cell become its value, bias aside, with v = coefficient*input*weight:
-    "sum" of v; "max" of v; "softmax": the sum of coefficient*exp(input) over the sum of exp(input).
+    "sum" of v; "max" of v; by any other name, what `combined` makes of them, which are all in one step.
     """
 
     input_shape: Shape | tuple[Shape, ...]
@@ -72,6 +73,10 @@ class Trajectory(ABC):
     def reduce(self) -> Reduce:
         """How the taps of an output cell are brought together."""
         return "sum"
+
+    def combined(self, x: NDArray[np.float64], coefficient: NDArray[np.float64]) -> float:
+        """The value of an output cell whose taps read x (n,), where `reduce` is neither "sum" nor "max"."""
+        raise NotImplementedError
 
     @property
     def batch(self) -> int:
@@ -132,6 +137,8 @@ class Operation(ABC):
 
     AXES: ClassVar[Any] = None
     """Spatial axes, where the operation is made for a certain number of them."""
+    SEVERAL: ClassVar[bool] = False
+    """Whether it is given a list of arrays, and of their shapes."""
 
     @property
     def weight_shape(self) -> Shape | None:
@@ -282,6 +289,8 @@ class AnyAxes(Operation):
         return replace(self, spatial_axes=axes) if self.spatial_axes is None and axes >= self.NEEDS_AXES else self
 
     def _spatial_axes(self, count: int) -> int | None:
+        if self.AXES is not None:
+            return self.AXES
         if self.spatial_axes is not None:
             return self.spatial_axes
         usual = {1: 0, 2: 0, 3: 2, 4: 2, 5: 3}
@@ -304,20 +313,19 @@ def replay(trajectory: Trajectory, x: ArrayLike, weight: ArrayLike | None = None
     if factors.ndim != axes:
         raise ConvMathError(f"replay: weight has {factors.ndim} axes; allowed: {axes} (0 is None)")
     output = np.full(trajectory.output_shape, -np.inf if trajectory.reduce == "max" else 0.0)
-    total, largest = np.zeros_like(output), np.full_like(output, -np.inf)
     for t in range(trajectory.steps):
         taps = trajectory.taps(t)
         cells = tuple(taps.output.T)
         values = read(taps.input)
-        if trajectory.reduce == "softmax":
-            np.maximum.at(largest, cells, values)  # all taps of a cell are in one step; exp() cannot overflow then
-            shares = np.exp(values - largest[cells])
-            np.add.at(total, cells, shares)
-            np.add.at(output, cells, taps.coefficient * shares)
+        if trajectory.reduce not in ("sum", "max"):
+            flat = ravel_all(taps.output, trajectory.output_shape)
+            for cell in np.unique(flat):
+                own = flat == cell
+                output.flat[cell] = trajectory.combined(values[own], taps.coefficient[own])
             continue
         try:
             products = taps.coefficient * values * factors[tuple(taps.weight.T)]
         except IndexError:
             raise ConvMathError(f"replay: weight has shape {factors.shape}, in which taps find no cell") from None
         (np.maximum if trajectory.reduce == "max" else np.add).at(output, cells, products)
-    return output / total if trajectory.reduce == "softmax" else output
+    return output

@@ -47,6 +47,11 @@ class ReLU(AnyAxes, Pointwise):
         super().__post_init__()
         object.__setattr__(self, "inplace", boolean(self.name, "inplace", self.inplace))
 
+    @property
+    def formula(self) -> str:
+        """Of a cell."""
+        return "max(x, 0)"
+
     def spots(self, n: int, place: Shape, item: Shape) -> Spots:
         """The cell, and a zero."""
         at = np.array([place, place], np.int64)
@@ -75,6 +80,16 @@ class Softmax(AnyAxes, Slide):
         super().__post_init__()
         if self.dim is not None:
             object.__setattr__(self, "dim", integer(self.name, "dim", self.dim, least=-4, most=4))
+
+    @property
+    def formula(self) -> str:
+        """Of a cell, and of those of its axis."""
+        return "e^x / Σ e^x"
+
+    def combined(self, x: NDArray[np.float64], coefficient: NDArray[np.float64]) -> float:
+        """Its own cell's share; of differences to the largest, as exp() cannot overflow then."""
+        shares = np.exp(x - x.max())
+        return float((coefficient * shares).sum() / shares.sum())
 
     def _axis(self, item: Shape) -> int:
         """The axis of an item (C, *spatial)."""

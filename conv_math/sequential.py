@@ -12,7 +12,6 @@ from typing import Any, Literal
 from numpy.typing import ArrayLike
 
 from .errors import ConvMathError, errors_of, floats, is_integer, reals, shown
-from .merge import Merge
 from .operation import Operation, Taps, Trajectory
 from .shapes import Floats, InputShape, Order, Shape, length, step_index
 
@@ -125,7 +124,7 @@ class Sequential:
             with errors_of(f"Sequential: stage {stage}"):
                 read = [values[_value(source)] for source in self.inputs[stage]]
                 more = _reads(op, stage, data)
-                given: Any = read if isinstance(op, Merge) else read[0]
+                given: Any = read if op.SEVERAL else read[0]
                 values.append(op.forward(given, weights[stage], biases[stage], **more))
         return values
 
@@ -167,9 +166,9 @@ class Sequential:
                 batch, item = parts[_value(sources[0])]
                 op = op.with_axes(len(item) - 1)
                 read = [shapes[_value(source)] for source in sources]
-                if len(read) > 1 and not isinstance(op, Merge):
+                if len(read) > 1 and not op.SEVERAL:
                     raise ConvMathError(f"{op.name}: {len(read)} inputs; allowed: 1")
-                given: Any = read if isinstance(op, Merge) else read[0]
+                given: Any = read if op.SEVERAL else read[0]
                 shape = op.output_shape(given)
             stages.append((op, given))
             shapes.append(shape)

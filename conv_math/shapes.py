@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from .errors import MOST, ConvMathError, NoSuchStepError, entries, is_integer, shown
 
 Order = Literal["position", "filter"]
-Reduce = Literal["sum", "max", "softmax"]
+Reduce = str
+"""How taps become an output cell's value: "sum", "max", or a name of an operation's own (see `Trajectory`)."""
 Shape = tuple[int, ...]
 InputShape = Sequence[int] | Sequence[Sequence[int]]
 Integers = NDArray[np.int64]

@@ -59,10 +59,20 @@ class Slide(Operation):
     """A window over the spatial axes. Every filter (output channel) reads `fan_in` channels, those of its own group.
 
     A subclass says what the window meets along one axis (`reach`), how many channels a filter reads (`fan_in`), and
-    how to compute; all else follows.
+    how to compute; and where taps are neither summed nor compared (`reduce`), what becomes of them (`combined`). All
+    else follows.
     """
 
     reduce: ClassVar[Reduce] = "sum"
+
+    @property
+    def formula(self) -> str:
+        """What a window without a weight makes of the cells x that it meets, as one writes it; empty: words will do."""
+        return ""
+
+    def combined(self, x: NDArray[np.float64], coefficient: NDArray[np.float64]) -> float:
+        """The value of an output cell whose taps read x (n,), where `reduce` is neither "sum" nor "max"."""
+        raise NotImplementedError
 
     @abstractmethod
     def reach(self, axis: int, places: Integers, item: Shape) -> Reach:
@@ -130,6 +140,10 @@ class SlideTrajectory(Trajectory):
     def reduce(self) -> Reduce:
         """As the operation's."""
         return self.op.reduce
+
+    def combined(self, x: NDArray[np.float64], coefficient: NDArray[np.float64]) -> float:
+        """As the operation's."""
+        return self.op.combined(x, coefficient)
 
     def origin(self, t: int) -> Shape:
         """The window's first input cell at step t, per spatial axis; negative on the padding before the input."""

@@ -121,7 +121,7 @@ def _trace(
     hit_before: NDArray[np.int64],
 ) -> Trace:
     """Through one stage to one of its inputs: ``items`` are their shapes, ``counts`` what is known of every tensor."""
-    several, item = isinstance(op, Merge), items[which]
+    several, item = op.SEVERAL, items[which]
     after = counts[number + 1].reshape(op.output_of(items) if isinstance(op, Merge) else op.output_item(item))
     if isinstance(op, ConvTranspose):
         trajectory: Any = op.trajectory(item, view="gather")

@@ -52,6 +52,8 @@ WORDS = {
         "mix_one": "… mixes the nearest ones: here one alone",
         "copy": "… copies it",
         "each": "… works on each cell",
+        "one": "… makes one number of them",
+        "formula": "… works out {0}",
         "write_each": "… and writes one output cell in each channel",
         "scatter": "each input cell multiplies the {0} weights",
         "spread": "… the {0} products fall on a window of the output",
@@ -138,6 +140,8 @@ WORDS = {
         "mix_one": "…… 混合最近的单元：此处只有一个",
         "copy": "…… 复制该单元",
         "each": "…… 逐个处理单元",
+        "one": "…… 由它们得出一个数",
+        "formula": "…… 计算 {0}",
         "write_each": "…… 在每个通道写入一个输出单元",
         "scatter": "每个输入单元与 {0} 个权重相乘",
         "spread": "…… {0} 个乘积散布到输出的一个窗口上",
@@ -223,6 +227,8 @@ def torch_call(op: Operation) -> str:
             value = value[0]
         if not needed and value == f.default:
             continue
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         positional = needed and f.name != "kernel_size"
         arguments.append(repr(value) if positional else f"{f.name}={value!r}")
     library = "ops" if isinstance(op, DeformConv2d) else "nn"  # torchvision's

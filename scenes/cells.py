@@ -336,8 +336,11 @@ def _merge_cells(plan: Plan, number: int) -> Iterator[Cells]:
             origin[mine], color[mine] = source.at(came), source.color_of(came)
         there = which[cell] >= 0
         if turn == 0:
+            if not there.all():
+                yield _zeros(plan, number + 1, tensor, index[~there], step[~there])
             values = plan.values[0][number + 1] if plan.values else None
-            yield _visible_tensor(plan, number + 1, tensor, index, position, origin, step, step + 1.0, values)
+            shown = (row[there] for row in (index, position, origin, step, step + 1.0))
+            yield _visible_tensor(plan, number + 1, tensor, *shown, values)
             continue
         yield Cells(
             f"{tensor.name}-added-{turn}",

@@ -132,7 +132,7 @@ class Contents:
                 waiting = [stage]
                 continue
             stages, sources = (*waiting, stage), tuple(drawn[tensor] for tensor in reads)
-            if not isinstance(op, Merge) and sources[0] != len(self.items) - 1:
+            if not op.SEVERAL and sources[0] != len(self.items) - 1:
                 same = Pad(0).with_axes(len(self.items[sources[0]]) - 1)
                 self._show(same, stages, number, batch, sources, before[0], again=True)
                 sources = (len(self.items) - 1,)

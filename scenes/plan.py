@@ -555,11 +555,12 @@ class Plan:
             split = self.contents.splits[number + 1]
             return Tensor(placed.item.name, shape, split, placed, palette.output_colors(1, 1))
         which, flat = self.merged(number)[0]
-        colors = np.empty((len(which), 3))
+        colors = np.zeros((len(which), 3))
         for i, tensor in enumerate(self.tensors[t] for t in stage.reads):
             colors[which == i] = tensor.color_of(_cells_of(flat[which == i], tensor))
-        split = self.contents.splits[number + 1]
-        return Tensor(placed.item.name, shape, split, placed, colors.reshape(*shape[-3:], 3))
+        split, empty = self.contents.splits[number + 1], (which < 0).reshape(shape[-3:])
+        colors = colors.reshape(*shape[-3:], 3)
+        return Tensor(placed.item.name, shape, split, placed, colors, empty if empty.any() else None)
 
     # Cells
 

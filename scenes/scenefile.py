@@ -459,7 +459,7 @@ class _Reader:
         allowed = ["op", *(p for p in parameters if p != "bias"), *(["weight", "bias"] if weighted else [])]
         allowed += [*(["view"] if views else []), "from", "name", *(["offset"] if cls is DeformConv2d else [])]
         self.table(key, row, allowed)
-        merges = issubclass(cls, Merge)
+        merges = cls.SEVERAL
         reads = None
         if merges or "from" in row:
             reads = self.sources(f"{key}: from", row.get("from"), merges, len(shapes))

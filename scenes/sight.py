@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ Rows = NDArray[np.int64]
 @dataclass(frozen=True)
 class ChannelSum(Merge):
     """The sum over channels that ends a convolution, shown on its own: (C, *spatial) becomes (1, *spatial)."""
+
+    SEVERAL: ClassVar[bool] = False
 
     bias: bool = False
 

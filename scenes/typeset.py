@@ -12,7 +12,7 @@ from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import AdaptiveAvgPool, AvgPool
 from .arithmetic import added, first_merged, first_sum, narrated
-from .captions import count
+from .captions import Words, count
 from .layout import (
     CAPITAL,
     LABEL_GAP,
@@ -28,6 +28,7 @@ from .layout import (
 )
 from .parts import Act
 from .plan import LAND, MULTIPLY, WRITE, Plan
+from .sight import Sight
 from .story import Caption, vector
 from .viewpoint import foot, mark_foot
 
@@ -348,14 +349,10 @@ def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
         return words("row_column"), multiply, total, words("write")
     if not isinstance(op, Weighted):
         reads = sight.reads_at_once
-        does = "max" if op.reduce == "max" else "mean" if isinstance(op, AvgPool | AdaptiveAvgPool) else "mix"
-        if reads == 1 and isinstance(op, Upsample):
-            does = "copy" if op.reduces_to_copies else "mix_one"
-        elif sight.reads_one:
-            does = "each"
+        does = _done(words, sight)
         land = words("land", count(reads)) if reads > 1 else words("land_one")
         writes = words("write_each" if sight.trajectory.filters > 1 else "write")
-        return land, words(does), words(does), writes
+        return land, does, does, writes
     products = op.fan_in() * math.prod(op.each("kernel_size"))
     if sight.scatters:
         spread = op.filters // op.groups * math.prod(op.each("kernel_size"))
@@ -364,6 +361,20 @@ def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
     total = "sum_bias" if op.bias else "sum"
     reads = words("land", count(sight.reads_at_once))
     return reads, words("multiply", count(products)), words(total, count(products)), words("write")
+
+
+def _done(words: Words, sight: Sight) -> str:
+    """What a window without a weight does with the cells that it reads at once."""
+    op = sight.op
+    if op.formula:
+        return words("formula", op.formula)
+    if isinstance(op, Upsample):
+        return words("mix" if sight.reads_at_once > 1 else "copy" if op.reduces_to_copies else "mix_one")
+    if sight.reads_one:
+        return words("each")
+    if isinstance(op, AvgPool | AdaptiveAvgPool):
+        return words("mean")
+    return words("max" if op.reduce == "max" else "one")
 
 
 def _narration_room(plan: Plan, number: int, act: Act) -> float:

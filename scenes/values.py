@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import DeformConv2d, MaxPool2d, MaxUnpool2d, Merge, Sequential
+from ..conv_math import DeformConv2d, MaxPool2d, MaxUnpool2d, Sequential
 from . import kernels
 from .errors import SceneError
 from .palette import luminance
@@ -62,7 +62,7 @@ def values_of(scene: Scene) -> tuple[list[Values], list[Values | None], list[Val
             tensors.append(stage.op.forward(read[0], indices=indices))
         elif isinstance(stage.op, DeformConv2d):
             tensors.append(stage.op.forward(read[0], weight, biases[-1], offset=offset_of(scene, number)))
-        elif isinstance(stage.op, Merge):
+        elif stage.op.SEVERAL:
             tensors.append(stage.op.forward(read))
         else:
             tensors.append(Sequential(stage.op).forward(read[0], [weight], [biases[-1]]))
