@@ -392,7 +392,8 @@ class _Builder:
         add_modifier(obj, tree.finish(tree.call(self._print, geometry, inputs)["Geometry"]))
         ends = [step for step in (numbers.last, cells.end) if step is not None]
         appears = cells.arrive if cells.via is None else cells.start
-        first = max(numbers.first, float(appears[numbers.cell].min()))
+        appears = np.nextafter(appears[numbers.cell].min(), np.float32(-np.inf))  # with the step itself, not after it
+        first = max(numbers.first, float(appears))
         self._show_while(obj, first, min(ends, default=None))
 
     @cached_property

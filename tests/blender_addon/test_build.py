@@ -547,6 +547,18 @@ def test_a_number_is_one_mesh_for_each_glyph_upright_centred_and_within_its_fron
         assert np.ptp(x) <= width(text) * numbers.size <= ROOM + 1e-6
 
 
+def test_numbers_that_come_with_the_last_step_stand_on_the_result(empty_blender):
+    text = WRITTEN + '[[stage]]\nop = "Add"\nfrom = [1, 1]\n'  # of one channel: in one step
+    board = compose(parse_scene(text, "written"), (640, 360), 30.0)
+    build(board)
+    result = cells_named(board, "output-2")
+    assert (result.arrive == board.steps).all() and sum(map(len, result.numbers)) > 0
+    bpy.context.scene.frame_set(next(f for f in range(1, board.frames) if board.step.at(f)[0] == board.steps))
+    assert not bpy.data.objects[f"output-2{NUMBERS}"].hide_render
+    written = sum(len(text) for numbers in result.numbers for text in shorts(numbers.value))
+    assert len(list(instances_of(f"output-2{NUMBERS}"))) == written
+
+
 def test_glyphs_are_no_wider_than_the_storyboard_believes(empty_blender):
     from convmotion.blender_addon.materials import glow_material
     from convmotion.blender_addon.words import load_face
