@@ -339,8 +339,10 @@ def _merge_cells(plan: Plan, number: int) -> Iterator[Cells]:
             if not there.all():
                 yield _zeros(plan, number + 1, tensor, index[~there], step[~there])
             values = plan.values[0][number + 1] if plan.values else None
-            shown = (row[there] for row in (index, position, origin, step, step + 1.0))
-            yield _visible_tensor(plan, number + 1, tensor, *shown, values)
+            start, end = step[there], step[there] + 1.0
+            yield _visible_tensor(
+                plan, number + 1, tensor, index[there], position[there], origin[there], start, end, values
+            )
             continue
         yield Cells(
             f"{tensor.name}-added-{turn}",

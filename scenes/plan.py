@@ -626,10 +626,10 @@ class Plan:
         op, told, read = stage.op, stage.told, stage.input
         if stage.in_parts:
             op, read, after = told, stage.source, told.output_shape(stage.source)
-        axes = len(op.split(read)[1]) - 1
+        batched = self.contents.batch is not None
+        axes = max(len(op.split(read)[1]), len(after) - batched) - 1
         names = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}[axes]
         rows = [("", [self.words(key) for key in ("batch", "channels", *names)])]
-        batched = self.contents.batch is not None
         rows.append((self.words("input"), _columns(read, axes, batched)))
         if isinstance(told, Linear):
             rows.append((self.words("kernel", told.out_features), ["", str(told.in_features), *[""] * axes]))
@@ -777,5 +777,6 @@ def _kernel(stage: Shown, weight: NDArray[np.float64] | None) -> NDArray[np.floa
 
 
 def _columns(shape: tuple[int, ...], axes: int, batched: bool) -> list[str]:
-    """Batch, channels and so many spatial axes as the table shows them."""
-    return [*([] if batched else ["1"]), *map(str, shape), *[""] * axes][: 2 + axes]
+    """Batch, channels and so many spatial axes as the table shows them; of fewer the last ones, as the cubes stand."""
+    numbers = [*([] if batched else ["1"]), *map(str, shape)]
+    return [*numbers[:2], *[""] * (2 + axes - len(numbers)), *numbers[2:]]

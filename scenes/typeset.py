@@ -372,7 +372,7 @@ def _done(words: Words, sight: Sight) -> str:
         return words("mix" if sight.reads_at_once > 1 else "copy" if op.reduces_to_copies else "mix_one")
     if sight.reads_one:
         return words("each")
-    if isinstance(op, AvgPool | AdaptiveAvgPool):
+    if op.reduce == "sum" and isinstance(op, AvgPool | AdaptiveAvgPool):
         return words("mean")
     return words("max" if op.reduce == "max" else "one")
 

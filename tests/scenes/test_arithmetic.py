@@ -123,7 +123,7 @@ OTHERS = {
     'op = "AvgPool2d"\nkernel_size = 2': ["4 cells: 1, 5, 7, 3", "… takes their mean: 4", "… and writes 4"],
     'op = "MaxPool2d"\nkernel_size = 3\npadding = 1': ["9 cells", "… keeps the largest: 7", "… and writes 7"],
     'op = "Upsample"\nscale_factor = 2': ["one cell: 1", "… copies it: 1", "… and writes 1"],
-    'op = "ReLU"': ["one cell: 1", "… works on each cell: 1", "… and writes 1"],
+    'op = "ReLU"': ["one cell: 1", "… works out max(x, 0): 1", "… and writes 1"],
 }
 
 
