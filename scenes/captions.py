@@ -197,6 +197,10 @@ class Words:
         self._words = WORDS[language]
         self.colon = "：" if language == "zh" else ": "
 
+    def __contains__(self, key: str) -> bool:
+        """Whether there is such a phrase."""
+        return key in self._words
+
     def __call__(self, key: str, *values: object) -> str:
         """The phrase with numbers put in; an unknown key is its own word."""
         template = self._words.get(key, key)

@@ -715,9 +715,10 @@ class Plan:
     def story_lines(self, number: int) -> list[str]:
         """What a stage is about, on as many lines as it takes: what happens to the cells, or what the scene tells."""
         stage = self.stages[number]
-        if stage.slide is not None:
+        does = "does_Again" if stage.again else f"does_{type(stage.op).__name__}"
+        if stage.slide is not None or does not in self.words:
             return self._stacked(self.scene.description.in_language(self.language))
-        return self._stacked(self.words("does_Again" if stage.again else f"does_{type(stage.op).__name__}"))
+        return self._stacked(self.words(does))
 
     def flip_lines(self, number: int) -> list[str]:
         """What is told while a stage's kernel is flipped."""

@@ -70,9 +70,12 @@ def known(monkeypatch):
         monkeypatch.setitem(OPERATIONS, cls.__name__, cls)
 
 
-def scene_of(shape, stage, values="random"):
+ABOUT = "description = { en = 'what it is about', zh = '讲什么' }\n"
+
+
+def scene_of(shape, stage, values="'random'"):
     text = f"[input]\nshape = {shape}\nvalues = {values}\n[[stage]]\n{stage}\n[look]\nshow = ['values', 'table']\n"
-    return parse_scene(text.replace("random", "'random'"), "mine")
+    return parse_scene(ABOUT + text, "mine")
 
 
 def said(board, name):
@@ -120,6 +123,9 @@ def test_a_merge_of_one_array_is_a_stage_like_others():
     assert set(cells["zeros-output-1"].index[:, 2]) == {2} and (cells["zeros-output-1"].start != ALWAYS).all()
     (numbers,) = cells["output-1"].numbers
     assert numbers.value.tolist() == values_of(scene)[0][1][0, :, :2].ravel().tolist()
+    assert set(said(board, "story")) == {"what it is about"}
+    assert set(said(compose(scene, language="zh"), "story")) == {"讲什么"}
+    assert not said(compose(scene_from_lines("nn.Halves()", (3, 4))), "story")
     assert scene_from_lines("nn.Halves()", (3, 4)).shapes == [(3, 4), (1, 3, 3)]
     with pytest.raises(SceneError, match=r"from is .* allowed: a list of two or more"):
         scene_of([3, 4], "op = 'Add'")
