@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from ..conv_math import DeformConv2d, Merge, Operation, Shape, Slide, Window
 from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
-from ..conv_math.shapes import Floats
 from ..conv_math.transposed import ConvTranspose
 from ..conv_math.window import Reach, source_of
 
@@ -49,9 +48,6 @@ class ChannelSum(Merge):
         which = np.repeat(np.arange(len(cells), dtype=np.int64), channels)
         read = np.column_stack([np.zeros_like(which), np.tile(np.arange(channels), len(cells)), cells[which][:, 1:]])
         return which, read
-
-    def _merged(self, arrays: list[Floats], batched: int) -> Floats:
-        return arrays[0].sum(axis=batched, keepdims=True)
 
 
 APART = 8
