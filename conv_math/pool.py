@@ -81,7 +81,8 @@ class Largest(Pooling):
 
 
 class Windowed(Pooling):
-    """A window per channel; a subclass is a dataclass with kernel_size, stride (None: kernel_size), padding, ceil_mode.
+    """A window per channel; a subclass is a dataclass with kernel_size, stride (None: kernel_size) and ceil_mode, and
+    with padding and dilation if it has them.
 
     The output has floor((input + 2*padding - extent)/stride) + 1 cells along an axis. With ceil_mode it is rounded up
     instead, but no window begins behind the input and the padding before it. Source: torch.nn.MaxPool2d's
@@ -90,7 +91,6 @@ class Windowed(Pooling):
 
     kernel_size: int | Sequence[int]
     stride: int | Sequence[int] | None
-    padding: int | Sequence[int]
     ceil_mode: bool
 
     def _check(self) -> None:
@@ -104,13 +104,13 @@ class Windowed(Pooling):
             side > kernel // 2 for (side, _), kernel in zip(self.window.padding, self.window.kernel_size, strict=True)
         ):
             raise ConvMathError(
-                f"{self.name}: padding={self.padding} with kernel_size={self.kernel_size}; allowed: at most half of it"
+                f"{self.name}: padding={getattr(self, 'padding', 0)} with kernel_size={self.kernel_size}; allowed: at most half of it"
             )
 
     @property
     def window(self) -> Window:
         """The window's geometry, normalised to tuples."""
-        kernel, padding = (per_axis(value, self.AXES) for value in (self.kernel_size, self.padding))
+        kernel, padding = (per_axis(value, self.AXES) for value in (self.kernel_size, getattr(self, "padding", 0)))
         stride = kernel if self.stride is None else per_axis(self.stride, self.AXES)
         dilation = per_axis(getattr(self, "dilation", 1), self.AXES)
         return Window(kernel, stride, dilation, tuple((side, side) for side in padding))
