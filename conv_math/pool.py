@@ -104,7 +104,8 @@ class Windowed(Pooling):
             side > kernel // 2 for (side, _), kernel in zip(self.window.padding, self.window.kernel_size, strict=True)
         ):
             raise ConvMathError(
-                f"{self.name}: padding={getattr(self, 'padding', 0)} with kernel_size={self.kernel_size}; allowed: at most half of it"
+                f"{self.name}: padding={getattr(self, 'padding', 0)} with kernel_size={self.kernel_size}; "
+                "allowed: at most half of it"
             )
 
     @property
