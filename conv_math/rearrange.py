@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,11 +11,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .conv import Conv
 from .errors import ConvMathError, few_enough, integer, integer_per_axis, per_axis
 from .move import Move, View
 from .operation import AnyAxes
 from .shapes import InputShape, Integers, Shape, ravel_all, unravel_all
-from .window import Window
+from .window import Window, source_of
 
 
 @dataclass(frozen=True)
@@ -182,12 +184,54 @@ class Reshape(AnyAxes, Move):
         return np.column_stack(unravel_all(ravel_all(cells, self.shape), item))
 
 
+class Columns(Move):
+    """Each window becomes a column, in which the channel is slowest; windows run row-major.
+
+    A subclass has the window, and tells row and column of its output's cells.
+    """
+
+    @property
+    @abstractmethod
+    def window(self) -> Window:
+        """The window's geometry."""
+
+    @property
+    def padding_mode(self) -> str:
+        """What stands on the padding."""
+        return "zeros"
+
+    @abstractmethod
+    def _row_column(self, cells: Integers) -> tuple[Integers, Integers]:
+        """Where cells of the output stand: the cell of the window, and which window."""
+
+    def _at(self, cells: Integers, item: Shape) -> tuple[Integers, Integers]:
+        """The channel (n,) and the place (n, spatial axes) on the padded input that cells of the output show."""
+        window = self.window
+        row, column = self._row_column(cells)
+        channel, *within = unravel_all(row, (item[0], *window.kernel_size))
+        place = np.column_stack(unravel_all(column, window.positions(item[1:])))
+        first = place * window.stride - np.array([before for before, _ in window.padding])
+        return channel, first + np.column_stack(within) * window.dilation
+
+    def came_from(self, cells: Integers, item: Shape) -> Integers:
+        """From where the window of the column stands."""
+        channel, at = self._at(cells, item)
+        read = [source_of(along, size, self.padding_mode) for along, size in zip(at.T, item[1:], strict=True)]
+        came = np.column_stack([channel, *read])
+        came[(came < 0).any(axis=1)] = -1
+        return came
+
+    def on_padding(self, cells: Integers, item: Shape) -> NDArray[np.bool_]:
+        """Where the window of the column stands outside of the input."""
+        _, at = self._at(cells, item)
+        return ((at < 0) | (at >= np.array(item[1:]))).any(axis=1)
+
+
 @dataclass(frozen=True)
-class Unfold(Move):
+class Unfold(Columns):
     """torch.nn.Unfold, also called im2col: each window becomes a column, (C, H, W) becomes (C*rows*columns, windows).
 
-    Multiplied by a convolution's filters as rows, the columns give its output. Windows run row-major; in a column the
-    channel is slowest. Source: torch.nn.Unfold's documentation.
+    Multiplied by a convolution's filters as rows, the columns give its output. Source: torch.nn.Unfold's documentation.
     """
 
     kernel_size: int | Sequence[int]
@@ -219,22 +263,35 @@ class Unfold(Move):
             )
         return (item[0] * math.prod(self.window.kernel_size), math.prod(positions))
 
-    def _at(self, cells: Integers, item: Shape) -> tuple[Integers, Integers]:
-        """The channel (n,) and the place (n, 2) on the padded input that cells of the output show."""
-        window = self.window
-        channel, *within = unravel_all(cells[:, 0], (item[0], *window.kernel_size))
-        place = np.column_stack(unravel_all(cells[:, 1], window.positions(item[1:])))
-        first = place * window.stride - np.array([before for before, _ in window.padding])
-        return channel, first + np.column_stack(within) * window.dilation
+    def _row_column(self, cells: Integers) -> tuple[Integers, Integers]:
+        """The output's axes."""
+        return cells[:, 0], cells[:, 1]
 
-    def came_from(self, cells: Integers, item: Shape) -> Integers:
-        """From where the window of the column stands."""
-        channel, at = self._at(cells, item)
-        came = np.column_stack([channel, at])
-        came[self.on_padding(cells, item)] = -1
-        return came
 
-    def on_padding(self, cells: Integers, item: Shape) -> NDArray[np.bool_]:
-        """Where the window of the column stands outside of the input."""
-        _, at = self._at(cells, item)
-        return ((at < 0) | (at >= np.array(item[1:]))).any(axis=1)
+@dataclass(frozen=True)
+class WindowColumns(AnyAxes, Columns):
+    """The windows of a convolution as the columns of a matrix: (C, *spatial) becomes (1, C*kernel cells, positions).
+
+    op: the convolution, of any number of axes and padding. Its filters as rows, (filters, C*kernel cells), times the
+    matrix are its output, each channel row-major: what `im2col` computes.
+    """
+
+    op: Conv
+
+    @property
+    def window(self) -> Window:
+        """The convolution's."""
+        return self.op.window
+
+    @property
+    def padding_mode(self) -> str:
+        """The convolution's."""
+        return self.op.padding_mode
+
+    def _item_output(self, item: Shape) -> Shape:
+        positions = self.op.output_item(item)[1:]
+        return 1, item[0] * math.prod(self.window.kernel_size), math.prod(positions)
+
+    def _row_column(self, cells: Integers) -> tuple[Integers, Integers]:
+        """Those of the matrix."""
+        return cells[:, 1], cells[:, 2]

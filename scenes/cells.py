@@ -10,17 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..conv_math import Merge
+from ..conv_math.rearrange import Columns
 from .elision import DOTS, Axis, Elision
 from .filters import filter_cells, flipping_cells
 from .matrix import column_mouths, matrix_cells
 from .parts import MOUTH, Act, Bank, Tensor
 from .plan import LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
 from .sight import depth_of
-from .story import ALWAYS, Cells, Numbers
+from .story import ALWAYS, Cells, Numbers, cells_at
 from .values import in_lightness
 
-PARTIAL = 0.62
-"""How large a cell is that is not finished, or a copy of another one."""
+PARTIAL, GROWN = 0.62, 0.96
+"""How large a cell is that is not finished, or a copy of another one; and how large what is added up is at most."""
+MOST_SUMS = 15
+"""Of more sums in one place none has its number: each must hide the one before it."""
+MOST_PRODUCTS = 2**20
+"""More of them are not added up one by one."""
 MAX_TRAVELLERS = 4096
 """Above, the first step's copies of the window would be a cloud that nobody can read."""
 
@@ -58,7 +63,7 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
             begun = sight.begun(*tensor.rows(index))
             several = begun < plan.done(number - 1, index)
             if several.any():
-                yield _partial(plan, number, tensor, index[several], origin[several], _arrival(act, begun[several]))
+                yield from _partial_sums(plan, number, tensor, index[several], begun[several])
                 origin = np.where(several[:, None], position, origin)
     values = plan.lightness(number)
     yield _visible_tensor(plan, number, tensor, index, position, origin, start, arrive, values)
@@ -70,11 +75,8 @@ def _skip_cells(plan: Plan, number: int, tensor: Tensor) -> Cells:
     position = tensor.at(index)
     done = np.full(len(index), plan.acts[number].first_step if number else ALWAYS, float)
     values = plan.lightness(number)
-    return replace(
-        _visible_tensor(plan, number, tensor, index, position, position, done, done, values),
-        anchor=_f32(position),
-        lit_by=None,
-    )
+    cells = _visible_tensor(plan, number, tensor, index, position, position, done, done, values)
+    return replace(cells, anchor=cells.position, lit_by=None)
 
 
 def _arrival(act: Act, done: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -88,29 +90,83 @@ def _arrival(act: Act, done: NDArray[np.int64]) -> tuple[NDArray[np.float64], ND
     return start, arrive
 
 
-def _partial(
+def _partial_sums(
+    plan: Plan, number: int, tensor: Tensor, index: NDArray[np.int64], begun: NDArray[np.int64]
+) -> Iterator[Cells]:
+    """Cells of a window that scatters to which more will be added; with values every sum until then."""
+    act = plan.acts[number - 1]
+    sums = [(index, begun, None)]
+    if plan.values is not None and not act.swept and act.stage.op.macs(act.stage.input) <= MOST_PRODUCTS:
+        sums = list(_running_sums(plan, number - 1, tensor))
+    for turn, (cells, step, values) in enumerate(sums):
+        origin = tensor.at(cells) if turn else _sources(plan, number - 1, tensor, cells)
+        name, color = (f"partial-{turn + 1}", turn, len(sums)), tensor.color_of(cells)
+        if plan.values is not None and values is not None:
+            color = in_lightness(color, values, plan.values[0][number])
+        yield _unfinished(plan, number, tensor, name, cells, color, origin, _arrival(act, step), values)
+
+
+def _running_sums(
+    plan: Plan, number: int, tensor: Tensor
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
+    """What a window that scatters has added up, turn by turn: the drawn cells to which more is added later, with which
+    step of the stage they come to be so, and the sum, all without bias."""
+    assert plan.values is not None
+    sight, (tensors, kernels, _) = plan.sight(number), plan.values
+    kernel = kernels[number]
+    assert kernel is not None
+    total, count = np.zeros(tensor.shape), np.zeros(tensor.shape, np.int64)
+    rows = []
+    for step in range(sight.trajectory.steps):
+        taps = sight.trajectory.taps(step)
+        cells = tensors[number][tuple(sight.drawn(taps.input, sight.item).T)]
+        written = tuple(sight.drawn(taps.output, sight.output).T)
+        np.add.at(total, written, cells * kernel[tuple(sight.drawn_weights(taps.weight).T)])
+        hit = np.unique(np.stack(written, axis=1), axis=0)
+        count[tuple(hit.T)] += 1
+        rows.append((hit, np.full(len(hit), step), total[tuple(hit.T)], count[tuple(hit.T)]))
+    index, steps, sums, turns = (np.concatenate(column) for column in zip(*rows, strict=True))
+    more = (turns < count[tuple(index.T)]) & tensor.shows(index)
+    for turn in range(1, int(turns[more].max(initial=0)) + 1):
+        mine = more & (turns == turn)
+        yield index[mine], steps[mine], sums[mine]
+
+
+def _unfinished(
     plan: Plan,
     number: int,
     tensor: Tensor,
+    name: tuple[str, int, int],
     index: NDArray[np.int64],
+    color: NDArray[np.float64],
     origin: NDArray[np.float64],
     times: tuple[NDArray[np.float64], NDArray[np.float64]],
+    values: NDArray[np.float64] | None,
 ) -> Cells:
-    """Cells to which more will be added, smaller than they will be."""
+    """Cells of the ``number``-th tensor to which more will be added; ``values`` (n,) are what they have come to.
+
+    ``name`` says which of so many sums in their place they are: each is larger than the one before, and hides it.
+    """
+    called, turn, turns = name
+    scale, numbers = PARTIAL + (GROWN - PARTIAL) * turn / max(1, turns - 1), ()
+    if values is not None:
+        front = tensor.in_front(index) & (turns <= MOST_SUMS)
+        numbers = plan.numbers(values, color, front, width=scale)
     position = tensor.at(index)
-    return Cells(
-        f"{tensor.name}-partial",
+    return cells_at(
+        position,
+        f"{tensor.name}-{called}",
         "output",
         tensor.shape,
         index,
-        position=_f32(position),
-        color=_f32(tensor.color_of(index)),
-        origin=_f32(origin),
-        start=_f32(times[0]),
-        arrive=_f32(times[1]),
-        anchor=_f32(plan.anchor(number, tensor, index, position)),
+        color,
+        origin=origin,
+        start=times[0],
+        arrive=times[1],
+        anchor=plan.anchor(number, tensor, index, position),
         lit_by=plan.reader(number),
-        scale=PARTIAL,
+        scale=scale,
+        numbers=numbers,
     )
 
 
@@ -121,7 +177,7 @@ def _sources(plan: Plan, number: int, tensor: Tensor, index: NDArray[np.int64]) 
     """
     sight, (n, c, h, w) = plan.sight(number), tensor.rows(index)
     before = plan.tensors[number]
-    if number in plan.keys:
+    if plan.stages[number].matrix is not None:
         return column_mouths(plan.banks[number], w)
     if number in plan.banks:
         return plan.banks[number].mouths()[c // depth_of(sight.output)]
@@ -151,17 +207,17 @@ def _visible_tensor(
         own = values[tuple(index.T)]
         color = in_lightness(color, own, values)
         numbers = plan.numbers(own, color, tensor.in_front(index), last=plan.counting)
-    return Cells(
+    return cells_at(
+        position,
         tensor.name,
         "input" if number == 0 else "output",
         tensor.shape,
         index,
-        position=_f32(position),
-        color=_f32(color),
-        origin=_f32(origin),
-        start=_f32(start),
-        arrive=_f32(arrive),
-        anchor=_f32(plan.anchor(number, tensor, index, position)),
+        color,
+        origin=origin,
+        start=start,
+        arrive=arrive,
+        anchor=plan.anchor(number, tensor, index, position),
         lit_by=plan.reader(number),
         numbers=numbers,
     )
@@ -174,25 +230,21 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         return
     index, depth = tensor.around(*padding)
     position = tensor.at(index, depth)
-    always = np.full(len(index), ALWAYS)
-    if number > 0:  # the padding of a tensor that does not exist yet would be a riddle
-        always = np.full(len(index), float(plan.acts[number].first_step))
     _, c, h, w = tensor.rows(index)
     copied = plan.sight(number).copied(c, depth, h, w)
     known = copied[:, 0] >= 0
     front = tensor.in_front(index) & (depth == 0)
     counts = plan.sight(number).op.reduce == "sum"  # what keeps the largest does not look at padding
-    ghosts = Cells(
+    ghosts = cells_at(
+        position,
         f"ghosts-{tensor.name}",
         "ghost",
         tensor.shape,
         index,
-        position=_f32(position),
-        color=_f32(np.broadcast_to(np.array(plan.theme.ghost), position.shape)),
-        origin=_f32(position),
-        start=_f32(always),
-        arrive=_f32(always),
-        anchor=_f32(plan.anchor(number, tensor, index, position)),
+        plan.theme.ghost,
+        # the padding of a tensor that does not exist yet would be a riddle
+        start=float(plan.acts[number].first_step) if number > 0 else ALWAYS,
+        anchor=plan.anchor(number, tensor, index, position),
         lit_by=plan.reader(number),
         numbers=_zeros_on(plan, front & ~known & counts),
     )
@@ -205,17 +257,16 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
             own = values[tuple(source[known].T)]
             color = in_lightness(color, own, values)
             numbers = plan.numbers(own, color, front[known], width=PARTIAL)
-        yield replace(
-            ghosts,
-            name=f"copies-{tensor.name}",
-            role="copy",
-            index=source[known],
-            position=ghosts.position[known],
-            color=_f32(color),
-            origin=ghosts.origin[known],
+        yield cells_at(
+            position[known],
+            f"copies-{tensor.name}",
+            "copy",
+            tensor.shape,
+            source[known],
+            color,
             start=ghosts.start[known],
-            arrive=ghosts.arrive[known],
             anchor=ghosts.anchor[known],
+            lit_by=ghosts.lit_by,
             scale=PARTIAL,
             numbers=numbers,
         )
@@ -245,13 +296,12 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     made = plan.tensors[number + 1]
     written = made.color_of(sight.drawn(taps.output[real], sight.output)[drawn])
     position = bank.mouths()[weight[:, 0]]
-    if number in plan.keys:
+    if plan.stages[number].matrix is not None:
         position = column_mouths(bank, weight[:, 3])
     if sight.scatters:  # each product has a place of its own
         position = made.at(sight.drawn(taps.output[real], sight.output)[drawn])
     start, end = act.first_step + LAND, act.first_step + WRITE
     rest = act.first_step + MULTIPLY, act.first_step + SUM
-    n = len(index)
     color, becomes = tensor.color_of(index), written
     numbers = ()
     if plan.values is not None and (kernel := plan.values[1][number]) is not None:
@@ -260,19 +310,19 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
             color = in_lightness(color, own, values)
         products = own * kernel[tuple(weight.T)]
         numbers = (*plan.numbers(own, color, front, ALWAYS, rest[0]), *plan.numbers(products, becomes, front, rest[0]))
-    yield Cells(
+    yield cells_at(
+        position,
         f"travellers-{number + 1}",
         "traveller",
         tensor.shape,
         index,
-        position=_f32(position),
-        color=_f32(color),
-        origin=_f32(tensor.at(index)),
-        start=_f32(np.full(n, start)),
-        arrive=_f32(np.full(n, end)),
-        anchor=_f32(tensor.at(index)),
-        via=_f32(bank.at(weight)),
-        becomes=_f32(becomes),
+        color,
+        origin=tensor.at(index),
+        start=start,
+        arrive=end,
+        anchor=tensor.at(index),
+        via=bank.at(weight),
+        becomes=becomes,
         rest=rest,
         end=end,
         numbers=numbers,
@@ -298,7 +348,8 @@ def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
         origin = before.at(
             np.stack([n, *np.unravel_index(flat, before.shape[-3:])], axis=1)[:, 4 - len(before.shape) :]
         )
-        step = first + n * count + _turn(count, tensor, before, place, flat)
+        turn = place[2] if isinstance(act.stage.op, Columns) else _turn(count, tensor, before, place, flat)
+        step = first + n * count + turn
         last = tensor is plan.views[number][-1][0]
         told = plan.lightness(act.stage.reads[0])
         values = None if told is None else _moved(told, tensor.batch, source, tensor.shape)
@@ -318,7 +369,10 @@ def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
 
 
 def _merge_cells(plan: Plan, number: int) -> Iterator[Cells]:
-    """The output of a merge, channel by channel; what is added to a cell arrives with it, and is hidden in it."""
+    """The output of a merge, channel by channel or cell by cell: what is added to a cell comes one after another.
+
+    The last one makes it whole; until then it is smaller, and has the sum so far.
+    """
     act, (tensor, _) = plan.acts[number], plan.views[number][0]
     index = tensor.drawn()
     position = tensor.at(index)
@@ -327,47 +381,46 @@ def _merge_cells(plan: Plan, number: int) -> Iterator[Cells]:
     (count,) = plan.contents.move_turns(number)
     turns = place[0] if count == tensor.channels else cell
     step = (act.first_step + n * count + turns).astype(float)
-    for turn, (which, flat) in enumerate(plan.merged(number)):
+    addends = plan.merged(number)
+    total = None if plan.values is None else np.zeros(len(index))
+    whole, since = position.copy(), step.copy()
+    for turn, (which, flat) in enumerate(addends):
         origin, color = position.copy(), tensor.color_of(index)
-        for i, source in enumerate(plan.read_by(number)):
+        for i, (read, source) in enumerate(zip(act.stage.reads, plan.read_by(number), strict=True)):
             mine = which[cell] == i
             came = np.stack([n[mine], *np.unravel_index(flat[cell][mine], source.shape[-3:])], axis=1)
             came = came[:, 4 - len(source.shape) :]
             origin[mine], color[mine] = source.at(came), source.color_of(came)
+            if plan.values is not None and total is not None:
+                own = plan.values[0][read][tuple(came.T)]
+                total[mine] += own
+                color[mine] = in_lightness(color[mine], own, plan.values[0][read])
         there = which[cell] >= 0
-        if turn == 0:
-            if not there.all():
-                yield _zeros(plan, number + 1, tensor, index[~there], step[~there])
-            values = plan.values[0][number + 1] if plan.values else None
-            start, end = step[there], step[there] + 1.0
-            yield _visible_tensor(
-                plan, number + 1, tensor, index[there], position[there], origin[there], start, end, values
-            )
-            continue
-        yield Cells(
-            f"{tensor.name}-added-{turn}",
-            "output",
-            tensor.shape,
-            index[there],
-            position=_f32(position[there]),
-            color=_f32(color[there]),
-            origin=_f32(origin[there]),
-            start=_f32(step[there]),
-            arrive=_f32(step[there] + 1.0),
-            anchor=_f32(position[there]),
-            scale=PARTIAL,
-        )
+        last = there if turn == len(addends) - 1 else there & (addends[turn + 1][0][cell] < 0)
+        whole[last], since[last] = origin[last], step[last] + turn / len(addends)
+        more = there & ~last
+        if turn == 0 and not there.all():
+            yield _zeros(plan, number + 1, tensor, index[~there], step[~there])
+        if more.any():
+            name = f"added-{turn + 1}", turn, len(addends) - 1
+            times = step[more] + turn / len(addends), step[more] + (turn + 1) / len(addends)
+            sums = None if total is None else total[more]
+            yield _unfinished(plan, number + 1, tensor, name, index[more], color[more], origin[more], times, sums)
+    values = plan.values[0][number + 1] if plan.values else None
+    seen = addends[0][0][cell] >= 0
+    end = since[seen] + 1.0 / len(addends)
+    yield _visible_tensor(plan, number + 1, tensor, index[seen], position[seen], whole[seen], since[seen], end, values)
 
 
 def _turn(
     count: int, tensor: Tensor, before: Tensor, place: list[NDArray[np.int64]], flat: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """With which of ``count`` steps cells move: channel by channel, of the larger side, or column by column."""
+    """With which of ``count`` steps cells move: channel by channel, of the larger side."""
     if count == 1:
         return np.zeros_like(flat)
     if count == tensor.channels:
         return place[0]
-    return flat // math.prod(before.shape[-2:]) if count == before.channels else place[2]
+    return flat // math.prod(before.shape[-2:])
 
 
 def _moved(
@@ -381,17 +434,16 @@ def _moved(
 def _zeros(plan: Plan, number: int, tensor: Tensor, index: NDArray[np.int64], step: NDArray[np.float64]) -> Cells:
     """Cells of an arrangement that come from nowhere: they read as empty, like padding."""
     position = tensor.at(index)
-    return Cells(
+    return cells_at(
+        position,
         f"zeros-{tensor.name}",
         "ghost",
         tensor.shape,
         index,
-        position=_f32(position),
-        color=_f32(np.broadcast_to(np.array(plan.theme.ghost), position.shape)),
-        origin=_f32(position),
-        start=_f32(step),
-        arrive=_f32(step + 1.0),
-        anchor=_f32(plan.anchor(number, tensor, index, position)),
+        plan.theme.ghost,
+        start=step,
+        arrive=step + 1.0,
+        anchor=plan.anchor(number, tensor, index, position),
         lit_by=plan.reader(number),
         numbers=_zeros_on(plan, tensor.in_front(index)),
     )
@@ -413,18 +465,8 @@ def _dots(plan: Plan) -> Iterator[Cells]:
         position = np.concatenate([spot.reshape(-1, 3) for spot in spots])
         if len(position):
             n = len(position)
-            yield Cells(
-                f"gaps-{placed.item.name}",
-                "gap",
-                (n,),
-                np.arange(n)[:, None],
-                position=_f32(position),
-                color=_f32(np.broadcast_to(np.array(plan.theme.ghost), position.shape)),
-                origin=_f32(position),
-                start=_f32(np.full(n, ALWAYS)),
-                arrive=_f32(np.full(n, ALWAYS)),
-                anchor=_f32(position),
-            )
+            name = f"gaps-{placed.item.name}"
+            yield cells_at(position, name, "gap", (n,), np.arange(n)[:, None], plan.theme.ghost)
 
 
 def _in_gaps(elision: Elision, middle: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -446,7 +488,3 @@ def _in_gaps(elision: Elision, middle: NDArray[np.float64]) -> NDArray[np.float6
 def _middle(axis: Axis) -> float:
     """Of what is drawn before the gap."""
     return (axis.first - 1) / 2
-
-
-def _f32(array: NDArray[np.floating]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(array, dtype=np.float32)

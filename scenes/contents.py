@@ -20,17 +20,16 @@ from ..conv_math import (
     Shape,
     Slide,
     Softmax,
-    Unfold,
     Window,
 )
 from ..conv_math.conv import Conv
 from ..conv_math.matrix import MatrixProduct
-from ..conv_math.rearrange import Reshape
+from ..conv_math.rearrange import Columns, Reshape, Unfold, WindowColumns
 from ..conv_math.transposed import ConvTranspose
 from .ancestry import Trace, traces_of
 from .elision import FILTERS, LIMIT, SLICES, Elision, elide, shorten, with_groups_elided
-from .scenefile import Scene, Stage, most_moved, naming
-from .sight import ChannelSum, bank_shape, drawn_item, groups_of, trajectory_of, window_of
+from .scenefile import PRODUCTS, Scene, Stage, most_moved, naming
+from .sight import ChannelSum, RowProduct, bank_shape, drawn_item, groups_of, trajectory_of, window_of
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,8 @@ class Shown:
     source: Shape
     again: bool = False
     """Whether it only brings a tensor back, to the beginning of a new row, where the next stage reads it."""
+    first: bool = True
+    """Whether it is the first of the steps as which the last of ``stages`` is played."""
 
     @property
     def matrix(self) -> MatrixProduct | None:
@@ -63,8 +64,22 @@ class Shown:
 
     @property
     def in_parts(self) -> bool:
-        """Whether it is a step of what is seen as a matrix, which is told as one."""
-        return self.stages[-1].view == "matrix"
+        """Whether it is a step of what is seen as a product of matrices, which is told as one."""
+        return self.stages[-1].view in PRODUCTS
+
+    @property
+    def is_product(self) -> bool:
+        """Whether it is that product."""
+        return isinstance(self.op, MatrixProduct | RowProduct)
+
+    @property
+    def over(self) -> Slide | None:
+        """The operation whose window is seen on what it reads; of what is seen as a product the convolution."""
+        if isinstance(self.op, Unfold):
+            op = self.op
+            return Conv2d(self.item[0], 1, op.kernel_size, op.stride, op.padding, op.dilation)
+        begins = self.in_parts and self.first and not self.again
+        return self.told if begins and isinstance(self.told, Conv) else self.slide
 
     @property
     def told(self) -> Operation:
@@ -84,7 +99,7 @@ class Shown:
     @property
     def spans(self) -> tuple[list[int], list[int], list[tuple[int, int]]]:
         """Extents, distances and padding of the window on what it reads, along depth, rows and columns of cubes."""
-        axes, op = len(self.item) - 1, self.slide
+        axes, op = len(self.item) - 1, self.over
         window = None if op is None or isinstance(op, ConvTranspose) else window_of(op, axes)
         window = window or Window.still(axes)
         missing = 3 - axes
@@ -136,8 +151,8 @@ class Contents:
                 same = Pad(0).with_axes(len(self.items[sources[0]]) - 1)
                 self._show(same, stages, number, batch, sources, before[0], again=True)
                 sources = (len(self.items) - 1,)
-            for part in _parts(stage, before[0], self.items[sources[0]]):
-                self._show(part, stages, number, batch, sources, before[0])
+            for i, part in enumerate(_parts(stage, before[0], self.items[sources[0]])):
+                self._show(part, stages, number, batch, sources, before[0], first=i == 0)
                 sources = (len(self.items) - 1,)
             drawn.append(len(self.items) - 1)
             self.told_shapes[-1] = (*batch, *told)
@@ -154,14 +169,18 @@ class Contents:
         sources: tuple[int, ...],
         told: Shape,
         again: bool = False,
+        first: bool = True,
     ) -> None:
         read = [self.items[tensor] for tensor in sources]
         made = op.output_of(tuple(read)) if isinstance(op, Merge) else op.output_item(read[0])
         came, went, source = ((*batch, *shape) for shape in (read[0], made, told))
-        self.stages.append(Shown(op, stages, number, came, went, sources, source, again))
+        self.stages.append(Shown(op, stages, number, came, went, sources, source, again, first))
         self.items.append(_standing(made))
-        row = isinstance(op, Reshape | MatrixProduct) and len(made) == 3
-        self.told_shapes.append((*batch, *(made[1:] if row else made)))
+        if isinstance(op, Reshape | MatrixProduct | WindowColumns) and len(made) == 3:
+            made = made[1:]
+        elif isinstance(op, RowProduct):
+            made = made[0], made[2]
+        self.told_shapes.append((*batch, *made))
 
     @cached_property
     def shapes(self) -> list[Shape]:
@@ -288,7 +307,7 @@ class Contents:
         """How many are drawn: tensors, filters, arrangements on the way, ghosts."""
         things = [*self.tensors, *self.banks.values(), *(view for row in self.views.values() for view in row)]
         total = sum(thing.cells for thing in things)
-        keys = [bank_shape(stage.told) for stage in self.stages if stage.matrix is not None]
+        keys = [bank_shape(stage.told) for stage in self.stages if stage.is_product]
         total += sum(math.prod(key) for key in keys if key is not None)
         for number, tensor in enumerate(self.tensors):
             sizes = (tensor.channels.drawn, tensor.rows.drawn, tensor.columns.drawn)
@@ -329,10 +348,10 @@ class Contents:
         return trajectory_of(stage.slide, stage.input, self.scene.time.order).steps
 
     def move_turns(self, number: int) -> list[int]:
-        """How many steps each arrangement of a Move takes, per picture: one a channel or, of an Unfold, a window."""
+        """How many steps each arrangement of a Move takes, per picture: one a channel or, of columns, a window."""
         stage = self.stages[number]
         views = self.view_shapes(number)
-        if isinstance(stage.op, Unfold):
+        if isinstance(stage.op, Columns):
             return [views[0][3]]
         if stage.again:
             return [1]
@@ -361,6 +380,11 @@ def _parts(stage: Stage, told: Shape, item: Shape) -> list[Operation]:
     if isinstance(op, Conv) and stage.view == "partial":
         apart = replace(op, out_channels=op.in_channels, groups=op.in_channels, bias=False)
         return [apart, ChannelSum(op.bias, spatial_axes=len(item) - 1)]
+    if isinstance(op, Conv) and stage.view == "im2col":
+        columns = WindowColumns(op, spatial_axes=len(item) - 1)
+        rows = columns.output_item(item)[1]
+        product = RowProduct(1, op.out_channels, (rows, 1), bias=False)
+        return [columns, product, Reshape(op.output_item(item), spatial_axes=2)]
     if stage.view == "matrix":
         made = op.output_item(item)
         row = Reshape((1, 1, math.prod(item)), spatial_axes=len(item) - 1)

@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..conv_math.shapes import ravel_all
 from . import palette
 from .parts import MOUTH, Bank
 from .plan import Plan
 from .sight import Sight
-from .story import ALWAYS, Cells
+from .story import Cells, cells_at
 from .values import in_lightness
 
 
 def matrix_cells(plan: Plan, number: int) -> Iterator[Cells]:
-    """A stage's kernel and its matrix: equal weights wear equal colours."""
+    """A stage's kernel and its matrix, or its filters as rows: equal weights wear equal colours.
+
+    A kernel's cells travel into its row while the first window becomes a column.
+    """
     key, bank = plan.keys[number], plan.banks[number]
     colors = palette.weight_colors(int(np.prod(key.shape)))
-    which = weights_of(plan, number)
+    index, rows = bank.drawn(), plan.stages[number].matrix is None
+    which = ravel_all(index, bank.shape) if rows else weights_of(plan, number)
     real = np.flatnonzero(which >= 0)
-    yield _cells(f"kernel-{number + 1}", key, key.drawn(), colors)
-    index = bank.drawn()
+    yield cells_at(key.at(key.drawn()), f"kernel-{number + 1}", "filter", key.shape, key.drawn(), colors)
     tint, numbers = colors[which[real]], ()
     if plan.values is not None and (weight := plan.values[1][number]) is not None:
         own = weight.reshape(-1)[real]
         tint = in_lightness(tint, own, weight)
         numbers = plan.numbers(own, tint, np.ones(len(own), bool))
-    lit_by = f"column-{number + 1}"
-    yield replace(_cells(f"filters-{number + 1}", bank, index[real], tint, lit_by), numbers=numbers)
+    name, at, lit_by = f"filters-{number + 1}", bank.at(index), f"column-{number + 1}"
+    if rows:
+        start, front = float(plan.acts[number - 1].first_step), key.at(key.drawn())[which]
+        times = {"origin": front, "start": start, "arrive": start + 1.0}
+        yield cells_at(at, name, "filter", bank.shape, index, tint, numbers=numbers, **times)
+        return
+    yield cells_at(at[real], name, "filter", bank.shape, index[real], tint, lit_by=lit_by, numbers=numbers)
     zeros = np.flatnonzero(which < 0)
-    ghost = np.broadcast_to(np.array(plan.theme.ghost), (len(zeros), 3))
-    yield _cells(f"zeros-filters-{number + 1}", bank, index[zeros], ghost, lit_by, "ghost")
+    yield cells_at(at[zeros], f"zeros-{name}", "ghost", bank.shape, index[zeros], plan.theme.ghost, lit_by=lit_by)
 
 
 def weights_of(plan: Plan, number: int) -> NDArray[np.int64]:
@@ -52,20 +59,6 @@ def weights_of(plan: Plan, number: int) -> NDArray[np.int64]:
         column = np.ravel_multi_index(tuple(taps.output[met].T), sight.output)
         which[row, column] = np.ravel_multi_index(tuple(sight.drawn_weights(taps.weight[met]).T), shape)
     return which.reshape(-1)
-
-
-def _cells(
-    name: str,
-    bank: Bank,
-    index: NDArray[np.int64],
-    color: NDArray[np.float64],
-    lit_by: str | None = None,
-    role: str = "filter",
-) -> Cells:
-    position = np.ascontiguousarray(bank.at(index), np.float32)
-    always = np.full(len(index), ALWAYS, np.float32)
-    tint = np.ascontiguousarray(color, np.float32)
-    return Cells(name, role, bank.shape, index, position, tint, position, always, always, position, lit_by)  # pyright: ignore[reportArgumentType]
 
 
 def column_mouths(bank: Bank, column: NDArray[np.int64]) -> NDArray[np.float64]:

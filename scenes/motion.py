@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..conv_math import DeformConv2d
 from ..conv_math.conv import Conv
+from ..conv_math.rearrange import Columns
 from .elision import Axis, Elision
 from .pacing import Beat
 from .parts import Bank, Tensor
@@ -42,7 +43,9 @@ def all_movers(plan: Plan) -> Iterator[Mover]:
             yield from sides_of(plan, number)
             yield head_of(plan, number)
             yield from _moved_taps(plan, number)
-        if number in plan.keys:
+        elif isinstance(stage.op, Columns):
+            yield window_of(plan, number)
+        if stage.matrix is not None:
             yield column_of(plan, number)
             if plan.echoes(number):
                 yield echo_of(plan, number)
@@ -326,7 +329,7 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
 
 def _column_on(plan: Plan, number: int) -> str | None:
     """The mover that goes along with the columns of a stage's matrix; None where it has filters."""
-    return f"column-{number + 1}" if number in plan.keys else None
+    return f"column-{number + 1}" if plan.stages[number].matrix is not None else None
 
 
 def _near_corners(plan: Plan, bases: NDArray[np.float64], h: int, w: int) -> list[Vector]:
@@ -403,6 +406,7 @@ def all_outlines(plan: Plan) -> Iterator[Outline]:
     """Where the results will be."""
     placed = [t.placed for t in plan.tensors[1:]]
     placed += [tensor.placed for row in plan.views.values() for tensor, _ in row[:-1]]
+    placed += [plan.banks[number].placed for number in plan.keys if plan.stages[number].matrix is None]
     for where in placed:
         c, h, w = where.item.dims
         middle = np.array([(w - 1) / 2, (c - 1) / 2, -(h - 1) / 2])

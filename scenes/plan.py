@@ -11,10 +11,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import DeformConv2d, Linear, MaxUnpool2d, Merge, Move, View
+from ..conv_math import DeformConv2d, Linear, MaxUnpool2d, Merge, Move, Slide, View
 from ..conv_math.conv import Conv, Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import Largest
+from ..conv_math.rearrange import Columns
 from ..conv_math.transposed import ConvTranspose
 from . import palette
 from .captions import Words, count, size, size_formulas, torch_call
@@ -27,7 +28,7 @@ from .pacing import TRAVEL_SECONDS, Beat, beats, group_steps
 from .parts import Act, Bank, Tensor
 from .photo import pixels_of, worn
 from .scenefile import filter_names
-from .sight import ChannelSum, Sight, bank_shape, depth_of
+from .sight import ChannelSum, RowProduct, Sight, bank_shape, depth_of
 from .story import ALWAYS, Ease, Numbers, Track
 from .tracing import counter_width, trace_lines
 from .travel import arrange_stages, framings
@@ -269,7 +270,7 @@ class Plan:
         """By stage and tensor: what a merge reads from farther away, beside it once more."""
         self.banks: dict[int, Bank] = {}
         self.keys: dict[int, Bank] = {}
-        """The kernels beside matrices, in the colours of their weights."""
+        """The kernels beside products, in the colours of their weights."""
         self.views: dict[int, list[tuple[Tensor, View]]] = {}
         self.tensors = [Tensor("input", self.shapes[0], splits[0], placed["input"], self._input_colors())]
         for number, stage in enumerate(self.stages):
@@ -283,7 +284,7 @@ class Plan:
                     shown = bank_shape(stage.op)
                     assert shown is not None
                     self.banks[number] = Bank(placed[f"filters-{number + 1}"], shown, self.contents.groups(number))
-                if stage.matrix is not None and (shown := bank_shape(stage.told)) is not None:
+                if stage.is_product and (shown := bank_shape(stage.told)) is not None:
                     self.keys[number] = Bank(placed[f"kernel-{number + 1}"], shown, 1)
                 self.tensors.append(Tensor(where.item.name, shape, split, where, self._output_colors(number)))
             else:
@@ -364,8 +365,8 @@ class Plan:
         items = [self._tensor_item("input", 0, self.words("input"))]
         for number, stage in enumerate(self.stages):
             label = self._called(number)
-            if stage.matrix is not None:
-                items += self._matrix_items(number, stage.matrix)
+            if stage.is_product:
+                items += self._product_items(number)
             elif stage.slide is not None:
                 if number in self.contents.banks:
                     items.append(self._bank_item(number))
@@ -388,10 +389,10 @@ class Plan:
         following = self.stages[number + 1] if number + 1 < len(self.stages) else None
         if stage.again:
             return self.words("again") if stage.reads[0] == 0 else self._called(stage.reads[0] - 1)
-        if stage.matrix is not None:
+        if stage.is_product:
             return self.words("product")
-        if following is not None and following.matrix is not None:
-            return self.words("flatten")
+        if following is not None and following.is_product:
+            return self.words("flatten" if following.matrix else "columns")
         if stage.stages[-1].name is not None and (following is None or following.number != stage.number):
             return stage.stages[-1].name.in_language(self.language)
         if self._is_partial(number):
@@ -446,17 +447,22 @@ class Plan:
         notes = self._notes(self._left_out(elision, "filters"))
         return Item(f"filters-{number + 1}", (label, size((*dims,))), elision, marks=marks, notes=notes)
 
-    def _matrix_items(self, number: int, product: MatrixProduct) -> list[Item]:
-        """The kernel whose colours the matrix wears, and the matrix."""
-        shape = bank_shape(product.op)
+    def _product_items(self, number: int) -> list[Item]:
+        """The kernel whose colours the factor wears, and the factor: a matrix, or the filters as rows."""
+        stage = self.stages[number]
+        shape = bank_shape(stage.told)
         assert shape is not None
         filters, c, h, w = shape
         key = Elision.whole((1, filters, c, h, w))
-        label = (self.words("the_kernel", filters), size(product.op.weight_shape or ()))
-        matrix = (self.words("matrix"), size(product.weight_shape))
+        label = (self.words("the_kernel", filters), size(stage.told.weight_shape or ()))
+        factor = (self.words("matrix"), size(stage.matrix.weight_shape)) if stage.matrix else None
         return [
             Item(f"kernel-{number + 1}", label, key),
-            Item(f"filters-{number + 1}", matrix, self.contents.banks[number]),
+            Item(
+                f"filters-{number + 1}",
+                factor or (self.words("filter_rows"), size((filters, c * h * w))),
+                self.contents.banks[number],
+            ),
         ]
 
     def _view_item(self, name: str, view: View, elision: Elision) -> Item:
@@ -568,7 +574,7 @@ class Plan:
         """The window that lights the ``number``-th tensor's cells as it passes over them."""
         if number < len(self.stages) and isinstance(self.stages[number].op, DeformConv2d):
             return None  # what it reads lies between the cells
-        if number < len(self.stages) and self.stages[number].slide is not None:
+        if number < len(self.stages) and isinstance(self.stages[number].op, Slide | Columns):
             return f"window-{number + 1}"
         if self.echoes(number + 1):
             return f"echo-{number + 2}"
@@ -590,12 +596,13 @@ class Plan:
         return tensor.at_first_lane(index)
 
     def sight(self, number: int) -> Sight:
-        """A stage that is a Slide, as it is seen."""
+        """A stage over which a window is seen; one that is no Slide writes all channels at once."""
         if number not in self._sights:
             stage = self.stages[number]
-            assert stage.slide is not None
+            assert stage.over is not None
             offset = offset_of(self.scene, stage.number - 1) if isinstance(stage.op, DeformConv2d) else None
-            self._sights[number] = Sight(stage.slide, stage.input, self.scene.time.order, offset)
+            order = "position" if stage.slide is None else self.scene.time.order
+            self._sights[number] = Sight(stage.over, stage.input, order, offset)
         return self._sights[number]
 
     def done(self, number: int, index: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -614,6 +621,9 @@ class Plan:
         if stage.matrix is not None and "formula" in self.show:
             inputs, outputs = stage.matrix.weight_shape
             return [f"(1 × {inputs}) · ({inputs} × {outputs}) = 1 × {outputs}"]
+        if isinstance(stage.op, RowProduct) and "formula" in self.show:
+            (filters, positions), weights = self.contents.told_shapes[number + 1][-2:], stage.item[1]
+            return [f"({filters} × {weights}) · ({weights} × {positions}) = {filters} × {positions}"]
         return (
             size_formulas(stage.op, stage.input)
             if "formula" in self.show and not isinstance(stage.told, Linear)
@@ -718,12 +728,20 @@ class Plan:
         does = "does_Again" if stage.again else f"does_{type(stage.op).__name__}"
         if stage.slide is not None or does not in self.words:
             return self._stacked(self.scene.description.in_language(self.language))
-        return self._stacked(self.words(does))
+        return self._stacked(self.words(does) + self._of_padding(stage))
 
     def flip_lines(self, number: int) -> list[str]:
         """What is told while a stage's kernel is flipped."""
         bank = bank_shape(self.stages[number].op)
         return self._stacked(self.words("flip" if bank and bank[0] == 1 else "flip_all"))
+
+    def _of_padding(self, stage: Shown) -> str:
+        """What becomes of the padding where cells are set in order for a product with a convolution's windows."""
+        conv = stage.over
+        if not isinstance(conv, Conv) or not any(map(any, conv.window.padding)):
+            return ""
+        made = "columns" if isinstance(stage.op, Columns) else "matrix"
+        return self.words(f"{made}_{'zeros' if conv.padding_mode == 'zeros' else 'copies'}")
 
     @property
     def told_lines(self) -> int:

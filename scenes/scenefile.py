@@ -45,6 +45,8 @@ CAMERAS = ("isometric", "still", "dolly", "perspective", "turntable")
 THEMES = ("light", "dark")
 SHOW = ("lines", "ghosts", "values", "formula", "table", "cone", "usage")
 VALUES = ("random", "ramp")
+PRODUCTS = ("matrix", "im2col")
+"""The views in which an operation is a product of two matrices."""
 MAX_SECONDS = 3600.0
 MOST_MOVED = 0.9
 """Chance moves the cells of a deformable window by less than this, in cells."""
@@ -100,8 +102,8 @@ class Stage:
 
     ``view`` is how it is seen: a transposed convolution as what it scatters (None) or gathers ("gather"), a convolution
     of one filter whole (None) or with the sums of each channel apart ("partial"), each of them as the product with a
-    "matrix". ``reads`` are the tensors that it works on, 0 the scene's input and 1 the first stage's output; None: the
-    one before it.
+    "matrix", and a convolution as the product of its filters with its windows as columns ("im2col"). ``reads`` are the
+    tensors that it works on, 0 the scene's input and 1 the first stage's output; None: the one before it.
     """
 
     op: Operation
@@ -455,7 +457,7 @@ class _Reader:
         weighted = "bias" in parameters
         views = ("scatter", "gather", "matrix") if issubclass(cls, ConvTranspose) else ()
         if issubclass(cls, Conv):
-            views = ("whole", "partial", "matrix") if _sums(cls, row) else ("whole", "matrix")
+            views = ("whole", *(["partial"] if _sums(cls, row) else []), *PRODUCTS)
         allowed = ["op", *(p for p in parameters if p != "bias"), *(["weight", "bias"] if weighted else [])]
         allowed += [*(["view"] if views else []), "from", "name", *(["offset"] if cls is DeformConv2d else [])]
         self.table(key, row, allowed)
@@ -482,8 +484,8 @@ class _Reader:
             self.fail(f"{key}: bias", bias, f"true, false, or a list of {(op.bias_shape or (0,))[0]} numbers")
         weight = self.weight(f"{key}: weight", row.get("weight", "random"), op)
         view = self.choice(f"{key}: view", row["view"], views) if "view" in row else None
-        if view == "matrix":
-            self.matrix(key, op, shape)
+        if view in PRODUCTS:
+            self.product(key, op, shape, view)
         name = self.text(f"{key}: name", row["name"]) if "name" in row else None
         offset = row.get("offset", "random")
         if isinstance(op, DeformConv2d):
@@ -495,17 +497,20 @@ class _Reader:
                 )
         return Stage(op, weight, bias, view, reads, name, offset)
 
-    def matrix(self, key: str, op: Operation, shape: tuple[int, ...]) -> None:
-        """SceneError if an operation is more than its matrix, or that is too large to be drawn."""
+    def product(self, key: str, op: Operation, shape: tuple[int, ...], view: str) -> None:
+        """SceneError if an operation is more than a product, or its matrix is too large to be drawn."""
+        where = f"{self.source}: {key}: view is '{view}'"
         if op.bias_shape is not None:
-            raise SceneError(f"{self.source}: {key}: view is 'matrix' and bias is true; allowed: bias = false")
+            raise SceneError(f"{where} and bias is true; allowed: bias = false")
         with naming(f"{self.source}: {key}"):
             item = op.split(shape)[1]
             rows, columns = math.prod(item), math.prod(op.output_item(item))
+        if isinstance(op, Conv) and view == "im2col":
+            if op.groups > 1:
+                raise SceneError(f"{where} and groups is {op.groups}; allowed: groups = 1")
+            rows, columns = math.prod(op.weight_shape[1:]), columns // op.out_channels
         if rows * columns > LIMIT:
-            raise SceneError(
-                f"{self.source}: {key}: view is 'matrix', of {rows:,} x {columns:,} cells; allowed: at most {LIMIT:,}"
-            )
+            raise SceneError(f"{where}, of {rows:,} x {columns:,} cells; allowed: at most {LIMIT:,}")
 
 
 def _sums(cls: type[Operation], row: Mapping[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import DeformConv2d, Merge, Operation, Shape, Slide, Window
+from ..conv_math import Conv2d, DeformConv2d, Merge, Operation, Shape, Slide, Window
 from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.transposed import ConvTranspose
@@ -48,6 +48,14 @@ class ChannelSum(Merge):
         which = np.repeat(np.arange(len(cells), dtype=np.int64), channels)
         read = np.column_stack([np.zeros_like(which), np.tile(np.arange(channels), len(cells)), cells[which][:, 1:]])
         return which, read
+
+
+@dataclass(frozen=True)
+class RowProduct(Conv2d):
+    """Filters as rows times windows as columns: (1, k, positions) becomes (filters, 1, positions).
+
+    It is a convolution whose window is a whole column; its filters are drawn as rows.
+    """
 
 
 APART = 8
@@ -84,6 +92,8 @@ def bank_shape(op: Operation) -> tuple[int, int, int, int] | None:
         return 1, 1, inputs, outputs
     if not isinstance(op, Weighted):
         return None
+    if isinstance(op, RowProduct):
+        return op.filters, 1, 1, _kernel_size(op)[0]
     return (op.filters, *drawn_item((op.fan_in(), *_kernel_size(op))))
 
 
@@ -212,6 +222,8 @@ class Sight:
         op = self.op
         if isinstance(op, MatrixProduct):
             return np.column_stack([np.zeros((len(rows), 2), np.int64), rows])
+        if isinstance(op, RowProduct):
+            return rows[:, [0, 1, 3, 2]]
         assert isinstance(op, Weighted)
         if isinstance(op, ConvTranspose):  # (input channel, filter within its group, *kernel)
             per_group, fan_in = op.filters // op.groups, op.fan_in()

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Vector = tuple[float, float, float]
 Ease = Literal["constant", "linear", "cubic"]
@@ -85,6 +85,9 @@ class Numbers:
         return len(self.cell)
 
 
+Role = Literal["input", "filter", "output", "ghost", "copy", "traveller", "gap"]
+
+
 @dataclass(frozen=True)
 class Cells:
     """A tensor, or a part of one, as cubes: row ``i`` of every array is one cell.
@@ -95,7 +98,7 @@ class Cells:
     """
 
     name: str
-    role: Literal["input", "filter", "output", "ghost", "copy", "traveller", "gap"]
+    role: Role
     shape: tuple[int, ...]
     index: NDArray[np.int64]
     position: NDArray[np.float32]
@@ -126,6 +129,49 @@ class Cells:
         """Which cells are to be seen at a step, ``(n,)``."""
         gone = self.end is not None and step >= self.end
         return (self.start < np.float32(step)) & (not gone)
+
+
+def cells_at(
+    position: NDArray[np.floating],
+    name: str,
+    role: Role,
+    shape: tuple[int, ...],
+    index: NDArray[np.int64],
+    color: ArrayLike,
+    *,
+    origin: NDArray[np.floating] | None = None,
+    start: ArrayLike = ALWAYS,
+    arrive: ArrayLike | None = None,
+    anchor: NDArray[np.floating] | None = None,
+    via: NDArray[np.floating] | None = None,
+    becomes: NDArray[np.floating] | None = None,
+    **more: Any,
+) -> Cells:
+    """Cells at these places ``(n, 3)``: there from the first frame on, unless they have an origin and times.
+
+    A colour or a time may be one for all of them. ``more`` are the other fields of :class:`Cells`.
+    """
+    times = (np.broadcast_to(time, len(index)) for time in (start, start if arrive is None else arrive))
+    begin, end = map(_f32, times)
+    return Cells(
+        name,
+        role,
+        shape,
+        index,
+        position=_f32(position),
+        color=_f32(np.broadcast_to(color, position.shape)),
+        origin=_f32(position if origin is None else origin),
+        start=begin,
+        arrive=end,
+        anchor=_f32(position if anchor is None else anchor),
+        via=None if via is None else _f32(via),
+        becomes=None if becomes is None else _f32(becomes),
+        **more,
+    )
+
+
+def _f32(array: NDArray[Any]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(array, np.float32)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from .layout import (
 )
 from .parts import Act
 from .plan import LAND, MULTIPLY, WRITE, Plan
-from .sight import Sight
+from .sight import RowProduct, Sight
 from .story import Caption, vector
 from .viewpoint import foot, mark_foot
 
@@ -359,7 +359,7 @@ def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
         told = count(spread)
         return words("land_one"), words("scatter", told), words("spread", told), words("add")
     total = "sum_bias" if op.bias else "sum"
-    reads = words("land", count(sight.reads_at_once))
+    reads = words("row_meets" if isinstance(op, RowProduct) else "land", count(sight.reads_at_once))
     return reads, words("multiply", count(products)), words(total, count(products)), words("write")
 
 

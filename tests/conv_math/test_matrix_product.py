@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convmotion.conv_math import Conv1d, Conv2d, Conv3d, ConvMathError, ConvTranspose2d, Shape, replay
+from convmotion.conv_math import Conv1d, Conv2d, Conv3d, ConvMathError, ConvTranspose2d, Shape, im2col, replay
 from convmotion.conv_math.matrix import MatrixProduct
-from convmotion.conv_math.rearrange import Reshape
+from convmotion.conv_math.rearrange import Reshape, WindowColumns
 
 
 @st.composite
@@ -82,3 +82,28 @@ def test_reshape_keeps_the_order_of_cells() -> None:
     reshape = Reshape((1, 4, 3))
     np.testing.assert_array_equal(reshape.forward(cells), cells.reshape(2, 1, 4, 3))
     np.testing.assert_array_equal(reshape.source((3, 2, 2)), np.arange(12).reshape(1, 4, 3))
+
+
+@settings(deadline=None, max_examples=40)
+@given(layers(), st.integers(0, 2), st.integers(0, 99))
+def test_filters_as_rows_times_windows_as_columns_are_the_convolution(layer, batch: int, seed: int) -> None:
+    op, item = layer
+    if isinstance(op, ConvTranspose2d):
+        return
+    random = np.random.default_rng(seed)
+    pictures = (batch,) if batch else ()
+    x, weight = random.normal(size=(*pictures, *item)), random.normal(size=op.weight_shape)
+    columns = WindowColumns(op, spatial_axes=len(item) - 1)
+    made = columns.forward(x)
+    positions = op.output_item(item)[1:]
+    assert made.shape == (*pictures, 1, item[0] * np.prod(op.window.kernel_size), np.prod(positions))
+    np.testing.assert_array_equal(made[..., 0, :, :], im2col(op, x))
+    np.testing.assert_allclose(replay(columns.trajectory(x.shape), x), made)
+    if op.groups == 1:
+        product = weight.reshape(len(weight), -1) @ made[..., 0, :, :]
+        np.testing.assert_allclose(product.reshape(op.output_shape(x.shape)), op.forward(x, weight), atol=1e-10)
+
+
+def test_what_the_convolution_cannot_read_has_no_columns() -> None:
+    with pytest.raises(ConvMathError, match=r"spans 3 cells, more than the padded input's 2"):
+        WindowColumns(Conv2d(1, 1, 3), spatial_axes=2).output_shape((1, 2, 2))

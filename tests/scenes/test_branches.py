@@ -30,12 +30,12 @@ def cells(board, name):
     return next(c for c in board.cells if c.name == name)
 
 
-def test_an_addition_brings_the_cells_of_both_together_at_the_same_place_and_time():
+def test_an_addition_brings_the_cells_of_one_after_those_of_the_other_to_the_same_place():
     board = compose(scene(RESIDUAL))
     output, added = cells(board, "output-3"), cells(board, "output-3-added-1")
-    assert np.array_equal(output.position, added.position) and np.array_equal(output.arrive, added.arrive)
-    assert np.array_equal(output.origin, cells(board, "output-2").position)
-    assert np.array_equal(added.origin, cells(board, "input").position)
+    assert np.array_equal(output.position, added.position) and np.array_equal(output.start, added.arrive)
+    assert np.array_equal(added.origin, cells(board, "output-2").position)
+    assert np.array_equal(output.origin, cells(board, "input").position)
     assert added.scale < 1.0
 
 

@@ -107,7 +107,7 @@ NUMBERS = {
     "grouped-shuffled": ("8x7x7 8x5x5 8x5x5 8x3x3", [288, 288]),
     "bias": ("2x4x4 3x4x4", [9]),
     "receptive-field": ("1x9x9 1x7x7 1x5x5 1x3x3", [9, 9, 9]),
-    "im2col": ("1x4x4 9x4 1x4", [9]),
+    "im2col": ("1x4x4 1x2x2", [9]),
     "depthwise-multiplier": ("3x7x7 12x5x5", [108]),
     "dilated-1-2-4": ("1x17x17 1x15x15 1x11x11 1x3x3", [9, 9, 9]),
     "rgb-to-16": ("3x7x7 16x5x5", [432]),

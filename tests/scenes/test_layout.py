@@ -250,7 +250,7 @@ def assert_no_two_words_overlap(board: Storyboard, frame: int = 1) -> None:
 
 def thing_of(cells: Cells) -> str:
     """The tensor or bank of filters to which cells belong: ghosts and cells that are not whole stand among its own."""
-    return re.sub(r"^(ghosts|zeros|copies|veil|marks)-|-(partial|given|added-\d+|own|from-\d+-\d+)$", "", cells.name)
+    return re.sub(r"^(ghosts|zeros|copies|veil|marks)-|-((partial|added)-\d+|given|own|from-\d+-\d+)$", "", cells.name)
 
 
 def assert_apart(board: Storyboard) -> None:
