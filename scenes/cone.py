@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .ancestry import Trace
 from .form import MARK, MARK_GROWTH, VEIL
-from .motion import offset_in, taps_of, track_of
+from .motion import beside, offset_in, taps_of, track_of
 from .parts import Act, Tensor
 from .plan import LANDED, SET_OUT, Plan
 from .sight import cubes_of
 from .story import Cells, Line, Lines, Mover, Numbers, Vector, vector
 
+CORNERS = {"lower-left": (-1, -1), "upper-left": (-1, 1), "lower-right": (1, -1), "upper-right": (1, 1)}
+"""Of the front of a window, from its middle: to the right and up."""
 MAX_HITS = 4096
 """More hits of a stage's input would be a cloud: each cell is marked once then."""
 FADED = 0.82
@@ -193,7 +194,11 @@ def cone_movers(plan: Plan) -> Iterator[Mover]:
             continue  # all at once
         yield _head(plan, trace, act)
         if not plan.sight(trace.number).scatters:
-            yield _window(plan, trace, act)
+            window = _window(plan, trace, act)
+            yield window
+            if window.taps is not None:
+                for name, (right, up) in CORNERS.items():
+                    yield beside(window, name, (1.0 + right) / 2.0, (1.0 - up) / 2.0)
 
 
 def _head(plan: Plan, trace: Trace, act: Act) -> Mover:
@@ -254,10 +259,12 @@ def cone_lines(plan: Plan) -> Iterator[Lines]:
         window, first, end = windows.get(f"back-{trace.number + 1}"), act.first_step, act.first_step + act.steps
         if window is not None and not act.swept:
             center, size = window.boxes[0]
-            corners = [np.array(center) + np.array(side) * size / 2.0 for side in product((-1, 1), (-1,), (-1, 1))]
-            head = f"traced-{trace.number + 1}"
-            lines = tuple(Line(vector(corner), window.name, (0.0, -0.5, 0.0), head, color) for corner in corners)
-            yield Lines(f"back-lines-{trace.number + 1}", lines, float(first), float(end))
+            lines, head = [], f"traced-{trace.number + 1}"
+            for name, (right, up) in CORNERS.items():
+                corner = np.array(center) + np.array([right, -1.0, up]) * size / 2.0
+                on = window.name if window.taps is None else f"{window.name}-{name}"
+                lines.append(Line(vector(corner), on, (0.0, -0.5, 0.0), head, color))
+            yield Lines(f"back-lines-{trace.number + 1}", tuple(lines), float(first), float(end))
         edges = zip(_corners(plan, trace.tensor, *trace.box), _after(plan, trace), strict=True)
         lines = tuple(Line(vector(near), None, vector(far), None, color) for near, far in edges)
         yield Lines(f"edges-{trace.number + 1}-{trace.tensor}", lines, end - 1.0 + LANDED, plan.steps + 1.0)

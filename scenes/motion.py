@@ -62,13 +62,18 @@ def window_of(plan: Plan, number: int) -> Mover:
 def sides_of(plan: Plan, number: int) -> Iterator[Mover]:
     """Of a window that differs in size, what its lines leave from: its right side's upper end, middle and lower end."""
     window = window_of(plan, number)
-    if window.taps is None:
-        return
-    grown = window.taps.values - window.counts
-    for name, height in SIDES.items():
-        leave = np.stack([grown[:, 0], 0.0 * grown[:, 0], grown[:, 2] * (height - 0.5)], axis=1)
-        track = replace(window.track, values=window.track.values + leave)
-        yield Mover(f"{window.name}-{name}", track, window.first, window.last)
+    if window.taps is not None:
+        for name, height in SIDES.items():
+            yield beside(window, name, 1.0, 0.5 - height)
+
+
+def beside(window: Mover, name: str, right: float, down: float) -> Mover:
+    """What goes along with a point of a window that differs in size: so much of its width and height from its first
+    corner. Relative to it the point stays where it is on the largest box."""
+    assert window.taps is not None
+    grown = (window.taps.values - window.counts) * window.spacing * (right, 0.0, down)
+    track = replace(window.track, values=window.track.values + grown)
+    return Mover(f"{window.name}-{name}", track, window.first, window.last)
 
 
 def _block_of(plan: Plan, number: int, tensor: Tensor) -> Callable[[int, int | None], int]:

@@ -88,6 +88,30 @@ def test_lines_leave_from_the_box_as_it_is(name):
     assert len(seen) > 3
 
 
+def test_the_windows_that_are_put_back_have_the_size_of_what_they_read_and_lines_from_their_corners():
+    stages = '[[stage]]\nop = "AdaptiveAvgPool2d"\noutput_size = [3, 4]\n'
+    stages += '[[stage]]\nop = "Conv2d"\nout_channels = 1\nkernel_size = 3'
+    text = f'[input]\nshape = [1, 5, 7]\n{stages}\n[time]\nseconds = 30\n[look]\nshow = ["lines", "cone"]'
+    scene = parse_scene(text, "back")
+    board = compose(scene, (320, 180))
+    window, origin = board.mover("back-1"), next(c for c in board.cells if c.name == "input").position[0]
+    lines = next(lines for lines in board.lines if lines.name == "back-lines-1")
+    trajectory, sizes = scene.operations.ops[0].trajectory((1, 5, 7)), set()
+    used = [row * 4 + column for row in range(3) for column in range(3)]  # what the first cell of the last stage reads
+    for turn, step in enumerate(used):
+        frame = float(board.settled[board.steps - len(used) + turn]) - 0.5
+        rows, columns = trajectory.taps(step).input.T[1:]
+        ((center, size),) = window.boxes_at(frame)
+        low, high = (window.track.at(frame) + center + size * side for side in (-0.5, 0.5))
+        assert np.allclose(low, origin + np.array([columns.min() - 0.5, -0.5, -rows.max() - 0.5]), atol=1e-4)
+        assert np.allclose(high, origin + np.array([columns.max() + 0.5, 0.5, -rows.min() + 0.5]), atol=1e-4)
+        corners = {(x, round(float(low[1]), 3), z) for x in (low[0], high[0]) for z in (low[2], high[2])}
+        starts = {tuple(np.round(start, 3)) for start, _ in lines_at(board, lines, frame)}
+        assert starts == {tuple(np.round(corner, 3)) for corner in corners}
+        sizes.add(tuple(size))
+    assert len(sizes) > 2
+
+
 def test_a_window_of_one_size_needs_no_more_than_that():
     board = board_of("bilinear")
     assert board.mover("window-1").taps is not None
