@@ -490,7 +490,7 @@ class _Builder:
 
     def _lit(self, tree: Tree, geometry: Socket, mover: Mover) -> Socket:
         """The points with what this mover's window lights."""
-        first, last = (float(self.board.step.at(frame)[0]) for frame in (mover.first, mover.last))
+        appears, lands = self.board.glows(mover)
         last_tap: Any = tuple(count - 1.0 for count in mover.counts)
         if mover.taps is not None:
             last_tap = tree.vector("SUBTRACT", tree.value(self.taps[mover.name]), (1.0, 1.0, 1.0))
@@ -498,9 +498,9 @@ class _Builder:
             "Window": tree.location(self.movers[mover.name]),
             "Spacing": mover.spacing,
             "Last Tap": last_tap,
-            "Appears": first,
-            "Lands": self.board.mover_lands(mover),
-            "Leaves": float(np.ceil(last)),
+            "Appears": appears,
+            "Lands": lands,
+            "Leaves": float(np.ceil(self.board.step.at(mover.last)[0])),
         }
         return tree.call(self._light, geometry, inputs)["Geometry"]
 

@@ -213,7 +213,7 @@ def _head(plan: Plan, trace: Trace, act: Act) -> Mover:
     def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
         return base[block] + offset_in(elision, depth, row, column)
 
-    track = track_of(act.beats, stands, place, (), 0.0)
+    track = track_of(act.beats, trace.rows[0], stands, place, (), 0.0)
     box = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     return Mover(f"traced-{trace.number + 1}", track, act.first_frame, act.last_frame, (box,))
 
@@ -243,8 +243,9 @@ def _window(plan: Plan, trace: Trace, act: Act) -> Mover:
     middle = (extent - 1.0) / 2.0 * (1.0, 1.0, -1.0)
     lanes = elision.lanes.indices().tolist()
     boxes = tuple((vector(base[lane * tensor.batch] - base[0] + middle), vector(extent)) for lane in lanes)
-    taps = taps_of(act.beats, position, (deep, rows, columns), counts)
-    track = track_of(act.beats, stands, place, () if taps is None else None, 0.0)
+    row = trace.rows[0]
+    taps = taps_of(act.beats, row, position, (deep, rows, columns), counts)
+    track = track_of(act.beats, row, stands, place, () if taps is None else None, 0.0)
     return Mover(f"back-{trace.number + 1}", track, act.first_frame, act.last_frame, boxes, counts, taps=taps)
 
 

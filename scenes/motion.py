@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..conv_math.rearrange import Columns
 from .elision import Axis, Elision
 from .pacing import Beat
 from .parts import Bank, Tensor
-from .plan import LAND, Plan, stands_at
+from .plan import LAND, SWEEP_ARRIVE, Plan, stands_at
 from .sight import Sight, Span, depth_of
 from .story import Ease, Line, Lines, Mover, Outline, Track, Vector, vector
 
@@ -34,6 +34,8 @@ APPROACH = -1.5
 """How far in front of its first position a window starts."""
 SIDES = {"upper": 0.5, "middle": 0.0, "lower": -0.5}
 """How high above its middle lines leave a window, in heights of its box."""
+STROKE = 4.0
+"""Frames that a window needs at least along a row: in fewer nobody sees it go."""
 
 
 def all_movers(plan: Plan) -> Iterator[Mover]:
@@ -105,7 +107,7 @@ def _moved_taps(plan: Plan, number: int) -> Iterator[Mover]:
         def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
             return base[block] + offset_in(elision, depth, row, column)
 
-        track = track_of(act.beats, stands, place, (), APPROACH)
+        track = track_of(act.beats, row_of(sight), stands, place, (), APPROACH)
         boxes = ((vector(np.array([0.0, (depth - 1) / 2, 0.0])), size),)
         yield Mover(f"tap-{number + 1}-{cell + 1}", track, act.first_frame, act.last_frame, boxes)
 
@@ -131,7 +133,8 @@ def head_of(plan: Plan, number: int) -> Mover:
     def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
         return base[block] + offset_in(elision, depth, row, column)
 
-    track = track_of(act.beats, writes, place, elision.columns.bends() if elision.columns.hidden else (), 0.0)
+    bends = elision.columns.bends() if elision.columns.hidden else ()
+    track = track_of(act.beats, row_of(sight), writes, place, bends, 0.0)
     return Mover(name, track, act.first_frame, act.last_frame)
 
 
@@ -143,7 +146,10 @@ def column_of(plan: Plan, number: int) -> Mover:
     def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
         return bank.placed.base[block] + (column, depth, -row)
 
-    track = track_of(act.beats, lambda step: (0, 0.0, 0.0, float(_column(plan, number, step))), place, (), APPROACH)
+    def stands(step: int) -> _Place:
+        return 0, 0.0, 0.0, float(_column(plan, number, step))
+
+    track = track_of(act.beats, row_of(plan.sight(number)), stands, place, (), APPROACH)
     box = ((0.0, 0.0, -(height - 1) / 2.0), (1.0, 1.0, float(height)))
     return Mover(f"column-{number + 1}", track, act.first_frame, act.last_frame, (box,), (1, 1, height))
 
@@ -170,7 +176,7 @@ def echo_of(plan: Plan, number: int) -> Mover:
 
     still = False, False
     name = f"echo-{number + 1}"
-    return _box(plan, number, name, tensor, sight.reads, lambda n, _: n, False, still, 0.0, visits)
+    return _box(plan, number, name, tensor, sight.reads, lambda n, _: n, False, still, 0.0, (visits, spatial[-1]))
 
 
 def _box(
@@ -183,22 +189,20 @@ def _box(
     turns: bool,
     covered: tuple[bool, bool],
     approach: float,
-    visits: Callable[[int], Visit] | None = None,
+    visits: tuple[Callable[[int], Visit], int] | None = None,
 ) -> Mover:
     """A window on a tensor: ``block`` says on which block it stands for a picture and filter.
 
-    ``visits`` says where it stands if that is not where the stage's own steps are. Where whole planes are swept, or
-    where it is ``covered`` (rows, columns), it is grown over all of the axis.
+    ``visits`` says where it stands if that is not where the stage's own steps are, and how many steps make a row. Where
+    it is ``covered`` (rows, columns), it is grown over all of the axis.
     """
     act, sight, base = plan.acts[number], plan.sight(number), tensor.placed.base
     elision = tensor.placed.item.elision
-    positions = sight.trajectory.positions
-    plane = len(positions) > 0 and act.beats[0].last - act.beats[0].first + 1 > positions[-1]
+    visit, row = visits or (sight.place, row_of(sight))
     deep, rows, columns = spans
-    grown = [plane or whole for whole in covered]
     (kh, dh, height), (kw, dw, width) = (
         _window_axis(span, axis, whole)
-        for span, axis, whole in zip((rows, columns), (elision.rows, elision.columns), grown, strict=True)
+        for span, axis, whole in zip((rows, columns), (elision.rows, elision.columns), covered, strict=True)
     )
     kd, dd = (elision.channels.span, 1) if deep is None else (deep.taps, deep.distance)
     reach = height, width
@@ -206,9 +210,8 @@ def _box(
     middle = (extent - 1.0) / 2.0 * (1.0, 1.0, -1.0)
 
     def stands(step: int) -> _Place:
-        n, channel, (depth, row, column) = (visits or sight.place)(step - act.first_step)
+        n, channel, (depth, row, column) = visit(step - act.first_step)
         first = 0 if deep is None else int(deep.first[depth])
-        row, column = (0, 0) if plane else (row, column)
         return block(n, channel), first, int(rows.first[row]), int(columns.first[column])
 
     def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
@@ -217,15 +220,16 @@ def _box(
     lanes = range(1) if turns else elision.lanes.indices().tolist()
     boxes = tuple((vector(base[lane * tensor.batch] - base[0] + middle), vector(extent)) for lane in lanes)
     bends = elision.columns.bends(width) if elision.columns.hidden else ()
-    sizes = deep, None if grown[0] else rows, None if grown[1] else columns
-    taps = taps_of(act.beats, lambda step: (visits or sight.place)(step - act.first_step)[2], sizes, (kw, kd, kh))
-    track = track_of(act.beats, stands, place, bends if taps is None else None, approach)
+    sizes = deep, None if covered[0] else rows, None if covered[1] else columns
+    taps = taps_of(act.beats, row, lambda step: visit(step - act.first_step)[2], sizes, (kw, kd, kh))
+    track = track_of(act.beats, row, stands, place, bends if taps is None else None, approach)
     spacing = (float(dw), float(dd), -float(dh))
     return Mover(name, track, act.first_frame, act.last_frame, boxes, (kw, kd, kh), spacing, taps)
 
 
 def taps_of(
     chosen: list[Beat],
+    row: int,
     position: Callable[[int], tuple[int, int, int]],
     spans: tuple[Span | None, Span | None, Span | None],
     most: tuple[int, int, int],
@@ -242,7 +246,7 @@ def taps_of(
         depth, rows, columns = (every if span is None else span.touches(at) for span, at, every in cells)
         return 0, columns, depth, rows
 
-    return track_of(chosen, touched, lambda _, *counts: np.array(counts, float), None, 0.0)
+    return track_of(chosen, row, touched, lambda _, *counts: np.array(counts, float), None, 0.0)
 
 
 def _window_axis(span: Span, cells: Axis, grown: bool) -> tuple[int, int, int]:
@@ -419,52 +423,98 @@ def all_outlines(plan: Plan) -> Iterator[Outline]:
             yield Outline(vector(base + middle), (float(w), float(c), float(h)))
 
 
+@dataclass(frozen=True)
+class Stroke:
+    """A window's way: it sets out at frame ``start``, ``stands`` at step ``first``, comes to step ``last`` at ``end``."""
+
+    first: int
+    last: int
+    start: float
+    stands: float
+    end: float
+
+
+def row_of(sight: Sight) -> int:
+    """How many steps make a row of positions."""
+    positions = sight.trajectory.positions
+    return int(positions[-1]) if len(positions) else 1
+
+
+def strokes(chosen: list[Beat], row: int) -> Iterator[Stroke]:
+    """The ways of a window along beats: to a single step; of swept ones along rows of so many steps.
+
+    Where there is no time to be seen along every row, it goes along some of them only, each while that row or one of
+    its neighbours that are left out is written: along the first one and the last one in any case.
+    """
+    groups: list[tuple[Beat, float]] = []
+    for i, beat in enumerate(chosen):
+        if groups:
+            group, stands = groups[-1]
+            if group.last > group.first and group.end - group.start < STROKE:
+                groups[-1] = replace(group, last=beat.last, end=beat.end), stands
+                continue
+        groups.append((beat, stands_at(beat, i == 0)))
+    for i, (group, stands) in enumerate(groups):
+        rows = -(-(group.last - group.first + 1) // row)
+        count = min(rows, max(int((group.end - stands) / STROKE), 2 if i == 0 else 1))
+        begins = np.linspace(stands, group.end, count + 1).tolist()
+        chosen_rows = np.linspace(0, rows - 1, count).round().astype(int) if count > 1 else np.array([rows - 1])
+        for k, (start, end) in enumerate(pairwise(begins)):
+            first = group.first + int(chosen_rows[k]) * row
+            last = min(first + row - 1, group.last)
+            if k == 0:
+                yield Stroke(first, last, group.start, stands, end)
+            else:
+                yield Stroke(first, last, start, start + SWEEP_ARRIVE * (end - start), end)
+
+
 def track_of(
     chosen: list[Beat],
+    row: int,
     where: Callable[[int], _Place],
     place: Callable[[int, float, float, float], NDArray[np.float64]],
     bends: tuple[float, ...] | None,
     approach: float,
 ) -> Track:
-    """Keys of something that stands at ``place(*where(t))`` while step ``t`` is written.
+    """Keys of something that stands at ``place(*where(t))`` while step ``t`` is written; ``row`` steps make a row.
 
-    It arrives in the first part of each beat and stands until the beat's end; in a swept beat it moves on evenly, from
-    column to column: there are keys where it comes to one of ``bends``, or at every step if these are None.
+    It arrives in the first part of each of its strokes and stands until the end of that; along a row it moves on
+    evenly, from column to column: there are keys where it comes to one of ``bends``, or at every step if these are
+    None.
     """
     frames: list[float] = []
     values: list[NDArray[np.float64]] = []
     eases: list[Ease] = []
-    for i, beat in enumerate(chosen):
-        here, last = place(*where(beat.first)), where(beat.last)
-        if i == 0:
-            frames.append(beat.start)
+    for stroke in strokes(chosen, row):
+        here, last = place(*where(stroke.first)), where(stroke.last)
+        if not frames:
+            frames.append(stroke.start)
             values.append(here + np.array([0.0, approach, 0.0]))
             eases.append("cubic")
-        single = beat.first == beat.last
-        start = stands_at(beat, i == 0)
-        frames.append(start)
+        single = stroke.first == stroke.last
+        frames.append(stroke.stands)
         values.append(here)
         eases.append("constant" if single else "linear")
         if not single:
-            for share, spot in _passed(beat, where, bends):
-                frames.append(start + share * (beat.end - start))
+            for share, spot in _passed(stroke, where, bends):
+                frames.append(stroke.stands + share * (stroke.end - stroke.stands))
                 values.append(place(*spot))
                 eases.append("linear")
             here = place(*last)
-        frames.append(beat.end)
+        frames.append(stroke.end)
         values.append(here)
         eases.append("cubic")
     return Track(np.array(frames), np.array(values), tuple(eases))
 
 
 def _passed(
-    beat: Beat, where: Callable[[int], _Place], bends: tuple[float, ...] | None
+    stroke: Stroke, where: Callable[[int], _Place], bends: tuple[float, ...] | None
 ) -> Iterator[tuple[float, _Place]]:
-    """Between the first and the last step of a swept beat: what it comes by, and at which share of its time."""
-    first, last = where(beat.first), where(beat.last)
+    """Between the first and the last step of a stroke: what it comes by, and at which share of its time."""
+    first, last = where(stroke.first), where(stroke.last)
     if bends is None:
-        for step in range(beat.first + 1, beat.last):
-            yield (step - beat.first) / (beat.last - beat.first), where(step)
+        for step in range(stroke.first + 1, stroke.last):
+            yield (step - stroke.first) / (stroke.last - stroke.first), where(step)
     elif first[:3] == last[:3]:
         for bend in bends:
             if first[3] < bend < last[3]:

@@ -88,15 +88,14 @@ def _detour(cells: Cells, step: float) -> tuple[NDArray[np.float32], NDArray[np.
 
 def _lit(board: Storyboard, cells: Cells, mover: Mover, frame: float, step: float) -> NDArray[np.float32]:
     """1 on the cells that the window touches, falling to 0 one cell off."""
-    first, last = (float(board.step.at(f)[0]) for f in (mover.first, mover.last))
-    if step >= np.ceil(last):
+    if step >= np.ceil(board.step.at(mover.last)[0]):
         return np.zeros(len(cells), np.float32)
     offset = cells.anchor - mover.track.at(frame)
     spacing = np.array(mover.spacing)
     at = offset / spacing
     tap = np.round(at).clip(0.0, mover.counts_at(frame) - 1.0)
     near = np.maximum(1.0 - abs((at - tap) * spacing), 0.0)
-    return (near.prod(axis=1) * progress(step, first, board.mover_lands(mover))).astype(np.float32)
+    return (near.prod(axis=1) * progress(step, *board.glows(mover))).astype(np.float32)
 
 
 def lines_at(board: Storyboard, lines: Lines, frame: float) -> NDArray[np.float64]:

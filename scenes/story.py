@@ -30,6 +30,8 @@ def vector(array: NDArray[np.floating]) -> Vector:
 
 ALWAYS = -1.0
 """``start`` of a cell that is there from the first frame."""
+AT_ONCE = 0.1
+"""Steps in which the cells under a window begin to glow if it has landed before its first step."""
 
 
 def ease(kind: Ease, u: float) -> float:
@@ -372,9 +374,7 @@ class Storyboard:
     def _digests(self) -> dict[str, str]:
         """The content of each thing that is not always seen, by its name; under "" that of what always is."""
         windows = tuple(
-            (m.boxes, m.counts, m.spacing, *self.step.at(m.first), *self.step.at(m.last), self.mover_lands(m))
-            for m in self.movers
-            if m.boxes
+            (m.boxes, m.counts, m.spacing, *self.glows(m), *self.step.at(m.last)) for m in self.movers if m.boxes
         )
         camera = replace(self.camera, travel=None, turn=None)
         things = {"": (self.theme, self.transparent, self.size, self.outlines, camera, self.floor, windows)}
@@ -384,6 +384,11 @@ class Storyboard:
     def mover_lands(self, mover: Mover) -> float:
         """The step at which a mover stands at its first place."""
         return float(self.step.at(mover.track.frames[1])[0])
+
+    def glows(self, mover: Mover) -> tuple[float, float]:
+        """Between which steps the cells that it touches first begin to glow: at once where the step waits for it."""
+        first = float(self.step.at(mover.first)[0])
+        return first, max(self.mover_lands(mover), first + AT_ONCE)
 
     def mover(self, name: str) -> Mover:
         return next(m for m in self.movers if m.name == name)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from convmotion.conv_math import Slide, SlideTrajectory
 from convmotion.scenes import Scene, Storyboard, compose, find_scene, parse_scene
+from convmotion.scenes.pose import pose
 from convmotion.scenes.story import ALWAYS, Cells, Mover, Track, ease
 
 SIZES = [(854, 480), (480, 480), (480, 854), (640, 480)]
@@ -169,14 +170,15 @@ def read_by(passage: Passage, t: int) -> set[tuple[int, ...]]:
 def beat_ends(passage: Passage, board: Storyboard) -> list[int]:
     """The steps of a passage at whose end the window stands still: all of them, where nothing is swept."""
     ends = set(np.round(board.step.values[1:, 0]).astype(int) - 1)
-    return [t for t in range(len(passage.trajectory)) if passage.first + t in ends]
-
-
-def sweeps_planes(passage: Passage) -> bool:
-    extent = passage.trajectory.op.window.padded(passage.trajectory.input_shape[-2:])
-    return (
-        passage.window.counts[::2] == extent[::-1] and passage.window.counts[::2] != passage.op.window.kernel_size[::-1]
-    )
+    track = passage.window.track
+    stops = {round(f, 6) for f, kind in zip(track.frames[1:].tolist(), track.eases[1:], strict=True) if kind == "cubic"}
+    found = [
+        t
+        for t in range(len(passage.trajectory))
+        if passage.first + t in ends and round(float(board.settled[passage.first + t]), 6) in stops
+    ]
+    assert found[-1] == len(passage.trajectory) - 1
+    return found
 
 
 @example(CHAIN, (480, 854), "zh", "dark")
@@ -272,8 +274,6 @@ def test_the_window_touches_exactly_the_cells_that_the_taps_read(text):
     board = board_of(text)
     for p in passages(text, board):
         for t in beat_ends(p, board):
-            if sweeps_planes(p):
-                continue
             taps = p.trajectory.taps(t)
             real = rows(taps.input[~taps.ghost])
             under = read_by(p, t)
@@ -297,8 +297,6 @@ def rows_of_ghosts(passage: Passage, t: int) -> set[tuple[int, ...]]:
 def test_the_windows_boxes_stand_around_the_cells_that_it_touches(text):
     board = board_of(text)
     for p in passages(text, board):
-        if sweeps_planes(p):
-            continue
         home = {tuple(i): position for i, position in zip(p.read.index.tolist(), p.read.position, strict=True)}
         for t in beat_ends(p, board):
             at = p.window.track.at(board.settled[p.first + t])
@@ -316,7 +314,7 @@ def test_the_windows_boxes_stand_around_the_cells_that_it_touches(text):
             assert held.all(), t
 
 
-WIDE = toml([2, 24, 20], [conv(out_channels=2, kernel_size=3, padding=1)], seconds=8.0)
+WIDE = toml([2, 24, 20], [conv(out_channels=2, kernel_size=3, padding=1)], seconds=20.0)
 
 
 @pytest.mark.parametrize("text", [WIDE, WIDE.replace("position", "filter")], ids=["position", "filter"])
@@ -331,6 +329,47 @@ def test_a_sweeping_window_keeps_to_the_row_that_is_being_written(text):
         x, y, z = p.window.track.at(board.settled[t]) - home
         assert (y, z) == pytest.approx((0, -row), abs=1e-4)
         assert abs(x - column) <= 1.001
+
+
+HURRIED = {
+    "rows": (toml([1, 60, 20], [conv(out_channels=1, kernel_size=3)], seconds=5.0), 18),
+    "plane": (toml([1, 80, 9], [conv(out_channels=1, kernel_size=3)], seconds=3.0), 7 * 78),
+    "planes": (toml([1, 30, 12], [conv(out_channels=9, kernel_size=3)], "filter", seconds=4.0), 10 * 28),
+}
+
+
+@pytest.mark.parametrize("name", HURRIED)
+def test_where_rows_are_swept_in_a_hurry_the_window_in_its_true_size_goes_along_some_of_them(name):
+    """Each in no less than four frames and while it, or a row that is left out beside it, is written."""
+    text, stride = HURRIED[name]
+    board = board_of(text)
+    (p,) = passages(text, board)
+    assert strides(board) == {stride}
+    assert p.window.counts == (3, 1, 3) and {size for _, size in p.window.boxes} == {(3.0, 1.0, 3.0)}
+    home, track = p.read.position[0], p.window.track
+    height, width = p.trajectory.positions
+    starts = [i for i, kind in enumerate(track.eases) if kind == "linear"]
+    assert 4 < len(starts) < p.trajectory.filters * height / 2
+    met = []
+    for i in starts:
+        (x0, y0, z0), (x1, y1, z1) = track.values[i] - home, track.values[i + 1] - home
+        assert (x0, x1, y0, y1) == pytest.approx((0, width - 1, 0, 0), abs=1e-4) and z0 == z1
+        assert track.frames[i + 1] - track.frames[i - 1] >= 3.999
+        steps = board.step.at(track.frames[i])[0], board.step.at(track.frames[i + 1])[0]
+        written = np.arange(int(steps[0]) // width, -(-int(np.ceil(steps[1])) // width)) % height
+        row = round(-z0)
+        met.append(row)
+        assert written.min() <= row <= written.max() or abs(written - row).min() <= 1
+    assert met[0] == 0 and met[-1] == height - 1
+
+
+def test_the_cells_under_a_sweeping_window_glow():
+    board = board_of(WIDE)
+    (p,) = passages(WIDE, board)
+    for t in (19, 239):
+        frame = board.settled[p.first + t]
+        lit = pose(board, p.read, frame).lit
+        assert rows(p.read.index[lit > 0.99]) == touched(p.read, p.window, frame) != set()
 
 
 def test_no_cell_of_a_swept_row_is_written_before_the_window_has_landed():
@@ -652,7 +691,8 @@ def test_many_filters_over_a_big_picture_are_swept_plane_by_plane():
     (p,) = passages(text, board)
     for f in (0, 1, 31, 63):
         frame = board.settled[(f + 1) * 56 * 56 - 1]
-        assert touched(p.read, p.window, frame) == rows(p.read.index), "the window covers the whole picture"
+        if f in (0, 63):
+            assert len(touched(p.read, p.window, frame)) == 3 * 2 * 2, "it stands in the lower right corner"
         seen = p.written.visible(board.step.at(frame)[0])
         drawn = rows(p.written.index[:, :1])
         assert rows(p.written.index[seen, :1]) == {(g,) for g in range(f + 1)} & drawn
