@@ -27,7 +27,7 @@ from ..conv_math.matrix import MatrixProduct
 from ..conv_math.rearrange import Columns, Reshape, Unfold, WindowColumns
 from ..conv_math.transposed import ConvTranspose
 from .ancestry import Trace, traces_of
-from .elision import FILTERS, LIMIT, SLICES, Elision, elide, shorten, with_groups_elided
+from .elision import FILTERS, LIMIT, SLICES, Elision, Reach, elide, share_drawn, shorten, to_scale, with_groups_elided
 from .scenefile import PRODUCTS, Scene, Stage, most_moved, naming
 from .sight import ChannelSum, RowProduct, bank_shape, drawn_item, groups_of, trajectory_of, window_of
 
@@ -250,6 +250,7 @@ class Contents:
         tensors = [self._tensor(number) for number in range(len(self.shapes))]
         banks = {n: bank for n, stage in enumerate(self.stages) if (bank := self._bank(stage)) is not None}
         views = {n: self._views(n) for n, stage in enumerate(self.stages) if stage.slide is None}
+        self._to_scale(tensors, views)
         everything = [*tensors, *banks.values(), *(view for row in views.values() for view in row)]
         big = any(thing.true_cells > LIMIT for thing in everything)
         apart = set() if self.all_cells else {e.lanes.length for e in everything if e.lanes.hidden}
@@ -264,14 +265,31 @@ class Contents:
         self.views = {n: [with_groups_elided(e, apart) for e in row] for n, row in views.items()}
         """The arrangements of a Move on the way to its output."""
 
+    def _to_scale(self, tensors: list[Elision], views: dict[int, list[Elision]]) -> None:
+        """Have rows and columns drawn of all tensors in the same proportion; anew after what gives axes a new sense."""
+        scales = [0]
+        for stage in self.stages:
+            anew = isinstance(stage.op, Flatten | Reshape | Unfold)
+            scales.append(max(scales) + 1 if anew else scales[stage.reads[0]])
+        for scale in set(scales):
+            members = [number for number, other in enumerate(scales) if other == scale]
+            share = share_drawn(tensors[number] for number in members)
+            for number in members:
+                tensors[number] = to_scale(tensors[number], share, self._reach(number))
+                if number - 1 in views:
+                    views[number - 1] = [to_scale(view, share) for view in views[number - 1]]
+
+    def _reach(self, number: int) -> Reach:
+        """Rows and columns over which the window extends that reads a tensor."""
+        if number == len(self.stages):
+            return 1, 1
+        _, rows, columns = self.stages[number].spans[0]
+        return 1 if self.covers(number, 0) else rows, 1 if self.covers(number, 1) else columns
+
     def _tensor(self, number: int) -> Elision:
         shape, split = self.shapes[number], self.splits[number]
         c, h, w = _item(shape)
-        reach = (1, 1)
-        if number < len(self.stages):
-            _, rows, columns = self.stages[number].spans[0]
-            reach = (1 if self.covers(number, 0) else rows, 1 if self.covers(number, 1) else columns)
-        return elide((split, self.batch or 1, c // split, h, w), reach=reach)
+        return elide((split, self.batch or 1, c // split, h, w), reach=self._reach(number))
 
     def _bank(self, stage: Shown) -> Elision | None:
         shape = bank_shape(stage.op)

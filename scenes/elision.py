@@ -7,7 +7,7 @@ which windows and heads travel at an even pace. Everything that places a cell as
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,8 @@ LIMIT = 20_000
 """Cells of a tensor or a bank of filters that are drawn; above, it is elided."""
 PICTURES, GROUPS, CHANNELS, ROWS = (2, 1), (4, 2), (8, 2), (24, 8)
 """How many of the first and of the last of a tensor are drawn; columns as rows."""
+LEAST = (2, 1)
+"""At least so many rows and columns are drawn, however short a tensor is beside others."""
 FILTERS, SLICES = (2, 1), (3, 1)
 """The same of a bank and of the channels of a filter."""
 MANY_FILTERS = 10
@@ -203,6 +205,27 @@ def elide(
     if result.rows.length == result.columns.length == 1 and result.channels.drawn > LONG:
         result = replace(result, channels=Axis.of(result.channels.length, channels, GAP))
     return result
+
+
+def share_drawn(things: Iterable[Elision]) -> float:
+    """The smallest share of their length that rows or columns of these take in the picture."""
+    return min((axis.span / axis.length for thing in things for axis in (thing.rows, thing.columns)), default=1.0)
+
+
+def to_scale(elision: Elision, share: float, reach: Reach = (1, 1)) -> Elision:
+    """With rows and columns that take this ``share`` of their length, as far as gaps and ``LEAST`` allow.
+
+    So that a tensor that is half as long as another one is seen to be. ``reach`` is as in :func:`elide`.
+    """
+    if share == 1.0:
+        return elision
+    axes = {}
+    for name, extent in zip(("rows", "columns"), reach, strict=True):
+        axis, gap = getattr(elision, name), max(GAP, extent)
+        drawn = max(sum(LEAST), round(share * axis.length) - gap)
+        last = max(LEAST[1], drawn * ROWS[1] // sum(ROWS))
+        axes[name] = Axis.of(axis.length, (drawn - last, last), gap) if gap <= WIDEST_GAP else axis
+    return replace(elision, **axes)
 
 
 def shorten(bank: Elision) -> Elision:

@@ -425,7 +425,10 @@ def all_outlines(plan: Plan) -> Iterator[Outline]:
 
 @dataclass(frozen=True)
 class Stroke:
-    """A window's way: it sets out at frame ``start``, ``stands`` at step ``first``, comes to step ``last`` at ``end``."""
+    """A window's way from step ``first`` to ``last``: at frame ``start`` it sets out, then it ``stands`` at the first.
+
+    At ``end`` it has come to the last one.
+    """
 
     first: int
     last: int

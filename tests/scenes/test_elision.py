@@ -207,6 +207,37 @@ def test_elided_scenes_are_laid_out_as_others_are(name, size, language):
     assert_capitals_are_high(board, but=("title", "call"))  # long ones become smaller in scenes of any size
 
 
+@pytest.mark.parametrize(
+    ("lines", "shape"),
+    [
+        ("nn.MaxPool2d(2)", (64, 224, 224)),
+        ("nn.Conv2d(3, 8, 7, stride=2, padding=3)", (3, 320, 200)),
+        ("nn.Upsample(scale_factor=2)", (16, 90, 60)),
+        ("nn.Conv1d(1, 1, 9, stride=3)", (1, 60_000)),
+    ],
+)
+def test_rows_and_columns_of_all_tensors_of_a_scene_are_drawn_in_the_same_proportion(lines, shape):
+    contents = Contents(scene_from_lines(lines, shape))
+    axes = [axis for tensor in contents.tensors for axis in (tensor.rows, tensor.columns) if axis.length > 1]
+    shares = {round(axis.span / axis.length, 2) for axis in axes}
+    assert max(shares) < 0.5
+    for axis in axes:
+        assert abs(axis.span - min(shares) * axis.length) <= 1.0 + 0.01 * axis.length
+        assert axis.first >= axis.last >= 1 and axis.first + axis.last > 2
+
+
+def test_what_would_be_too_short_to_show_a_gap_is_drawn_to_the_least_and_short_axes_whole():
+    lines = "nn.Conv2d(3, 8, 3, stride=2, padding=1)\nnn.AdaptiveAvgPool2d(20)\nnn.AdaptiveAvgPool2d(4)"
+    contents = Contents(scene_from_lines(lines, (3, 500, 500)))
+    assert [tensor.rows.span for tensor in contents.tensors] == [39, 20, 10, 4]
+    assert [tensor.rows.hidden > 0 for tensor in contents.tensors] == [True, True, True, False]
+
+
+def test_a_long_matrix_does_not_shrink_the_picture_that_it_is_made_of():
+    contents = Contents(scene_from_lines("nn.Unfold(3)", (2, 70, 70)))
+    assert contents.tensors[1].columns.hidden and not contents.tensors[0].columns.hidden
+
+
 def test_small_scenes_are_drawn_whole():
     for name in ("standard", "depthwise-separable", "channel-shuffle"):
         contents = Contents(find_scene(name))
