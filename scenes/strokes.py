@@ -1,5 +1,8 @@
 """Lines as they are seen: a pixel wide, hidden by the cells before them, faint over those behind, broken by texts.
 
+The edges of windows, and what leaves their corners, show through the cells that hide them: else nobody would see how
+deep a window reaches.
+
 A renderer would have to look at every pixel that a line sweeps over, again and again; their place is plain arithmetic.
 """
 
@@ -8,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .form import CUBE, LINE_RADIUS
-from .palette import srgb_codes
+from .form import CUBE, LINE_RADIUS, WINDOW_MARGIN
+from .palette import THEMES, srgb_codes
 from .pose import lines_at, pose
 from .screen import Screen, caption_box, said
 from .story import Storyboard
@@ -20,6 +23,8 @@ CLEAR = 3.0
 """Pixels around a text that lines keep clear of."""
 OVER_CELLS = 0.3
 """How much of a line is left where a cell is behind it: what stands there stays readable."""
+THROUGH_CELLS = 0.4
+"""How much of a window's edge shows through the cells that hide it."""
 LEAST_RADIUS = 0.4
 """Of a line, in pixels, however small the cells are."""
 
@@ -29,22 +34,31 @@ _WINDOW = 0.35875 + 0.48829 * np.cos(_TURNS) + 0.14128 * np.cos(2 * _TURNS) + 0.
 _SUMMED = np.cumsum(_WINDOW) / np.sum(_WINDOW)
 """The filter's integral up to each offset (Harris, "On the use of windows for harmonic analysis", 1978)."""
 
+_CORNERS = np.stack(np.meshgrid(*[[-0.5, 0.5]] * 3, indexing="ij"), axis=-1).reshape(8, 3)
+_EDGES = np.array([(a, b) for i, a in enumerate(_CORNERS) for b in _CORNERS[i:] if abs(a - b).sum() == 1.0])
+"""Both ends of the edges of a cube, (12, 2, 3)."""
+
 
 def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """What lines cover of a frame's picture.
+    """What lines, and the hidden edges of windows, cover of a frame's picture.
 
     Which pixels (n,), counted row by row, in rising order; and (n, 4), sRGB and an alpha that the colours are not
     multiplied with.
     """
     shown = [(lines_at(board, lines, frame), lines.lines) for lines in board.lines]
-    ends = np.concatenate([np.zeros((0, 2, 3)), *(ends for ends, _ in shown)])
-    colors = np.array([line.color for ends, lines in shown for line in lines[: len(ends)]]).reshape(-1, 3)
+    edges = hidden_edges(board, frame)
+    ends = np.concatenate([edges, *(ends for ends, _ in shown)])
+    colors = [THEMES[board.theme].window] * len(edges) + [line.color for e, lines in shown for line in lines[: len(e)]]
+    colors, through = np.array(colors).reshape(-1, 3), np.arange(len(ends)) < len(edges)
+    windows = {mover.name for mover in board.movers if mover.boxes}
+    leaves = [False] * len(edges) + [line.start_on in windows for e, lines in shown for line in lines[: len(e)]]
     screen = Screen(board, frame)
     flat = screen.pixels(ends)
     long = np.linalg.norm(flat[:, 1] - flat[:, 0], axis=1) > 1e-6
     if not long.any():
         return np.zeros(0, np.int64), np.zeros((0, 4), np.uint8)
-    line, at, over = _covered(ends[long], flat[long], screen, _Hidden(board, frame, screen))
+    hidden = _Hidden(board, frame, screen, through[long], np.array(leaves, np.bool_)[long])
+    line, at, over = _covered(ends[long], flat[long], screen, hidden)
     touched = np.zeros(board.size[0] * board.size[1], np.bool_)
     touched[at] = True
     pixels = np.flatnonzero(touched)
@@ -58,6 +72,20 @@ def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.
     seen = paint[:, 3] > 0.5 / 255
     light, alpha = paint[seen, :3], paint[seen, 3:]
     return pixels[seen], np.concatenate([srgb_codes(light / alpha), np.round(255.0 * alpha).astype(np.uint8)], axis=1)
+
+
+def hidden_edges(board: Storyboard, frame: int) -> NDArray[np.float64]:
+    """Both ends of the edges (n, 2, 3) of the windows at a frame that show through cells.
+
+    Of a window that is no deeper than a cell, those of its front: where that is seen, the rest would only be a tangle.
+    """
+    found = [np.zeros((0, 2, 3))]
+    for mover in board.movers:
+        if mover.first <= frame <= mover.last:
+            for center, size in mover.boxes_at(frame):
+                edges = _EDGES if size[1] >= 2.0 else _EDGES[(_EDGES[:, :, 1] < 0).all(axis=1)]
+                found.append(mover.track.at(frame) + center + edges * (size + 2.0 * WINDOW_MARGIN))
+    return np.concatenate(found)
 
 
 def _covered(
@@ -82,7 +110,7 @@ def _covered(
     step = np.arange(len(line)) - np.repeat(counts.cumsum() - counts, counts) + low[line] + 0.5  # a pixel's middle
     share = ((step - begin[line]) / onward[line]).clip(0.0, 1.0)
     inside = (step > -1) & (step < np.array(screen.size)[major[line]] + 1)
-    strength = np.where(inside, hidden(ends, flat, line, share), 0.0)
+    strength = np.where(inside, hidden(ends, flat, back, line, share), 0.0)
     seen = np.flatnonzero(strength)
     line, step, share, strength = line[seen], step[seen], share[seen], strength[seen]
 
@@ -111,10 +139,17 @@ def _covered(
 
 
 class _Hidden:
-    """How much is seen of points in space: nothing behind a cell or beneath a text, a little before a cell."""
+    """How much is seen of points in space: nothing behind a cell or beneath a text, a little before a cell.
 
-    def __init__(self, board: Storyboard, frame: int, screen: Screen) -> None:
-        self.screen = screen
+    Of lines that show ``through`` cells (lines,): a little behind a cell, and nothing elsewhere, where they are to be
+    seen as they are. Of a line that ``leaves`` a window (lines,) a little of the way, too, up to where it comes out of
+    the cells.
+    """
+
+    def __init__(
+        self, board: Storyboard, frame: int, screen: Screen, through: NDArray[np.bool_], leaves: NDArray[np.bool_]
+    ) -> None:
+        self.screen, self.through, self.leaves = screen, through, leaves
         states = [pose(board, cells, frame) for cells in board.cells]
         ghosts = [
             np.full(np.count_nonzero(s.shown), c.role == "ghost") for s, c in zip(states, board.cells, strict=True)
@@ -131,18 +166,22 @@ class _Hidden:
         self,
         ends: NDArray[np.float64],
         flat: NDArray[np.float64],
+        back: NDArray[np.bool_],
         line: NDArray[np.int64],
         share: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         """From 0 to 1, for points of lines between ``ends`` (n, 2, 3), on the screen ``flat`` (n, 2, 2).
 
-        Each point is on the ``line`` of a number, at a ``share`` of its way: both in rising order.
+        Those that go ``back`` (n,) begin at the second of their ends. Each point is on the ``line`` of a number, at a
+        ``share`` of its way: both in rising order.
         """
         number, cube = self._near(flat)
         meets, nearer = self._shares_in_line(ends[number], cube)
+        solid, through = ~self.ghost[cube], self.through[line]
         strength = np.where(_within_any(meets, number, line, share), OVER_CELLS, 1.0)
-        solid = ~self.ghost[cube]
-        strength[_within_any((nearer[0][solid], nearer[1][solid]), number[solid], line, share)] = 0.0
+        behind = _within_any((nearer[0][solid], nearer[1][solid]), number[solid], line, share)
+        strength[behind | through] = 0.0
+        strength[behind & (through | self.leaves[line] & _at_the_beginning(behind, line, back))] = THROUGH_CELLS
         x, y = (flat[line, 0] + (flat[:, 1] - flat[:, 0])[line] * share[:, None]).T
         near = (self.texts[:, None, :2] <= flat.max(axis=1)) & (self.texts[:, None, 2:] >= flat.min(axis=1))
         for left, top, right, bottom in self.texts[near.all(axis=2).any(axis=1)]:
@@ -209,6 +248,14 @@ def _within_any(
     counted = np.bincount(first, minlength=len(share) + 1)
     counted -= np.bincount(np.maximum(first, last), minlength=len(share) + 1)
     return counted[:-1].cumsum() > 0
+
+
+def _at_the_beginning(which: NDArray[np.bool_], line: NDArray[np.int64], back: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether this is true of all points of its line from its beginning up to a point; of lines that go ``back``, from
+    the last one."""
+    other = np.concatenate([[0], (~which).cumsum()])  # of how many points before this one it is not
+    first = np.searchsorted(line, np.arange(len(back) + 1))
+    return np.where(back[line], other[first[line + 1]] == other[:-1], other[1:] == other[first[line]])
 
 
 def _within(distance: NDArray[np.float64], half: float) -> NDArray[np.float64]:

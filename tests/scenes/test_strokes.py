@@ -21,9 +21,15 @@ RED = (0.8, 0.1, 0.05)
 
 
 @cache
-def board_of(name="standard", camera="isometric"):
+def whole_board(name="standard", camera="isometric"):
     scene = find_scene(name)
     return compose(replace(scene, look=replace(scene.look, camera=camera)), SIZE, 24.0)
+
+
+def board_of(name="standard", camera="isometric"):
+    """With no edges of windows beside the lines."""
+    board = whole_board(name, camera)
+    return replace(board, movers=tuple(replace(mover, boxes=()) for mover in board.movers))
 
 
 def with_lines_alone(board, *ends, color=RED, **changed):
@@ -210,7 +216,7 @@ def test_lines_laid_over_a_picture_look_like_blenders_tubes(quality, camera, tmp
     from convmotion.render.blender import Studio
 
     monkeypatch.setattr("convmotion.scenes.strokes.LEAST_RADIUS", 0.0)
-    board = board_of("standard", camera)
+    board = whole_board("standard", camera)
     frame, whole = midway(board), (0, 0, *SIZE)
     studio = Studio(board, quality, "cycles", "cpu", 2)
     tubes = studio.camera("all", tmp_path / "part.png")(frame, whole)
@@ -219,7 +225,7 @@ def test_lines_laid_over_a_picture_look_like_blenders_tubes(quality, camera, tmp
     else:
         cells, notes = (studio.camera(layer, tmp_path / "part.png")(frame, whole) for layer in ("cells", "notes"))
         ground = laid_over(cells, [notes])
-    lines = drawn(board, frame)
+    lines = drawn(board_of("standard", camera), frame)
     composed = laid_over(ground, [lines]).astype(int)
     around = lines[..., 3] > 0
     assert around.sum() > 500
@@ -259,3 +265,69 @@ def test_a_line_is_faint_where_a_cell_or_a_ghost_is_behind_it_and_whole_where_no
                 if (away < -0.6 * half * size[:, None]).all(axis=1).any():
                     assert share <= OVER_CELLS + 0.03, "in the middle of a cell"
     assert min(seen.values()) > 50
+
+
+@pytest.mark.parametrize(("name", "boxes"), [("conv3d", 1), ("batch", 1), ("grouped", 2)])
+def test_the_edges_of_a_window_show_through_the_cells_exactly_where_these_hide_them(name, boxes):
+    board = replace(whole_board(name), lines=(), captions=())
+    screen, checked = Screen(board), {True: 0, False: 0}
+    for frame in (midway(board), int(board.settled[0])):
+        edges, alpha = strokes.hidden_edges(board, frame), alpha_of(board, frame)
+        assert edges.shape == (12 * boxes, 2, 3)
+        assert alpha.max() < 0.75, "two or three may meet"
+        points = (edges[:, :1] + (edges[:, 1:] - edges[:, :1]) * np.linspace(0.0, 1.0, 41)[1:-1, None]).reshape(-1, 3)
+        hidden = hidden_by_marching(board, frame, points).reshape(len(edges), -1)
+        flat = screen.pixels(points).reshape(*hidden.shape, 2)
+        for i in range(2, hidden.shape[1] - 2):
+            around = hidden[:, i - 2 : i + 3]
+            clear = around.all(axis=1) | ~around.any(axis=1)
+            for edge in np.flatnonzero(clear):
+                others = np.delete(flat, edge, axis=0)[np.delete(hidden, edge, axis=0)]
+                if hidden[edge, i] or abs(others - flat[edge, i]).max(axis=1).min(initial=9.0) > 3.0:
+                    column, row = flat[edge, i].astype(int)
+                    assert (alpha[row, column] > 0) == hidden[edge, i]
+                    checked[bool(hidden[edge, i])] += 1
+    assert min(checked.values()) > 50
+
+
+def test_a_line_that_leaves_a_window_inside_a_tensor_is_seen_from_its_corner_on():
+    """All the way: through the cells, then before the picture's ground; from a corner that nothing hides, as ever."""
+    board = replace(whole_board("conv3d"), captions=())
+    frame, screen = int(board.settled[13]), Screen(board)
+    (lines,) = (lines for lines in board.lines if lines.first < board.step.at(frame)[0] < lines.last)
+    ends = lines_at(board, lines, frame)
+    fixed = [
+        replace(line, start=vector(a), start_on=None, end=vector(b), end_on=None)
+        for line, (a, b) in zip(lines.lines, ends, strict=True)
+    ]
+    for line, plain, (start, end) in zip(lines.lines, fixed, ends, strict=True):
+        seen, before = (alpha_of(replace(board, lines=(replace(lines, lines=(one,)),)), frame) for one in (line, plain))
+        points = start + (end - start) * np.linspace(0.02, 0.98, 97)[:, None]
+        column, row = screen.pixels(points).astype(int).T
+        hidden = hidden_by_marching(board, frame, points)
+        came_out = int(np.argmin(hidden))
+        if line.start_on is not None and line.start_on.startswith("window"):
+            assert came_out > 8 and (seen[row, column][:came_out] > 0.1).all()
+        assert np.array_equal(seen[row, column][came_out + 2 :], before[row, column][came_out + 2 :])
+
+
+def test_of_a_window_on_one_channel_nothing_shows_through():
+    board = replace(whole_board("single-channel"), lines=())
+    assert not drawn(board, midway(board)).any()
+
+
+def test_no_edge_shows_through_before_and_after_a_window_is_seen():
+    board = whole_board("conv3d")
+    (window,) = (mover for mover in board.movers if mover.boxes)
+    counts = [
+        len(strokes.hidden_edges(board, f)) for f in (window.first - 1, window.first, window.last, window.last + 1)
+    ]
+    assert counts == [0, 12, 12, 0]
+
+
+def test_a_line_begins_at_its_start_whichever_way_it_is_followed():
+    which = np.array([1, 1, 0, 1, 1, 0, 1, 1, 1, 1, 0], bool)
+    line = np.array([0, 0, 0, 0, 1, 1, 1, 1, 3, 3, 4])
+    back = np.array([False, True, True, True, False])
+    beginning = strokes._at_the_beginning(which, line, back)  # pyright: ignore[reportPrivateUsage]
+    assert beginning.astype(int).tolist() == [1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 0]
