@@ -24,6 +24,7 @@ from ..scenes.form import (
     OUTLINE_BAR,
     SUN_ANGLE,
     SUN_DIRECTION,
+    TAP_BAR,
     WINDOW_BAR,
     WINDOW_MARGIN,
 )
@@ -245,8 +246,10 @@ class _Builder:
     def _mover(self, mover: Mover) -> None:
         mesh = None
         if mover.boxes:
-            grown = tuple((c, tuple(s + 2 * WINDOW_MARGIN for s in size)) for c, size in mover.boxes)
-            mesh = meshes.bars(mover.name, grown, WINDOW_BAR)  # pyright: ignore[reportArgumentType]
+            margin = 2.0 * WINDOW_MARGIN
+            grown = [(c, (x + margin, y + margin, z + margin)) for c, (x, y, z) in (*mover.boxes, *mover.parts)]
+            thickness = [WINDOW_BAR] * len(mover.boxes) + [TAP_BAR] * len(mover.parts)
+            mesh = meshes.bars(mover.name, grown, thickness)
             mesh.materials.append(self._glow("window", self.theme.window))
         obj = self._object(mover.name, mesh, "windows")
         keyframe(obj, "location", mover.track)

@@ -82,8 +82,8 @@ def rounded_cube(name: str) -> Any:
     return mesh
 
 
-def bars(name: str, boxes: Sequence[tuple[Vector, Vector]], thickness: float) -> Any:
-    """The edges of boxes (centre, size) as bars of square section, in one mesh."""
+def bars(name: str, boxes: Sequence[tuple[Vector, Vector]], thickness: float | Sequence[float]) -> Any:
+    """The edges of boxes (centre, size) as bars of square section, in one mesh; of one thickness or of each its own."""
     center = np.array([b[0] for b in boxes], float)
     half = np.array([b[1] for b in boxes], float) / 2.0
     low, high = [], []
@@ -93,7 +93,7 @@ def bars(name: str, boxes: Sequence[tuple[Vector, Vector]], thickness: float) ->
             middle = center.copy()
             for a, sign in zip(others, signs, strict=True):
                 middle[:, a] += sign * half[:, a]
-            reach = np.full_like(center, thickness / 2)
+            reach = np.zeros_like(center) + np.array(thickness).reshape(-1, 1) / 2.0
             reach[:, axis] += half[:, axis]
             low.append(middle - reach)
             high.append(middle + reach)

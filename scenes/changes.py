@@ -177,8 +177,8 @@ class Changes:
             if len(places) < 2 or (places[0] != places[1]).any():
                 for frame in seen:
                     found += [
-                        _edges(mover.track.at(frame) + center, size + 2 * WINDOW_MARGIN, WINDOW_BAR)
-                        for center, size in mover.boxes_at(frame)
+                        _edges(mover.track.at(frame) + center, np.array(size) + 2 * WINDOW_MARGIN, WINDOW_BAR)
+                        for center, size in (*mover.boxes_at(frame), *mover.parts)
                     ]
         if before is None:
             found += [_edges(np.array(o.center), np.array(o.size), OUTLINE_BAR) for o in board.outlines]

@@ -18,8 +18,8 @@ PRINT = 0.01
 VEIL, MARK, MARK_GROWTH = 1.01, 1.015, 0.02
 """Size of what is laid over a cell, so that it fades; over that, if the cell is an ancestor, and by how much that grows
 until it has been hit for the last time."""
-WINDOW_BAR, GHOST_BAR, OUTLINE_BAR = 0.09, 0.035, 0.035
-"""Thickness of the bars that make a window, a cell of padding, the place of a result."""
+WINDOW_BAR, TAP_BAR, GHOST_BAR, OUTLINE_BAR = 0.09, 0.05, 0.035, 0.035
+"""Thickness of the bars that make a window, what it touches between gaps, a cell of padding, the place of a result."""
 WINDOW_MARGIN = 0.06
 """How far a window's box stands off the cells."""
 LINE_RADIUS = 0.036

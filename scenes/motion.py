@@ -223,8 +223,26 @@ def _box(
     sizes = deep, None if covered[0] else rows, None if covered[1] else columns
     taps = taps_of(act.beats, row, lambda step: visit(step - act.first_step)[2], sizes, (kw, kd, kh))
     track = track_of(act.beats, row, stands, place, bends if taps is None else None, approach)
-    spacing = (float(dw), float(dd), -float(dh))
-    return Mover(name, track, act.first_frame, act.last_frame, boxes, (kw, kd, kh), spacing, taps)
+    counts, spacing = (kw, kd, kh), (float(dw), float(dd), -float(dh))
+    firsts = [] if isinstance(sight.op, DeformConv2d) else [center - middle for center, _ in boxes]
+    parts = tuple(part for first in firsts for part in _parts(first, counts, spacing))
+    return Mover(name, track, act.first_frame, act.last_frame, boxes, counts, spacing, taps, parts)
+
+
+def _parts(
+    first: NDArray[np.float64], counts: tuple[int, int, int], spacing: tuple[float, float, float]
+) -> Iterator[tuple[Vector, Vector]]:
+    """Boxes around the cells that a window touches whose ``first`` one is there; cells without a gap between share one.
+
+    None where there is no gap at all.
+    """
+    apart = np.array(counts) * (np.abs(spacing) > 1.0) > 1
+    if not apart.any():
+        return
+    size = np.where(apart, 1.0, counts)
+    middle = (size - 1.0) / 2.0 * np.sign(spacing)
+    for tap in np.ndindex(*np.where(apart, counts, 1).tolist()):
+        yield vector(first + middle + np.array(tap) * spacing), vector(size)
 
 
 def taps_of(

@@ -182,8 +182,9 @@ class Mover:
 
     ``name`` is unique. ``boxes`` are outlined (centre and size relative to the location, one per block that it stands
     on): then the mover is a window. It touches ``counts`` cells along x, y and z, ``spacing`` apart, the first at
-    its location. Of windows that differ in size these are the largest: ``taps`` is how many cells they touch over the
-    frames, ``(k, 3)``, and their boxes are as much smaller, the first cell staying where it is.
+    its location. Where there are gaps between these, ``parts`` are thinner boxes around them, in the boxes. Of windows
+    that differ in size these are the largest: ``taps`` is how many cells they touch over the frames, ``(k, 3)``, and
+    their boxes are as much smaller, the first cell staying where it is.
     """
 
     name: str
@@ -194,6 +195,7 @@ class Mover:
     counts: tuple[int, int, int] = (1, 1, 1)
     spacing: Vector = (1.0, 1.0, -1.0)
     taps: Track | None = None
+    parts: tuple[tuple[Vector, Vector], ...] = ()
 
     def counts_at(self, frame: float) -> NDArray[np.float64]:
         """How many cells it touches along x, y and z, (3,); not whole while it changes."""
@@ -374,7 +376,9 @@ class Storyboard:
     def _digests(self) -> dict[str, str]:
         """The content of each thing that is not always seen, by its name; under "" that of what always is."""
         windows = tuple(
-            (m.boxes, m.counts, m.spacing, *self.glows(m), *self.step.at(m.last)) for m in self.movers if m.boxes
+            (m.boxes, m.parts, m.counts, m.spacing, *self.glows(m), *self.step.at(m.last))
+            for m in self.movers
+            if m.boxes
         )
         camera = replace(self.camera, travel=None, turn=None)
         things = {"": (self.theme, self.transparent, self.size, self.outlines, camera, self.floor, windows)}

@@ -20,7 +20,7 @@ from convmotion.blender_addon.looks import set_layer, set_solid
 from convmotion.blender_addon.still import freeze
 from convmotion.conv_math import SlideTrajectory
 from convmotion.scenes import compose, find_scene, parse_scene
-from convmotion.scenes.form import CUBE, FEWEST_PIXELS, WINDOW_BAR, WINDOW_MARGIN
+from convmotion.scenes.form import CUBE, FEWEST_PIXELS, TAP_BAR, WINDOW_BAR, WINDOW_MARGIN
 from convmotion.scenes.numerals import GLYPHS, ROOM, shorts, width
 from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.story import ALWAYS
@@ -324,6 +324,22 @@ def test_depthwise_shows_a_window_on_every_channel_and_none_hides_another():
     for i, (low, high) in enumerate(faces):
         for other_low, other_high in faces[:i]:
             assert (low > other_high).any() or (other_low > high).any()
+
+
+def test_what_a_dilated_window_reads_has_thin_bars_around_it():
+    board, _ = built("dilated")
+    window = board.mover("window-1")
+    assert (len(window.boxes), len(window.parts)) == (2, 4)
+    bars = np.array([v.co for v in bpy.data.objects["window-1"].data.vertices]).reshape(-1, 8, 3)
+    assert len(bars) == 12 * (2 + 4)
+    thick = np.ptp(bars, axis=1).min(axis=1).round(3)
+    assert np.unique(thick).tolist() == [TAP_BAR, WINDOW_BAR]
+    for boxes, bar in ((window.boxes, WINDOW_BAR), (window.parts, TAP_BAR)):
+        for center, size in boxes:
+            reach = np.array(size) / 2 + WINDOW_MARGIN
+            ends = abs(bars[thick == bar].mean(axis=1) - center)
+            on = ((abs(ends - reach) < 0.01).sum(axis=1) == 2) & ((ends < 0.01).sum(axis=1) == 1)
+            assert np.count_nonzero(on) == 12
 
 
 def test_grouped_halves_slide_together_in_two_families():

@@ -239,6 +239,18 @@ def test_frames_that_look_the_same_have_no_rectangles_between_them(layer):
         assert changes.rectangles(before, after) == ()
 
 
+def test_what_a_window_touches_lies_in_tiles_when_it_has_moved():
+    board = replace(board_of("dilated", (854, 480)), cells=(), captions=())
+    (window,) = (mover for mover in board.movers if mover.parts)
+    frame = at_step(board, 4.5)
+    before = next(f for f in range(frame, 0, -1) if (window.track.at(f) != window.track.at(frame)).any())
+    tiles, screen = Changes(board, "plain", 0).tiles(before, frame), Screen(board)
+    for at in (window.track.at(before), window.track.at(frame)):
+        for center, size in window.parts:
+            left, top = screen.pixels(at + center + np.array(size) * (-0.5, -0.5, 0.5))
+            assert tiles[int(top) // TILE, int(left) // TILE]
+
+
 def test_a_picture_of_light_is_rendered_whole_where_nothing_is_before():
     board = board_of("standard")
     whole = ((0, 0, *SIZE),)

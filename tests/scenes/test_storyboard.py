@@ -314,6 +314,28 @@ def test_the_windows_boxes_stand_around_the_cells_that_it_touches(text):
             assert held.all(), t
 
 
+@example(toml([2, 7, 7], [conv(out_channels=2, kernel_size=3, dilation=[1, 2])]))
+@every_scene
+def test_where_a_window_has_gaps_each_thing_that_it_touches_has_a_box_of_its_own(text):
+    for p in passages(text, board_of(text)):
+        window = p.window
+        gaps = [abs(d) > 1 and k > 1 for k, d in zip(window.counts, window.spacing, strict=True)]
+        assert bool(window.parts) == any(gaps)
+        if not any(gaps):
+            continue
+        (center, size), *_ = window.boxes
+        first = np.array(center) - (np.array(size) - 1.0) / 2.0 * np.sign(window.spacing)
+        cells = [first + np.array(i) * window.spacing for i in np.ndindex(window.counts)]
+        held = [sum(_holds(tap, cell) for tap in window.parts) for cell in cells]
+        assert held == [1] * len(cells)
+        volume = sum(math.prod(size) for _, size in window.parts)
+        assert volume == len(cells) * len(window.boxes), "no box has a cell in it that is not read"
+
+
+def _holds(box: tuple, cell: np.ndarray) -> bool:
+    return bool((abs(cell - box[0]) < np.array(box[1]) / 2.0).all())
+
+
 WIDE = toml([2, 24, 20], [conv(out_channels=2, kernel_size=3, padding=1)], seconds=20.0)
 
 
