@@ -68,6 +68,11 @@ class Shown:
         return self.stages[-1].view in PRODUCTS
 
     @property
+    def gathers(self) -> bool:
+        """Whether it is a step of a transposed convolution that gathers."""
+        return isinstance(self.told, ConvTranspose) and self.op is not self.told and not self.in_parts
+
+    @property
     def is_product(self) -> bool:
         """Whether it is that product."""
         return isinstance(self.op, MatrixProduct | RowProduct)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import DeformConv2d, Linear, MaxUnpool2d, Merge, Move, Slide, View
+from ..conv_math import DeformConv2d, Linear, MaxUnpool2d, Merge, Move, Pad, Slide, View, ZeroInsert
 from ..conv_math.conv import Conv, Weighted
+from ..conv_math.errors import per_axis
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import Largest
 from ..conv_math.rearrange import Columns
@@ -43,7 +44,7 @@ COLUMN_GAP = 16.0
 """Between the columns of the table, in reference pixels."""
 LEGEND_SHARE = 0.55
 """How much of a wide picture's width a legend takes at most."""
-WHOLE_ROWS = 6
+WHOLE_ROWS = 5
 """A table of all stages has no more rows, its head included, and stands beside one row of tensors: it takes height."""
 NOTE_SHARE = 0.7
 """The same of a note, which the counter stands beside."""
@@ -371,10 +372,9 @@ class Plan:
                 if number in self.contents.banks:
                     items.append(self._bank_item(number))
             else:
-                *between, final = views[number]
+                between = views[number][:-1]
                 spots = zip(between, self.contents.views[number], strict=True)
                 items += [self._view_item(f"{view.name}-{number + 1}", view, elision) for view, elision in spots]
-                label = label if final.name == "output" else f"{self.words(final.name)}: {label}"
             item = self._tensor_item(f"output-{number + 1}", number + 1, label)
             items.append(replace(item, begins=stage.again))
         return items
@@ -397,8 +397,11 @@ class Plan:
             return stage.stages[-1].name.in_language(self.language)
         if self._is_partial(number):
             return self.words("partial_sums")
-        ends = following is None or following.again
-        return self.words("output") if ends else self.words("stage", self.count_of(number))
+        if following is None or following.again:
+            return self.words("output")
+        made = (f"made_{kind.__name__}" for kind in type(stage.op).__mro__)
+        known = next((key for key in made if key in self.words), None)
+        return self.words(known) if known else self.words("stage", self.count_of(number))
 
     def _is_partial(self, number: int) -> bool:
         """Whether the channels' sums are added up only in the next stage: its filters are the slices of one."""
@@ -624,11 +627,11 @@ class Plan:
         if isinstance(stage.op, RowProduct) and "formula" in self.show:
             (filters, positions), weights = self.contents.told_shapes[number + 1][-2:], stage.item[1]
             return [f"({filters} × {weights}) · ({weights} × {positions}) = {filters} × {positions}"]
-        return (
-            size_formulas(stage.op, stage.input)
-            if "formula" in self.show and not isinstance(stage.told, Linear)
-            else []
-        )
+        if "formula" not in self.show or isinstance(stage.told, Linear):
+            return []
+        lines = size_formulas(stage.op, stage.input)
+        ends = number + 1 == len(self.stages) or self.stages[number + 1].number != stage.number
+        return lines + size_formulas(stage.told, stage.source) if stage.gathers and ends else lines
 
     def table(self, number: int) -> list[tuple[str, list[str]]]:
         """The rows of a stage's table: a name, then batch, channels, height, width."""
@@ -726,6 +729,13 @@ class Plan:
         """What a stage is about, on as many lines as it takes: what happens to the cells, or what the scene tells."""
         stage = self.stages[number]
         does = "does_Again" if stage.again else f"does_{type(stage.op).__name__}"
+        axes = len(stage.item) - 1
+        if stage.gathers and isinstance(stage.op, ZeroInsert):
+            zeros = (stride - 1 for stride in per_axis(stage.op.stride, axes))
+            return self._stacked(self.words("gather_ZeroInsert", _one_or_each(zeros)))
+        if stage.gathers and isinstance(stage.op, Pad):
+            sides = (side for pair in stage.op.sides(axes) for side in pair)
+            return self._stacked(self.words("gather_Pad", _one_or_each(sides)))
         if stage.slide is not None or does not in self.words:
             return self._stacked(self.scene.description.in_language(self.language))
         return self._stacked(self.words(does) + self._of_padding(stage))
@@ -775,6 +785,12 @@ class Plan:
 
 def _act(stage: Shown, row: list[Beat]) -> Act:
     return Act(stage, row[0].first, row)
+
+
+def _one_or_each(numbers: Iterable[int]) -> str:
+    """``2`` if all are alike, else ``2, 1``."""
+    told = list(map(str, numbers))
+    return ", ".join(told if len(set(told)) > 1 else told[:1])
 
 
 def _cells_of(source: NDArray[np.int64], tensor: Tensor) -> NDArray[np.int64]:

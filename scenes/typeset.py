@@ -231,7 +231,7 @@ def _costs(plan: Plan, number: int) -> tuple[str, str]:
     stages = plan.stages
     stage = stages[number]
     if number < len(stages) - 1 or len(stages) == 1:
-        parameters = stage.told.num_parameters if stage.in_parts else stage.op.num_parameters
+        parameters = stage.told.num_parameters if stage.in_parts or stage.gathers else stage.op.num_parameters
         cost = plan.words("parameters", count(parameters)), plan.words("macs", count(_macs(plan, [number])))
         return " · ".join(cost), " · ".join(cost)
     ways = [(way, [stages[n].op.num_parameters for n in way if stages[n].op.num_parameters]) for way in _ways(plan)]
@@ -273,9 +273,13 @@ def _ways(plan: Plan) -> list[list[int]]:
 def _macs(plan: Plan, way: list[int]) -> int:
     """The multiply-accumulates of these stages, or of the whole of which one is a part."""
     stages = [plan.stages[number] for number in way]
-    if len(stages) == 1 and stages[0].in_parts:
+    if len(stages) == 1 and (stages[0].in_parts or stages[0].gathers):
         return stages[0].told.macs(stages[0].source)
-    return sum(stage.op.macs(stage.input) for stage in stages if isinstance(stage.op, Slide))
+    return sum(
+        stage.told.macs(stage.source) if stage.gathers else stage.op.macs(stage.input)
+        for stage in stages
+        if isinstance(stage.op, Slide)
+    )
 
 
 def _above_formulas(plan: Plan, number: int) -> float:
