@@ -90,7 +90,7 @@ WORDS = {
         "does_Again": "the same input, once more",
         "does_ZeroInsert": "zeros go between the cells, as the stride says",
         "does_Pad": "cells are added around, as the padding says",
-        "does_ChannelShuffle": "groups × channels is transposed: every group gets channels of all groups",
+        "does_ChannelShuffle": "transposed, so that every group gets channels of all",
         "does_PixelShuffle": "the cells of several channels become a block in one",
         "does_PixelUnshuffle": "the cells of a block go to channels of their own",
         "does_Flatten": "all cells in a row",
