@@ -43,12 +43,12 @@ def make(
         notes: list[str] = []
         for frames, out in outputs:
             shots = [plan.shots(frame) for frame in frames]
-            read = Pictures(plan, job.path, patience)
+            read = Pictures(plan, job.path, patience, job.store)
             tell = partial(encoded, out)
             notes += encode.encode(shots, job.fps, out, read=read, on_frame=tell, matte=matte, max_bytes=max_bytes)
         for frames, out in sheets:
             shots = tuple(plan.shots(frame) for frame in frames)
-            read = Pictures(plan, job.path, patience)
+            read = Pictures(plan, job.path, patience, job.store)
             encode.encode([shots], job.fps, out, read=lambda moments, read=read: laid_out([*map(read, moments)]))
         return notes
 

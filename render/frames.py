@@ -1,8 +1,8 @@
 """The frame plan: which pictures an animation needs, under which keys, and which of them are made from which.
 
 A *chunk* is a run of frames of which only the first is rendered whole; of each other one, only what differs from the
-frame before. The key of a picture names all that decides its pixels. Lines are no part of it: they are drawn when the
-layers are laid over each other.
+frame before. The key of a picture names all that decides its pixels. Lines are no part of it: they are drawn, and kept
+under keys of their own, when the layers are laid over each other.
 """
 
 from __future__ import annotations
@@ -13,15 +13,21 @@ import platform
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import groupby
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..scenes import strokes
 from ..scenes.changes import Layer, Rectangle
 from ..scenes.story import Storyboard
 from . import patches, pictures
 from .pictures import Pixels
+from .store import FrameStore
+
+HOUSE = Path(__file__).parents[1]
 
 CHUNK = 100
 """The most frames from one that is rendered whole to the next, unless told otherwise."""
@@ -35,6 +41,11 @@ CODE = (
     *(f"scenes/{name}" for name in ("changes", "form", "layout", "palette", "pose", "screen")),
 )
 """What decides, beside the whole of blender_addon, how a storyboard becomes pixels."""
+LINES_CODE = (
+    "render/frames",
+    *(f"scenes/{name}" for name in ("form", "layout", "palette", "pose", "screen", "strokes", "viewpoint")),
+)
+"""What decides how its lines do."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +73,18 @@ class FramePlan:
         if engine == "cycles":
             self.layers = ("plain",) if quality == "draft" else ("cells", "notes")
         self.draws_lines = engine == "cycles"
-        house = Path(__file__).parents[1]
-        code = [*sorted((house / "blender_addon").glob("*.py")), *(house / f"{name}.py" for name in CODE)]
-        sources = [hashlib.sha256(file.read_bytes()).hexdigest() for file in code]
+        addon = [f"blender_addon/{file.stem}" for file in sorted((HOUSE / "blender_addon").glob("*.py"))]
         blender = importlib.metadata.version("bpy")
-        self.settings = repr((quality, engine, device, platform.machine(), blender, sources))
+        self.settings = repr((quality, engine, device, platform.machine(), blender, _sources(*addon, *CODE)))
 
     def shots(self, frame: int) -> tuple[Shot, ...]:
         """A frame's layers: a later one lies over an earlier one. Frames of equal shots look the same."""
         return tuple(self._shots[layer][frame - 1] for layer in self.layers)
+
+    def lines_key(self, frame: int) -> str:
+        """The key of a frame's lines."""
+        parts = (platform.machine(), np.__version__, _sources(*LINES_CODE), self._state(frame, "all"))
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def chain(self, shot: Shot) -> list[Shot]:
         """The shots that a picture is made of: the first one of its chunk, all that follow, itself at last."""
@@ -137,16 +151,27 @@ class FramePlan:
         return hashlib.sha256("\n".join((self.settings, *parts)).encode()).hexdigest()
 
 
+@cache
+def _sources(*names: str) -> str:
+    """A short stable name of what these modules say."""
+    return hashlib.sha256(b"".join((HOUSE / f"{name}.py").read_bytes() for name in names)).hexdigest()
+
+
 class Pictures:
     """The finished pictures of a plan, quickest in the order of the frames.
 
-    ``path`` tells where a key's patch is; ``wait``, called with that, returns once it is there.
+    ``path`` tells where a key's patch is; ``wait``, called with that, returns once it is there. Lines are drawn here,
+    and kept in the ``store``, if there is one, as patches too.
     """
 
     def __init__(
-        self, plan: FramePlan, path: Callable[[str], Path], wait: Callable[[Path], object] = lambda path: None
+        self,
+        plan: FramePlan,
+        path: Callable[[str], Path],
+        wait: Callable[[Path], object] = lambda path: None,
+        store: FrameStore | None = None,
     ) -> None:
-        self.plan, self.path, self.wait = plan, path, wait
+        self.plan, self.path, self.wait, self.store = plan, path, wait, store
         size = plan.board.size
         through = plan.board.transparent
         self._layers = [pictures.empty(size, pictures.channels_of(layer, through)) for layer in plan.layers]
@@ -161,7 +186,7 @@ class Pictures:
                 self._beneath[top:bottom, left:right] = pictures.laid_over(ground, over)
         picture = self._beneath.copy()
         if self.plan.draws_lines:
-            at, lines = strokes.drawn(self.plan.board, shots[-1].frame)
+            at, lines = self._lines(shots[-1].frame)
             flat = picture.reshape(-1, picture.shape[2])
             flat[at] = pictures.laid_over(flat[at], [lines])
         return picture
@@ -180,3 +205,19 @@ class Pictures:
             patches.apply(self._layers[number], parts)
             yield from (rectangle for rectangle, _ in parts)
         self._held[number] = shot
+
+    def _lines(self, frame: int) -> tuple[NDArray[np.int64], Pixels]:
+        """What :func:`strokes.drawn` says of a frame.
+
+        Its patch is a single row: how many pixels it is from each one to the next (4 bytes), its colour and alpha.
+        """
+        path = self.path(key := self.plan.lines_key(frame))
+        if not path.exists() and not (self.store and self.store.take(key, path)):
+            at, pixels = strokes.drawn(self.plan.board, frame)
+            steps = np.diff(at, prepend=0).astype("<u4").view(np.uint8).reshape(-1, 4)
+            patches.write([((0, 0, len(at), 1), np.concatenate([steps, pixels], axis=1)[None])], path)
+            if self.store:
+                self.store.put(key, path)
+        ((_, row),) = patches.read(path)
+        steps, pixels = np.split(row[0], [4], axis=1)
+        return np.ascontiguousarray(steps).view("<u4")[:, 0].cumsum(dtype=np.int64), pixels

@@ -11,12 +11,8 @@ from numpy.typing import NDArray
 
 from .captions import Words
 from .layout import text_width
-from .numerals import MINUS
+from .numerals import MINUS, told
 from .plan import Plan
-
-DECIMALS = 2
-LONG = 1e7
-"""From here on numbers are told in three digits and a power of ten."""
 
 
 @dataclass(frozen=True)
@@ -125,14 +121,6 @@ def added(words: Words, lead: str, terms: list[float], bias: float | None, resul
 def _equals(result: float, *numbers: float) -> str:
     """What is worked out from these numbers: about that, if any of them is told rounded."""
     return f" {'=' if all(map(_exactly, (result, *numbers))) else '≈'} {told(result)}"
-
-
-def told(value: float) -> str:
-    """A number in words: with two decimals at most, and no more than it needs."""
-    if abs(value) >= LONG:
-        return f"{value:.3g}".replace("-", MINUS, 1)
-    text = f"{value:.{DECIMALS}f}".rstrip("0").rstrip(".")
-    return text.replace("-", MINUS if float(text) else "")
 
 
 def _exactly(value: float) -> bool:

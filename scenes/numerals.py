@@ -16,6 +16,8 @@ GLYPHS = f"0123456789.{MINUS}e"
 """All characters that numbers on cells are written in."""
 CHARACTERS, DECIMALS = 4, 2
 """A number has no more than these, its point and its minus included; only beyond 1e10 in size."""
+LONG = 1e7
+"""From here on numbers in words are told in three digits and a power of ten."""
 HEIGHT, ROOM = 0.5, 0.84
 """In cells: how high a digit is at most, how wide a number may be on the flat part of a cube's front."""
 LEGIBLE = 5.0
@@ -36,6 +38,14 @@ def short(value: float) -> str:
         digit, exponent = f"{value:.0e}".split("e")
         return f"{digit}e{int(exponent)}".replace("-", MINUS, 1)
     text = next((text for text in texts if math.isclose(float(text), value, rel_tol=0.0, abs_tol=1e-9)), texts[-1])
+    return text.replace("-", MINUS if float(text) else "")
+
+
+def told(value: float) -> str:
+    """A number in words: with two decimals at most, and no more than it needs."""
+    if abs(value) >= LONG:
+        return f"{value:.3g}".replace("-", MINUS, 1)
+    text = f"{value:.{DECIMALS}f}".rstrip("0").rstrip(".")
     return text.replace("-", MINUS if float(text) else "")
 
 

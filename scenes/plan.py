@@ -24,7 +24,7 @@ from .contents import Contents, Shown
 from .counts import count_frames
 from .elision import Elision
 from .layout import CAPITAL, LINE_HEIGHT, SIDE, Frame, Item, Placed, broken, text_width
-from .numerals import numbers_on
+from .numerals import numbers_on, told
 from .pacing import TRAVEL_SECONDS, Beat, beats, group_steps
 from .parts import Act, Bank, Tensor
 from .photo import pixels_of, worn
@@ -48,6 +48,8 @@ WHOLE_ROWS = 5
 """A table of all stages has no more rows, its head included, and stands beside one row of tensors: it takes height."""
 NOTE_SHARE = 0.7
 """The same of a note, which the counter stands beside."""
+MARKED_BIASES = 4
+"""Beside more filters their biases are not told."""
 LONG_NUMBER = 7
 """More characters than these are a line's worth."""
 HURRIED = 2.5
@@ -445,10 +447,19 @@ class Plan:
             filters, dims = 1, (op.filters, *op.each("kernel_size"))
         label = self.words("filters", filters) if filters > 1 else self.words("filter")
         elision = self.contents.banks[number]
-        names = filter_names(self.stages[number].stages[-1])
-        marks = self._marks(elision, lambda f: names[f] if names else str(f + 1)) if names or filters > 1 else ()
+        names, biases = filter_names(self.stages[number].stages[-1]), self._marked_biases(number)
+        named = names or biases or filters > 1
+        marks = self._marks(elision, lambda f: (names[f] if names else str(f + 1)) + biases.get(f, "")) if named else ()
         notes = self._notes(self._left_out(elision, "filters"))
         return Item(f"filters-{number + 1}", (label, size((*dims,))), elision, marks=marks, notes=notes)
+
+    def _marked_biases(self, number: int) -> dict[int, str]:
+        """What is written beside the numbers of a few filters: their biases, where values are shown."""
+        op = self.stages[number].op
+        bias = None if self.values is None or not getattr(op, "bias", False) else self.values[2][number]
+        if bias is None or not 1 < len(bias) <= MARKED_BIASES:
+            return {}
+        return {f: f" · {self.words('bias', told(b))}" for f, b in enumerate(bias.tolist())}
 
     def _product_items(self, number: int) -> list[Item]:
         """The kernel whose colours the factor wears, and the factor: a matrix, or the filters as rows."""
@@ -652,7 +663,8 @@ class Plan:
             rows.append((self.words("kernel", filters), ["", *kernel]))
         elif stage.slide is not None and max(extents := stage.spans[0][-axes:]) > 1:
             rows.append((self.words("window"), ["", "", *map(str, extents)]))
-        rows.append((self.words("output"), _columns(after, axes, batched)))
+        output = self.words("output") if stage.in_parts else self.called(number + 1)
+        rows.append((output, _columns(after, axes, batched)))
         return rows
 
     @cached_property
@@ -736,6 +748,9 @@ class Plan:
         if stage.gathers and isinstance(stage.op, Pad):
             sides = (side for pair in stage.op.sides(axes) for side in pair)
             return self._stacked(self.words("gather_Pad", _one_or_each(sides)))
+        bias = self.values[2][number] if self.values and isinstance(stage.op, ChannelSum) else None
+        if bias is not None:
+            return self._stacked(self.words("does_ChannelSum_bias", told(float(bias[0]))))
         if stage.slide is not None or does not in self.words:
             return self._stacked(self.scene.description.in_language(self.language))
         return self._stacked(self.words(does) + self._of_padding(stage))

@@ -102,11 +102,15 @@ def _facts(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
     if plan.legend:
         yield from _legend(plan, number, first, last)
     elif "table" in plan.show:
-        end = last
-        if last == plan.frames and plan.whole_table:
-            end = _note_frame(plan) - 1
+        end = _before_result(plan, last)
+        if end < last:
             yield from _table(plan, "table-whole", plan.whole_table, end + 1, last)
         yield from _table(plan, f"table-{number + 1}", plan.table(number), first, end)
+
+
+def _before_result(plan: Plan, last: int) -> int:
+    """The last frame of a stage's own words: those of all stages take their place on the result."""
+    return _note_frame(plan) - 1 if last == plan.frames and plan.whole_table else last
 
 
 def _table(plan: Plan, key: str, rows: list[tuple[str, list[str]]], first: int, last: int) -> Iterator[Caption]:
@@ -138,8 +142,8 @@ def _legend(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]
 def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterator[Caption]:
     pitch = CAPITAL["note"] * LINE_HEIGHT
     for i, text in enumerate(reversed(plan.formulas(number))):
-        at = _corner(plan, 0, i * pitch, bottom=True)
-        yield _text(plan, f"formula-{number + 1}-{i + 1}", text, "note", at, "left", first=first, last=last)
+        at, end = _corner(plan, 0, i * pitch, bottom=True), _before_result(plan, last)
+        yield _text(plan, f"formula-{number + 1}-{i + 1}", text, "note", at, "left", first=first, last=end)
     lift = _lift(plan, number)
     right = not plan.narrow
     align = "right" if right else "left"

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from convmotion.render import patches
 from convmotion.render.frames import PIECE, FramePlan, Pictures
 from convmotion.render.pictures import channels_of, empty, laid_over
+from convmotion.render.store import FrameStore
 from convmotion.scenes import compose, find_scene, scene_from_lines, strokes
 from convmotion.scenes.scenefile import parse_scene
 
@@ -291,4 +292,21 @@ def test_pictures_in_order_read_every_patch_once(tmp_path, monkeypatch):
     pictures = Pictures(of, tmp_path.joinpath)
     for frame in range(1, BOARD.frames + 1):
         pictures(of.shots(frame))
-    assert sorted(read) == sorted(parts)
+    assert sorted(name for name in read if name in parts) == sorted(parts)
+
+
+def test_lines_are_drawn_once_and_kept(tmp_path, monkeypatch):
+    of, drawn, original = PLANS["standard", 10], [], strokes.drawn
+    made_up(of, tmp_path)
+    monkeypatch.setattr(strokes, "drawn", lambda board, frame: drawn.append(frame) or original(board, frame))
+    store, found = FrameStore(tmp_path / "store"), []
+    for turn in range(2):
+        folder = tmp_path / f"turn-{turn}"
+        folder.mkdir()
+        made_up(of, folder)
+        pictures = Pictures(of, folder.joinpath, store=store)
+        found.append([pictures(of.shots(frame)) for frame in range(1, BOARD.frames + 1)])
+        if turn == 0:
+            assert len(drawn) == len({of.lines_key(frame) for frame in range(1, BOARD.frames + 1)}) > 10
+    assert np.array_equal(*found)
+    assert len(drawn) == len(set(drawn)), "the second time, none"

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convmotion.scenes import compose, find_scene, parse_scene
-from convmotion.scenes.arithmetic import shortened, told
+from convmotion.scenes.arithmetic import shortened
 from convmotion.scenes.captions import Words
 from convmotion.scenes.layout import SIDE, text_width
+from convmotion.scenes.numerals import told
 from convmotion.scenes.screen import Screen, caption_box
 from convmotion.scenes.values import values_of
 
