@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields
 
-from ..conv_math import DeformConv2d, Operation, Pad, Shape, Slide, Window, ZeroInsert
+from ..conv_math import Add, DeformConv2d, Operation, Pad, Shape, Slide, Window, ZeroInsert
 from ..conv_math.errors import entries, per_axis
 from ..conv_math.transposed import ConvTranspose
 
@@ -85,8 +85,8 @@ WORDS = {
         "made_Upsample": "upsampled",
         "made_Add": "sum",
         "made_Concat": "joined",
-        "gather_ZeroInsert": "stride − 1 zeros go between the cells: {0}",
-        "gather_Pad": "padding is added, kernel − 1 − padding on each side: {0}",
+        "gather_ZeroInsert": "zeros between the cells: stride − 1 = {0}",
+        "gather_Pad": "zeros around: kernel − 1 − padding = {0}",
         "does_Again": "the same input, once more",
         "does_ZeroInsert": "zeros go between the cells, as the stride says",
         "does_Pad": "cells are added around, as the padding says",
@@ -193,8 +193,8 @@ WORDS = {
         "made_Upsample": "上采样后",
         "made_Add": "和",
         "made_Concat": "拼接后",
-        "gather_ZeroInsert": "单元之间插入 步幅 − 1 个零：{0}",
-        "gather_Pad": "每侧填充 核长 − 1 − 填充：{0}",
+        "gather_ZeroInsert": "单元之间的零：步幅 − 1 = {0}",
+        "gather_Pad": "四周的零：核长 − 1 − 填充 = {0}",
         "does_Again": "同一输入，再来一次",
         "does_ZeroInsert": "按步幅在单元之间插入零",
         "does_Pad": "按填充在四周添加单元",
@@ -261,6 +261,8 @@ def torch_call(op: Operation) -> str:
         flat = tuple(side for pair in reversed(sides) for side in (entries(pair) or (pair, pair)))
         mode = "" if op.padding_mode == "zeros" else f", mode={op.padding_mode!r}"
         return f"F.pad(x, {flat!r}{mode})"
+    if isinstance(op, Add):
+        return "x + y"
     arguments: list[str] = []
     for f in fields(op):  # pyright: ignore[reportArgumentType]
         if f.kw_only:  # what the operation found out for itself

@@ -46,7 +46,7 @@ WIDTHS = {
         0.68: 'r"?_zsc',
         0.82: "vyFLxk“”S*ET|aeY$+0123456789<=>Z^~×X",
         1.12: "G&DUHNOQw…",
-        1.32: "%@MWm",
+        1.32: "%@MWmΣ",
         1.70: "→",
     }.items()
     for letter in letters

@@ -18,7 +18,7 @@ CHARACTERS, DECIMALS = 4, 2
 """A number has no more than these, its point and its minus included; only beyond 1e10 in size."""
 LONG = 1e7
 """From here on numbers in words are told in three digits and a power of ten."""
-HEIGHT, ROOM = 0.5, 0.84
+HEIGHT, ROOM = 0.6, 0.84
 """In cells: how high a digit is at most, how wide a number may be on the flat part of a cube's front."""
 LEGIBLE = 5.0
 """Pixels: digits that would be lower are not written."""

@@ -654,7 +654,8 @@ class Plan:
         axes = max(len(op.split(read)[1]), len(after) - batched) - 1
         names = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}[axes]
         rows = [("", [self.words(key) for key in ("batch", "channels", *names)])]
-        rows.append((self.words("input"), _columns(read, axes, batched)))
+        source = self.words("input") if stage.in_parts else self.called(stage.reads[0])
+        rows.append((source, _columns(read, axes, batched)))
         if isinstance(told, Linear):
             rows.append((self.words("kernel", told.out_features), ["", str(told.in_features), *[""] * axes]))
         elif isinstance(op, Weighted):

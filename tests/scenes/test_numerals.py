@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convmotion.scenes import compose, find_scene, parse_scene
-from convmotion.scenes.numerals import GLYPHS, LEGIBLE, ROOM, digit_height, numbers_on, short, shorts, width
+from convmotion.scenes.numerals import GLYPHS, HEIGHT, LEGIBLE, ROOM, digit_height, numbers_on, short, shorts, width
 from convmotion.scenes.palette import INKS, ink_on
 from convmotion.scenes.pose import pose
 from convmotion.scenes.values import values_of
@@ -139,11 +139,11 @@ def test_many_are_written_as_each_is(values):
     assert shorts(np.array(values, float)) == [short(v) for v in values]
 
 
-def test_digits_are_half_a_cell_high_or_as_high_as_the_widest_number_lets_them_be():
-    assert digit_height(["7", "12"]) == 0.5
+def test_digits_are_of_one_height_or_as_high_as_the_widest_number_lets_them_be():
+    assert digit_height(["7", "3"]) == HEIGHT
     for texts in (["1", "−12"], ["0.33"], ["−1e10"]):
         assert max(map(width, texts)) * digit_height(texts) == pytest.approx(ROOM)
-        assert digit_height(texts) < 0.5
+        assert digit_height(texts) < HEIGHT
 
 
 def luminance(color):

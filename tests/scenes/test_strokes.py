@@ -215,7 +215,8 @@ def test_lines_are_broken_where_words_stand():
 def test_lines_laid_over_a_picture_look_like_blenders_tubes(quality, camera, tmp_path, monkeypatch):
     from convmotion.render.blender import Studio
 
-    monkeypatch.setattr("convmotion.scenes.strokes.LEAST_RADIUS", 0.0)
+    for name, value in {"LEAST_RADIUS": 0.0, "OVER_CELLS": 1.0, "THROUGH_CELLS": 0.0}.items():  # as tubes are seen
+        monkeypatch.setattr(f"convmotion.scenes.strokes.{name}", value)
     board = whole_board("standard", camera)
     frame, whole = midway(board), (0, 0, *SIZE)
     studio = Studio(board, quality, "cycles", "cpu", 2)
