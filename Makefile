@@ -6,7 +6,7 @@ PYTHON ?=
 ready := $(VENV)/.convmotion-ready
 bin := $(VENV)/bin
 
-.PHONY: help setup demo catalog test bench lint clean
+.PHONY: help setup demo catalog addon test bench lint clean
 .DELETE_ON_ERROR:
 
 help: ## print this menu
@@ -28,6 +28,9 @@ catalog: $(ready) ## render all animations as drafts, and a contact sheet of eac
 	    --quality draft --size 427x240 --fps 15 || failed="$$failed $$name"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "make: not rendered:$$failed" >&2; exit 1; fi
+
+addon: $(ready) ## pack the Blender extension for each platform into dist/ (downloads wheels, once); ARGS="linux-x64" picks
+	@"$(bin)/python" tools/pack_addon.py $(ARGS)
 
 test: $(ready) ## run the tests; ARGS="-k gif" picks some
 	@"$(bin)/python" -m pytest -q $(ARGS)

@@ -6,6 +6,9 @@ from typing import Any
 
 import bpy
 
+VERSION = bpy.app.version_string
+"""Blender's version, for people, and for names of what another version would make otherwise."""
+
 
 def enable_nodes(data: Any) -> Any:
     """The node tree of a material or world. Up to 4.5 it must be switched on; since 5.0 it is always there."""

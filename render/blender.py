@@ -6,6 +6,7 @@ The only module of this folder that imports bpy; nothing but :mod:`.jobs` import
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 # Blender puts the user's extension folder first on sys.path when it is imported, where anything may lie.
-os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="convmotion-blender-")
+if "bpy" not in sys.modules:
+    os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="convmotion-blender-")
 
 import bpy
 
@@ -64,7 +66,8 @@ class Studio:
     """
 
     def __init__(self, board: Storyboard, quality: str, engine: str, device: str, threads: int = 0) -> None:
-        bpy.ops.wm.read_factory_settings(use_empty=True)
+        # Not read_factory_settings, which would take the wheels of extensions off the path.
+        bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
         self.scene = scene = bpy.context.scene
         self.board, self.size, self.quality = board, board.size, QUALITIES[quality]
         self.seconds, self.pixels = 0.0, 0

@@ -137,6 +137,20 @@ def _bpy_file() -> Path | None:
     return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".so") else None
 
 
+def inside_blender() -> bool:
+    """Whether this runs in the program Blender, and not in a Python into which pip has installed bpy."""
+    return "bpy" in sys.modules and _bpy_file() is None
+
+
+def blender_version() -> str:
+    """Of the Blender that renders."""
+    if not inside_blender():
+        return importlib.metadata.version("bpy")
+    from ..blender_addon.compat import VERSION
+
+    return VERSION
+
+
 def _missing_of_bpy() -> list[Library]:
     """ldd asks the very linker that will load bpy, and follows the libraries that bpy brings along."""
     module = _bpy_file()

@@ -78,6 +78,13 @@ TERMS = {
 LEVELS = {".gif": "{} colours", ".webp": "quality {}", ".mp4": "crf {}", ".webm": "crf {}"}
 
 
+def let_run() -> None:
+    """Give ffmpeg back the right to be run, which Blender leaves away when it unpacks an extension's wheels."""
+    for program in (Path(imageio_ffmpeg.__file__).parent / "binaries").glob("ffmpeg-*"):
+        with suppress(OSError):
+            program.chmod(program.stat().st_mode | 0o111)
+
+
 @dataclass(frozen=True)
 class _Frame:
     """What a picture is called, and how to get at it: (height, width, 3 or 4)."""

@@ -8,7 +8,6 @@ under keys of their own, when the layers are laid over each other.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import platform
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +23,7 @@ from ..scenes import strokes
 from ..scenes.changes import Layer, Rectangle
 from ..scenes.story import Storyboard
 from . import patches, pictures
+from .doctor import blender_version
 from .pictures import Pixels
 from .store import FrameStore
 
@@ -73,8 +73,9 @@ class FramePlan:
         if engine == "cycles":
             self.layers = ("plain",) if quality == "draft" else ("cells", "notes")
         self.draws_lines = engine == "cycles"
-        addon = [f"blender_addon/{file.stem}" for file in sorted((HOUSE / "blender_addon").glob("*.py"))]
-        blender = importlib.metadata.version("bpy")
+        built = [file for file in sorted((HOUSE / "blender_addon").glob("*.py")) if not file.name.startswith("ui")]
+        addon = [f"blender_addon/{file.stem}" for file in built]
+        blender = blender_version()
         self.settings = repr((quality, engine, device, platform.machine(), blender, _sources(*addon, *CODE)))
 
     def shots(self, frame: int) -> tuple[Shot, ...]:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 from ..scenes import Scene, Storyboard, compose
 from ..scenes.changes import Changes, Rectangle
 from . import patches, pictures
-from .doctor import cores
+from .doctor import cores, inside_blender
 from .errors import RenderError, RequestError, cut_short
 from .frames import Shot
+from .inside import BlenderPool
 from .pictures import Pixels
 from .store import FrameStore
 
@@ -105,8 +106,18 @@ def run(job: Job, progress: Callable[[int], object]) -> Spent:
     parts[:1] = [replace(parts[0] if parts else replace(job, shots=[]), blends=job.blends)]
     workers = min(job.workers, len(parts))
     threads = max(1, cores() // workers)
-    others = multiprocessing.active_children()
-    executor = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    with _processes(workers, threads, job.log.parent) as executor:
+        return _do(job, executor, parts, missing, threads, progress)
+
+
+def _do(
+    job: Job,
+    executor: Executor,
+    parts: Sequence[Job],
+    missing: Sequence[Sequence[Shot]],
+    threads: int,
+    progress: Callable[[int], object],
+) -> Spent:
     try:
         with _deaf_to_interrupts():
             futures = [executor.submit(_work, part, threads) for part in parts]
@@ -121,8 +132,22 @@ def run(job: Job, progress: Callable[[int], object]) -> Spent:
         raise
     except Exception as error:
         raise RenderError(f"Blender failed: {type(error).__name__}: {' '.join(str(error).split())}") from error
+
+
+@contextmanager
+def _processes(workers: int, threads: int, folder: Path) -> Iterator[Executor]:
+    """So many processes, of which none is left afterwards, and nothing that is not in the folder."""
+    others = multiprocessing.active_children()
+    if inside_blender():
+        executor = BlenderPool(workers, threads, folder)
+    else:
+        executor = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield executor
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
+        if isinstance(executor, BlenderPool):
+            executor.kill()
         for child in multiprocessing.active_children():
             if child not in others:
                 child.kill()  # it has done its work, or nobody wants it any more
@@ -225,7 +250,8 @@ def _open(job: Job, threads: int) -> tuple[Studio, Storyboard]:
     tempfile.tempdir = str(job.log.parent)
     os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), tempfile.tempdir))  # where Blender looks
     # A parent that has imported bpy hands on its path, where Blender's own scripts hide the module.
-    sys.path[:] = [folder for folder in sys.path if Path(folder).parts[-2:] != ("scripts", "modules")]
+    if not inside_blender():
+        sys.path[:] = [folder for folder in sys.path if Path(folder).parts[-2:] != ("scripts", "modules")]
     board = job.compose()
     with _seeing_one_core() if threads == 1 else nullcontext():
         from .blender import Studio
