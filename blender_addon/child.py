@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bpy
 
-PACKAGE = __package__.rpartition(".")[0]
+PACKAGE = __name__.rsplit(".", 2)[0]
 """What this package is called here: convmotion, or its name among Blender's extensions."""
 
 _CODE = """

@@ -46,7 +46,7 @@ from .errors import RenderError, RequestError
 from .film import make
 from .frames import CHUNK, FramePlan
 from .jobs import Job
-from .store import FrameStore, default_folder
+from .store import MOST_BYTES, FrameStore, default_folder
 
 QUALITIES = ("draft", "standard", "final")
 ENGINES = ("cycles", "eevee", "workbench")
@@ -219,6 +219,8 @@ def _add_render_options(parser: argparse.ArgumentParser) -> None:
         "--whole-frames", dest="chunk", action="store_const", const=1, help="render every frame whole"
     )
     add("--cache", type=Path, metavar="DIR", help="where rendered frames are kept (default: your cache folder)")
+    add("--cache-size", type=_bytes, default=MOST_BYTES, metavar="SIZE", help="the most it may hold (default 2GB)")
+    add("--progress", action="store_true", help="tell how far it is in lines, also where stderr is no terminal")
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -353,7 +355,7 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
     moving = [o for o in outputs if o not in stills and o not in blends]
     poster = min(max(board.poster, frames.start), frames.stop - 1)
     wanted = list(frames) if moving else []
-    store = FrameStore(arguments.cache or default_folder())
+    store = FrameStore(arguments.cache or default_folder(), arguments.cache_size)
     chunk = arguments.chunk if moving else 1
     plan = FramePlan(board, arguments.quality, engine := arguments.engine, arguments.device, chunk)
     moments = sheet.moments(board, frames) if arguments.sheet else []
@@ -380,7 +382,7 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
     missing = [key for key in keys if not store.take(key, job.path(key))]
     films = [([poster], out) for out in stills] + [(wanted, out) for out in moving]
     sheets = [(moments, out) for out in arguments.sheet]
-    with _bar("rendering", len(missing), "picture") as bar:
+    with _bar("rendering", len(missing), "picture", arguments.progress) as bar:
         _, notes = make(
             job, plan, films, bar.update, lambda out, done: _tell(bar, out, done), sheets, arguments.max_bytes
         )
@@ -397,8 +399,11 @@ def _tell(bar: tqdm[Any], out: Path, done: int) -> None:
         bar.set_description_str(f"{out.name}: frame {done}")
 
 
-def _bar(name: str, total: int, unit: str = "frame") -> tqdm[Any]:
-    """Progress on stderr; none where that is no terminal."""
+def _bar(name: str, total: int, unit: str = "frame", lines: bool = False) -> tqdm[Any]:
+    """Progress on stderr; none where that is no terminal. In lines: for programs."""
+    if lines:
+        told = "convmotion progress {n_fmt} {total_fmt} {desc}\n"
+        return tqdm(desc=name, total=total, bar_format=told, file=sys.stderr, leave=False)
     return tqdm(desc=name, total=total, unit=unit, disable=None, file=sys.stderr, leave=False)
 
 

@@ -7,11 +7,26 @@ from functools import cache
 from pathlib import Path
 
 from .errors import SceneError
-from .scenefile import Scene, load_scene, shown
+from .scenefile import Scene, Text, load_scene, shown
 
 FOLDER = Path(__file__).parent / "catalog"
 NEW = Path(__file__).parent / "new.toml"
 """A scene file to start from."""
+
+SECTIONS = {
+    1: Text("Kinds of convolution", "卷积的种类"),
+    10: Text("A course on CNNs", "CNN 课程"),
+    31: Text("Depth and dilation", "深度与空洞"),
+    33: Text("Advanced layers", "进阶层"),
+    39: Text("Transposed and dilated", "转置与空洞卷积"),
+    46: Text("Beyond the articles", "更多内容"),
+}
+"""What the scenes are about, by the first ``place`` of each part of the list."""
+
+
+def section_of(scene: Scene) -> Text:
+    """The part of the list that a scene stands in."""
+    return SECTIONS[max(first for first in SECTIONS if first <= scene.place)]
 
 
 @cache

@@ -1,0 +1,246 @@
+"""The tab "Convolution" in the 3D View's sidebar."""
+
+import textwrap
+from typing import Any
+
+import bpy
+from bl_operators.presets import AddPresetBase
+
+from ..scenes import SceneError
+from ..scenes.scenefile import OPERATIONS
+from . import ui_build, ui_render
+from .ui_settings import AXES, axes_of, is_optional, judge, more_of, named_padding, parameters
+from .ui_words import translated
+
+PIXELS_PER_LETTER = 7.0
+PRESETS = "convmotion"
+
+
+class CONVMOTION_MT_presets(bpy.types.Menu):
+    bl_label = "Convolution Presets"
+    preset_subdir = PRESETS
+    preset_operator = "script.execute_preset"
+    draw = bpy.types.Menu.draw_preset
+
+
+class CONVMOTION_OT_add_preset(AddPresetBase, bpy.types.Operator):
+    """Keep these settings, or with the minus forget them"""
+
+    bl_idname = "convmotion.add_preset"
+    bl_label = "Add Convolution Preset"
+    preset_menu = "CONVMOTION_MT_presets"
+    preset_defines = ["settings = bpy.context.scene.convmotion"]
+    preset_values = ["settings.toml"]
+    preset_subdir = PRESETS
+
+
+class CONVMOTION_UL_stages(bpy.types.UIList):
+    def draw_item(self, context: Any, layout: Any, data: Any, item: Any, icon: Any, owner: Any, name: Any) -> None:
+        layout.label(text=f"{list(data.stages).index(item) + 1}  {item.op}", translate=False)
+
+
+class _Tab:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Convolution"
+
+
+class CONVMOTION_PT_scene(_Tab, bpy.types.Panel):
+    bl_label = "Convolution"
+
+    def draw(self, context: Any) -> None:
+        layout, settings = self.layout, context.scene.convmotion
+        layout.operator_menu_enum("convmotion.choose", "name", text=_title(settings), icon="PRESET")
+        row = layout.row(align=True)
+        row.operator("convmotion.open", text=translated("Open Scene File"), icon="FILE_FOLDER")
+        row.operator("convmotion.save", text="", icon="FILE_TICK")
+        row = layout.row(align=True)
+        row.menu("CONVMOTION_MT_presets", text=CONVMOTION_MT_presets.bl_label)
+        row.operator("convmotion.add_preset", text="", icon="ADD")
+        row.operator("convmotion.add_preset", text="", icon="REMOVE").remove_active = True
+        if not settings.stages and ui_build.built(context.scene) is not None:
+            layout.operator("convmotion.read_back")
+
+
+class CONVMOTION_PT_operation(_Tab, bpy.types.Panel):
+    bl_label = "Operation"
+    bl_parent_id = "CONVMOTION_PT_scene"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return len(context.scene.convmotion.stages) > 0
+
+    def draw(self, context: Any) -> None:
+        layout, settings = self.layout, context.scene.convmotion
+        if len(settings.stages) > 1:
+            row = layout.row()
+            row.template_list("CONVMOTION_UL_stages", "", settings, "stages", settings, "active", rows=3)
+        row = layout.row(align=True)
+        row.operator("convmotion.add_stage", icon="ADD")
+        row.operator("convmotion.remove_stage", text="", icon="REMOVE")
+        stage = settings.stages[min(settings.active, len(settings.stages) - 1)]
+        layout.prop(stage, "op")
+        layout.use_property_split, layout.use_property_decorate = True, False
+        cls, said = OPERATIONS[stage.op], _keys(stage.more)
+        for name in parameters(cls):
+            if name not in said:
+                _draw_parameter(layout, stage, cls, name)
+        layout.prop(stage, "more")
+
+
+class CONVMOTION_PT_input(_Tab, bpy.types.Panel):
+    bl_label = "Input"
+    bl_parent_id = "CONVMOTION_PT_scene"
+
+    poll = CONVMOTION_PT_operation.poll
+
+    def draw(self, context: Any) -> None:
+        layout, settings = self.layout, context.scene.convmotion
+        layout.use_property_split, layout.use_property_decorate = True, False
+        layout.prop(settings, "dims")
+        cls = OPERATIONS[settings.stages[0].op]
+        column = layout.column(align=True)
+        for index, name in enumerate(axis_names(settings.dims, cls.AXES)):
+            column.prop(settings, "shape", index=index, text=name, translate=False)
+        layout.prop(settings, "more")
+
+
+class CONVMOTION_PT_look(_Tab, bpy.types.Panel):
+    bl_label = "Time and Look"
+    bl_parent_id = "CONVMOTION_PT_scene"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    poll = CONVMOTION_PT_operation.poll
+
+    def draw(self, context: Any) -> None:
+        layout, settings = self.layout, context.scene.convmotion
+        layout.use_property_split, layout.use_property_decorate = True, False
+        for name in ("title_en", "title_zh", "words", "order", "seconds", "fps", "camera", "theme"):
+            layout.prop(settings, name)
+        layout.column().prop(settings, "show")
+        layout.prop(settings, "apart")
+        column = layout.column(align=True)
+        column.prop(settings, "width")
+        column.prop(settings, "height")
+
+
+class CONVMOTION_PT_build(_Tab, bpy.types.Panel):
+    bl_label = "Build"
+    bl_parent_id = "CONVMOTION_PT_scene"
+
+    def draw(self, context: Any) -> None:
+        layout, settings = self.layout, context.scene.convmotion
+        verdict, width = judge(settings), context.region.width
+        box = layout.box().column(align=True)
+        if verdict.error:
+            box.alert = bool(settings.stages)
+            _draw_text(box, verdict.error, width, icon="ERROR" if settings.stages else "INFO")
+        for line in verdict.lines:
+            _draw_text(box, line, width)
+        there = ui_build.built(context.scene) is not None
+        row = layout.row(align=True)
+        row.scale_y = 1.4
+        row.operator("convmotion.build", text=translated("Build Anew" if there else "Build"), icon="MESH_CUBE")
+        row.operator("convmotion.remove", text="", icon="TRASH")
+        row = layout.row(align=True)
+        row.prop(settings, "use_camera", toggle=True, icon="CAMERA_DATA")
+        row.prop(settings, "use_light", toggle=True, icon="LIGHT_SUN")
+        layout.prop(settings, "live")
+
+
+class CONVMOTION_PT_render(_Tab, bpy.types.Panel):
+    bl_label = "Render"
+    bl_parent_id = "CONVMOTION_PT_scene"
+
+    poll = CONVMOTION_PT_operation.poll
+
+    def draw(self, context: Any) -> None:
+        layout, settings = self.layout, context.scene.convmotion
+        layout.prop(settings, "output", text="")
+        layout.row(align=True).prop(settings, "quality", expand=True)
+        layout.prop(settings, "transparent")
+        layout.operator("convmotion.render", icon="RENDER_ANIMATION")
+        if not ui_render.current:
+            reason = "" if judge(settings).error else ui_render.trouble(settings)
+            if reason:
+                column = layout.column(align=True)
+                column.alert = True
+                _draw_text(column, reason, context.region.width, icon="ERROR")
+            return
+        rendering = ui_render.current[0]
+        if ui_render.active():
+            share = rendering.done / rendering.total if rendering.total else 0.0
+            text = rendering.doing if rendering.done == rendering.total > 0 else f"{rendering.done} / {rendering.total}"
+            row = layout.row(align=True)
+            row.progress(factor=share, text=f"{translated('Rendering')} {text}")
+            row.operator("convmotion.cancel", text="", icon="X")
+        elif rendering.cancelled:
+            layout.label(text=translated("Cancelled"), icon="CANCEL")
+        elif rendering.error:
+            column = layout.column(align=True)
+            column.alert = True
+            _draw_text(column, rendering.error, context.region.width, icon="ERROR")
+        else:
+            _draw_text(layout.column(align=True), str(rendering.output), context.region.width, icon="CHECKMARK")
+            opener = layout.operator("wm.path_open", text=translated("Open Folder"), icon="FILE_FOLDER")
+            opener.filepath = str(rendering.output.parent)
+
+
+def axis_names(dims: int, axes: int | None) -> tuple[str, ...]:
+    """What the numbers of a shape are called: (N,) C and the spatial axes, as many as the operation has."""
+    usual = {1: ("C",), 2: ("C", "L"), 3: ("C", "H", "W"), 4: ("N", "C", "H", "W"), 5: ("N", "C", "D", "H", "W")}
+    if axes is None or not 1 <= axes <= dims - 1 <= axes + 1:
+        return usual[dims]
+    return (("N",) if dims - axes == 2 else ()) + ("C", *("D", "H", "W")[-axes:])
+
+
+def _title(settings: Any) -> str:
+    return settings.title_en if settings.stages and settings.title_en else translated("Choose a convolution")
+
+
+def _keys(more: str) -> set[str]:
+    try:
+        return set(more_of(more, ""))
+    except SceneError:
+        return set()
+
+
+def _draw_parameter(layout: Any, stage: Any, cls: Any, name: str) -> None:
+    column = layout.column(align=True)
+    if is_optional(cls, name):
+        column.prop(stage, f"use_{name}", text=name, translate=False)
+        if not getattr(stage, f"use_{name}"):
+            return
+    if name == "padding" and named_padding(cls):
+        column.prop(stage, "padding_name", text=name, translate=False)
+        if stage.padding_name != "numbers":
+            return
+    if name in AXES:
+        axes = axes_of(cls)
+        for index, axis in enumerate(("D", "H", "W")[-axes:]):
+            text = (f"{name} {axis}" if index == 0 else axis) if axes > 1 else name
+            column.prop(stage, name, index=index, text=text, translate=False)
+    else:
+        column.prop(stage, name, text=name, translate=False)
+
+
+def _draw_text(layout: Any, text: str, width: int, icon: str = "NONE") -> None:
+    """A text on as many lines as it needs."""
+    scale = bpy.context.preferences.system.ui_scale
+    letters = max(12, int((width - 60 * scale) / (PIXELS_PER_LETTER * scale)))
+    for line in textwrap.wrap(text, letters) or [""]:
+        layout.label(text=line, icon=icon, translate=False)
+        icon = "BLANK1" if icon != "NONE" else "NONE"
+
+
+CLASSES = (
+    CONVMOTION_MT_presets,
+    CONVMOTION_OT_add_preset,
+    CONVMOTION_UL_stages,
+    CONVMOTION_PT_scene,
+    CONVMOTION_PT_build,
+    CONVMOTION_PT_operation,
+    CONVMOTION_PT_input,
+    CONVMOTION_PT_look,
+    CONVMOTION_PT_render,
+)
