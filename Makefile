@@ -6,11 +6,11 @@ PYTHON ?=
 ready := $(VENV)/.convmotion-ready
 bin := $(VENV)/bin
 
-.PHONY: help setup demo catalog addon test bench lint clean
+.PHONY: help setup demo catalog addon test test-window bench lint clean
 .DELETE_ON_ERROR:
 
 help: ## print this menu
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(ready) ## make .venv with everything in it (a 380 MB Blender among it, once)
 	@:
@@ -34,6 +34,9 @@ addon: $(ready) ## pack the Blender extension for each platform into dist/ (down
 
 test: $(ready) ## run the tests; ARGS="-k gif" picks some
 	@"$(bin)/python" -m pytest -q $(ARGS)
+
+test-window: $(ready) ## run the panel in a real window: BLENDER="how to start it" SHOT="what takes a picture, into the file named behind"
+	@"$(bin)/python" tools/window_run.py "$(or $(BLENDER),blender)" "$(SHOT)"
 
 bench: $(ready) ## measure speed and memory against references; ARGS="conv_math --quick" picks and hurries
 	@"$(bin)/python" -m bench $(ARGS)

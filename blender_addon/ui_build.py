@@ -9,8 +9,9 @@ from typing import Any
 import bpy
 
 from ..scenes import SceneError, compose
-from . import looks, ui_words
+from . import looks, meshes, ui_words
 from .build import build
+from .nodes import Tree, add_modifier
 from .ui_settings import bare, complete, fill, judge, table_of
 
 BLOCK = "convmotion"
@@ -60,7 +61,7 @@ def rebuild(scene: Any) -> Any:
         scene.camera = before["camera"]
     if not settings.use_light:
         scene.world = before["world"]
-        for obj in root.all_objects:
+        for obj in [*root.all_objects]:  # what changes a collection ends its iterators
             if obj.type == "LIGHT":
                 obj.hide_render = obj.hide_viewport = True
     return root
@@ -97,7 +98,7 @@ def _owned(root: Any) -> Iterator[Any]:
         tree = data if isinstance(data, bpy.types.NodeTree) else None
         for node in tree.nodes if tree is not None else ():
             left.append(getattr(node, "node_tree", None))
-            left += [s.default_value for s in node.inputs if s.type == "MATERIAL"]
+            left += [s.default_value for s in node.inputs if s.type in ("MATERIAL", "OBJECT")]
         left += list(getattr(data, "materials", ()))
         left.append(data.animation_data.action if getattr(data, "animation_data", None) else None)
     yield from (data for data in found if not isinstance(data, bpy.types.Object))
@@ -105,12 +106,31 @@ def _owned(root: Any) -> Iterator[Any]:
 
 def _show_in_viewports(root: Any) -> None:
     """Solid view shows no instance's colour, so that viewports get meshes with colours of their own; renders do not."""
+    looks.set_solid(root, True)
+    for template in [obj for obj in root.all_objects if obj.name.partition(".")[0] in ("cell", "moving")]:
+        _lighten(template)
+    for obj in [*root.all_objects]:
+        obj.hide_render = obj.hide_render and obj.name != "floor"
     for tree in {d for d in _owned(root) if isinstance(d, bpy.types.NodeTree) and looks.SOLID in d.nodes}:
         viewport = tree.nodes.new("GeometryNodeIsViewport")
         tree.links.new(viewport.outputs[0], tree.nodes[looks.SOLID].inputs["Switch"])
     for material in {d for d in _owned(root) if isinstance(d, bpy.types.Material)}:
         if material.node_tree is not None:
             _read_both(material.node_tree)
+
+
+def _lighten(template: Any) -> None:
+    """Let viewports take a plain cube in the place of a rounded one: playing is twice as quick."""
+    mesh = meshes.sharp_cube(f"{template.name} in viewports")
+    looks.make_paintable(mesh)
+    mesh.materials.append(template.data.materials[0])
+    plain = bpy.data.objects.new(mesh.name, mesh)
+    plain.hide_render = plain.hide_viewport = True
+    template.users_collection[0].objects.link(plain)
+    tree = Tree(mesh.name)
+    shape = tree.node("GeometryNodeObjectInfo", {"Object": plain}).outputs["Geometry"]
+    add_modifier(template, tree.finish(shape))
+    template.modifiers[-1].show_render = False
 
 
 def _read_both(tree: Any) -> None:

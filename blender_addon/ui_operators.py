@@ -124,6 +124,7 @@ class CONVMOTION_OT_build(bpy.types.Operator):
         space = context.space_data
         if result == {"FINISHED"} and first and space is not None and space.type == "VIEW_3D":
             space.shading.color_type = "VERTEX"
+            space.overlay.show_relationship_lines = False  # from every word to the camera
             if context.scene.convmotion.use_camera:
                 space.region_3d.view_perspective = "CAMERA"
         return result

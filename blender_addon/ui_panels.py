@@ -10,7 +10,7 @@ from ..scenes import SceneError
 from ..scenes.scenefile import OPERATIONS
 from . import ui_build, ui_render
 from .ui_settings import AXES, axes_of, is_optional, judge, more_of, named_padding, parameters
-from .ui_words import translated
+from .ui_words import CONTEXT, interface_language, translated
 
 PIXELS_PER_LETTER = 7.0
 PRESETS = "convmotion"
@@ -43,6 +43,7 @@ class _Tab:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Convolution"
+    bl_translation_context = CONTEXT
 
 
 class CONVMOTION_PT_scene(_Tab, bpy.types.Panel):
@@ -99,9 +100,10 @@ class CONVMOTION_PT_input(_Tab, bpy.types.Panel):
         layout.use_property_split, layout.use_property_decorate = True, False
         layout.prop(settings, "dims")
         cls = OPERATIONS[settings.stages[0].op]
-        column = layout.column(align=True)
+        row = layout.row(align=True)
+        row.use_property_split = False
         for index, name in enumerate(axis_names(settings.dims, cls.AXES)):
-            column.prop(settings, "shape", index=index, text=name, translate=False)
+            row.prop(settings, "shape", index=index, text=name, translate=False)
         layout.prop(settings, "more")
 
 
@@ -195,7 +197,8 @@ def axis_names(dims: int, axes: int | None) -> tuple[str, ...]:
 
 
 def _title(settings: Any) -> str:
-    return settings.title_en if settings.stages and settings.title_en else translated("Choose a convolution")
+    title = settings.title_zh if interface_language() == "zh" and settings.title_zh else settings.title_en
+    return title if settings.stages and title else translated("Choose a convolution")
 
 
 def _keys(more: str) -> set[str]:
@@ -216,10 +219,9 @@ def _draw_parameter(layout: Any, stage: Any, cls: Any, name: str) -> None:
         if stage.padding_name != "numbers":
             return
     if name in AXES:
-        axes = axes_of(cls)
-        for index, axis in enumerate(("D", "H", "W")[-axes:]):
-            text = (f"{name} {axis}" if index == 0 else axis) if axes > 1 else name
-            column.prop(stage, name, index=index, text=text, translate=False)
+        row = column.row(align=True)
+        for index in range(axes_of(cls)):
+            row.prop(stage, name, index=index, text="" if index else name, translate=False)
     else:
         column.prop(stage, name, text=name, translate=False)
 
@@ -238,9 +240,9 @@ CLASSES = (
     CONVMOTION_OT_add_preset,
     CONVMOTION_UL_stages,
     CONVMOTION_PT_scene,
-    CONVMOTION_PT_build,
     CONVMOTION_PT_operation,
     CONVMOTION_PT_input,
     CONVMOTION_PT_look,
+    CONVMOTION_PT_build,
     CONVMOTION_PT_render,
 )

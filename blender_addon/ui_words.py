@@ -64,11 +64,15 @@ CHINESE = {
     "Workers": "进程数",
     "As the interface": "同界面语言",
 }
+CONTEXT = "convmotion"
+"""Of words that Blender itself has with other meanings."""
 TRANSLATIONS = {
-    locale: {(context, english): chinese for english, chinese in CHINESE.items() for context in ("*", "Operator")}
+    locale: {
+        (context, english): chinese for english, chinese in CHINESE.items() for context in ("*", "Operator", CONTEXT)
+    }
     for locale in ("zh_HANS", "zh_CN")
 }
-"""Blender's own name of simplified Chinese, which is another one up to 4.2's settings; in both contexts of a label."""
+"""Blender's own name of simplified Chinese, which is another one up to 4.2's settings."""
 
 
 def register() -> None:
@@ -81,7 +85,7 @@ def unregister() -> None:
 
 def translated(text: str) -> str:
     """In the interface's language."""
-    return bpy.app.translations.pgettext_iface(text)
+    return bpy.app.translations.pgettext_iface(text, CONTEXT)
 
 
 def interface_language() -> str:

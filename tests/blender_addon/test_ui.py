@@ -1,0 +1,399 @@
+"""The panel without a window: it says what scene files say, Build touches nothing else, and nothing is left over."""
+
+import json
+import subprocess
+import sys
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+import pytest
+
+from convmotion.blender_addon import ui_build, ui_panels, ui_render, ui_settings, ui_words
+from convmotion.blender_addon.ui_settings import StageSettings, catalog_items, catalog_table, fill, judge, table_of
+from convmotion.render import extension
+from convmotion.scenes import SceneError, load_catalog, load_scene, parse_scene
+from convmotion.scenes.catalog import FOLDER
+from convmotion.scenes.scenefile import OPERATIONS, parameters_of
+
+pytestmark = pytest.mark.blender
+
+SMALL = """
+title = "Small"
+[input]
+shape = [2, 3, 3]
+[[stage]]
+op = "Conv2d"
+out_channels = 2
+kernel_size = 2
+[time]
+seconds = 1
+"""
+KINDS = (
+    "objects",
+    "meshes",
+    "node_groups",
+    "materials",
+    "actions",
+    "worlds",
+    "collections",
+    "curves",
+    "cameras",
+    "lights",
+)
+
+
+@pytest.fixture
+def scene():
+    """A new file with the usual cube, camera and light, and the panel; then all of the panel is gone again."""
+    bpy.ops.wm.read_factory_settings()
+    extension.register()
+    yield bpy.context.scene
+    extension.unregister()
+
+
+@pytest.fixture
+def settings(scene):
+    fill(scene.convmotion, tomllib.loads(SMALL))
+    scene.convmotion.width, scene.convmotion.height = 96, 64
+    return scene.convmotion
+
+
+def data():
+    return {kind: sorted(d.name for d in getattr(bpy.data, kind)) for kind in KINDS}
+
+
+def refusal(operator):
+    """Why an operator cannot be called."""
+    with pytest.raises(RuntimeError) as caught:
+        operator()
+    return str(caught.value)
+
+
+# Registering
+
+
+def residue():
+    """All names that registering adds to anywhere."""
+    kinds = {name for name in dir(bpy.types) if "convmotion" in name.lower()}
+    ours = [h for h in vars(bpy.app.handlers).values() if isinstance(h, list) for h in h if "convmotion" in repr(h)]
+    subclasses = {c.__name__ for c in bpy.types.PropertyGroup.__subclasses__() if c.is_registered}
+    return kinds, ours, subclasses, hasattr(bpy.types.Scene, "convmotion"), dir(bpy.ops.convmotion)
+
+
+def test_registering_twice_leaves_nothing_behind():
+    bpy.ops.wm.read_factory_settings()
+    before, path = residue(), list(sys.path)
+    for _ in range(2):
+        extension.register()
+        assert residue()[3] and len(residue()[0]) > len(before[0])
+        bpy.context.scene.convmotion.live = True
+        extension.unregister()
+        assert residue() == before and sys.path == path
+    assert not bpy.app.timers.is_registered(ui_build._build_pending)
+
+
+# Settings
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(FOLDER.glob("*.toml"))])
+def test_the_panel_says_of_every_scene_of_the_catalog_what_its_file_says(scene, name):
+    source = str(FOLDER / f"{name}.toml")
+    fill(scene.convmotion, catalog_table(name), source)
+    wanted = load_catalog()[name]
+    assert replace(parse_scene(scene.convmotion.toml, source), source=wanted.source) == wanted
+    assert not judge(scene.convmotion).error
+
+
+def test_every_parameter_that_changes_the_picture_has_a_property():
+    follows = {"in_channels", "in_features", "num_features"}
+    nothing_drawn = {"return_indices", "inplace", "eps", "momentum", "affine", "track_running_stats"}
+    names = {name for cls in OPERATIONS.values() for name in parameters_of(cls)}
+    assert names - set(ui_settings.SHOWN) == follows | nothing_drawn | {"recompute_scale_factor"}
+    assert set(ui_settings.SHOWN) <= names and set(ui_settings.SHOWN) <= set(StageSettings.__annotations__)
+
+
+def test_a_panel_shows_only_what_its_operation_has():
+    assert ui_settings.parameters(OPERATIONS["ChannelShuffle"]) == ["groups"]
+    assert "output_padding" in ui_settings.parameters(OPERATIONS["ConvTranspose2d"])
+    assert "output_padding" not in ui_settings.parameters(OPERATIONS["Conv2d"])
+
+
+def test_properties_take_no_value_outside_of_their_range(settings):
+    stage = settings.stages[0]
+    stage.out_channels, stage.stride, stage.padding = 0, (0, -1, 2), (-1, -1, -1)
+    assert stage.out_channels == 1 and tuple(stage.stride) == (1, 1, 2) and tuple(stage.padding) == (0, 0, 0)
+    settings.seconds, settings.width, settings.dims = 0.0, 1, 9
+    assert (settings.seconds, settings.width, settings.dims) == (1.0, 64, 5)
+
+
+def test_an_axis_of_its_own_and_words_for_padding_reach_the_file(settings):
+    stage = settings.stages[0]
+    stage.kernel_size, stage.padding_name = (1, 3, 1), "same"
+    row = table_of(settings)["stage"][0]
+    assert row["kernel_size"] == [1, 3] and row["padding"] == "same"
+    stage.op = "MaxPool2d"  # whose padding is a number, and whose stride follows from the window
+    row = table_of(settings)["stage"][0]
+    assert "padding" not in row and "stride" not in row
+    stage.use_stride, stage.stride = True, (2, 2, 2)
+    assert table_of(settings)["stage"][0]["stride"] == 2
+
+
+def test_more_keys_count_above_the_properties(settings):
+    settings.stages[0].more = "kernel_size = 3, bias = [1, 2]"
+    row = table_of(settings)["stage"][0]
+    assert row["kernel_size"] == 3 and row["bias"] == [1, 2]
+    settings.stages[0].more = "bias = "
+    assert judge(settings).error.startswith("stage 1: more is not TOML")
+
+
+@pytest.mark.parametrize(
+    "table", [{}, {"input": {"shape": [0]}}, {"input": {"shape": [1, 2, 2]}, "stage": [{"op": "No"}]}]
+)
+def test_a_table_that_is_no_scene_changes_nothing(settings, table):
+    before = table_of(settings)
+    with pytest.raises(SceneError):
+        fill(settings, table)
+    assert table_of(settings) == before
+
+
+def test_the_numbers_are_those_of_the_command_line(scene):
+    fill(scene.convmotion, catalog_table("grouped"))
+    lines = judge(scene.convmotion).lines
+    assert "nn.Conv2d(8, 8, kernel_size=3, groups=2, bias=False)" in lines and "8 × 7 × 7 → 8 × 5 × 5" in lines
+    assert "(7 − 3 + 2·0) / 1 + 1 = 5" in lines
+    assert {"Parameters: 288", "MACs: 7,200", "Steps: 25", "Frames: 360"} <= set(lines)
+
+
+# Refusals
+
+
+def test_what_is_wrong_is_said_and_build_is_greyed_with_that_reason(scene):
+    assert not bpy.ops.convmotion.build.poll() and not bpy.ops.convmotion.render.poll()
+    assert "Choose a convolution" in refusal(bpy.ops.convmotion.build)
+    fill(scene.convmotion, catalog_table("grouped"))
+    scene.convmotion.stages[0].groups = 3
+    reason = "groups=3 must divide in_channels=8"
+    assert reason in judge(scene.convmotion).error and "scene:" not in judge(scene.convmotion).error
+    for operator in (bpy.ops.convmotion.build, bpy.ops.convmotion.render, bpy.ops.convmotion.save):
+        assert reason in refusal(operator)
+    scene.convmotion.stages[0].groups = 2
+    assert bpy.ops.convmotion.build.poll()
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("//a.gif", "not saved yet"),
+        ("/nowhere/a.gif", "there is no folder /nowhere"),
+        ("/tmp/a.exr", "allowed: a name that ends in .mp4"),
+        ("", "allowed: a name that ends in .mp4"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_with_the_reason(settings, output, words):
+    settings.output = output
+    assert words in refusal(bpy.ops.convmotion.render)
+
+
+def test_a_scene_file_that_is_wrong_is_refused_in_one_line(settings, tmp_path):
+    before = table_of(settings)
+    (tmp_path / "newer.toml").write_text(SMALL + "[future]\nkey = 1\n")
+    (tmp_path / "broken.toml").write_text("= 1")
+    for name, words in (("newer", "unknown key 'future'"), ("broken", "is not TOML"), ("absent", "cannot be read")):
+        said = refusal(lambda name=name: bpy.ops.convmotion.open(filepath=str(tmp_path / f"{name}.toml")))
+        assert words in said and "Traceback" not in said
+    assert table_of(settings) == before
+
+
+# Files
+
+
+def test_what_is_saved_is_opened_again(settings, tmp_path):
+    path = tmp_path / "mine.toml"
+    bpy.ops.convmotion.save(filepath=str(path))
+    before = table_of(settings)
+    assert load_scene(path).shapes[-1] == (2, 2, 2)
+    fill(settings, catalog_table("pointwise"))
+    bpy.ops.convmotion.open(filepath=str(path))
+    assert table_of(settings) == before
+
+
+def test_a_preset_brings_all_settings_back(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(bpy.utils, "user_resource", lambda *a, **k: str(tmp_path / k.get("path", "")))
+    before = settings.toml
+    bpy.ops.convmotion.add_preset(name="mine")
+    (preset,) = tmp_path.rglob("mine.py")
+    fill(settings, catalog_table("lenet"))
+    bpy.ops.script.execute_preset(filepath=str(preset), menu_idname="CONVMOTION_MT_presets")
+    assert settings.toml == before
+
+
+# Building
+
+
+def test_build_touches_nothing_else_and_remove_takes_all_of_it_away(scene, settings):
+    before, camera, world = data(), scene.camera, scene.world
+    for _ in range(2):
+        assert bpy.ops.convmotion.build() == {"FINISHED"}
+        after = data()
+        assert all(set(before[kind]) <= set(after[kind]) for kind in KINDS)
+        assert sum(name.partition(".")[0] == "convmotion" for name in after["collections"]) == 1
+        assert scene.frame_end == 30 and scene.camera != camera and scene.world != world
+    first = after
+    bpy.ops.convmotion.build()
+    assert data() == first, "building anew leaves something behind"
+    bpy.ops.convmotion.remove()
+    assert data() == before and scene.camera == camera and scene.world == world
+
+
+def test_camera_and_light_are_ones_own_if_wanted(scene, settings):
+    camera, world = scene.camera, scene.world
+    settings.use_camera = settings.use_light = False
+    bpy.ops.convmotion.build()
+    assert scene.camera == camera and scene.world == world
+    assert all(o.hide_render for o in ui_build.built(scene).all_objects if o.type == "LIGHT")
+    settings.use_camera = settings.use_light = True
+    bpy.ops.convmotion.build()
+    assert scene.camera != camera and scene.world != world
+
+
+def test_another_theme_reaches_the_windows_and_ghosts_too(scene, settings):
+    def glow():
+        return tuple(bpy.data.materials["convmotion window"].diffuse_color)
+
+    bpy.ops.convmotion.build()
+    light = glow()
+    settings.theme = "dark"
+    bpy.ops.convmotion.build()
+    assert glow() != light
+
+
+def test_viewports_get_meshes_with_colours_and_renders_get_instances(scene, settings):
+    bpy.ops.convmotion.build()
+    switches = [n for tree in bpy.data.node_groups for n in tree.nodes if n.name == "solid"]
+    assert switches and all(
+        s.inputs["Switch"].links[0].from_node.bl_idname == "GeometryNodeIsViewport" for s in switches
+    )
+
+
+def test_a_saved_file_brings_its_settings_back(scene, settings, tmp_path):
+    bpy.ops.convmotion.build()
+    built = table_of(settings)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
+    scene = bpy.context.scene
+    assert table_of(scene.convmotion) == built
+    before = data()
+    fill(scene.convmotion, catalog_table("pointwise"))
+    assert ui_build.read_back(scene) == "" and table_of(scene.convmotion) == built
+    bpy.ops.convmotion.build()
+    assert data() == before
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "cannot be read"),
+        ('{"version": 99}', "newer version"),
+        ('{"version": 1, "scene": {"input": {}}}', "cannot be read: scene: input.shape"),
+        (3, "cannot be read"),
+    ],
+)
+def test_settings_that_cannot_be_read_back_are_told_and_change_nothing(scene, settings, block, words):
+    bpy.ops.convmotion.build()
+    before = table_of(settings)
+    ui_build.built(scene)[ui_build.BLOCK] = block
+    assert words in ui_build.read_back(scene) and words in refusal(bpy.ops.convmotion.read_back)
+    assert table_of(settings) == before
+
+
+def test_a_small_scene_follows_its_settings_if_it_is_to(scene, settings):
+    bpy.ops.convmotion.build()
+    settings.live = True
+    settings.stages[0].out_channels = 3
+    assert bpy.app.timers.is_registered(ui_build._build_pending)
+    ui_build._build_pending()
+    assert json.loads(ui_build.built(scene)[ui_build.BLOCK])["scene"]["stage"][0]["out_channels"] == 3
+    settings.stages[0].groups = 3
+    ui_build._build_pending()
+    assert "groups" not in json.loads(ui_build.built(scene)[ui_build.BLOCK])["scene"]["stage"][0]
+    ui_build.forget()
+    assert not bpy.app.timers.is_registered(ui_build._build_pending)
+
+
+# Stages
+
+
+def test_stages_are_added_and_removed(settings):
+    bpy.ops.convmotion.add_stage()
+    assert [s.op for s in settings.stages] == ["Conv2d", "Conv2d"] and settings.active == 1
+    assert judge(settings).error  # 3 x 3 is too large for 2 x 2
+    bpy.ops.convmotion.remove_stage()
+    assert len(settings.stages) == 1 and not bpy.ops.convmotion.remove_stage.poll()
+
+
+# Rendering
+
+
+def test_a_render_in_the_background_makes_the_file_and_tells_how_far_it_is(settings, tmp_path):
+    settings.output, settings.quality, settings.fps = str(tmp_path / "a.gif"), "draft", 3
+    rendering = ui_render.Rendering.start(settings)
+    rendering.process.wait(300)
+    assert not rendering.running() and not rendering.error and not Path(rendering.folder).name
+    assert (tmp_path / "a.gif").read_bytes()[:4] == b"GIF8" and rendering.done == rendering.total > 0
+
+
+def test_a_render_that_is_cancelled_leaves_nothing(settings, tmp_path):
+    settings.output, settings.seconds = str(tmp_path / "a.gif"), 60.0
+    rendering = ui_render.Rendering.start(settings)
+    folder = Path(rendering.folder)
+    assert rendering.running() and folder.is_dir()
+    rendering.end()
+    assert rendering.cancelled and not rendering.error and not folder.exists() and not list(tmp_path.iterdir())
+
+
+def test_what_fails_in_the_background_is_told_in_one_line(settings, tmp_path):
+    settings.output = str(tmp_path / "a.gif")
+    (tmp_path / "a.gif").mkdir()
+    rendering = ui_render.Rendering.start(settings)
+    rendering.process.wait(120)
+    for thread in [t for t in __import__("threading").enumerate() if t.name.endswith("(_listen)")]:
+        thread.join()
+    rendering.running()
+    assert "a.gif" in rendering.error and "Traceback" not in rendering.error and not rendering.cancelled
+
+
+def test_the_background_ends_with_the_one_who_listens(settings, tmp_path):
+    """As when Blender is killed: then nobody is left who could cancel."""
+    code = "import sys, time; from convmotion.render import extension; sys.argv = ['x']; extension.attended('doctor')"
+    process = subprocess.Popen([sys.executable, "-c", f"{code}; time.sleep(60)"], stdin=subprocess.PIPE)
+    process.stdin.close()
+    assert process.wait(30) != 0
+
+
+# Words
+
+
+def test_the_catalogs_menu_has_a_heading_for_each_part_and_every_scene():
+    items = catalog_items("zh")
+    assert sum(item[0] == "" for item in items) == 6 and items[0][1] == "卷积的种类"
+    assert [item[0] for item in items if item[0]] == list(load_catalog())
+
+
+def test_every_label_of_the_panel_is_there_in_chinese():
+    labels = {cls.bl_label for cls in ui_panels.CLASSES if cls.__name__.startswith("CONVMOTION_PT")}
+    assert labels <= set(ui_words.CHINESE)
+    assert all(text.strip() and not text.isascii() for text in ui_words.CHINESE.values())
+
+
+@pytest.mark.parametrize(
+    ("dims", "axes", "names"),
+    [(3, 2, "CHW"), (4, 2, "NCHW"), (4, 3, "CDHW"), (2, 1, "CL"), (3, None, "CHW"), (1, 2, "C"), (5, 3, "NCDHW")],
+)
+def test_the_numbers_of_a_shape_are_called_by_what_the_operation_reads(dims, axes, names):
+    assert "".join(ui_panels.axis_names(dims, axes)).replace("W", "W") == names.replace(
+        "CL", "CW" if axes == 1 else "CL"
+    )
