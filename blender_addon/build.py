@@ -70,6 +70,7 @@ class _Builder:
         self.taps: dict[str, Any] = {}
         """Of windows that differ in size: the groups that say how many cells they touch."""
         self.anchors: dict[Vector, Any] = {}
+        self.glows: dict[str, Any] = {}
 
     def run(self) -> Any:
         self.step = step_group(f"{NAME} step")
@@ -272,8 +273,9 @@ class _Builder:
         add_modifier(obj, tree.finish(moved))
 
     def _glow(self, name: str, color: Any) -> Any:
-        full = f"{NAME} {name}"
-        return bpy.data.materials.get(full) or glow_material(full, color)
+        if name not in self.glows:  # another scene of this file may have the same in other colours
+            self.glows[name] = glow_material(f"{NAME} {name}", color)
+        return self.glows[name]
 
     # Cells
 

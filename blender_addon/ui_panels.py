@@ -59,8 +59,23 @@ class CONVMOTION_PT_scene(_Tab, bpy.types.Panel):
         row.menu("CONVMOTION_MT_presets", text=CONVMOTION_MT_presets.bl_label)
         row.operator("convmotion.add_preset", text="", icon="ADD")
         row.operator("convmotion.add_preset", text="", icon="REMOVE").remove_active = True
-        if not settings.stages and ui_build.built(context.scene) is not None:
+        built = ui_build.built(context.scene) is not None
+        if not settings.stages and built:
             layout.operator("convmotion.read_back")
+        error, width = judge(settings).error, context.region.width
+        if error:
+            box = layout.box().column(align=True)
+            box.alert = bool(settings.stages)
+            _draw_text(box, error, width, icon="ERROR" if settings.stages else "INFO")
+        row = layout.row(align=True)
+        row.scale_y = 1.4
+        row.operator("convmotion.build", text=translated("Build Anew" if built else "Build"), icon="MESH_CUBE")
+        row.operator("convmotion.remove", text="", icon="TRASH")
+        row = layout.row(align=True)
+        row.prop(settings, "use_camera", toggle=True, icon="CAMERA_DATA")
+        row.prop(settings, "use_light", toggle=True, icon="LIGHT_SUN")
+        row.prop(settings, "live", text="", icon="FILE_REFRESH")
+        _draw_progress(layout)
 
 
 class CONVMOTION_PT_operation(_Tab, bpy.types.Panel):
@@ -126,28 +141,17 @@ class CONVMOTION_PT_look(_Tab, bpy.types.Panel):
         column.prop(settings, "height")
 
 
-class CONVMOTION_PT_build(_Tab, bpy.types.Panel):
-    bl_label = "Build"
+class CONVMOTION_PT_result(_Tab, bpy.types.Panel):
+    bl_label = "Result"
     bl_parent_id = "CONVMOTION_PT_scene"
 
+    poll = CONVMOTION_PT_operation.poll
+
     def draw(self, context: Any) -> None:
-        layout, settings = self.layout, context.scene.convmotion
-        verdict, width = judge(settings), context.region.width
-        box = layout.box().column(align=True)
-        if verdict.error:
-            box.alert = bool(settings.stages)
-            _draw_text(box, verdict.error, width, icon="ERROR" if settings.stages else "INFO")
-        for line in verdict.lines:
-            _draw_text(box, line, width)
-        there = ui_build.built(context.scene) is not None
-        row = layout.row(align=True)
-        row.scale_y = 1.4
-        row.operator("convmotion.build", text=translated("Build Anew" if there else "Build"), icon="MESH_CUBE")
-        row.operator("convmotion.remove", text="", icon="TRASH")
-        row = layout.row(align=True)
-        row.prop(settings, "use_camera", toggle=True, icon="CAMERA_DATA")
-        row.prop(settings, "use_light", toggle=True, icon="LIGHT_SUN")
-        layout.prop(settings, "live")
+        verdict, column = judge(context.scene.convmotion), self.layout.column(align=True)
+        column.alert = bool(verdict.error)
+        for line in verdict.lines or (verdict.error,):
+            _draw_text(column, line, context.region.width)
 
 
 class CONVMOTION_PT_render(_Tab, bpy.types.Panel):
@@ -171,11 +175,7 @@ class CONVMOTION_PT_render(_Tab, bpy.types.Panel):
             return
         rendering = ui_render.current[0]
         if ui_render.active():
-            share = rendering.done / rendering.total if rendering.total else 0.0
-            text = rendering.doing if rendering.done == rendering.total > 0 else f"{rendering.done} / {rendering.total}"
-            row = layout.row(align=True)
-            row.progress(factor=share, text=f"{translated('Rendering')} {text}")
-            row.operator("convmotion.cancel", text="", icon="X")
+            _draw_progress(layout)
         elif rendering.cancelled:
             layout.label(text=translated("Cancelled"), icon="CANCEL")
         elif rendering.error:
@@ -186,6 +186,18 @@ class CONVMOTION_PT_render(_Tab, bpy.types.Panel):
             _draw_text(layout.column(align=True), str(rendering.output), context.region.width, icon="CHECKMARK")
             opener = layout.operator("wm.path_open", text=translated("Open Folder"), icon="FILE_FOLDER")
             opener.filepath = str(rendering.output.parent)
+
+
+def _draw_progress(layout: Any) -> None:
+    """How far the render is that runs, and a button that cancels it."""
+    rendering = ui_render.active()
+    if rendering is None:
+        return
+    share = rendering.done / rendering.total if rendering.total else 0.0
+    text = rendering.doing if rendering.done == rendering.total > 0 else f"{rendering.done} / {rendering.total}"
+    row = layout.row(align=True)
+    row.progress(factor=share, text=f"{translated('Rendering')} {text}")
+    row.operator("convmotion.cancel", text="", icon="X")
 
 
 def axis_names(dims: int, axes: int | None) -> tuple[str, ...]:
@@ -243,6 +255,6 @@ CLASSES = (
     CONVMOTION_PT_operation,
     CONVMOTION_PT_input,
     CONVMOTION_PT_look,
-    CONVMOTION_PT_build,
+    CONVMOTION_PT_result,
     CONVMOTION_PT_render,
 )

@@ -22,7 +22,7 @@ from .child import command
 from .ui_preferences import cache_folder, preferences
 from .ui_settings import judge, table_of
 
-ENTRY = ".render.extension", "attended"
+ENTRY = ".render.attended", "main"
 """What the second Blender calls: the command line, which ends when nobody listens to it any more."""
 ENDINGS = (".mp4", ".gif", ".webm", ".webp", ".png")
 PROGRESS = re.compile(r"convmotion progress (\d+) (\d+) (.*)")

@@ -266,7 +266,8 @@ def _set(stage: Any, cls: type[Operation], name: str, value: Any) -> bool:
         setattr(stage, name, value)
     else:
         setattr(stage, name, value)
-    setattr(stage, f"use_{name}", True)
+    if is_optional(cls, name):
+        setattr(stage, f"use_{name}", True)
     return True
 
 
@@ -323,7 +324,7 @@ def named_padding(cls: type[Operation]) -> bool:
 
 
 @lru_cache(256)
-def more_of(text: str, key: str) -> Mapping[str, Any]:
+def more_of(text: str, key: str) -> dict[str, Any]:
     """The keys of a ``more``."""
     try:
         return tomllib.loads(f"more = {{ {text} }}")["more"]

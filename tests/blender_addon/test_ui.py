@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import threading
+import time
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -77,7 +79,8 @@ def refusal(operator):
 def residue():
     """All names that registering adds to anywhere."""
     kinds = {name for name in dir(bpy.types) if "convmotion" in name.lower()}
-    ours = [h for h in vars(bpy.app.handlers).values() if isinstance(h, list) for h in h if "convmotion" in repr(h)]
+    handlers = [getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)]
+    ours = [h for found in handlers if isinstance(found, list) for h in found if "convmotion" in repr(h)]
     subclasses = {c.__name__ for c in bpy.types.PropertyGroup.__subclasses__() if c.is_registered}
     return kinds, ours, subclasses, hasattr(bpy.types.Scene, "convmotion"), dir(bpy.ops.convmotion)
 
@@ -220,7 +223,11 @@ def test_what_is_saved_is_opened_again(settings, tmp_path):
 
 
 def test_a_preset_brings_all_settings_back(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(bpy.utils, "user_resource", lambda *a, **k: str(tmp_path / k.get("path", "")))
+    def folder(kind, path="", create=False):
+        (tmp_path / path).mkdir(parents=True, exist_ok=True)
+        return str(tmp_path / path)
+
+    monkeypatch.setattr(bpy.utils, "user_resource", folder)
     before = settings.toml
     bpy.ops.convmotion.add_preset(name="mine")
     (preset,) = tmp_path.rglob("mine.py")
@@ -267,6 +274,21 @@ def test_another_theme_reaches_the_windows_and_ghosts_too(scene, settings):
     settings.theme = "dark"
     bpy.ops.convmotion.build()
     assert glow() != light
+
+
+def test_two_scenes_of_a_file_each_have_their_own_colours(scene, settings):
+    bpy.ops.convmotion.build()
+    other = bpy.data.scenes.new("other")
+    fill(other.convmotion, tomllib.loads(SMALL))
+    other.convmotion.theme = "dark"
+    with bpy.context.temp_override(scene=other):
+        bpy.ops.convmotion.build()
+
+    def window(one):
+        (found,) = {s.material for o in ui_build.built(one).all_objects if "window" in o.name for s in o.material_slots}
+        return tuple(found.diffuse_color)
+
+    assert window(scene) != window(other)
 
 
 def test_viewports_get_meshes_with_colours_and_renders_get_instances(scene, settings):
@@ -360,7 +382,7 @@ def test_what_fails_in_the_background_is_told_in_one_line(settings, tmp_path):
     (tmp_path / "a.gif").mkdir()
     rendering = ui_render.Rendering.start(settings)
     rendering.process.wait(120)
-    for thread in [t for t in __import__("threading").enumerate() if t.name.endswith("(_listen)")]:
+    for thread in [t for t in threading.enumerate() if t.name.endswith("(_listen)")]:
         thread.join()
     rendering.running()
     assert "a.gif" in rendering.error and "Traceback" not in rendering.error and not rendering.cancelled
@@ -368,10 +390,14 @@ def test_what_fails_in_the_background_is_told_in_one_line(settings, tmp_path):
 
 def test_the_background_ends_with_the_one_who_listens(settings, tmp_path):
     """As when Blender is killed: then nobody is left who could cancel."""
-    code = "import sys, time; from convmotion.render import extension; sys.argv = ['x']; extension.attended('doctor')"
-    process = subprocess.Popen([sys.executable, "-c", f"{code}; time.sleep(60)"], stdin=subprocess.PIPE)
+    arguments = ["render", "standard", "-o", str(tmp_path / "a.gif"), "--size", "96x64"]
+    code = f"import sys; from convmotion.render import attended; sys.exit(attended.main(*{arguments!r}))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(3.0)
+    assert process.poll() is None
     process.stdin.close()
-    assert process.wait(30) != 0
+    assert process.wait(60) == 143 and process.stderr.read() == "convmotion: interrupted\n"
+    assert not list(tmp_path.iterdir())
 
 
 # Words

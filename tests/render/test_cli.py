@@ -610,3 +610,16 @@ def test_after_a_kill_only_what_is_missing_is_rendered(rendered, tmp_path):
     assert {name: after[name] for name in before} == before
     assert {name: data for name, (data, _) in after.items()} == {name: data for name, (data, _) in kept(calm).items()}
     assert frames(tmp_path) == frames(calm)
+
+
+@pytest.mark.blender
+def test_a_program_is_told_in_lines_how_far_it_is_and_the_store_keeps_to_its_size(place, monkeypatch):
+    monkeypatch.undo()
+    line = ["render", "scene.toml", "-o", "a.gif", *SMALL, "--cache", "kept"]
+    done = command(*line, "--progress", cwd=place)
+    told = [text for text in done.stderr.splitlines() if text.startswith("convmotion progress ")]
+    counts = [tuple(map(int, text.split()[2:4])) for text in told]
+    assert done.returncode == 0 and counts[0][0] == 0 and counts == sorted(counts)
+    assert len({total for _, total in counts}) == 1 and counts[-1][0] == counts[-1][1] > 0
+    assert len(kept(place)) > 0
+    assert command(*line, "--cache-size", "1B", cwd=place).stderr == "" and len(kept(place)) == 0

@@ -1,0 +1,4 @@
+from typing import Any
+
+ExportHelper: Any
+ImportHelper: Any
