@@ -7,7 +7,15 @@ from typing import Any
 import bpy
 
 VERSION = bpy.app.version_string
-"""Blender's version, for people, and for names of what another version would make otherwise."""
+
+
+def can_denoise() -> bool:
+    """Whether this Blender was built with a denoiser: those of some Linux distributions were not."""
+    try:
+        import _cycles
+    except ImportError:
+        return False
+    return getattr(_cycles, "with_openimagedenoise", True)
 
 
 def enable_nodes(data: Any) -> Any:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import bpy
+from mathutils import Matrix
 
 from ..scenes import SceneError, compose
+from ..scenes.form import CUBE
 from . import looks, meshes, ui_words
 from .build import build
 from .nodes import Tree, add_modifier
@@ -108,7 +110,8 @@ def _show_in_viewports(root: Any) -> None:
     """Solid view shows no instance's colour, so that viewports get meshes with colours of their own; renders do not."""
     looks.set_solid(root, True)
     for template in [obj for obj in root.all_objects if obj.name.partition(".")[0] in ("cell", "moving")]:
-        _lighten(template)
+        if len(template.data.polygons) > 6:
+            _lighten(template)
     for obj in [*root.all_objects]:
         obj.hide_render = obj.hide_render and obj.name != "floor"
     for tree in {d for d in _owned(root) if isinstance(d, bpy.types.NodeTree) and looks.SOLID in d.nodes}:
@@ -122,6 +125,7 @@ def _show_in_viewports(root: Any) -> None:
 def _lighten(template: Any) -> None:
     """Let viewports take a plain cube in the place of a rounded one: playing is twice as quick."""
     mesh = meshes.sharp_cube(f"{template.name} in viewports")
+    mesh.transform(Matrix.Scale(CUBE, 4))
     looks.make_paintable(mesh)
     mesh.materials.append(template.data.materials[0])
     plain = bpy.data.objects.new(mesh.name, mesh)

@@ -75,7 +75,7 @@ class CONVMOTION_PT_scene(_Tab, bpy.types.Panel):
         row.prop(settings, "use_camera", toggle=True, icon="CAMERA_DATA")
         row.prop(settings, "use_light", toggle=True, icon="LIGHT_SUN")
         row.prop(settings, "live", text="", icon="FILE_REFRESH")
-        _draw_progress(layout)
+        _draw_rendering(layout, width)
 
 
 class CONVMOTION_PT_operation(_Tab, bpy.types.Panel):
@@ -166,38 +166,35 @@ class CONVMOTION_PT_render(_Tab, bpy.types.Panel):
         layout.row(align=True).prop(settings, "quality", expand=True)
         layout.prop(settings, "transparent")
         layout.operator("convmotion.render", icon="RENDER_ANIMATION")
-        if not ui_render.current:
-            reason = "" if judge(settings).error else ui_render.trouble(settings)
-            if reason:
-                column = layout.column(align=True)
-                column.alert = True
-                _draw_text(column, reason, context.region.width, icon="ERROR")
-            return
-        rendering = ui_render.current[0]
-        if ui_render.active():
-            _draw_progress(layout)
-        elif rendering.cancelled:
-            layout.label(text=translated("Cancelled"), icon="CANCEL")
-        elif rendering.error:
+        reason = "" if judge(settings).error else ui_render.trouble(settings)
+        if reason:
             column = layout.column(align=True)
             column.alert = True
-            _draw_text(column, rendering.error, context.region.width, icon="ERROR")
-        else:
-            _draw_text(layout.column(align=True), str(rendering.output), context.region.width, icon="CHECKMARK")
-            opener = layout.operator("wm.path_open", text=translated("Open Folder"), icon="FILE_FOLDER")
-            opener.filepath = str(rendering.output.parent)
+            _draw_text(column, reason, context.region.width, icon="ERROR")
 
 
-def _draw_progress(layout: Any) -> None:
-    """How far the render is that runs, and a button that cancels it."""
-    rendering = ui_render.active()
-    if rendering is None:
+def _draw_rendering(layout: Any, width: int) -> None:
+    """How far the render is that runs, with a button that cancels it; or what has become of the last one."""
+    if not ui_render.current:
         return
-    share = rendering.done / rendering.total if rendering.total else 0.0
-    text = rendering.doing if rendering.done == rendering.total > 0 else f"{rendering.done} / {rendering.total}"
-    row = layout.row(align=True)
-    row.progress(factor=share, text=f"{translated('Rendering')} {text}")
-    row.operator("convmotion.cancel", text="", icon="X")
+    rendering = ui_render.current[0]
+    column = layout.column(align=True)
+    if ui_render.active():
+        share = rendering.done / rendering.total if rendering.total else 0.0
+        text = rendering.doing if rendering.done == rendering.total > 0 else f"{rendering.done} / {rendering.total}"
+        row = column.row(align=True)
+        row.progress(factor=share, text=f"{translated('Rendering')} {text}")
+        row.operator("convmotion.cancel", text="", icon="X")
+    elif rendering.cancelled:
+        column.label(text=translated("Cancelled"), icon="CANCEL")
+    elif rendering.error:
+        column.alert = True
+        _draw_text(column, rendering.error, width, icon="ERROR")
+    else:
+        row = column.row(align=True)
+        row.label(text=rendering.output.name, icon="CHECKMARK", translate=False)
+        opener = row.operator("wm.path_open", text=translated("Open Folder"), icon="FILE_FOLDER")
+        opener.filepath = str(rendering.output.parent)
 
 
 def axis_names(dims: int, axes: int | None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ if "bpy" not in sys.modules:
 import bpy
 
 from ..blender_addon.build import build
-from ..blender_addon.compat import eevee, set_image_output
+from ..blender_addon.compat import can_denoise, eevee, set_image_output
 from ..blender_addon.looks import set_flat, set_layer, set_solid
 from ..blender_addon.still import freeze
 from ..scenes.changes import Layer, Rectangle
@@ -32,6 +32,8 @@ from .pictures import Pixels
 from .png import bare
 
 GPU_BACKENDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")
+MORE_SAMPLES = 6
+"""So many for one, where there is no denoiser: what is left of the noise is seen, but not disturbing."""
 OFF = 0.25
 """How far a border lies beyond where two pixels meet, in pixels: Blender rounds down, whatever the last digit."""
 
@@ -49,6 +51,10 @@ class Quality:
     flat: bool
     denoise: bool
     bounces: int
+
+    def without_denoiser(self) -> Quality:
+        """The same, as far as more samples can do it."""
+        return replace(self, denoise=False, samples=self.samples * MORE_SAMPLES) if self.denoise else self
 
 
 QUALITIES = {
@@ -69,7 +75,8 @@ class Studio:
         # Not read_factory_settings, which would take the wheels of extensions off the path.
         bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
         self.scene = scene = bpy.context.scene
-        self.board, self.size, self.quality = board, board.size, QUALITIES[quality]
+        self.board, self.size = board, board.size
+        self.quality = QUALITIES[quality] if can_denoise() else QUALITIES[quality].without_denoiser()
         self.seconds, self.pixels = 0.0, 0
         self.collection = build(board, scene)
         set_image_output(scene, "PNG")

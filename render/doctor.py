@@ -143,12 +143,12 @@ def inside_blender() -> bool:
 
 
 def blender_version() -> str:
-    """Of the Blender that renders."""
+    """Of the Blender that renders, and what of it makes other pixels than others of its version."""
     if not inside_blender():
         return importlib.metadata.version("bpy")
-    from ..blender_addon.compat import VERSION
+    from ..blender_addon.compat import VERSION, can_denoise
 
-    return VERSION
+    return VERSION if can_denoise() else f"{VERSION} without a denoiser"
 
 
 def _missing_of_bpy() -> list[Library]:

@@ -1,5 +1,7 @@
 """Workers that are Blenders of their own: they make what processes make, and none outlives its parent."""
 
+import subprocess
+import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
 
@@ -63,10 +65,28 @@ def test_a_workers_error_is_told_in_one_line(tmp_path, in_blender):
 def test_a_frames_key_names_the_blender_that_renders(monkeypatch):
     import bpy
 
+    from convmotion.blender_addon import compat
+
     outside = doctor.blender_version()
     monkeypatch.setattr(doctor, "inside_blender", lambda: True)
     assert doctor.blender_version() == bpy.app.version_string
+    monkeypatch.setattr(compat, "can_denoise", lambda: False)
+    assert doctor.blender_version() == f"{bpy.app.version_string} without a denoiser"
     assert outside.split(".")[:2] == bpy.app.version_string.split(".")[:2]
+
+
+def test_a_blender_without_a_denoiser_takes_more_samples(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; import convmotion.blender_addon.compat as compat\n"
+        "compat.can_denoise = lambda: False\n"
+        "from convmotion.render.blender import QUALITIES, Studio; from convmotion.scenes import compose, find_scene\n"
+        "studio = Studio(compose(find_scene('pointwise'), (96, 64)), 'standard', 'cycles', 'cpu')\n"
+        "studio.camera('cells', Path(sys.argv[1]))(1, (0, 0, 96, 64))\n"
+        "print('told', studio.scene.cycles.use_denoising, studio.scene.cycles.samples // QUALITIES['standard'].samples)"
+    )
+    line = [sys.executable, "-c", code, str(tmp_path / "a.png")]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert "told False 6" in done.stdout, done.stderr
 
 
 def test_ffmpeg_may_be_run_again(tmp_path, monkeypatch):
