@@ -188,12 +188,20 @@ class Settings(bpy.types.PropertyGroup):
         name="Scene file",
         description="All of it as the text of a scene file",
         get=lambda self: toml_of(table_of(self)),
-        set=lambda self, text: fill(self, tomllib.loads(text)),
+        set=lambda self, text: _fill_quietly(self, text),
         options={"SKIP_SAVE"},
     )
 
 
 # From a table to the properties
+
+
+def _fill_quietly(settings: Any, text: str) -> None:
+    """As :func:`fill`, for a preset: what is wrong with it is one line in the console, and changes nothing."""
+    try:
+        fill(settings, tomllib.loads(text), "preset")
+    except ValueError as error:  # of TOML; SceneError is one, too
+        print(f"convmotion: {error}")
 
 
 WORDS = ("description", "note", "place")

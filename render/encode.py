@@ -85,6 +85,14 @@ def let_run() -> None:
             program.chmod(program.stat().st_mode | 0o111)
 
 
+def _program() -> str:
+    """Where ffmpeg lies. RenderError if there is none, as on a platform that it is not built for."""
+    try:
+        return imageio_ffmpeg.get_ffmpeg_exe()
+    except RuntimeError as error:
+        raise RenderError(f"there is no ffmpeg to encode with: {error}") from None
+
+
 @dataclass(frozen=True)
 class _Frame:
     """What a picture is called, and how to get at it: (height, width, 3 or 4)."""
@@ -432,9 +440,7 @@ def _run(
 
     Raises what ``take`` raises, and RenderError with ffmpeg's own reason; never leaves a process behind.
     """
-    command = node.global_args("-hide_banner", "-loglevel", "error").compile(
-        cmd=imageio_ffmpeg.get_ffmpeg_exe(), overwrite_output=True
-    )
+    command = node.global_args("-hide_banner", "-loglevel", "error").compile(cmd=_program(), overwrite_output=True)
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
     assert process.stdin and process.stdout and process.stderr

@@ -5,6 +5,7 @@ import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
 
+import numpy as np
 import pytest
 
 from convmotion.render import doctor, encode, inside, jobs
@@ -97,6 +98,16 @@ def test_ffmpeg_may_be_run_again(tmp_path, monkeypatch):
     monkeypatch.setattr(encode.imageio_ffmpeg, "__file__", str(tmp_path / "__init__.py"))
     encode.let_run()
     assert program.stat().st_mode & 0o777 == 0o755
+
+
+def test_that_there_is_no_ffmpeg_is_told_in_one_line(tmp_path, monkeypatch):
+    def none():
+        raise RuntimeError("No ffmpeg exe could be found.")
+
+    monkeypatch.setattr(encode.imageio_ffmpeg, "get_ffmpeg_exe", none)
+    black = np.zeros((16, 16, 3), np.uint8)
+    with pytest.raises(RenderError, match="there is no ffmpeg to encode with: No ffmpeg exe"):
+        encode.encode(["a", "b"], 2.0, tmp_path / "a.gif", read=lambda _: black)
 
 
 def test_lines_carry_anything():
