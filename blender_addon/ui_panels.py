@@ -70,6 +70,7 @@ class CONVMOTION_PT_scene(_Tab, bpy.types.Panel):
         row = layout.row(align=True)
         row.scale_y = 1.4
         row.operator("convmotion.build", text=translated("Build Anew" if built else "Build"), icon="MESH_CUBE")
+        row.operator("convmotion.render", text=translated("Render"), icon="RENDER_ANIMATION")
         row.operator("convmotion.remove", text="", icon="TRASH")
         row = layout.row(align=True)
         row.prop(settings, "use_camera", toggle=True, icon="CAMERA_DATA")
@@ -165,7 +166,6 @@ class CONVMOTION_PT_render(_Tab, bpy.types.Panel):
         layout.prop(settings, "output", text="")
         layout.row(align=True).prop(settings, "quality", expand=True)
         layout.prop(settings, "transparent")
-        layout.operator("convmotion.render", icon="RENDER_ANIMATION")
         reason = "" if judge(settings).error else ui_render.trouble(settings)
         if reason:
             column = layout.column(align=True)
