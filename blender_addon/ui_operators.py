@@ -191,7 +191,7 @@ class CONVMOTION_OT_render(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         ui_render.current[:] = [rendering]
-        if context.window is None:  # without a window nobody could watch
+        if bpy.app.background:  # without a window nobody could watch
             rendering.process.wait()
             return self._end(context, rendering)
         manager = context.window_manager

@@ -8,13 +8,14 @@ import time
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import pytest
 
-from convmotion.blender_addon import ui_build, ui_panels, ui_render, ui_settings, ui_words
+from convmotion.blender_addon import ui_build, ui_panels, ui_preferences, ui_render, ui_settings, ui_words
 from convmotion.blender_addon.ui_settings import StageSettings, catalog_items, catalog_table, fill, judge, table_of
-from convmotion.render import extension
+from convmotion.render import cli, extension
 from convmotion.scenes import SceneError, load_catalog, load_scene, parse_scene
 from convmotion.scenes.catalog import FOLDER
 from convmotion.scenes.scenefile import OPERATIONS, parameters_of
@@ -265,6 +266,20 @@ def test_build_touches_nothing_else_and_remove_takes_all_of_it_away(scene, setti
     assert data() == before and scene.camera == camera and scene.world == world
 
 
+def test_build_and_remove_are_undone_and_done_again(scene, settings):
+    bpy.ops.ed.undo_push(message="before")
+    before = data()
+    bpy.ops.convmotion.build()
+    bpy.ops.ed.undo_push(message="built")
+    after = data()
+    bpy.ops.ed.undo()
+    assert ui_build.built(bpy.context.scene) is None and data() == before
+    bpy.ops.ed.redo()
+    assert ui_build.built(bpy.context.scene) is not None and data() == after
+    bpy.ops.convmotion.build()
+    assert data() == after
+
+
 def test_camera_and_light_are_ones_own_if_wanted(scene, settings):
     camera, world = scene.camera, scene.world
     settings.use_camera = settings.use_light = False
@@ -397,6 +412,27 @@ def test_a_render_in_the_background_makes_the_file_and_tells_how_far_it_is(setti
     rendering.process.wait(300)
     assert not rendering.running() and not rendering.error and not Path(rendering.folder).name
     assert (tmp_path / "a.gif").read_bytes()[:4] == b"GIF8" and rendering.done == rendering.total > 0
+
+
+def test_render_waits_where_there_is_no_window_and_says_what_went_wrong(settings, tmp_path):
+    settings.output, settings.quality, settings.fps = str(tmp_path / "a.png"), "draft", 2
+    assert bpy.ops.convmotion.render() == {"FINISHED"}
+    assert (tmp_path / "a.png").read_bytes()[1:4] == b"PNG" and not bpy.ops.convmotion.cancel.poll()
+    settings.output = str(tmp_path / "b.mp4")
+    settings.transparent = True
+    assert ".mp4 has no transparency" in refusal(bpy.ops.convmotion.render)
+
+
+def test_the_command_line_gets_the_settings_and_the_preferences(settings, tmp_path, monkeypatch):
+    chosen = SimpleNamespace(cache=str(tmp_path / "kept"), cache_size=70, language="zh", workers=3)
+    monkeypatch.setattr(ui_preferences, "preferences", lambda: chosen)
+    monkeypatch.setattr(ui_render, "preferences", lambda: chosen)
+    settings.transparent, settings.quality = True, "final"
+    line = ui_render.arguments_of(settings, tmp_path / "scene.toml", tmp_path / "a.gif")
+    told = vars(cli._parser().parse_args(line))
+    wanted = {"size": (96, 64), "fps": 30.0, "quality": "final", "lang": "zh", "transparent": True, "workers": 3}
+    wanted |= {"cache": tmp_path / "kept", "cache_size": 70_000_000, "output": [tmp_path / "a.gif"], "progress": True}
+    assert {name: told[name] for name in wanted} == wanted
 
 
 def test_a_render_that_is_cancelled_leaves_nothing(settings, tmp_path):
