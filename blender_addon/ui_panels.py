@@ -114,7 +114,7 @@ class CONVMOTION_PT_input(_Tab, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         layout, settings = self.layout, context.scene.convmotion
         layout.use_property_split, layout.use_property_decorate = True, False
-        layout.prop(settings, "dims")
+        layout.prop(settings, "dims", text=translated("Dimensions"))
         cls = OPERATIONS[settings.stages[0].op]
         row = layout.row(align=True)
         row.use_property_split = False
