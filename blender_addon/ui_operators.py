@@ -138,32 +138,32 @@ class CONVMOTION_OT_build(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CONVMOTION_OT_remove(bpy.types.Operator):
+class _OfWhatWasBuilt:
+    """An operator that there is something for once something was built."""
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return ui_build.built(context.scene) is not None
+
+
+class CONVMOTION_OT_remove(_OfWhatWasBuilt, bpy.types.Operator):
     """Remove what was built, and nothing else"""
 
     bl_idname = "convmotion.remove"
     bl_label = "Remove"
     bl_options = {"REGISTER", "UNDO"}
 
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        return ui_build.built(context.scene) is not None
-
     def execute(self, context: Any) -> set[str]:
         ui_build.remove(context.scene)
         return {"FINISHED"}
 
 
-class CONVMOTION_OT_read_back(bpy.types.Operator):
+class CONVMOTION_OT_read_back(_OfWhatWasBuilt, bpy.types.Operator):
     """Show the settings that the animation was built from"""
 
     bl_idname = "convmotion.read_back"
     bl_label = "Settings of What Was Built"
     bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        return ui_build.built(context.scene) is not None
 
     def execute(self, context: Any) -> set[str]:
         error = ui_build.read_back(context.scene)
