@@ -18,7 +18,7 @@ from .motion import beside, offset_in, taps_of, track_of
 from .parts import Act, Tensor
 from .plan import LANDED, SET_OUT, Plan
 from .sight import cubes_of
-from .story import Cells, Line, Lines, Mover, Numbers, Vector, vector
+from .story import Cells, Line, Lines, Mover, Numbers, Vector, cells_at, vector
 
 CORNERS = {"lower-left": (-1, -1), "upper-left": (-1, 1), "lower-right": (1, -1), "upper-right": (1, 1)}
 """Of the front of a window, from its middle: to the right and up."""
@@ -57,19 +57,16 @@ def _veil(plan: Plan, tensor: Tensor, first: int) -> Cells:
     index = tensor.drawn()
     index = index[~tensor.is_empty(index)]
     position, color = tensor.at(index), tensor.color_of(index)
-    start = np.full(len(index), float(first))
-    return Cells(
+    return cells_at(
+        position,
         f"veil-{tensor.name}",
         "copy",
         tensor.shape,
         index,
-        position=_f32(position),
-        color=_f32(color),
-        origin=_f32(position),
-        start=_f32(start),
-        arrive=_f32(start + 0.1 * FADES),
-        anchor=_f32(position),
-        becomes=_f32(faded(color, plan.theme.floor)),
+        color,
+        start=float(first),
+        arrive=first + 0.1 * FADES,
+        becomes=faded(color, plan.theme.floor),
         rest=(float(first), first + FADES),
         scale=VEIL,
     )
@@ -137,7 +134,7 @@ def _of_some(
     row, result = np.cumsum(some) - 1, []
     for whole in numbers:
         mine = some[whole.cell]
-        cell, until = row[whole.cell[mine]], _f32(covered[whole.cell[mine]])
+        cell, until = row[whole.cell[mine]], covered[whole.cell[mine]].astype(np.float32)
         if mine.any():
             result.append(replace(whole, cell=cell, value=whole.value[mine], color=whole.color[mine], until=until))
     return tuple(result)
@@ -155,18 +152,16 @@ def _marks(
 ) -> Cells:
     """Marks on cells of the ``number``-th tensor, which come from these places between these steps."""
     tensor = plan.tensors[number]
-    position = tensor.at(index)
-    return Cells(
+    return cells_at(
+        tensor.at(index),
         f"marks-{tensor.name}{name}",
         "copy",
         tensor.shape,
         index,
-        position=_f32(position),
-        color=_f32(mark_colors(plan, uses)),
-        origin=_f32(came),
-        start=_f32(times[0]),
-        arrive=_f32(times[1]),
-        anchor=_f32(position),
+        mark_colors(plan, uses),
+        origin=came,
+        start=times[0],
+        arrive=times[1],
         scale=MARK + MARK_GROWTH * growth,
     )
 
@@ -293,7 +288,3 @@ def _index(plan: Plan, number: int, rows: NDArray[np.int64]) -> NDArray[np.int64
 
 def _traced_index(plan: Plan) -> NDArray[np.int64]:
     return _index(plan, len(plan.stages), plan.contents.traces[0].heads[:1])
-
-
-def _f32(array: NDArray[np.floating]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(array, dtype=np.float32)

@@ -13,7 +13,7 @@ from . import palette
 from .parts import Bank
 from .plan import Plan
 from .sight import depth_of
-from .story import ALWAYS, Cells
+from .story import ALWAYS, Cells, cells_at
 from .values import in_lightness
 
 TURN, TURNED, LAID = 0.15, 0.85, 0.92
@@ -27,22 +27,9 @@ def filter_cells(
     plan: Plan, number: int, bank: Bank, name: str, place: NDArray[np.int64], weight: NDArray[np.int64]
 ) -> Cells:
     """The cells of a stage's filters: at ``place`` (n, 4) in the bank the weights of these indices (n, 4)."""
-    position, always = _f32(bank.at(place)), _f32(np.full(len(place), ALWAYS))
     color, values = _look(plan, number, bank, place, weight)
     numbers = () if values is None else plan.numbers(values, color, place[:, 1] == 0)
-    return Cells(
-        name,
-        "filter",
-        bank.shape,
-        weight,
-        position,
-        _f32(color),
-        position,
-        always,
-        always,
-        position,
-        numbers=numbers,
-    )
+    return cells_at(bank.at(place), name, "filter", bank.shape, weight, color, numbers=numbers)
 
 
 def flipping_cells(plan: Plan, number: int) -> Iterator[Cells]:
@@ -53,8 +40,8 @@ def flipping_cells(plan: Plan, number: int) -> Iterator[Cells]:
     sets_out, there, laid = first + TURN, first + TURNED, first + LAID
     yield replace(filter_cells(plan, number, bank, f"{name}-given", index, before), end=sets_out + COVERED)
     yield _turning(plan, number, bank, index, (sets_out, there, first + 1.0))
-    at_work, since = filter_cells(plan, number, bank, name, index, index), _f32(np.full(len(index), laid))
-    yield replace(at_work, start=since, arrive=since)
+    since = np.full(len(index), laid, np.float32)
+    yield replace(filter_cells(plan, number, bank, name, index, index), start=since, arrive=since)
 
 
 def _turning(
@@ -79,20 +66,20 @@ def _turning(
     _, height, width = bank.placed.item.dims
     off = (origin - position) / 2.0
     bow = np.stack([off[:, 2] * width / height, np.zeros(len(off)), -off[:, 0] * height / width], axis=1)
-    return Cells(
+    return cells_at(
+        position,
         f"flipping-{number + 1}",
         "traveller",
         bank.shape,
         weight,
-        position=_f32(position),
-        color=_f32(color),
-        origin=_f32(origin),
-        start=_f32(np.full(len(weight), sets_out)),
-        arrive=_f32(np.full(len(weight), end)),
-        anchor=_f32(origin),
-        via=_f32(position),
-        bow=_f32(bow),
-        becomes=_f32(becomes),
+        color,
+        origin=origin,
+        start=sets_out,
+        arrive=end,
+        anchor=origin,
+        via=position,
+        bow=bow,
+        becomes=becomes,
         rest=(there, end),
         end=end,
         numbers=numbers,
@@ -120,7 +107,3 @@ def _look(
         return color, None
     values = kernel[tuple(weight.T)]
     return in_lightness(color, values, kernel), values
-
-
-def _f32(array: NDArray[np.floating]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(array, dtype=np.float32)

@@ -146,6 +146,7 @@ def cells_at(
     arrive: ArrayLike | None = None,
     anchor: NDArray[np.floating] | None = None,
     via: NDArray[np.floating] | None = None,
+    bow: NDArray[np.floating] | None = None,
     becomes: NDArray[np.floating] | None = None,
     **more: Any,
 ) -> Cells:
@@ -167,6 +168,7 @@ def cells_at(
         arrive=end,
         anchor=_f32(position if anchor is None else anchor),
         via=None if via is None else _f32(via),
+        bow=None if bow is None else _f32(bow),
         becomes=None if becomes is None else _f32(becomes),
         **more,
     )
