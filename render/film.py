@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..scenes.palette import THEMES, srgb_codes
-from . import encode
+from . import encode, loop
 from .errors import RenderError
 from .frames import FramePlan, Pictures
 from .jobs import Job, Spent, run
@@ -42,10 +42,12 @@ def make(
     def write() -> list[str]:
         notes: list[str] = []
         for frames, out in outputs:
-            shots = [plan.shots(frame) for frame in frames]
+            names = [plan.shots(frame) for frame in frames]
             read = Pictures(plan, job.path, patience, job.store)
+            if out.suffix.lower() in loop.LOOPS:
+                names, read = loop.returning(names, job.fps), loop.reader(read)
             tell = partial(encoded, out)
-            notes += encode.encode(shots, job.fps, out, read=read, on_frame=tell, matte=matte, max_bytes=max_bytes)
+            notes += encode.encode(names, job.fps, out, read=read, on_frame=tell, matte=matte, max_bytes=max_bytes)
         for frames, out in sheets:
             shots = tuple(plan.shots(frame) for frame in frames)
             read = Pictures(plan, job.path, patience, job.store)

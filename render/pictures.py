@@ -135,3 +135,22 @@ def laid_over(ground: Pixels, layers: Sequence[Pixels]) -> Pixels:
             result[partly, 3] = np.round(255.0 * (share + rest)[:, 0]).astype(np.uint8)
         result[partly, :3] = srgb_codes(light)
     return result.reshape(ground.shape)
+
+
+def mixed(start: Pixels, end: Pixels, share: float) -> Pixels:
+    """A picture on the way from one to another of the same shape, ``share`` of it behind: mixed as light is."""
+    result = start.copy()
+    differs = (start != end).any(axis=2)
+    before, after = start[differs], end[differs]
+    parts = [(1.0 - share) * _alpha(before), share * _alpha(after)]
+    light = _LINEAR[before[:, :3]] * parts[0] + _LINEAR[after[:, :3]] * parts[1]
+    alpha = parts[0] + parts[1]
+    result[differs, :3] = srgb_codes(np.divide(light, alpha, out=np.zeros_like(light), where=alpha > 0))
+    if result.shape[2] == 4:
+        result[differs, 3] = np.round(255.0 * alpha[:, 0]).astype(np.uint8)
+    return result
+
+
+def _alpha(pixels: Pixels) -> NDArray[np.float64]:
+    """How much of pixels (n, 3 or 4) is there, (n, 1)."""
+    return pixels[:, 3:] / 255.0 if pixels.shape[1] == 4 else np.ones((len(pixels), 1))

@@ -93,9 +93,7 @@ def compose(
         outlines=tuple(all_outlines(plan)),
         camera=camera,
         floor=frame.floor,
-        poster=plan.frames
-        if plan.traced
-        else max(1, min(plan.frames, round(float(settled[int(0.55 * (plan.steps - 1))])))),
+        poster=_poster(plan, settled),
         settled=settled,
         transparent=transparent,
     )

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 TITLE_SECONDS = 0.8
 RESULT_SECONDS = 1.5
+RETURN_SECONDS = 0.4
+"""The result is held for so much longer: what plays again and again leads back to its first picture meanwhile."""
 FIRST_STEP_SECONDS = 2.6
 """The first step is shown in slow motion: land, multiply, sum, write."""
 READING_SECONDS = 0.75
@@ -26,6 +28,8 @@ TRAVEL_SHARE = 0.3
 """It is never more than this share of the time, however short that is."""
 SLOW_SHARE = 0.55
 """The slow beats never take more than this share of the time, however short it is."""
+BEAT_SHARE = 0.72
+"""There are no more beats than this share of all frames, holds included."""
 SINGLE_STEPS = 300
 """Up to so many steps are shown one by one; above, rows are swept, and then whole planes."""
 
@@ -66,7 +70,7 @@ def beats(
     """
     frames = max(2, round(seconds * fps))
     title = min(TITLE_SECONDS * fps, 0.1 * frames)
-    hold = min(RESULT_SECONDS * fps, 0.15 * frames)
+    hold = min((RESULT_SECONDS + RETURN_SECONDS) * fps, 0.15 * frames)
     first_frame = 1.0 + round(title)
     last_frame = float(frames - round(hold))
     room = last_frame - first_frame

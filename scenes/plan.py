@@ -25,7 +25,7 @@ from .counts import count_frames
 from .elision import Elision
 from .layout import CAPITAL, LINE_HEIGHT, SIDE, Frame, Item, Placed, broken, text_width
 from .numerals import numbers_on, told
-from .pacing import TRAVEL_SECONDS, Beat, beats, group_steps
+from .pacing import BEAT_SHARE, TRAVEL_SECONDS, Beat, beats, group_steps
 from .parts import Act, Bank, Tensor
 from .photo import pixels_of, worn
 from .scenefile import filter_names
@@ -156,7 +156,7 @@ class Plan:
         steps = self.contents.steps
         flipped = self.contents.flipped
         rounds = len(steps) + len(flipped) + len(self.contents.traces)
-        room = max(1, int(0.75 * count_frames(self.scene, self.fps) / rounds))
+        room = max(1, int(BEAT_SHARE * count_frames(self.scene, self.fps) / rounds))
         sizes, openings = [], []
         for number, total in enumerate(steps):
             if number in flipped:

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from convmotion.scenes import compose, parse_scene
 from convmotion.scenes.pacing import (
+    BEAT_SHARE,
     READING_SECONDS,
     READING_STEPS,
     RESULT_SECONDS,
+    RETURN_SECONDS,
     SINGLE_STEPS,
     TITLE_SECONDS,
     beats,
@@ -27,8 +29,8 @@ def lengths(row):
 
 
 def laid_out(steps, fps=30.0, seconds=12.0):
-    """Beats of one stage, as a scene gets them; at most a hundred if there are more steps than are shown singly."""
-    run = group_steps(steps, max(1, steps // 100), steps, max(1, int(0.75 * seconds * fps)))
+    """Beats of one stage, as a scene gets them; at most 96 if there are more steps than are shown singly."""
+    run = group_steps(steps, max(1, steps // 96), steps, max(1, int(BEAT_SHARE * seconds * fps)))
     sizes = [min(run, steps - start) for start in range(0, steps, run)]
     rows, frames = beats([sizes], fps, seconds)
     return rows[0], frames
@@ -50,7 +52,7 @@ def test_the_seconds_hold_whatever_the_number_of_steps(steps, fps, seconds):
 def test_the_title_and_the_result_are_held(steps, fps):
     row, frames = laid_out(steps, fps)
     assert row[0].start - 1 == pytest.approx(TITLE_SECONDS * fps, abs=0.5)
-    assert frames - row[-1].end == pytest.approx(RESULT_SECONDS * fps, abs=0.5)
+    assert frames - row[-1].end == pytest.approx(min(RESULT_SECONDS + RETURN_SECONDS, 0.15 * 12) * fps, abs=0.5)
     assert (TITLE_SECONDS, RESULT_SECONDS) == (0.8, 1.5)
 
 
@@ -87,7 +89,7 @@ def test_after_the_steps_at_reading_speed_it_goes_faster_and_faster():
 @pytest.mark.parametrize("spare", [20, 40, 80, 160])
 def test_where_there_is_hardly_a_frame_for_each_beat_the_first_and_the_last_are_slow_all_the_same(spare):
     frames = 500
-    held = round(TITLE_SECONDS * 30) + round(RESULT_SECONDS * 30) + 1
+    held = round(TITLE_SECONDS * 30) + round((RESULT_SECONDS + RETURN_SECONDS) * 30) + 1
     (row,), _ = beats([[1] * (frames - held - spare)], 30.0, frames / 30.0)
     length = lengths(row)
     assert length[0] == length.max() and length[0] > spare / 4
