@@ -15,7 +15,7 @@ import numpy as np
 
 from ..conv_math import Operation
 from ..scenes import Scene, SceneError, explain, parse_scene, photo_of, with_photo
-from ..scenes.captions import count, size, size_formulas, torch_call
+from ..scenes.captions import count, size, size_formulas, torch_calls
 from ..scenes.catalog import FOLDER, load_catalog, section_of
 from ..scenes.compose import MAX_CELLS
 from ..scenes.photo import Photo
@@ -374,9 +374,9 @@ def _judge(text: str, fps: int, language: str) -> Verdict:
     except SceneError as error:
         return Verdict(None, bare(error))
     lines: list[str] = []
-    for stage, numbers in zip(scene.stages, told["stages"], strict=False):
+    for stage, call, numbers in zip(scene.stages, torch_calls(scene), told["stages"], strict=False):
         given = tuple(numbers["input"])
-        lines += [torch_call(stage.op), f"{size(given)} → {size(tuple(numbers['output']))}"]
+        lines += [call, f"{size(given)} → {size(tuple(numbers['output']))}"]
         if stage.reads is None:
             lines += size_formulas(stage.op, given)
     names = ("parameters", "macs", "steps", "frames", "cells")

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
+from collections.abc import Iterator
+from dataclasses import MISSING, fields, replace
 
-from ..conv_math import Add, DeformConv2d, Operation, Pad, Shape, Slide, Window, ZeroInsert
+from ..conv_math import (
+    Add,
+    Concat,
+    DeformConv2d,
+    MaxPool2d,
+    MaxUnpool2d,
+    Merge,
+    Operation,
+    Pad,
+    Shape,
+    Slide,
+    Softmax,
+    Window,
+    ZeroInsert,
+)
 from ..conv_math.errors import entries, per_axis
 from ..conv_math.transposed import ConvTranspose
+from .scenefile import Scene
 
 TIMES = " × "
 
@@ -254,31 +270,61 @@ def size(shape: tuple[int, ...]) -> str:
     return TIMES.join(str(s) for s in shape)
 
 
-def torch_call(op: Operation) -> str:
-    """The operation as one writes it in PyTorch: what differs from the defaults, and no more."""
+def torch_calls(scene: Scene) -> list[str]:
+    """The stages of a scene as one writes them in PyTorch: a pool hands on the indices that an unpooling takes."""
+    unpooled = {scene.pool_of(n) for n, stage in enumerate(scene.stages) if isinstance(stage.op, MaxUnpool2d)}
+    calls, shapes = [], scene.shapes
+    for number, stage in enumerate(scene.stages):
+        reads, op = stage.reads or (number,), stage.op
+        op = op.with_axes(len(op.split(shapes[reads[0]])[1]) - 1)
+        if isinstance(op, MaxPool2d) and number in unpooled:
+            op = replace(op, return_indices=True)
+        calls.append(torch_call(op, len(reads)))
+    return calls
+
+
+def torch_call(op: Operation, tensors: int = 2) -> str:
+    """The operation as one writes it in PyTorch: what differs from the defaults, and no more.
+
+    ``tensors`` is how many a merge reads. Sources: the documentation of torch.nn, torch.nn.functional, torch.cat and
+    torchvision.ops.
+    """
     if isinstance(op, Pad):  # a function there, which begins with the last axis
         sides = entries(op.padding) or [(op.padding, op.padding)] * (op.spatial_axes or 2)
         flat = tuple(side for pair in reversed(sides) for side in (entries(pair) or (pair, pair)))
         mode = "" if op.padding_mode == "zeros" else f", mode={op.padding_mode!r}"
         return f"F.pad(x, {flat!r}{mode})"
-    if isinstance(op, Add):
-        return "x + y"
-    arguments: list[str] = []
+    if isinstance(op, ZeroInsert):
+        return f"y[{', '.join(['...', *(f'::{step}' for step in per_axis(op.stride, op.spatial_axes or 2))])}] = x"
+    if isinstance(op, Merge) and op.SEVERAL:
+        names = "xyz"[:tensors] if tensors <= 3 else [f"x{i}" for i in range(1, tensors + 1)]
+        if isinstance(op, Add):
+            return " + ".join(names)
+        if isinstance(op, Concat):
+            return f"torch.cat(({', '.join(names)}), dim={op.dim})"
+    if isinstance(op, MaxUnpool2d) and op.output_size is not None:  # no parameter of the layer, but of its call
+        return f"F.max_unpool2d(x, indices, {', '.join(_arguments(op))})"
+    library = "ops" if isinstance(op, DeformConv2d) else "nn"  # torchvision's
+    return f"{library}.{type(op).__name__}({', '.join(_arguments(op))})"
+
+
+def _arguments(op: Operation) -> Iterator[str]:
+    """Those of a layer that differ from its defaults."""
     for f in fields(op):  # pyright: ignore[reportArgumentType]
         if f.kw_only:  # what the operation found out for itself
             continue
         value = getattr(op, f.name)
         needed = f.default is MISSING
-        if isinstance(value, tuple) and len(set(value)) == 1:
+        if isinstance(op, Softmax) and value is None:  # PyTorch guesses from the number of axes, and warns of that
+            value = 1
+        if isinstance(value, tuple) and len(set(value)) == 1 and f.name != "output_size":
             value = value[0]
         if not needed and value == f.default:
             continue
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         positional = needed and f.name != "kernel_size"
-        arguments.append(repr(value) if positional else f"{f.name}={value!r}")
-    library = "ops" if isinstance(op, DeformConv2d) else "nn"  # torchvision's
-    return f"{library}.{type(op).__name__}({', '.join(arguments)})"
+        yield repr(value) if positional else f"{f.name}={value!r}"
 
 
 def size_formulas(op: Operation, shape: Shape) -> list[str]:

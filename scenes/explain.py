@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..conv_math import ConvMathError, receptive_field
-from .captions import count, size, torch_call
+from .captions import count, size, torch_calls
 from .counts import count_cells, count_frames, count_steps
 from .scenefile import Scene
 
@@ -48,9 +48,9 @@ def explain_text(scene: Scene, fps: float = 30.0, language: str = "en") -> str:
     """The same for a person, as aligned lines."""
     table = explain(scene, fps, language)
     lines = [table["title"]]
-    for stage, told in zip(scene.stages, table["stages"], strict=True):
+    for call, told in zip(torch_calls(scene), table["stages"], strict=True):
         kernel = f", kernel {size(told['kernel'])}" if told["kernel"] else ""
-        lines.append(f"  {torch_call(stage.op)}")
+        lines.append(f"  {call}")
         lines.append(f"    {size(told['input'])} -> {size(told['output'])}{kernel}")
         lines.append(f"    parameters {count(told['parameters'])}, multiply-accumulates {count(told['macs'])}")
     field = size(tuple(table["receptive_field"])) if table["receptive_field"] else "-"

@@ -19,7 +19,7 @@ from ..conv_math.pool import Largest
 from ..conv_math.rearrange import Columns
 from ..conv_math.transposed import ConvTranspose
 from . import palette
-from .captions import Words, count, size, size_formulas, torch_call
+from .captions import Words, count, size, size_formulas, torch_calls
 from .contents import Contents, Shown
 from .counts import count_frames
 from .elision import Elision
@@ -723,12 +723,17 @@ class Plan:
     def _widest_table(self) -> float:
         return max(sum(self.table_widths(rows)) for rows in self.tables)
 
+    @cached_property
+    def _calls(self) -> list[str]:
+        return torch_calls(self.scene)
+
     def call_lines(self, number: int) -> list[str]:
         """The operations as PyTorch writes them, broken after commas where they do not fit on a line."""
         lines: list[str] = []
-        for stage in self.stages[number].stages:
+        stage = self.stages[number]
+        for call in self._calls[stage.number - len(stage.stages) : stage.number]:
             lines.append("")
-            for part in re.split("(?<=, )", torch_call(stage.op)):
+            for part in re.split("(?<=, )", call):
                 if lines[-1] and text_width(lines[-1] + part.rstrip()) * CAPITAL["line"] > self.heading_width:
                     lines.append("    ")
                 lines[-1] += part

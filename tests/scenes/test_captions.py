@@ -9,9 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convmotion.conv_math import ChannelShuffle, Conv2d
+from convmotion.conv_math import (
+    AdaptiveAvgPool2d,
+    ChannelShuffle,
+    Concat,
+    Conv2d,
+    MaxUnpool2d,
+    Pad,
+    Softmax,
+    ZeroInsert,
+)
 from convmotion.scenes import compose, find_scene, parse_scene
-from convmotion.scenes.captions import WORDS, Words, count, size, size_formulas, torch_call
+from convmotion.scenes.captions import WORDS, Words, count, size, size_formulas, torch_call, torch_calls
 from convmotion.scenes.paste import scene_from_lines
 
 CALLS = {
@@ -24,12 +33,53 @@ CALLS = {
     "nn.Conv2d(4, 4, kernel_size=3, padding='same', groups=4)": Conv2d(4, 4, (3, 3), (1, 1), "same", 1, 4),
     "nn.Conv2d(1, 2, kernel_size=1)": Conv2d(1, 2, 1, stride=1, padding=0, dilation=1, groups=1, padding_mode="zeros"),
     "nn.ChannelShuffle(2)": ChannelShuffle(2),
+    "nn.Softmax(dim=1)": Softmax(),
+    "nn.Softmax(dim=2)": Softmax(2),
+    "nn.AdaptiveAvgPool2d((None, None))": AdaptiveAvgPool2d((None, None)),
+    "nn.MaxUnpool2d(kernel_size=2)": MaxUnpool2d(2),
+    "F.max_unpool2d(x, indices, kernel_size=2, output_size=(5, 5))": MaxUnpool2d(2, output_size=(5, 5)),
+    "F.pad(x, (1, 1, 1, 1))": Pad(1),
+    "F.pad(x, (3, 0, 1, 2), mode='reflect')": Pad(((1, 2), (3, 0)), "reflect"),
+    "y[..., ::2, ::2] = x": ZeroInsert(2),
+    "y[..., ::2, ::1, ::3] = x": ZeroInsert((2, 1, 3)),
+    "torch.cat((x, y), dim=1)": Concat(),
+    "torch.cat((x, y), dim=-1)": Concat(-1),
 }
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_an_operation_is_written_as_one_writes_it_in_pytorch(call):
     assert torch_call(CALLS[call]) == call
+
+
+def calls_of(shape: str, *stages: str) -> list[str]:
+    """The calls told of a scene: of every stage's lines in a scene file."""
+    text = f"[input]\nshape = {shape}\n" + "".join(f"[[stage]]\n{stage}\n" for stage in stages)
+    return torch_calls(parse_scene(text, "test"))
+
+
+def test_the_pool_that_an_unpooling_undoes_is_asked_for_its_indices_and_no_other():
+    pool = 'op = "MaxPool2d"\nkernel_size = 2'
+    calls = calls_of("[1, 8, 8]", pool, pool, 'op = "MaxUnpool2d"\nkernel_size = 2')
+    assert calls == [
+        "nn.MaxPool2d(kernel_size=2)",
+        "nn.MaxPool2d(kernel_size=2, return_indices=True)",
+        "nn.MaxUnpool2d(kernel_size=2)",
+    ]
+    board = compose(find_scene("max-unpool"))
+    assert "".join(c.body for c in board.captions if c.name.startswith("call-1")) == calls[1].replace(", ", ",    ")
+
+
+def test_padding_is_told_for_as_many_axes_as_the_input_has():
+    assert calls_of("[2, 9]", 'op = "Pad"\npadding = 1') == ["F.pad(x, (1, 1))"]
+    assert calls_of("[1, 2, 5, 5, 5]", 'op = "Pad"\npadding = 1') == ["F.pad(x, (1, 1, 1, 1, 1, 1))"]
+
+
+@pytest.mark.parametrize(("tensors", "told"), [(2, "x + y"), (3, "x + y + z"), (4, "x1 + x2 + x3 + x4")])
+def test_a_sum_names_as_many_tensors_as_it_adds(tensors, told):
+    relus = ['op = "ReLU"'] * (tensors - 1)
+    add = f'op = "Add"\nfrom = {["input", *range(1, tensors)]}'
+    assert calls_of("[2, 5, 5]", *relus, add)[-1] == told
 
 
 @st.composite
