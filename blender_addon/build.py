@@ -282,8 +282,12 @@ class _Builder:
     def _cells(self) -> None:
         shapes = {}
         small = self.board.size[0] < FEWEST_PIXELS * self._widths[0]
-        for name, material in (("cell", cell_material("cell")), ("moving", plain_material("moving"))):
-            cube = (meshes.sharp_cube if small else meshes.rounded_cube)(name)
+        material = cell_material("cell")
+        templates = {"cell": (material, small), "moving": (plain_material("moving"), small)}
+        if any(cells.scale > 1.0 for cells in self.board.cells):  # kernels beside a picture of many cells
+            templates[meshes.LARGE] = (material, False)
+        for name, (material, sharp) in templates.items():
+            cube = (meshes.sharp_cube if sharp else meshes.rounded_cube)(name)
             looks.make_paintable(cube)
             cube.materials.append(material)
             shapes[name] = self._template(cube)
@@ -323,7 +327,8 @@ class _Builder:
             moves = cells.role == "traveller" or name != cells.name
             kind = "ghost" if cells.role == "ghost" else "moving" if moves or cells.role == "copy" else "cell"
             obj = self._object(name, mesh, {"ghost": "ghosts", "moving": "moving", "cell": "tensors"}[kind])
-            add_modifier(obj, self._cell_tree(cells, shapes[kind], name, motion))
+            template = meshes.template_of(cells) if kind == "cell" else kind
+            add_modifier(obj, self._cell_tree(cells, shapes[template], name, motion))
             if kind != "cell":
                 looks.let_light_pass(obj)
             last = float(cells.arrive.max(initial=-np.inf)) if name != cells.name else cells.end

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..scenes.form import CUBE
-from ..scenes.story import Vector
+from ..scenes.story import Cells, Vector
 
 BEVEL, SEGMENTS = 0.055, 3
 """Radius of a cube's edges, and facets of their rounding."""
@@ -59,6 +59,15 @@ def sharp_cube(name: str) -> Any:
     shape.to_mesh(mesh)
     shape.free()
     return mesh
+
+
+LARGE = "large cell"
+"""The template of cells that are larger than a unit: these have gaps between them, however small the others are."""
+
+
+def template_of(cells: Cells) -> str:
+    """The template of cells at rest."""
+    return LARGE if cells.scale > 1.0 else "cell"
 
 
 def rounded_cube(name: str) -> Any:

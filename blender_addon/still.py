@@ -15,6 +15,7 @@ import bmesh
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
+from numpy.typing import NDArray
 
 from ..scenes.screen import said
 from ..scenes.story import ALWAYS, Caption, Storyboard
@@ -152,17 +153,16 @@ def _cut_fixed(board: Storyboard, collection: Any, camera: Any) -> None:
     ]
     if not fixed or sum(map(len, fixed)) > MOST_CUT:
         return
-    cube = bmesh.new()
-    cube.from_mesh(bpy.data.objects["cell"].data)
-    bmesh.ops.triangulate(cube, faces=cube.faces[:])
-    corners = np.array([vertex.co for vertex in cube.verts], np.float32)
-    faces = np.array([[vertex.index for vertex in face.verts] for face in cube.faces], np.int32)
-    cube.free()
-    places = np.concatenate([c.position for c in fixed])
-    first = np.arange(len(places), dtype=np.int32)[:, None, None] * len(corners)
-    mesh = meshes.triangles(CUTTER, (places[:, None] + corners).reshape(-1, 3), (first + faces).reshape(-1, 3))
-    colors = np.concatenate([c.color for c in fixed])
-    meshes.add_attribute(mesh, meshes.TINT, meshes.opaque(np.repeat(colors, len(corners), axis=0)))
+    spots, triangles, colors, first = [], [], [], 0
+    for cells in fixed:
+        corners, faces = _triangulated(bpy.data.objects[meshes.template_of(cells)].data)
+        spots.append((cells.position[:, None] + np.float32(cells.scale) * corners).reshape(-1, 3))
+        begin = first + np.arange(len(cells), dtype=np.int32)[:, None, None] * len(corners)
+        triangles.append((begin + faces).reshape(-1, 3))
+        colors.append(np.repeat(cells.color, len(corners), axis=0))
+        first += len(spots[-1])
+    mesh = meshes.triangles(CUTTER, np.concatenate(spots), np.concatenate(triangles))
+    meshes.add_attribute(mesh, meshes.TINT, meshes.opaque(np.concatenate(colors)))
     mesh.materials.append(cutter_material(CUTTER))
     folders = {kind: bpy.data.collections.new(f"{collection.name} {kind}") for kind in (FIXED, CUTTER)}
     for folder in folders.values():
@@ -176,6 +176,17 @@ def _cut_fixed(board: Storyboard, collection: Any, camera: Any) -> None:
     twin.location = camera.matrix_world.to_3x3() @ Vector((0.0, 0.0, camera.data.clip_end))
     for obj in (cutter, twin):
         folders[CUTTER].objects.link(obj)
+
+
+def _triangulated(template: Any) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """A template's corners (n, 3), and triangles (m, 3) of them."""
+    cube = bmesh.new()
+    cube.from_mesh(template)
+    bmesh.ops.triangulate(cube, faces=cube.faces[:])
+    corners = np.array([vertex.co for vertex in cube.verts], np.float32)
+    faces = np.array([[vertex.index for vertex in face.verts] for face in cube.faces], np.int32)
+    cube.free()
+    return corners, faces
 
 
 def _put(obj: Any, folder: Any, parent: Any, shown_as: Any = None) -> None:

@@ -109,7 +109,7 @@ def _owned(root: Any) -> Iterator[Any]:
 def _show_in_viewports(root: Any) -> None:
     """Solid view shows no instance's colour, so that viewports get meshes with colours of their own; renders do not."""
     looks.set_solid(root, True)
-    for template in [obj for obj in root.all_objects if obj.name.partition(".")[0] in ("cell", "moving")]:
+    for template in [obj for obj in root.all_objects if obj.name.partition(".")[0] in ("cell", meshes.LARGE, "moving")]:
         if len(template.data.polygons) > 6:
             _lighten(template)
     for obj in [*root.all_objects]:

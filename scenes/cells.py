@@ -321,7 +321,7 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
         start=start,
         arrive=end,
         anchor=tensor.at(index),
-        via=bank.at(weight),
+        via=bank.before(weight),
         becomes=becomes,
         rest=rest,
         end=end,

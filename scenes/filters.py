@@ -28,8 +28,9 @@ def filter_cells(
 ) -> Cells:
     """The cells of a stage's filters: at ``place`` (n, 4) in the bank the weights of these indices (n, 4)."""
     color, values = _look(plan, number, bank, place, weight)
-    numbers = () if values is None else plan.numbers(values, color, place[:, 1] == 0)
-    return cells_at(bank.at(place), name, "filter", bank.shape, weight, color, numbers=numbers)
+    pitch = bank.placed.item.pitch
+    numbers = () if values is None else plan.numbers(values, color, place[:, 1] == 0, width=pitch)
+    return cells_at(bank.at(place), name, "filter", bank.shape, weight, color, scale=pitch, numbers=numbers)
 
 
 def flipping_cells(plan: Plan, number: int) -> Iterator[Cells]:
@@ -102,7 +103,7 @@ def _look(
     filters, f = np.unique(place[:, 0], return_inverse=True)
     slices, c = np.unique(place[:, 1], return_inverse=True)
     color = palette.filter_colors(bank.shape[0], bank.shape[1], bank.groups, filters, slices)[f, c]
-    kernel = None if plan.values is None else plan.values[1][number]
+    kernel = plan.told_kernel(number)
     if kernel is None:
         return color, None
     values = kernel[tuple(weight.T)]

@@ -155,6 +155,8 @@ class Item:
     """What is left out, axis by axis; each said on one line, then once more over several."""
     begins: bool = False
     """Whether it begins a row of its own: one of several stories side by side."""
+    pitch: float = 1.0
+    """How far apart its cells are, in units, and so how large: a kernel's may be larger than those of a big picture."""
 
     @property
     def lanes(self) -> int:
@@ -165,12 +167,13 @@ class Item:
         return self.elision.slots[1]
 
     @property
-    def dims(self) -> tuple[int, int, int]:
+    def dims(self) -> tuple[float, float, float]:
         """Units that a block takes: channels, rows, columns."""
-        return self.elision.dims
+        c, h, w = (cells * self.pitch for cells in self.elision.dims)
+        return c, h, w
 
     @property
-    def padded(self) -> tuple[int, int, int]:
+    def padded(self) -> tuple[float, float, float]:
         c, h, w = (d + sum(p) for d, p in zip(self.dims, self.pad, strict=True))
         return c, h, w
 
@@ -178,6 +181,8 @@ class Item:
 @dataclass(frozen=True)
 class Placed:
     """An item in its place. Cell (0, 0, 0) of block ``b`` stands at ``base[b]``; the rectangle is in the picture.
+
+    Where cells are larger or smaller than a unit, a cell of one unit would stand there, in the same corner of the block.
 
     Blocks are all there are, lane by lane: those left out stand in the slot that is kept for them.
     """
@@ -198,8 +203,8 @@ class Placed:
         elision = self.item.elision
         place = self.base[block]
         for axis, coordinate in enumerate((elision.columns.at(w), elision.channels.at(c), -elision.rows.at(h))):
-            place[:, axis] += coordinate
-        return place
+            place[:, axis] += coordinate * self.item.pitch
+        return place + (self.item.pitch - 1.0) / 2.0 * np.array([1.0, 1.0, -1.0])
 
 
 @dataclass(frozen=True)

@@ -333,7 +333,7 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
     window, tensor = window_of(plan, number), plan.tensors[number]
     per_group = bank.shape[0] // bank.groups
     elision = bank.placed.item.elision
-    _, h, w = elision.dims
+    _, h, w = bank.placed.item.dims
     lanes = tensor.placed.item.elision.lanes.indices()
     groups = range(chosen.start // per_group, (chosen.stop - 1) // per_group + 1)
     if len(groups) > 1:
@@ -359,7 +359,7 @@ def _column_on(plan: Plan, number: int) -> str | None:
     return f"column-{number + 1}" if plan.stages[number].matrix is not None else None
 
 
-def _near_corners(plan: Plan, bases: NDArray[np.float64], h: int, w: int) -> list[Vector]:
+def _near_corners(plan: Plan, bases: NDArray[np.float64], h: float, w: float) -> list[Vector]:
     """Where a window's upper left, upper right, lower left, lower right lines end.
 
     One filter: on the corners of its front face. Several: on the near side of the outermost ones.

@@ -34,6 +34,10 @@ ALTERNATION = 0.125
 CHROMA = 0.135
 LIGHT, DARK = 0.80, 0.55
 """Lightness of a family's first and last channel."""
+FIRST_PLACE, LAST_PLACE = 0.86, 0.46
+"""Lightness of a tensor's first and last cell where cells are told apart by their places."""
+COLUMN_HUES, COLUMN_CHROMAS = (215.0, 262.0), (0.05, 0.15)
+"""Hue (degrees) and chroma of the first and the last column there: within the input's blue."""
 GAMUT_HALVINGS = 16
 """How finely the strongest colour is searched for: to a thousandth of what an eye can tell apart."""
 GAMUT_SLACK = 1e-5
@@ -171,6 +175,17 @@ def input_colors(channels: int, groups: int) -> NDArray[np.float64]:
     if groups > len(GROUP_HUES):  # hues alone lie too close together
         lightness -= ALTERNATION * (np.arange(channels) // per_group % 2)
     return oklch_to_linear(lightness, CHROMA, hue)
+
+
+def place_colors(shape: tuple[int, int, int]) -> NDArray[np.float64]:
+    """Linear RGB for each cell of a tensor (C, H, W) by its place, ``(C, H, W, 3)``: in one family of hues.
+
+    Row-major, each is darker than the one before; farther to the right colours are stronger.
+    """
+    lightness = np.linspace(FIRST_PLACE, LAST_PLACE, int(np.prod(shape))).reshape(shape)
+    along = np.linspace(0.0, 1.0, shape[-1])
+    chroma, hue = (first + (last - first) * along for first, last in (COLUMN_CHROMAS, COLUMN_HUES))
+    return oklch_to_linear(lightness, chroma, hue)
 
 
 def filter_colors(

@@ -142,6 +142,10 @@ class Bank:
         """World positions of weights (filter, channel, row, column)."""
         return self.placed.at(weight[:, 0], weight[:, 1], weight[:, 2], weight[:, 3])
 
+    def before(self, weight: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Where a cell of one unit lies on the front of weights, or in their places if these are no larger."""
+        return self.at(weight) - np.array([0.0, (self.placed.item.pitch - 1.0) / 2.0, 0.0])
+
     def mouths(self) -> NDArray[np.float64]:
         """Where a filter's results come out, just in front of its middle: ``(filters, 3)``."""
         _, h, w = self.placed.item.dims

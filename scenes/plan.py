@@ -11,12 +11,26 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import DeformConv2d, Linear, MaxUnpool2d, Merge, Move, Pad, Slide, View, ZeroInsert
+from ..conv_math import (
+    DeformConv2d,
+    Flatten,
+    Linear,
+    MaxUnpool2d,
+    Merge,
+    Move,
+    Operation,
+    Pad,
+    PixelShuffle,
+    PixelUnshuffle,
+    Slide,
+    View,
+    ZeroInsert,
+)
 from ..conv_math.conv import Conv, Weighted
 from ..conv_math.errors import per_axis
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import Largest
-from ..conv_math.rearrange import Columns
+from ..conv_math.rearrange import Columns, Reshape
 from ..conv_math.transposed import ConvTranspose
 from . import palette
 from .captions import Words, count, size, size_formulas, torch_calls
@@ -24,7 +38,7 @@ from .contents import Contents, Shown
 from .counts import count_frames
 from .elision import Elision
 from .layout import CAPITAL, LINE_HEIGHT, SIDE, Frame, Item, Placed, broken, text_width
-from .numerals import numbers_on, told
+from .numerals import LEGIBLE, digit_height, numbers_on, shorts, told
 from .pacing import BEAT_SHARE, TRAVEL_SECONDS, Beat, beats, group_steps
 from .parts import Act, Bank, Tensor
 from .photo import pixels_of, worn
@@ -48,9 +62,11 @@ WHOLE_ROWS = 5
 """A table of all stages has no more rows, its head included, and stands beside one row of tensors: it takes height."""
 NOTE_SHARE = 0.7
 """The same of a note, which the counter stands beside."""
+ROUNDS = 4
+"""How often kernels are made larger at most until their numbers can be read."""
 MARKED_BIASES = 4
 """Beside more filters their biases are not told."""
-LONG_NUMBER = 7
+LONG_PART = 12
 """More characters than these are a line's worth."""
 HURRIED = 2.5
 """A stage with less time than this many travels of the camera has none for a travel."""
@@ -263,7 +279,13 @@ class Plan:
         items = self._items(views)
         self.legend = False
         """Whether what is left out is told in the table's place, there being no room for it below the things."""
-        self.frame: Frame = self._arrange(items)
+        frame = self._arrange(items)
+        for _ in range(ROUNDS):  # larger kernels may leave less room for all
+            larger = [self._readable(item, frame) for item in items]
+            if larger == items:
+                break
+            items, frame = larger, self._arrange(larger)
+        self.frame: Frame = frame
         if self.frame.label_style < 0 and any(item.notes for item in items):
             self.legend = True
             items = [replace(item, notes=()) for item in items]
@@ -294,6 +316,29 @@ class Plan:
                 spots = [placed[f"{view.name}-{number + 1}"] for view in views[number][:-1]]
                 self.views[number] = self._arrangements(number, views[number], [*spots, where])
                 self.tensors.append(self.views[number][-1][0])
+
+    def _readable(self, item: Item, frame: Frame) -> Item:
+        """The item, its cells as large as their numbers need to be read if it is a bank of kernels with a name."""
+        number = int(item.name.removeprefix("filters-")) - 1 if item.name.startswith("filters-") else -1
+        if number < 0 or self.divisor(number) is None or list(item.elision.left_out()):
+            return item
+        kernel = self.told_kernel(number)
+        assert kernel is not None
+        digit = digit_height(set(shorts(kernel.reshape(-1)))) * item.pitch
+        if digit * self.size[0] / frame.width >= LEGIBLE:
+            return item
+        return replace(item, pitch=item.pitch * CAPITAL["label"] * frame.pixel / digit)
+
+    def divisor(self, number: int) -> int | None:
+        """What the numbers of a stage's kernels are divided by, if these have a name: that of a filter's channels."""
+        stage = self.stages[number]
+        named = self.values is not None and not stage.is_product and filter_names(stage.stages[-1])
+        return (stage.told.weight_shape or (1, 1))[1] if named else None
+
+    def told_kernel(self, number: int) -> Values | None:
+        """A stage's weight in its drawn shape as its cells show it, with a named kernel's own numbers; None: not at all."""
+        kernel = None if self.values is None else self.values[1][number]
+        return kernel if kernel is None else kernel * (self.divisor(number) or 1)
 
     def _views_of(self, number: int) -> tuple[View, ...]:
         """The arrangements of a Move; of a merge its output, with no cell's origin."""
@@ -394,7 +439,7 @@ class Plan:
         if stage.is_product:
             return self.words("product")
         if following is not None and following.is_product:
-            return self.words("flatten" if following.matrix else "columns")
+            return self.words("made_Flatten" if following.matrix else "columns")
         if stage.stages[-1].name is not None and (following is None or following.number != stage.number):
             return stage.stages[-1].name.in_language(self.language)
         if self._is_partial(number):
@@ -429,10 +474,11 @@ class Plan:
         return Item(name, label, elision, pad, marks, self._notes(self._tensor_left_out(number)))
 
     def _tensor_left_out(self, number: int) -> list[tuple[str, str]]:
-        """What is left out of a tensor: how many, and of what; before, the filters that made it if none is drawn."""
+        """What is left out of a tensor, in two parts each; before, the weights that made it if none is drawn."""
         if number > 0 and self.undrawn(number - 1):
             weights = count(math.prod(self.stages[number - 1].op.weight_shape or ()))
-            return [(weights, self.words("left_out_weights")), *self._left_out(self.contents.tensors[number])]
+            undrawn = f"{weights} {self.words('left_out_weights')}", self.words("undrawn")
+            return [undrawn, *self._left_out(self.contents.tensors[number])]
         return self._left_out(self.contents.tensors[number])
 
     def undrawn(self, number: int) -> bool:
@@ -447,11 +493,19 @@ class Plan:
             filters, dims = 1, (op.filters, *op.each("kernel_size"))
         label = self.words("filters", filters) if filters > 1 else self.words("filter")
         elision = self.contents.banks[number]
-        names, biases = filter_names(self.stages[number].stages[-1]), self._marked_biases(number)
+        names, biases = self._filter_names(number), self._marked_biases(number)
         named = names or biases or filters > 1
         marks = self._marks(elision, lambda f: (names[f] if names else str(f + 1)) + biases.get(f, "")) if named else ()
         notes = self._notes(self._left_out(elision, "filters"))
         return Item(f"filters-{number + 1}", (label, size((*dims,))), elision, marks=marks, notes=notes)
+
+    def _filter_names(self, number: int) -> tuple[str, ...]:
+        """What each of a stage's filters is called, and by what the numbers on its cells are divided."""
+        stage = self.stages[number].stages[-1]
+        names, divisor = filter_names(stage), 1 if self.values is None else (stage.op.weight_shape or (1, 1))[1]
+        if self._is_partial(number):
+            names *= divisor
+        return tuple(f"{name} ÷ {divisor}" for name in names) if divisor > 1 else names
 
     def _marked_biases(self, number: int) -> dict[int, str]:
         """What is written beside the numbers of a few filters: their biases, where values are shown."""
@@ -474,7 +528,7 @@ class Plan:
             Item(f"kernel-{number + 1}", label, key),
             Item(
                 f"filters-{number + 1}",
-                factor or (self.words("filter_rows"), size((filters, c * h * w))),
+                factor or (self.words.counted("filter_rows", filters), size((filters, c * h * w))),
                 self.contents.banks[number],
             ),
         ]
@@ -494,29 +548,39 @@ class Plan:
         return tuple(mark(block) if seen else "…" for block, seen in zip(blocks.tolist(), shown, strict=True))
 
     def _left_out(self, elision: Elision, blocks: str = "pictures") -> list[tuple[str, str]]:
-        """The same of a thing whose blocks are called so."""
+        """What is left out of a thing whose blocks are called so: how many more there are, and of what."""
         names = {"blocks": blocks, "lanes": "groups"}
-        return [(count(n), self.words(f"left_out_{names.get(axis, axis)}")) for axis, n in elision.left_out()]
+        return [
+            (self.words("left_out", count(n)), self.words(f"left_out_{names.get(axis, axis)}"))
+            for axis, n in elision.left_out()
+        ]
 
     @staticmethod
     def _notes(left_out: list[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
-        """On one line each and on two; a long number is on a line of its own in any case."""
+        """On one line each and on two; what is long stands on two in any case."""
         return tuple(
             note
-            for number, name in left_out
-            for note in (
-                [(f"… {number} {name} …", f"… {number} …", name)]
-                if len(number) <= LONG_NUMBER
-                else [(part, part) for part in (f"… {number}", f"{name} …")]
-            )
+            for parts in left_out
+            for note in ([(" ".join(parts), *parts)] if len(parts[0]) <= LONG_PART else [(part, part) for part in parts])
         )
 
     def _input_colors(self) -> NDArray[np.float64]:
         if self.photo:
             return self._photo_colors(0)
-        first = self.stages[0]
+        first, shape = self.stages[0], self.shapes[0]
+        if self.values is None and not any(self.contents.tensors[0].left_out()):
+            if isinstance(first.op, Columns | Flatten | Reshape):
+                return palette.place_colors(shape[-3:])
+            if isinstance(first.op, PixelUnshuffle):  # each cell has the colour of the channel that it goes to
+                channels = palette.input_colors(self.shapes[1][-3], shape[-3])
+                came = first.op.views(first.input)[-1].source.reshape(len(channels), -1)
+                colors = np.empty((math.prod(shape[-3:]), 3))
+                colors[came] = channels[:, None]
+                return colors.reshape(*shape[-3:], 3)
         groups = getattr(first.op, "groups", 1) if first.slide is None else self.contents.groups(0)
-        return palette.input_colors(self.shapes[0][-3], groups)
+        if isinstance(first.op, PixelShuffle):  # what becomes one channel is one family
+            groups = self.shapes[1][-3]
+        return palette.input_colors(shape[-3], groups)
 
     def _photo_colors(self, number: int) -> NDArray[np.float64]:
         """What the cells of a picture wear, (C, H, W, 3), those of all the pictures of a batch."""
@@ -677,7 +741,7 @@ class Plan:
         few = 2 < len(shapes) < WHOLE_ROWS and not any(stage.again for stage in self.stages)
         if not few or not {len(shape) for shape in shapes} <= whole:
             return []
-        rows = [_columns(shape, len(shapes[0]) - 1 - batched, batched) for shape in shapes]
+        rows = [_columns(shape, len(head[1]) - 2, batched) for shape in shapes]
         return [head, *((self.called(number), row) for number, row in enumerate(rows))]
 
     @property
@@ -699,11 +763,11 @@ class Plan:
             things.insert(1, ("kernels", self._left_out(self.contents.banks[number], "filters")))
         lines: list[str] = []
         for name, left_out in things:
-            line = f"{self.words(name)}: …"
+            line = self.words(name) + self.words.colon
             for i, parts in enumerate(left_out):
-                told = f" {' '.join(parts)}{',' if i + 1 < len(left_out) else ' …'}"
-                if text_width(line + told) * CAPITAL["note"] > width:
-                    lines.append(line)
+                told = " ".join(parts) + (self.words.comma if i + 1 < len(left_out) else "")
+                if text_width(line + told.rstrip()) * CAPITAL["note"] > width:
+                    lines.append(line.rstrip())
                     line = ""
                 line += told
             lines += [line] if left_out else []
@@ -752,14 +816,20 @@ class Plan:
             zeros = (stride - 1 for stride in per_axis(stage.op.stride, axes))
             return self._stacked(self.words("gather_ZeroInsert", _one_or_each(zeros)))
         if stage.gathers and isinstance(stage.op, Pad):
-            sides = (side for pair in stage.op.sides(axes) for side in pair)
-            return self._stacked(self.words("gather_Pad", _one_or_each(sides)))
+            return self._stacked(self._gather_padding(stage.told, [before for before, _ in stage.op.sides(axes)]))
         bias = self.values[2][number] if self.values and isinstance(stage.op, ChannelSum) else None
         if bias is not None:
             return self._stacked(self.words("does_ChannelSum_bias", told(float(bias[0]))))
         if stage.slide is not None or does not in self.words:
             return self._stacked(self.scene.description.in_language(self.language))
         return self._stacked(self.words(does) + self._of_padding(stage))
+
+    def _gather_padding(self, op: Operation, sides: list[int]) -> str:
+        """Why a transposed convolution that gathers has so many zeros before the first cell of each axis."""
+        assert isinstance(op, ConvTranspose)
+        dilated, more = max(op.each("dilation")) > 1, op.each("output_padding")
+        told = self.words("gather_Pad_dilated" if dilated else "gather_Pad", _one_or_each(sides))
+        return told + (self.words("gather_more", _one_or_each(more)) if any(more) else "")
 
     def flip_lines(self, number: int) -> list[str]:
         """What is told while a stage's kernel is flipped."""

@@ -31,9 +31,9 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
             most = int(trace.counts.max())
             line = words("uses" if most > 1 else "uses_once", count(used), count(cells), where, count(most))
         elif fields is None:
-            line = words("sees", count(used), where)
+            line = words.counted("sees", used, where)
         else:
-            line = words("sees_field", count(used), where, size(fields[trace.number]))
+            line = words.counted("sees_field", used, where, size(fields[trace.number]))
         told.append([line, *rule])
     result = told[-1]
     if growth is not None and not usage and len(ops) > 1:

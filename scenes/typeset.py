@@ -236,7 +236,7 @@ def _costs(plan: Plan, number: int) -> tuple[str, str]:
     stage = stages[number]
     if number < len(stages) - 1 or len(stages) == 1:
         parameters = stage.told.num_parameters if stage.in_parts or stage.gathers else stage.op.num_parameters
-        cost = plan.words("parameters", count(parameters)), plan.words("macs", count(_macs(plan, [number])))
+        cost = plan.words.counted("parameters", parameters), plan.words.counted("macs", _macs(plan, [number]))
         return " · ".join(cost), " · ".join(cost)
     ways = [(way, [stages[n].op.num_parameters for n in way if stages[n].op.num_parameters]) for way in _ways(plan)]
     macs = [_macs(plan, way) for way, _ in ways]
@@ -247,10 +247,9 @@ def _costs(plan: Plan, number: int) -> tuple[str, str]:
         cost = f"{plan.words('parameters', told[0])} · {plan.words('macs', told[1])}"
         cost = plan.words("each_way", cost) if same else cost
         return cost, cost
-    counts, end = ways[0][1], plan.words("macs", count(macs[0]))
-    total = count(sum(counts))
-    summed = f"{' + '.join(map(count, counts))} = {total}" if len(counts) > 1 else total
-    return f"{plan.words('parameters', summed)} · {end}", f"{plan.words('parameters', total)} · {end}"
+    counts, end = ways[0][1], plan.words.counted("macs", macs[0])
+    total = f"{plan.words.counted('parameters', sum(counts))} · {end}"
+    return f"{' + '.join(map(count, counts))} = {total}" if len(counts) > 1 else total, total
 
 
 def _between(plan: Plan, between: str, numbers: list[int]) -> str:
@@ -353,22 +352,21 @@ def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
     if isinstance(op, MatrixProduct):
         weights = int(op.weighted[:, 0].sum())
         multiply = words("row_multiply", count(weights), count(len(op.weighted)))
-        total = words("sum", count(weights)) if weights > 1 else words("one_product")
-        return words("row_column"), multiply, total, words("write")
+        return words("row_column"), multiply, words.counted("sum", weights), words("write")
     if not isinstance(op, Weighted):
         reads = sight.reads_at_once
         does = _done(words, sight)
-        land = words("land", count(reads)) if reads > 1 else words("land_one")
         writes = words("write_each" if sight.trajectory.filters > 1 else "write")
-        return land, does, does, writes
+        return words.counted("land", reads), does, does, writes
     products = op.fan_in() * math.prod(op.each("kernel_size"))
     if sight.scatters:
         spread = op.filters // op.groups * math.prod(op.each("kernel_size"))
-        told = count(spread)
-        return words("land_one"), words("scatter", told), words("spread", told), words("add")
-    total = "sum_bias" if op.bias else "sum"
-    reads = words("row_meets" if isinstance(op, RowProduct) else "land", count(sight.reads_at_once))
-    return reads, words("multiply", count(products)), words(total, count(products)), words("write")
+        return words("land_one"), words.counted("scatter", spread), words.counted("spread", spread), words("add")
+    reads, alone = sight.reads_at_once, "_alone" if op.filters == 1 else ""
+    land = f"row_meets{alone}" if isinstance(op, RowProduct) else "land"
+    multiply = "multiply_part" if products < reads else f"multiply{alone}"
+    total = words.counted("sum_bias" if op.bias else "sum", products)
+    return words.counted(land, reads), words.counted(multiply, products), total, words("write")
 
 
 def _done(words: Words, sight: Sight) -> str:
