@@ -16,7 +16,7 @@ FONT = "NotoSansHebrew-Regular.woff2"
 """Comes along with Blender: a Latin alphabet of even strokes in 18 kB. Blender's default draws 1 like I."""
 RESOLUTION = 4
 """Into how many pieces a letter's curves are cut in a mesh: twelve, as Blender does it, cannot be told from that."""
-IN_FONT = frozenset(map(chr, range(32, 127))) | frozenset("×·−…")
+IN_FONT = frozenset(map(chr, range(32, 127))) | frozenset("×÷·−…°")
 """The characters that are taken from it; the default font has, by its fallbacks, every other one."""
 
 

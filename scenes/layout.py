@@ -43,8 +43,8 @@ WIDTHS = {
     for width, letters in {
         0.42: " ijl'!,.:;·()`J",
         0.55: "-−[]Ift/\\{}",
-        0.68: 'r"?_zsc',
-        0.82: "vyFLxk“”S*ET|aeY$+0123456789<=>Z^~×X",
+        0.68: 'r"?_zsc°',
+        0.82: "vyFLxk“”S*ET|aeY$+0123456789<=>Z^~×÷X",
         1.12: "G&DUHNOQw…",
         1.32: "%@MWmΣ",
         1.70: "→",
@@ -182,7 +182,7 @@ class Item:
 class Placed:
     """An item in its place. Cell (0, 0, 0) of block ``b`` stands at ``base[b]``; the rectangle is in the picture.
 
-    Where cells are larger or smaller than a unit, a cell of one unit would stand there, in the same corner of the block.
+    Where cells are larger than a unit, one of a unit would stand there, in the same corner of the block.
 
     Blocks are all there are, lane by lane: those left out stand in the slot that is kept for them.
     """
@@ -386,7 +386,7 @@ def _block_size(item: Item, view: View, capital: float) -> tuple[float, float]:
     return width, height
 
 
-def _mark_lift(depth: int, width: float, capital: float, view: View) -> float:
+def _mark_lift(depth: float, width: float, capital: float, view: View) -> float:
     """How high a mark's baseline is above the front's upper right corner, so as not to touch what recedes behind it."""
     return min(width * -view.up[1] / view.right[1], depth * view.up[1]) + MARK_GAP + DESCENDER * capital
 

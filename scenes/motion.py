@@ -141,7 +141,7 @@ def head_of(plan: Plan, number: int) -> Mover:
 def column_of(plan: Plan, number: int) -> Mover:
     """On a matrix: the column that is multiplied."""
     act, bank = plan.acts[number], plan.banks[number]
-    _, height, _ = bank.placed.item.dims
+    _, height, _ = bank.placed.item.elision.dims
 
     def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
         return bank.placed.base[block] + (column, depth, -row)

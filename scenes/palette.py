@@ -9,6 +9,7 @@ lightness look equal whatever the hue, and handed on as linear sRGB, which is wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -177,7 +178,7 @@ def input_colors(channels: int, groups: int) -> NDArray[np.float64]:
     return oklch_to_linear(lightness, CHROMA, hue)
 
 
-def place_colors(shape: tuple[int, int, int]) -> NDArray[np.float64]:
+def place_colors(shape: Sequence[int]) -> NDArray[np.float64]:
     """Linear RGB for each cell of a tensor (C, H, W) by its place, ``(C, H, W, 3)``: in one family of hues.
 
     Row-major, each is darker than the one before; farther to the right colours are stronger.

@@ -62,8 +62,9 @@ WHOLE_ROWS = 5
 """A table of all stages has no more rows, its head included, and stands beside one row of tensors: it takes height."""
 NOTE_SHARE = 0.7
 """The same of a note, which the counter stands beside."""
-ROUNDS = 4
-"""How often kernels are made larger at most until their numbers can be read."""
+ROUNDS, EASILY = 4, 1.25
+"""How often kernels are made larger at most until their numbers can be read; how much higher than just legible digits
+then are at least."""
 MARKED_BIASES = 4
 """Beside more filters their biases are not told."""
 LONG_PART = 12
@@ -324,10 +325,13 @@ class Plan:
             return item
         kernel = self.told_kernel(number)
         assert kernel is not None
-        digit = digit_height(set(shorts(kernel.reshape(-1)))) * item.pitch
-        if digit * self.size[0] / frame.width >= LEGIBLE:
+        digit, legible = (
+            digit_height(set(shorts(kernel.reshape(-1)))) * item.pitch,
+            LEGIBLE * frame.width / self.size[0],
+        )
+        if digit >= legible:
             return item
-        return replace(item, pitch=item.pitch * CAPITAL["label"] * frame.pixel / digit)
+        return replace(item, pitch=item.pitch * max(CAPITAL["label"] * frame.pixel, EASILY * legible) / digit)
 
     def divisor(self, number: int) -> int | None:
         """What the numbers of a stage's kernels are divided by, if these have a name: that of a filter's channels."""
@@ -336,7 +340,7 @@ class Plan:
         return (stage.told.weight_shape or (1, 1))[1] if named else None
 
     def told_kernel(self, number: int) -> Values | None:
-        """A stage's weight in its drawn shape as its cells show it, with a named kernel's own numbers; None: not at all."""
+        """A stage's weight, in its drawn shape, as cells show it: of a named kernel its own numbers."""
         kernel = None if self.values is None else self.values[1][number]
         return kernel if kernel is None else kernel * (self.divisor(number) or 1)
 
@@ -561,7 +565,9 @@ class Plan:
         return tuple(
             note
             for parts in left_out
-            for note in ([(" ".join(parts), *parts)] if len(parts[0]) <= LONG_PART else [(part, part) for part in parts])
+            for note in (
+                [(" ".join(parts), *parts)] if len(parts[0]) <= LONG_PART else [(part, part) for part in parts]
+            )
         )
 
     def _input_colors(self) -> NDArray[np.float64]:

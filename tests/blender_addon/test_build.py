@@ -16,7 +16,7 @@ from mathutils import Vector
 from convmotion.blender_addon import numerals
 from convmotion.blender_addon.build import NUMBERS, ON_ITS_WAY, build
 from convmotion.blender_addon.compat import fcurves_of
-from convmotion.blender_addon.looks import set_layer, set_solid
+from convmotion.blender_addon.looks import CUTTER, set_layer, set_solid
 from convmotion.blender_addon.still import freeze
 from convmotion.conv_math import SlideTrajectory
 from convmotion.scenes import compose, find_scene, parse_scene
@@ -653,6 +653,38 @@ def test_cells_of_a_few_pixels_leave_no_gap_between_them(empty_blender, width, g
     build(board, empty_blender)
     corners = np.array([v.co for v in bpy.data.objects["cell"].data.vertices])
     assert np.ptp(corners, axis=0) == pytest.approx(CUBE if gaps else 1.0, abs=1e-5)
+
+
+BIG = """
+[input]
+shape = [1, 64, 64]
+[[stage]]
+op = "Conv2d"
+out_channels = 1
+kernel_size = 3
+weight = "sobel-x"
+[look]
+show = ["values"]
+"""
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_larger_kernels_are_as_large_as_they_are_apart_and_have_gaps(empty_blender, frozen):
+    """Also where a worker sets one mesh in the place of all that is fixed: the digits stand before the fronts."""
+    board = compose(parse_scene(BIG, "big"), (320, 180), 30.0)
+    (bank,) = (cells for cells in board.cells if cells.name == "filters-1")
+    collection = build(board, empty_blender)
+    assert bank.scale > 2.0 and len(bpy.data.objects["cell"].data.polygons) == 6, "the picture's cells have no gaps"
+    if frozen:
+        freeze(board, collection)
+        corners = np.array([v.co for v in bpy.data.objects[CUTTER].data.vertices]).reshape(len(bank), -1, 3)
+        low, high = corners.min(axis=1), corners.max(axis=1)
+    else:
+        boxes = [np.array([i.matrix_world @ Vector(c) for c in i.object.bound_box]) for i in instances_of("filters-1")]
+        low, high = (np.array([edge(box, axis=0) for box in boxes]) for edge in (np.min, np.max))
+    order = np.lexsort(((low + high) / 2.0).round(2).T), np.lexsort(bank.position.round(2).T)
+    assert ((low + high) / 2.0)[order[0]] == pytest.approx(bank.position[order[1]], abs=1e-3)
+    assert high - low == pytest.approx(np.full((len(bank), 3), CUBE * bank.scale), rel=1e-4)
 
 
 UNEQUAL = """

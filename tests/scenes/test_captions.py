@@ -172,7 +172,7 @@ def test_chinese_is_chinese():
 
 def test_words_put_numbers_in():
     assert Words("en")("stage_step", 2, 3) == "stage 2 / 3 · step"
-    assert Words("zh")("stage_step", 2, 3) == "第 2 / 3 层 · 步骤"
+    assert Words("zh")("stage_step", 2, 3) == "阶段 2 / 3 · 步骤"
     assert Words("en")("macs", count(1234567)) == "1,234,567 MACs"
     assert size((8, 7, 7)) == "8 × 7 × 7"
 
@@ -222,7 +222,7 @@ def test_the_first_step_is_told_with_its_numbers(bias, sum_of):
     told = [c for c in board.captions if c.name.startswith("phase-")]
     assert [c.body for c in told] == [
         "the window reads 36 cells",
-        "each filter multiplies them by its 18 weights",
+        "each filter multiplies 18 of them by its weights",
         f"… adds the 18 {sum_of}",
         "… and writes one output cell",
     ]

@@ -316,7 +316,7 @@ def test_of_a_causal_convolution_the_last_cell_is_traced_as_it_sees_the_most():
     board = compose(find_scene("causal"), fps=15)
     found = marks(board, "input", board.steps)
     assert {index[-1] for index in found} == set(range(16))
-    assert any(c.body.startswith("input: it sees 16 cells") for c in board.captions)
+    assert any(c.body.startswith("input: 16 cells are seen") for c in board.captions)
 
 
 def counted(board, frame):

@@ -153,7 +153,7 @@ def test_the_flip_has_a_step_of_its_own_before_the_convolution_and_is_counted_as
     ("language", "one", "several"),
     [
         ("en", "the kernel is flipped: its cells turn by 180°", "the kernels are flipped: their cells turn by 180°"),
-        ("zh", "翻转卷积核：各单元绕中心转半圈", "翻转各卷积核：各单元绕中心转半圈"),
+        ("zh", "翻转卷积核：各单元绕中心旋转半圈", "翻转各卷积核：各单元绕中心旋转半圈"),
     ],
 )
 def test_the_flip_is_told_in_both_languages(language, one, several):

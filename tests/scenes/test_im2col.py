@@ -167,7 +167,7 @@ def test_words_and_counts_are_those_of_the_convolution(name):
     labels = [" ".join(bodies[f"label-{item}-{i}"] for i in (1, 2)) for item in ("output-1", "filters-2", "output-2")]
     assert labels == [
         f"columns {batch}{weights} × {positions}",
-        f"as rows {filters} × {weights}",
+        f"{'as a row' if filters == 1 else 'as rows'} {filters} × {weights}",
         f"product {batch}{filters} × {positions}",
     ]
     assert told["parameters"] == filters * weights and bodies["cost-1"].startswith(f"{told['parameters']} parameters")

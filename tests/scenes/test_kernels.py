@@ -6,6 +6,8 @@ import pytest
 from convmotion.conv_math import Conv2d
 from convmotion.scenes import SceneError, compose, parse_scene
 from convmotion.scenes.kernels import FIXED, GROWING, NAMES, has_size, kernel, weight_of
+from convmotion.scenes.layout import CAPITAL
+from convmotion.scenes.numerals import LEGIBLE
 from convmotion.scenes.values import values_of
 
 SCENE = """
@@ -105,6 +107,80 @@ def test_filters_with_names_are_marked_by_them():
     assert marks == ["sobel-x", "gaussian", "identity", "sobel-y"]
     board = compose(parse_scene(SCENE.replace("= 4", "= 1") + 'weight = "laplacian"\n', "x"))
     assert [c.body for c in board.captions if c.name.startswith("mark-")] == ["laplacian"]
+
+
+BIG = """
+[input]
+shape = [3, 64, 64]
+[[stage]]
+op = "Conv2d"
+out_channels = 2
+kernel_size = 3
+weight = ["sobel-x", "laplacian"]
+[look]
+show = ["lines", "values", "table"]
+"""
+"""Cells of a few pixels: no number of a kernel as small as these could be read."""
+FEW_STEPS = BIG.replace("kernel_size = 3", "kernel_size = 3\nstride = 30")
+
+
+def bank_of(board):
+    return next(cells for cells in board.cells if cells.name == "filters-1")
+
+
+@pytest.mark.parametrize("size", [(854, 480), (1280, 720), (480, 854), (320, 180)])
+def test_the_numbers_of_a_named_kernel_can_be_read_beside_a_picture_of_many_cells(size):
+    board = compose(parse_scene(BIG, "x"), size)
+    bank, pixels = bank_of(board), size[0] / board.camera.width
+    assert bank.scale > 2.0
+    for numbers in bank.numbers:
+        assert numbers.size * bank.scale * pixels >= max(LEGIBLE, 0.8 * CAPITAL["label"] * min(size) / 480.0)
+    told = np.zeros((2, 3, 3))
+    for numbers in bank.numbers:
+        f, c, h, w = bank.index[numbers.cell].T
+        assert (c == 0).all()
+        told[f, h, w] = numbers.value
+    assert told == pytest.approx(np.array([FIXED["sobel-x"], FIXED["laplacian"]], float)), "as they stand in books"
+    assert [c.body for c in board.captions if c.name.startswith("mark-")] == ["sobel-x ÷ 3", "laplacian ÷ 3"]
+
+
+def test_larger_kernels_stand_without_gaps_and_lines_lead_to_their_corners():
+    board = compose(parse_scene(FEW_STEPS.replace("= 2", "= 1").replace('"sobel-x", ', ""), "x"))
+    bank = bank_of(board)
+    at = {tuple(index): place for index, place in zip(bank.index.tolist(), bank.position, strict=True)}
+    for axis, step in enumerate([(0, 0, 0, 1), (0, 1, 0, 0), (0, 0, 1, 0)]):
+        assert abs(at[step] - at[0, 0, 0, 0])[axis] == pytest.approx(bank.scale, rel=1e-5)
+    half = bank.scale / 2.0
+    low, high = bank.position.min(axis=0) - half, bank.position.max(axis=0) + half
+    corners = [(x, low[1], z) for x in (low[0], high[0]) for z in (low[2], high[2])]
+    ends = [line.end for lines in board.lines for line in lines.lines if line.end_on is None]
+    assert np.allclose(sorted(corners), sorted(ends), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('weight = ["sobel-x", "laplacian"]', 'weight = "random"'),
+        ('"values", ', ""),
+        ("[3, 64, 64]", "[3, 7, 7]"),
+    ],
+)
+def test_only_kernels_with_a_name_whose_numbers_could_not_be_read_are_larger(old, new):
+    assert bank_of(compose(parse_scene(BIG.replace(old, new), "x"), (854, 480))).scale == 1.0
+
+
+def test_cells_travel_to_the_fronts_of_larger_kernels():
+    board = compose(parse_scene(FEW_STEPS, "x"))
+    bank, flying = bank_of(board), next(cells for cells in board.cells if cells.role == "traveller")
+    assert flying.via is not None
+    front = flying.via[flying.index[:, 0] == 0, 1] - 0.5
+    assert front == pytest.approx(np.full(len(front), bank.position[:, 1].min() - bank.scale / 2.0), abs=1e-3)
+
+
+def test_the_slices_of_a_named_kernel_that_are_seen_apart_are_marked_by_it():
+    scene = SCENE.replace("= 4", "= 1") + 'weight = "sobel-x"\nview = "partial"\n[look]\nshow = ["values"]\n'
+    board = compose(parse_scene(scene, "x"))
+    assert [c.body for c in board.captions if c.name.startswith("mark-filters-1")] == ["sobel-x ÷ 2"] * 2
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,9 @@ ADVANCE = {
     letter: width
     for width, letters in {
         0.32: "'", 0.37: " ijl", 0.38: "!,.:;·", 0.39: "J", 0.40: "`", 0.42: "()", 0.45: "-−", 0.46: "[]", 0.48: "I",
-        0.49: "f", 0.51: "t", 0.53: "/\\", 0.54: "{}", 0.58: '"r', 0.61: "?", 0.63: "_", 0.66: "z", 0.67: "s",
+        0.49: "f", 0.51: "t", 0.53: "/\\", 0.54: "{}", 0.58: '"r', 0.61: "?°", 0.63: "_", 0.66: "z", 0.67: "s",
         0.68: "c", 0.72: "vy", 0.73: "F", 0.74: "Lx", 0.75: "k“”", 0.77: "S", 0.78: "*ET|", 0.79: "ae", 0.80: "Y",
-        0.81: "$+0123456789<=>Z^~×", 0.82: "X", 0.84: "V", 0.85: "Po", 0.87: "Kbdghnpqu", 0.88: "R", 0.89: "C",
+        0.81: "$+0123456789<=>Z^~×÷", 0.82: "X", 0.84: "V", 0.85: "Po", 0.87: "Kbdghnpqu", 0.88: "R", 0.89: "C",
         0.90: "A", 0.91: "#B", 1.02: "G", 1.03: "&DU", 1.04: "H", 1.07: "N", 1.10: "OQw", 1.11: "…", 1.17: "%",
         1.26: "@", 1.27: "M", 1.31: "Wm", 1.66: "→",
     }.items()
@@ -140,7 +140,8 @@ def planes_of(cells: Cells) -> tuple[np.ndarray, np.ndarray]:
     high = -low
     np.minimum.at(low, planes, cells.position)
     np.maximum.at(high, planes, cells.position)
-    return low - 0.5, high + 0.5
+    half = max(1.0, cells.scale) / 2.0  # smaller ones are kept as much room as others
+    return low - half, high + half
 
 
 def corners_of(low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from convmotion.scenes.palette import (
     input_colors,
     oklch_to_linear,
     output_colors,
+    place_colors,
     ramp,
 )
 
@@ -134,6 +135,20 @@ def nearest_neighbours(eyes, colors):
     """The least distance of a colour from the next one: ``colors`` (n, ..., 3), each of ... with its like."""
     seen = seen_by(eyes, colors)
     return np.linalg.norm(np.diff(seen, axis=0), axis=-1).min()
+
+
+@every_eye
+@pytest.mark.parametrize("shape", [(1, 4, 4), (2, 3, 3), (1, 1, 12)])
+def test_the_places_of_cells_can_be_told_apart(shape, eyes):
+    """Side by side: a step of lightness has to do where hue and strength are seen less."""
+    seen = seen_by(eyes, place_colors(shape).reshape(-1, 3))
+    assert min(np.linalg.norm(one - other) for one, other in itertools.combinations(seen, 2)) > 0.02
+
+
+def test_places_are_shades_of_blue_each_darker_than_the_one_before():
+    lab = oklab(place_colors((2, 3, 4)).reshape(-1, 3))
+    assert (np.diff(lab[:, 0]) < 0).all()
+    assert max(between(hue, 252.0) for hue in hue_of(place_colors((2, 3, 4)).reshape(-1, 3))) < 40.0
 
 
 @pytest.mark.parametrize("eyes", EYES)
