@@ -30,7 +30,7 @@ def lengths(row):
 
 def laid_out(steps, fps=30.0, seconds=12.0):
     """Beats of one stage, as a scene gets them; at most 96 if there are more steps than are shown singly."""
-    run = group_steps(steps, max(1, steps // 96), steps, max(1, int(BEAT_SHARE * seconds * fps)))
+    run = group_steps(steps, -(-steps // 96), steps, max(1, int(BEAT_SHARE * seconds * fps)))
     sizes = [min(run, steps - start) for start in range(0, steps, run)]
     rows, frames = beats([sizes], fps, seconds)
     return rows[0], frames
