@@ -232,7 +232,7 @@ class Frame:
     label_style: int
     """See :func:`label_texts`."""
     stops: tuple[Stop, ...] = ()
-    """The pictures of every stage, if the camera travels; the first of them is this frame's."""
+    """The pictures of every stage, if the camera travels, and that of the result; the first of them is this frame's."""
     band: tuple[float, float] | None = None
     """The lower and upper edge, from the picture's centre, of what is seen of things; None: there is nothing beyond."""
     eyes: tuple[Eye, ...] = ()

@@ -53,7 +53,12 @@ def group_steps(steps: int, row: int, plane: int, room: int) -> int:
 
 
 def beats(
-    sizes: list[list[int]], fps: float, seconds: float, travels: bool = False, openings: Collection[int] = ()
+    sizes: list[list[int]],
+    fps: float,
+    seconds: float,
+    travels: bool = False,
+    openings: Collection[int] = (),
+    leaves: bool = False,
 ) -> tuple[list[list[Beat]], int]:
     """Lay the beats out in time.
 
@@ -63,6 +68,7 @@ def beats(
         seconds: length of the whole animation, holds included.
         travels: between stages is a pause in which the camera travels.
         openings: the stages, by number, that only open the next one: the camera stays where it is.
+        leaves: after the last stage the camera travels once more, before the hold on the result.
 
     Returns:
         The beats per stage and the number of frames. Beats start and end at whole frames while there are at least as
@@ -70,12 +76,14 @@ def beats(
     """
     frames = max(2, round(seconds * fps))
     title = min(TITLE_SECONDS * fps, 0.1 * frames)
-    hold = min((RESULT_SECONDS + RETURN_SECONDS) * fps, 0.15 * frames)
     first_frame = 1.0 + round(title)
-    last_frame = float(frames - round(hold))
+    last_frame = float(held_from(frames, fps))
     room = last_frame - first_frame
     before = [number for number in range(1, len(sizes)) if travels and number - 1 not in openings]
-    pause = min(TRAVEL_SECONDS * fps, TRAVEL_SHARE * room / max(len(before), 1)) if travels else 0.0
+    pause = min(TRAVEL_SECONDS * fps, TRAVEL_SHARE * room / max(len(before) + leaves, 1)) if travels else 0.0
+    if leaves:
+        last_frame -= max(1.0, round(pause))
+        room = last_frame - first_frame
     durations = _durations(sizes, fps, room - len(before) * pause)
     if before:  # each is like a beat before a stage's first one
         firsts = np.cumsum([0, *map(len, sizes)])
@@ -91,6 +99,11 @@ def beats(
             step, i = step + size, i + 1
         result.append(row)
     return result, frames
+
+
+def held_from(frames: int, fps: float) -> int:
+    """The frame from which the result is held, of so many in all."""
+    return frames - round(min((RESULT_SECONDS + RETURN_SECONDS) * fps, 0.15 * frames))
 
 
 def _durations(sizes: list[list[int]], fps: float, room: float) -> NDArray[np.float64]:

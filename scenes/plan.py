@@ -37,16 +37,16 @@ from .captions import Words, count, size, size_formulas, torch_calls
 from .contents import Contents, Shown
 from .counts import count_frames
 from .elision import Elision
-from .layout import CAPITAL, LINE_HEIGHT, SIDE, Frame, Item, Placed, broken, text_width
+from .layout import BOTTOM, CAPITAL, LINE_HEIGHT, SIDE, TOP, Frame, Item, Placed, broken, text_width
 from .numerals import LEGIBLE, digit_height, numbers_on, shorts, told
-from .pacing import BEAT_SHARE, TRAVEL_SECONDS, Beat, beats, group_steps
+from .pacing import BEAT_SHARE, TRAVEL_SECONDS, Beat, beats, group_steps, held_from
 from .parts import Act, Bank, Tensor
 from .photo import pixels_of, worn
 from .scenefile import filter_names
 from .sight import ChannelSum, RowProduct, Sight, bank_shape, depth_of
 from .story import ALWAYS, Ease, Numbers, Track
 from .tracing import counter_width, trace_lines
-from .travel import arrange_stages, framings
+from .travel import Result, arrange_stages, framings
 from .values import Values, offset_of, values_of
 from .viewpoint import arrange_near, arrange_turning
 
@@ -60,6 +60,10 @@ LEGEND_SHARE = 0.55
 """How much of a wide picture's width a legend takes at most."""
 WHOLE_ROWS = 5
 """A table of all stages has no more rows, its head included, and stands beside one row of tensors: it takes height."""
+RESULT_ROOM = 110.0
+"""What the table of all stages leaves to the last tensor and its label, in reference pixels across or along it."""
+MAX_SUMMARY_LINES = 6
+"""Where the camera does not travel, that table is on no more lines."""
 NOTE_SHARE = 0.7
 """The same of a note, which the counter stands beside."""
 ROUNDS, EASILY = 4, 1.25
@@ -186,7 +190,10 @@ class Plan:
         for trace in traces:
             run = group_steps(trace.steps, *trace.rows, room) if self.stages[trace.number].slide else trace.steps
             sizes.append([min(run, trace.steps - start) for start in range(0, trace.steps, run)])
-        timed, self.frames = beats(sizes, self.fps, self.scene.time.seconds, bool(self.frame.stops), openings)
+        self.leaves = len(self.frame.stops) > len(steps)
+        """Whether a travelling camera has a picture of its own for the result."""
+        seconds, travels = self.scene.time.seconds, bool(self.frame.stops)
+        timed, self.frames = beats(sizes, self.fps, seconds, travels, openings, self.leaves)
         rows = iter(timed)
         self.acts: list[Act] = []
         self.flips: dict[int, Act] = {}
@@ -199,6 +206,16 @@ class Plan:
         self.played = sorted((*self.acts, *self.flips.values(), *self.traced), key=lambda act: act.first_step)
         """All of these in the order of time."""
         self.steps = self.played[-1].first_step + self.played[-1].steps
+        self.travels = [
+            (before.beats[-1].end, self._opening(number).beats[0].start)
+            for number, before in enumerate(self.acts[:-1], start=1)
+        ]
+        """When a travelling camera goes from each stop to the next one: the frames on which it leaves and arrives."""
+        if self.leaves:
+            self.travels.append((self.acts[-1].beats[-1].end, float(held_from(self.frames, self.fps))))
+        last = (*self.acts, *self.traced)[-1].last_frame
+        self.result_frame = int(self.travels[-1][1]) if self.leaves else last + 1
+        """The frame from which the words are those of the result."""
 
     def _runs(self, number: int) -> tuple[int, int]:
         """Steps in a row and in a plane of positions; for a Move, in a row of channels and in an arrangement."""
@@ -249,10 +266,10 @@ class Plan:
             return None
         at = framings(target, self.frame.view, self.frame.stops)
         frames, stops = [1.0], [0]
-        for number, act in enumerate(self.acts[:-1]):
-            frames += [act.beats[-1].end, self._opening(number + 1).beats[0].start]
+        for number, travel in enumerate(self.travels):
+            frames += travel
             stops += [number, number + 1]
-        eases: tuple[Ease, ...] = ("constant", "cubic") * (len(self.acts) - 1)
+        eases: tuple[Ease, ...] = ("constant", "cubic") * len(self.travels)
         return Track(np.array(frames), at[stops], (*eases, "constant"))
 
     def turn_track(self) -> Track | None:
@@ -265,8 +282,8 @@ class Plan:
         return Track(frames, angles, ("cubic", "cubic", "cubic", "constant"))
 
     def midway(self, number: int) -> int:
-        """The frame on which a travelling camera has come half of its way from an act to the next."""
-        return math.floor((self.acts[number].beats[-1].end + self._opening(number + 1).beats[0].start) / 2.0)
+        """The frame on which a travelling camera has come half of its way from a stop to the next."""
+        return math.floor(sum(self.travels[number]) / 2.0)
 
     def _opening(self, number: int) -> Act:
         """What a stage begins with."""
@@ -395,7 +412,8 @@ class Plan:
         hurry = self.scene.time.seconds < HURRIED * TRAVEL_SECONDS * len(self.stages)
         fixed = hurry or not chain or self.contents.traces  # a trace back is through all of it
         camera = "still" if fixed else self.scene.look.camera
-        return arrange_stages(items, self.size, *self._caption_room(), camera, self._with_skips(items))
+        room, result = self._caption_room(), self._result_room()
+        return arrange_stages(items, self.size, *room, camera, self._with_skips(items), result)
 
     def _with_skips(self, items: list[Item]) -> list[Item]:
         """The items and, before the output of every merge, once more what it reads from farther away."""
@@ -750,6 +768,102 @@ class Plan:
         rows = [_columns(shape, len(head[1]) - 2, batched) for shape in shapes]
         return [head, *((self.called(number), row) for number, row in enumerate(rows))]
 
+    @cached_property
+    def summary(self) -> list[tuple[str, list[str]]]:
+        """A row for each of many tensors, its name, shape and the parameters that made it; none where they are few.
+
+        First the names of the columns.
+        """
+        several = any(stage.again or stage.in_parts or stage.gathers for stage in self.stages)
+        if "table" not in self.show or self.whole_table or several or len(self.shapes) < WHOLE_ROWS:
+            return []
+        counts = [0, *(stage.op.num_parameters for stage in self.stages)]
+        told = zip(self.contents.told_shapes, counts, strict=True)
+        rows = [(self.called(i), [size(shape), count(made) if made else ""]) for i, (shape, made) in enumerate(told)]
+        return [("", [self.words("shape"), self.words("of_parameters")]), *rows]
+
+    @cached_property
+    def result_table(self) -> list[tuple[str, list[str]]]:
+        """The summary as far as the last picture of a travelling camera has room for it: a gap for the rest."""
+        head, rows = self.summary[:1], self.summary[1:]
+        note = CAPITAL["note"] * LINE_HEIGHT
+        high = self.size[1] * 480.0 / min(self.size) - TOP - BOTTOM - self._result_footer
+        if self.narrow:
+            high -= self.result_heading_height + RESULT_ROOM
+        most = max(3, int(high / note) - 1)
+        if len(rows) > most:
+            first = most // 2
+            rows = [*rows[:first], ("…", ["…", ""]), *rows[len(rows) - (most - first - 1) :]]
+        return [*head, *rows]
+
+    @property
+    def _result_footer(self) -> float:
+        """Height of what stands in the last picture's lower corners, in reference pixels: the cost, and a note."""
+        note = CAPITAL["note"] * LINE_HEIGHT
+        return (1 + (len(self.note_lines()) if self.narrow else 0)) * note + 6.0
+
+    @cached_property
+    def result_lines(self) -> list[str]:
+        """What the scene is about, below the title of the last picture."""
+        width = self.size[0] * 480.0 / min(self.size) - 2 * SIDE
+        if not self.narrow:
+            width -= sum(self.table_widths(self.summary)) + COLUMN_GAP
+        text = self.scene.description.in_language(self.language)
+        return broken(text, width / CAPITAL["line"]) if text else []
+
+    @property
+    def result_heading_height(self) -> float:
+        """The same of the title and these."""
+        return (CAPITAL["title"] + len(self.result_lines) * CAPITAL["line"]) * LINE_HEIGHT
+
+    def _result_room(self) -> Result | None:
+        """What the table of many stages leaves to the last tensor: beside it, below it or, in tall pictures, above."""
+        if not self.summary:
+            return None
+        top, bottom = self._caption_room()
+        table = len(self.result_table) * CAPITAL["note"] * LINE_HEIGHT + 8.0
+        if not self.narrow:
+            wide = sum(self.table_widths(self.result_table)) + COLUMN_GAP
+            return Result(wide, max(top, self.result_heading_height + 8.0), bottom)
+        if self.size[0] < self.size[1]:
+            return Result(0.0, top, max(bottom, self._result_footer + table))
+        return Result(0.0, self.result_heading_height + table, self._result_footer)
+
+    @property
+    def result_top(self) -> float:
+        """How far below the upper margin the table of the last picture begins, in reference pixels."""
+        if not self.narrow:
+            return 0.0
+        if self.size[0] >= self.size[1]:
+            return self.result_heading_height
+        high = self.size[1] * 480.0 / min(self.size) - TOP - BOTTOM - self._result_footer
+        return high - len(self.result_table) * CAPITAL["note"] * LINE_HEIGHT
+
+    @cached_property
+    def summary_columns(self) -> list[list[tuple[str, str]]]:
+        """Names and shapes in columns, on as few lines as fit beside the title: on the result of a trace back.
+
+        There the camera stands still, and the table takes height from all things.
+        """
+        wide = self.size[0] * 480.0 / min(self.size) - 2 * SIDE
+        if not self.narrow:
+            title = self.scene.title.in_language(self.language)
+            wide -= text_width(title) * CAPITAL["title"] + COLUMN_GAP
+        rows = [(name, shape) for name, (shape, _) in self.summary[1:]]
+        least = max(len(self.table(number)) for number in range(len(self.stages)))
+        for lines in range(least, MAX_SUMMARY_LINES + 1):
+            high = math.ceil(len(rows) / math.ceil(len(rows) / lines))  # all columns alike
+            columns = [rows[i : i + high] for i in range(0, len(rows), high)]
+            if rows and self.contents.traces and sum(sum(widths) for widths in map(self.pair_widths, columns)) <= wide:
+                return columns
+        return []
+
+    @staticmethod
+    def pair_widths(rows: list[tuple[str, str]]) -> tuple[float, float]:
+        """Widths of a column's names and shapes in reference pixels."""
+        name, shape = (max(map(text_width, texts)) for texts in zip(*rows, strict=True))
+        return name * CAPITAL["note"] + COLUMN_GAP / 2.0, shape * CAPITAL["note"] + COLUMN_GAP
+
     @property
     def tables(self) -> list[list[tuple[str, list[str]]]]:
         """All that ever stand there."""
@@ -871,6 +985,7 @@ class Plan:
         """Heights above and below the tensors, in reference pixels."""
         note = CAPITAL["note"] * LINE_HEIGHT
         table = max(map(len, self.tables)) * note if "table" in self.show else 0.0
+        table = max(table, max(map(len, self.summary_columns), default=0) * note)
         if self.legend:
             table = max(len(self.legend_lines(n)) for n in range(len(self.stages))) * note
         footer = max(len(self.formulas(n)) for n in range(len(self.stages))) + self.told_lines

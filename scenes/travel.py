@@ -8,7 +8,7 @@ end, its output at the other, and what belongs to other sections is outside. Uni
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from math import inf
@@ -53,6 +53,18 @@ ROUNDS = 3
 """How often each section's width is brought nearer to the least that its neighbours leave it."""
 
 
+@dataclass(frozen=True)
+class Result:
+    """What the last picture's words leave of it to the last tensor: that much less at its right, top and bottom.
+
+    In reference pixels, besides the safe margins.
+    """
+
+    right: float
+    top: float
+    bottom: float
+
+
 def arrange_stages(
     items: Sequence[Item],
     size: tuple[int, int],
@@ -60,19 +72,21 @@ def arrange_stages(
     bottom_lines: float,
     camera: str = "isometric",
     stages: Sequence[Item] | None = None,
+    result: Result | None = None,
 ) -> Frame:
     """Place all items as :func:`.layout.arrange` does, or for a camera that travels from stage to stage.
 
     It travels where the cells of all at once are too small and become larger, on average by LARGER; a "dolly" does in
     any case, and a camera that is "still" never. Tensors are the items called "input" and "output-...". ``stages``, if
-    given, are the items that stand there then: more than these, for what is seen at several stages.
+    given, are the items that stand there then: more than these, for what is seen at several stages. With a ``result``
+    the last of its pictures is of the last tensor alone.
     """
     whole = arrange(items, size, top_lines, bottom_lines)
     items = stages or items
     tensors = [i for i, item in enumerate(items) if item.name == "input" or item.name.startswith("output-")]
     if camera == "still" or len(tensors) < 3 or (camera != "dolly" and whole.pixel * READABLE <= 1.0):
         return whole
-    parts = _Row(items, tensors, size, top_lines, bottom_lines).frame()
+    parts = _Row(items, tensors, size, top_lines, bottom_lines, result).frame()
     if parts is None or camera == "dolly":
         return parts or whole
     units = [stop.pixel for stop in parts.stops]
@@ -84,10 +98,18 @@ class _Row:
     """The items on one line, the numbers of the ``tensors`` among them; the rest as arrange has it."""
 
     def __init__(
-        self, items: Sequence[Item], tensors: list[int], size: tuple[int, int], top_lines: float, bottom_lines: float
+        self,
+        items: Sequence[Item],
+        tensors: list[int],
+        size: tuple[int, int],
+        top_lines: float,
+        bottom_lines: float,
+        result: Result | None,
     ) -> None:
-        self.items, self.size = items, size
+        self.items, self.size, self.result = items, size, result
         self.sections = [range(a, b + 1) for a, b in pairwise(tensors)]
+        if result:
+            self.sections.append(range(tensors[-1], tensors[-1] + 1))
         self.top, self.bottom = top_lines + TOP, bottom_lines + BOTTOM
         self.view = View.along(DIRECTION)
         self.tall = size[0] < size[1]
@@ -122,6 +144,18 @@ class _Row:
         height = width * self.size[1] / self.size[0]
         return pixel, width - 2 * SIDE * pixel, height - (self.top + self.bottom) * pixel
 
+    def _insets(self, number: int) -> tuple[float, float, float]:
+        """At the right, the top and the bottom of a section's picture, in reference pixels, besides the sides' margins."""
+        if self.result and number == len(self.sections) - 1:
+            return self.result.right, self.result.top + TOP, self.result.bottom + BOTTOM
+        return 0.0, self.top, self.bottom
+
+    def _area(self, number: int, width: float) -> tuple[float, float]:
+        """Width and height of the free area in the picture of a section."""
+        pixel, wide, _ = self._room(width)
+        right, top, bottom = self._insets(number)
+        return wide - right * pixel, width * self.size[1] / self.size[0] - (top + bottom) * pixel
+
     def _fit(self, chosen: range, width: float, style: int) -> list[_Plan] | None:
         pixel, free_width, free_height = self._room(width)
         if min(free_width, free_height) <= 0:
@@ -135,11 +169,19 @@ class _Row:
         plans = self._fit(range(len(self.items)), width, style)
         if plans is None:
             return False
-        pixel, *free = self._room(width)
-        gap = max(_gap(self.tall), self._margin * pixel)
+        gap = max(_gap(self.tall), self._margin * self._room(width)[0])
         lengths = [plan.size[self.flow] + (plan.label[1] if self.tall else 0.0) for plan in plans]
-        needed = max(sum(lengths[i] for i in section) + (len(section) - 1) * gap for section in self.sections)
-        return needed <= free[self.flow]
+        for number, section in enumerate(self.sections):
+            area = self._area(number, width)
+            across = max(self._across(plans[i], plans[i].label) for i in section)
+            needed = sum(lengths[i] for i in section) + (len(section) - 1) * gap
+            if needed > area[self.flow] or across > area[1 - self.flow] + 1e-9:
+                return False
+        return True
+
+    def _across(self, plan: _Plan, label: tuple[float, float]) -> float:
+        """What an item takes across the line, its label included."""
+        return max(plan.size[0], label[0]) if self.tall else plan.size[1] + label[1]
 
     @property
     def _margin(self) -> float:
@@ -205,7 +247,7 @@ class _Row:
         labels = [self._label(i, width) for i in plans]
         wide, high = (max(plan.size[axis] for plan in plans.values()) for axis in (0, 1))
         across = max(wide, *(w for w, _ in labels)) if self.tall else high + max(h for _, h in labels)
-        if across > self._room(width)[2 - self.flow]:
+        if across > self._area(number, width)[1 - self.flow]:
             return False
         return self._gap(number, width, plans) >= self._least_gap(number, width)
 
@@ -222,13 +264,14 @@ class _Row:
     def _gap(self, number: int, width: float, plans: dict[int, _Plan]) -> float:
         """Between the items of a section, so that they take the whole length of the free area."""
         used = sum(plan.size[self.flow] + self._around(i, width).sum() for i, plan in plans.items())
-        return (self._room(width)[1 + self.flow] - used) / (len(plans) - 1)
+        return (self._area(number, width)[self.flow] - used) / max(1, len(plans) - 1)
 
     def _least_gap(self, number: int, width: float) -> float:
         """What is beside the first and the last item must be outside of the pictures in which these are seen, too."""
-        section, gap = self.sections[number], _gap(self.tall)
+        section = self.sections[number]
+        gap = _gap(self.tall) if len(section) > 1 else 0.0
         for other, i, side in ((number - 1, section[0], 1), (number + 1, section[-1], 0)):
-            if 0 <= other < len(self.sections):
+            if 0 <= other < len(self.sections) and len(section) > 1:
                 margin = self._margin * self._room(self.widths[other])[0]
                 gap = max(gap, margin + (self._around(i, self.widths[other]) - self._around(i, width))[side])
         return gap
@@ -245,7 +288,10 @@ class _Row:
             around = [self._around(i, width) for i in section]
             for i, (before, _), (_, after) in zip(section[1:], around[1:], around, strict=False):
                 starts[i] = starts[i - 1] + plans[i - 1].size[self.flow] + after + gap + before
-            stops.append(self._stop(section, width, starts[section[0]] - around[0][0]))
+            start = starts[section[0]] - around[0][0]
+            if len(section) == 1:
+                start -= self._lead(section[0], width, starts, gap)
+            stops.append(self._stop(number, start))
         placed = []
         for plan, start, capital in zip(self.plans, starts.tolist(), self.capitals, strict=True):
             left, low = (-plan.size[0] / 2.0, -start - plan.size[1]) if self.tall else (start, 0.0)
@@ -263,16 +309,25 @@ class _Row:
             tuple(stops), band,
         )  # fmt: skip
 
-    def _stop(self, section: range, width: float, start: float) -> Stop:
+    def _lead(self, i: int, width: float, starts: NDArray[np.float64], spare: float) -> float:
+        """How far from where its picture begins a lonely item may stand: in the middle, if nothing else is seen then."""
+        ends = starts[i - 1] + self.plans[i - 1].size[self.flow] + self._around(i - 1, self.widths[-2])[1]
+        room = starts[i] - self._around(i, width)[0] - ends - self._margin * self._room(width)[0]
+        return max(0.0, min(spare / 2.0, room))
+
+    def _stop(self, number: int, start: float) -> Stop:
         """The picture of a section, whose free area begins at ``start`` along the line."""
-        pixel, free_width, free_height = self._room(width)
+        section, width = self.sections[number], self.widths[number]
+        pixel, free_width, _ = self._room(width)
+        _, top, bottom = self._insets(number)
+        free_height = self._area(number, width)[1]
         height = width * self.size[1] / self.size[0]
         if self.tall:
-            center = (0.0, self.top * pixel - height / 2.0 - start)
+            center = (0.0, top * pixel - height / 2.0 - start)
         else:
             label = max(self._label(i, width)[1] for i in section)
             ground = label + (free_height - label - max(self.plans[i].size[1] for i in section)) / 2.0
-            center = (start + free_width / 2.0, height / 2.0 - self.bottom * pixel - ground)
+            center = (start + free_width / 2.0, height / 2.0 - bottom * pixel - ground)
         names = frozenset(self.items[i].name for i in section)
         return Stop(np.array(center), width, pixel, names)
 

@@ -50,6 +50,8 @@ def all_captions(plan: Plan) -> Iterator[Caption]:
     yield from _flips(plan)
     yield from _traces(plan)
     yield from _note(plan)
+    if plan.leaves:
+        yield from _result(plan)
     yield from _labels(plan)
     yield from _marks(plan)
 
@@ -79,7 +81,8 @@ def _heading(plan: Plan) -> Iterator[Caption]:
     y = CAPITAL["title"]
     yield _fitted(plan, _text(plan, "title", title, "title", _corner(plan, 0, y), "left"))
     for number, act in enumerate(plan.acts):
-        yield from _call(plan, number, plan.call_lines(number), *_spell(plan, act))
+        first, last = _spell(plan, act)
+        yield from _call(plan, number, plan.call_lines(number), first, _before_summary(plan, last))
 
 
 def _call(plan: Plan, number: int, lines: list[str], first: int, last: int) -> Iterator[Caption]:
@@ -100,23 +103,59 @@ def _fitted(plan: Plan, caption: Caption) -> Caption:
 def _facts(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
     """In the upper right corner: a stage's table, and on the result that of all stages."""
     if plan.legend:
-        yield from _legend(plan, number, first, last)
+        yield from _legend(plan, number, first, _before_summary(plan, last))
     elif "table" in plan.show:
         end = _before_result(plan, last)
         if end < last:
-            yield from _table(plan, "table-whole", plan.whole_table, end + 1, last)
+            if plan.whole_table:
+                yield from _table(plan, "table-whole", plan.whole_table, end + 1, last)
+            yield from _columns(plan, end + 1, last)
         yield from _table(plan, f"table-{number + 1}", plan.table(number), first, end)
 
 
 def _before_result(plan: Plan, last: int) -> int:
     """The last frame of a stage's own words: those of all stages take their place on the result."""
-    return _note_frame(plan) - 1 if last == plan.frames and plan.whole_table else last
+    return plan.result_frame - 1 if last == plan.frames and plan.whole_table else _before_summary(plan, last)
 
 
-def _table(plan: Plan, key: str, rows: list[tuple[str, list[str]]], first: int, last: int) -> Iterator[Caption]:
-    pitch, top = CAPITAL["note"] * LINE_HEIGHT, CAPITAL["note"]
-    if plan.narrow:
-        top += plan.heading_height
+def _before_summary(plan: Plan, last: int) -> int:
+    """The same where the table of all stages is in the place of the last call, too."""
+    return plan.result_frame - 1 if last == plan.frames and (plan.leaves or plan.summary_columns) else last
+
+
+def _result(plan: Plan) -> Iterator[Caption]:
+    """What a travelling camera has in its last picture: what the scene is about, a row for each tensor, the cost."""
+    first, last, faint = plan.result_frame, plan.frames, plan.theme.faint_text
+    for i, line in enumerate(plan.result_lines, start=1):
+        at = _corner(plan, 0, CAPITAL["title"] + i * CAPITAL["line"] * LINE_HEIGHT)
+        yield _text(plan, f"story-result-{i}", line, "line", at, "left", color=faint, first=first, last=last)
+    yield from _table(plan, "table-result", plan.result_table, first, last, plan.result_top)
+    yield _cost(plan, "cost-result", len(plan.acts) - 1, 0, first, last)
+
+
+def _columns(plan: Plan, first: int, last: int) -> Iterator[Caption]:
+    """Names and shapes of all tensors in the upper right corner, column by column."""
+    top, x = CAPITAL["note"] + (plan.heading_height if plan.narrow else 0.0), 0.0
+    for c, rows in reversed(list(enumerate(plan.summary_columns, start=1))):
+        names, shapes = plan.pair_widths(rows)
+        for r, (name, shape) in enumerate(rows, start=1):
+            y = top + (r - 1) * CAPITAL["note"] * LINE_HEIGHT
+            spots = [(f"table-whole-{c}-{r}", name, x + shapes, plan.theme.faint_text)]
+            spots.append((f"table-whole-{c}-{r}-0", shape, x, plan.theme.text))
+            for key, body, beside, color in spots:
+                at = _corner(plan, beside, y, right=True)
+                yield _text(plan, key, body, "note", at, "right", color=color, first=first, last=last)
+        x += names + shapes
+
+
+def _table(
+    plan: Plan, key: str, rows: list[tuple[str, list[str]]], first: int, last: int, top: float | None = None
+) -> Iterator[Caption]:
+    """``top``: how far below the upper margin it begins, if not where a stage's table does; in reference pixels."""
+    pitch = CAPITAL["note"] * LINE_HEIGHT
+    if top is None:
+        top = plan.heading_height if plan.narrow else 0.0
+    top += CAPITAL["note"]
     widths = plan.table_widths(rows)
     for r, (name, values) in enumerate(rows):
         y = top + r * pitch
@@ -145,15 +184,20 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
         at, end = _corner(plan, 0, i * pitch, bottom=True), _before_result(plan, last)
         yield _text(plan, f"formula-{number + 1}-{i + 1}", text, "note", at, "left", first=first, last=end)
     lift = _lift(plan, number)
+    last = plan.result_frame - 1 if plan.leaves and last == plan.frames else last
+    yield _cost(plan, f"cost-{number + 1}", number, lift, first, last)
+    what = _counted(plan, number)
+    yield from _counter(plan, f"{number + 1}", what, act, lift + 1, first, last)
+
+
+def _cost(plan: Plan, name: str, number: int, line: int, first: int, last: int) -> Caption:
+    """What a stage costs, so many lines above the lower edge."""
     right = not plan.narrow
-    align = "right" if right else "left"
     room = plan.size[0] * 480.0 / min(plan.size) - 2 * SIDE
     long, short = _costs(plan, number)
     cost = long if text_width(long) * CAPITAL["note"] <= (room if plan.narrow else COST_SHARE * room) else short
-    at = _corner(plan, 0, lift * pitch, right=right, bottom=True)
-    yield _text(plan, f"cost-{number + 1}", cost, "note", at, align, first=first, last=last)
-    what = _counted(plan, number)
-    yield from _counter(plan, f"{number + 1}", what, act, lift + 1, first, last)
+    at = _corner(plan, 0, line * CAPITAL["note"] * LINE_HEIGHT, right=right, bottom=True)
+    return _text(plan, name, cost, "note", at, "right" if right else "left", first=first, last=last)
 
 
 def _lift(plan: Plan, number: int) -> int:
@@ -195,7 +239,7 @@ def _traces(plan: Plan) -> Iterator[Caption]:
     for i, (trace, act) in enumerate(zip(plan.contents.traces, plan.traced, strict=True)):
         number, (first, last) = trace.number, _spell(plan, act)
         for caption in (
-            *_call(plan, number, plan.call_lines(number), first, last),
+            *_call(plan, number, plan.call_lines(number), first, _before_summary(plan, last)),
             *_facts(plan, number, first, last),
         ):
             yield replace(caption, name=f"{caption.name}-again-{i + 1}")
@@ -207,7 +251,10 @@ def _traces(plan: Plan) -> Iterator[Caption]:
             plan, f"trace-told-{number + 1}-{trace.tensor}", lines, first, act.last_frame if result else last
         )
     if plan.traced:
-        yield from _stacked(plan, "trace-result", plan.trace_lines[-1], plan.traced[-1].last_frame + 1, plan.frames)
+        yield from _stacked(plan, "trace-result", plan.trace_lines[-1], plan.result_frame, plan.frames)
+    if plan.summary_columns:
+        line = max(map(len, plan.trace_lines)) + 1 + len(plan.note_lines()) if plan.narrow else 0
+        yield _cost(plan, "cost-result", len(plan.acts) - 1, line, plan.result_frame, plan.frames)
 
 
 def _stacked(
@@ -296,18 +343,15 @@ def _note(plan: Plan) -> Iterator[Caption]:
     above = _above_formulas(plan, len(plan.acts) - 1)
     if plan.traced:
         above = len(plan.trace_lines[-1]) * CAPITAL["note"] * LINE_HEIGHT
-    yield from _stacked(plan, "note", plan.note_lines(), _note_frame(plan), plan.frames, above)
-
-
-def _note_frame(plan: Plan) -> int:
-    """The frame on which the scene's last word appears."""
-    return (*plan.acts, *plan.traced)[-1].last_frame + 1
+    if plan.leaves:
+        above = CAPITAL["note"] * LINE_HEIGHT if plan.narrow else 0.0
+    yield from _stacked(plan, "note", plan.note_lines(), plan.result_frame, plan.frames, above)
 
 
 def _story(plan: Plan, number: int, first: int, last: int, narration: list[Caption]) -> Iterator[Caption]:
     """What a stage is about, wherever neither its first step nor the scene's last word is told in that place."""
-    if plan.note_lines() and not plan.traced:
-        last = min(last, _note_frame(plan) - 1)
+    if plan.leaves or (plan.note_lines() and not plan.traced):
+        last = min(last, plan.result_frame - 1)
     spells = [(first, last)]
     if narration:
         spells = [(first, narration[0].first - 1), (narration[-1].last + 1, last)]
@@ -422,16 +466,20 @@ def _spells(plan: Plan, name: str) -> Iterator[tuple[int, float, dict[str, objec
     """How large the words at an item are, in units per reference pixel, and on which frames they are so; numbered.
 
     A tensor is seen in two pictures of a travelling camera: where these differ in width, its label is another one from
-    the middle of the way on.
+    the middle of the way on. No label is seen while the camera rests elsewhere: it may be wide, and reach into a
+    picture that its tensor is not in.
     """
     f = plan.frame
     numbers = [number for number, stop in enumerate(f.stops) if name in stop.items]
     if not numbers:
         yield 0, f.pixel, {}
-    first = 1
+    first = math.floor(plan.travels[numbers[0] - 1][0]) + 1 if numbers and numbers[0] else 1
     for turn, (pixel, seen) in enumerate(groupby(numbers, lambda number: f.stops[number].pixel)):
         number = max(seen)
-        last = plan.frames if number == numbers[-1] else plan.midway(number)
+        if number < numbers[-1]:
+            last = plan.midway(number)
+        else:
+            last = math.ceil(plan.travels[number][1]) - 1 if number < len(plan.travels) else plan.frames
         yield turn, pixel, {"first": first, "last": last, "in_world": True}
         first = last + 1
 
