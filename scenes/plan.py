@@ -789,7 +789,8 @@ class Plan:
         note = CAPITAL["note"] * LINE_HEIGHT
         high = self.size[1] * 480.0 / min(self.size) - TOP - BOTTOM - self._result_footer
         if self.narrow:
-            high -= self.result_heading_height + RESULT_ROOM
+            tall = self.size[0] < self.size[1]
+            high -= RESULT_ROOM + (self._caption_room()[0] if tall else self.result_heading_height)
         most = max(3, int(high / note) - 1)
         if len(rows) > most:
             first = most // 2
@@ -845,6 +846,8 @@ class Plan:
 
         There the camera stands still, and the table takes height from all things.
         """
+        if not self.contents.traces or not self.summary:
+            return []
         wide = self.size[0] * 480.0 / min(self.size) - 2 * SIDE
         if not self.narrow:
             title = self.scene.title.in_language(self.language)
@@ -854,7 +857,7 @@ class Plan:
         for lines in range(least, MAX_SUMMARY_LINES + 1):
             high = math.ceil(len(rows) / math.ceil(len(rows) / lines))  # all columns alike
             columns = [rows[i : i + high] for i in range(0, len(rows), high)]
-            if rows and self.contents.traces and sum(sum(widths) for widths in map(self.pair_widths, columns)) <= wide:
+            if sum(sum(widths) for widths in map(self.pair_widths, columns)) <= wide:
                 return columns
         return []
 

@@ -145,7 +145,7 @@ class _Row:
         return pixel, width - 2 * SIDE * pixel, height - (self.top + self.bottom) * pixel
 
     def _insets(self, number: int) -> tuple[float, float, float]:
-        """At the right, the top and the bottom of a section's picture, in reference pixels, besides the sides' margins."""
+        """At the right, the top and the bottom of a section's picture, in reference pixels, beside the side margins."""
         if self.result and number == len(self.sections) - 1:
             return self.result.right, self.result.top + TOP, self.result.bottom + BOTTOM
         return 0.0, self.top, self.bottom
@@ -310,7 +310,7 @@ class _Row:
         )  # fmt: skip
 
     def _lead(self, i: int, width: float, starts: NDArray[np.float64], spare: float) -> float:
-        """How far from where its picture begins a lonely item may stand: in the middle, if nothing else is seen then."""
+        """How far from its picture's beginning a lonely item may stand: in the middle, if nothing else is seen then."""
         ends = starts[i - 1] + self.plans[i - 1].size[self.flow] + self._around(i - 1, self.widths[-2])[1]
         room = starts[i] - self._around(i, width)[0] - ends - self._margin * self._room(width)[0]
         return max(0.0, min(spare / 2.0, room))

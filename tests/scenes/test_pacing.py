@@ -16,8 +16,10 @@ from convmotion.scenes.pacing import (
     RETURN_SECONDS,
     SINGLE_STEPS,
     TITLE_SECONDS,
+    TRAVEL_SECONDS,
     beats,
     group_steps,
+    held_from,
 )
 
 STEPS = [1, 2, 5, 25, 300, 50_000]
@@ -164,3 +166,12 @@ def test_a_scene_takes_the_seconds_that_its_file_says(height, width, fps):
     assert board.frames == round(7.5 * fps)
     assert board.step.at(1)[0] == 0 and board.step.at(board.frames)[0] == board.steps
     assert board.settled[-1] == pytest.approx(board.frames - 0.15 * board.frames, abs=0.5)
+
+
+def test_before_the_result_is_held_the_camera_may_travel_once_more():
+    sizes = [[1] * 9, [1] * 4]
+    stays, frames = beats(sizes, 30.0, 12.0, True)
+    leaves, as_many = beats(sizes, 30.0, 12.0, True, leaves=True)
+    assert frames == as_many and stays[-1][-1].end == held_from(frames, 30.0)
+    assert leaves[-1][-1].end == held_from(frames, 30.0) - TRAVEL_SECONDS * 30.0
+    assert all(beat.end - beat.start >= 1.0 for row in leaves for beat in row)

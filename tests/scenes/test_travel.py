@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from convmotion.scenes import catalog_names, compose, find_scene, parse_scene
+from convmotion.scenes import catalog_names, compose, explain, find_scene, parse_scene
 from convmotion.scenes.changes import Changes
 from convmotion.scenes.form import WINDOW_BAR, WINDOW_MARGIN
 from convmotion.scenes.pose import pose
@@ -34,7 +34,7 @@ def board_of(name, size=(854, 480), fps=30.0):
 
 
 def rests(board):
-    """The frames between which the camera stands still: (first, last) of each stage."""
+    """The frames between which the camera stands still: (first, last) of each stage, and of the result."""
     frames = board.camera.travel.frames
     ends = [*frames[1::2], board.frames]
     return [(int(np.ceil(start)), int(end)) for start, end in zip(frames[::2], ends, strict=True)]
@@ -109,7 +109,7 @@ def test_while_the_camera_rests_nothing_in_the_world_is_cropped(name, size):
 def test_each_stage_shows_its_own_things_and_no_others(name, size):
     board = board_of(name, size)
     part = seen_part(board)
-    for number, (first, last) in enumerate(rests(board), start=1):
+    for number, (first, last) in enumerate(rests(board)[:-1], start=1):
         shown = {what for what, box in things(board, (first + last) // 2) if overlaps(part, box)}
         labels = {what.split("-", 1)[1].rsplit("-", 1)[0] for what in shown if what.startswith("label-")}
         read = "input" if number == 1 else f"output-{number - 1}"
@@ -254,7 +254,7 @@ seconds = 60
 def test_a_long_chain_of_stages_fits_however_many_there_are(size):
     stages = '[[stage]]\nop = "Conv2d"\nout_channels = 2\nkernel_size = 3\npadding = 1\n' * 12
     board = compose(parse_scene(CHAIN.format(stages=stages), "chain"), size)
-    assert len(rests(board)) == 12
+    assert len(rests(board)) == 12 + 1
     assert cell_pixels(board).min() > READABLE / 1.5
     part = seen_part(board)
     for frame in moments(board):
@@ -308,7 +308,7 @@ def named(board, name):
 @pytest.mark.parametrize(("merge", "other", "far"), [("Add", '"input"', 0), ("Concat", "1", 1)])
 def test_what_a_merge_reads_from_farther_away_stands_beside_it_once_more(merge, other, far, size):
     board = compose(parse_scene(SKIPS.format(merge=merge, other=other), "skips"), size)
-    first, part = rests(board)[-1][0], seen_part(board)
+    first, part = rests(board)[3][0], seen_part(board)
     source, again = named(board, f"output-{far}" if far else "input"), named(board, f"skip-{far}-4")
     assert np.array_equal(again.index, source.index) and np.array_equal(again.color, source.color)
     shapes = [cells.position - cells.position[0] for cells in (source, again)]
@@ -330,5 +330,82 @@ def test_what_a_merge_reads_from_farther_away_stands_beside_it_once_more(merge, 
 )
 def test_blocks_with_a_shortcut_are_told_stage_by_stage_in_larger_cells(name, size):
     board, whole = board_of(name, size), compose(in_one_picture(scene_of(name)), size)
-    assert len(rests(board)) == 4
+    assert len(rests(board)) == 4 + 1
     assert cell_pixels(board).min() > 1.4 * cell_pixels(whole)[0]
+
+
+@every_picture
+def test_the_result_is_held_with_the_last_tensor_alone_and_a_row_for_each_of_all(name, size):
+    board = board_of(name, size)
+    (_, end), (first, last) = rests(board)[-2:]
+    assert last == board.frames and (last - first) / board.fps >= 1.5 - 1 / board.fps
+    part, screen = seen_part(board), Screen(board, last)
+    shown = {what: box for what, box in things(board, last) if overlaps(part, box)}
+    output = f"output-{len(rests(board)) - 1}"
+    assert all(what == "outline" or output in what for what in shown) and output in shown
+    told = {c.name: c for c in board.captions if said(board, c, last) is not None and not c.in_world}
+    for caption in told.values():
+        assert not any(overlaps(caption_box(caption, screen), box) for box in shown.values()), caption.name
+    assert set(map(kind_of, told)) == {"title", "story", "table", "cost"}
+    assert all(caption.first >= first for key, caption in told.items() if key != "title")
+    assert told["table-result-1-0"].body == size_of(explain(scene_of(name))["stages"][0]["input"])
+    del told["table-result-0-1"]
+    columns = {key: c.body for key, c in told.items() if key.startswith("table-result") and key.count("-") == 3}
+    counts = [int(body.replace(",", "")) for key, body in columns.items() if key.endswith("-1")]
+    assert sum(counts) == explain(scene_of(name))["parameters"]
+    assert not any(kind_of(c.name) == "table" and said(board, c, end) and c.name in told for c in board.captions)
+
+
+def kind_of(name):
+    return name.split("-")[0]
+
+
+def size_of(shape):
+    return " × ".join(map(str, shape))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_where_a_table_has_no_room_for_all_rows_a_gap_stands_for_those_in_the_middle(size):
+    stages = '[[stage]]\nop = "Conv2d"\nout_channels = 2\nkernel_size = 3\npadding = 1\n' * 40
+    text = CHAIN.format(stages=stages).replace("seconds = 60", "seconds = 180")
+    board = compose(parse_scene(text, "chain"), size)
+    rows = [c for c in board.captions if c.name.startswith("table-result-") and c.name.count("-") == 2]
+    names = [c.body for c in rows]
+    assert names[0] == "input" and names[-1] == "output" and names.count("…") == 1
+    assert 6 <= len(names) < 41 and len(set(names)) == len(names)
+    screen = Screen(board, board.frames)
+    shown = [box for _, box in things(board, board.frames) if overlaps(seen_part(board), box)]
+    for caption in (c for c in board.captions if said(board, c, board.frames) is not None and not c.in_world):
+        box = caption_box(caption, screen)
+        assert holds(np.array([0, 0, *size]), box) and not any(overlaps(box, other) for other in shown)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_label_that_is_wider_than_its_tensor_stays_out_of_the_pictures_of_others(size):
+    board = compose(find_scene("deep-stack"), size, all_cells=True)
+    part, seen = seen_part(board), 0
+    for frame in moments(board):
+        screen = Screen(board, frame)
+        for caption in board.captions:
+            if caption.in_world and said(board, caption, frame) is not None and not caption.name.startswith("mark"):
+                box = caption_box(caption, screen)
+                assert holds(part, box), (frame, caption.name)
+                seen += 1
+    assert seen > 10
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_after_a_trace_back_through_many_stages_all_of_them_are_told(size):
+    board = board_of("causal", size)
+    told = [c for c in board.captions if said(board, c, board.frames) is not None]
+    table = {c.name.split("-again")[0]: c.body for c in told if c.name.startswith("table-whole")}
+    names = [body for key, body in table.items() if not key.endswith("-0")]
+    shapes = [body for key, body in table.items() if key.endswith("-0")]
+    assert len(names) == len(shapes) == 9 and {"input", "dilation 4", "output"} <= set(names)
+    assert sorted(set(shapes)) == ["1 × 16", "1 × 17", "1 × 18", "1 × 20", "1 × 24"]
+    assert not any(kind_of(c.name) in ("call", "formula") for c in told)
+    assert any(c.body.startswith("2 + 2 + 2 + 2 = 8") for c in told)
+    assert any(c.body.endswith("2, 4, 8, 16") for c in told) and any("a field of 16" in c.body for c in told)
+    boxes = [(c, caption_box(c, Screen(board, board.frames))) for c in told]
+    for (one, box), (other, its_box) in itertools.combinations(boxes, 2):
+        assert not overlaps(box + np.array([0.01, 0.01, -0.01, -0.01]), its_box), (one.name, other.name)
