@@ -249,7 +249,7 @@ class _Builder:
         if mover.boxes:
             margin = 2.0 * WINDOW_MARGIN
             grown = [(c, (x + margin, y + margin, z + margin)) for c, (x, y, z) in (*mover.boxes, *mover.parts)]
-            thickness = [WINDOW_BAR] * len(mover.boxes) + [TAP_BAR] * len(mover.parts)
+            thickness = [mover.bar] * len(mover.boxes) + [mover.bar * TAP_BAR / WINDOW_BAR] * len(mover.parts)
             mesh = meshes.bars(mover.name, grown, thickness)
             mesh.materials.append(self._glow("window", self.theme.window))
         obj = self._object(mover.name, mesh, "windows")

@@ -13,6 +13,7 @@ from ..conv_math import Merge
 from ..conv_math.rearrange import Columns
 from .elision import DOTS, Axis, Elision
 from .filters import filter_cells, flipping_cells
+from .form import FEWEST_PIXELS
 from .matrix import column_mouths, matrix_cells
 from .parts import MOUTH, Act, Bank, Tensor
 from .plan import LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
@@ -28,6 +29,8 @@ MOST_PRODUCTS = 2**20
 """More of them are not added up one by one."""
 MAX_TRAVELLERS = 4096
 """Above, the first step's copies of the window would be a cloud that nobody can read."""
+FLIGHT = 0.06
+"""Seconds: in fewer a cell on its way is a dot in mid-air that comes from nowhere; it appears in its place instead."""
 
 
 def cells_of(plan: Plan) -> Iterator[Cells]:
@@ -57,8 +60,9 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
     arrive, origin = start, position
     if number > 0:
         act, sight = plan.acts[number - 1], plan.sight(number - 1)
-        origin = _sources(plan, number - 1, tensor, index)
-        start, arrive = _arrival(act, plan.done(number - 1, index))
+        done = plan.done(number - 1, index)
+        origin = _sources(plan, number - 1, tensor, index, done)
+        start, arrive = _arrival(act, done)
         if sight.scatters:
             begun = sight.begun(*tensor.rows(index))
             several = begun < plan.done(number - 1, index)
@@ -99,7 +103,7 @@ def _partial_sums(
     if plan.values is not None and not act.swept and act.stage.op.macs(act.stage.input) <= MOST_PRODUCTS:
         sums = list(_running_sums(plan, number - 1, tensor))
     for turn, (cells, step, values) in enumerate(sums):
-        origin = tensor.at(cells) if turn else _sources(plan, number - 1, tensor, cells)
+        origin = tensor.at(cells) if turn else _sources(plan, number - 1, tensor, cells, step)
         name, color = (f"partial-{turn + 1}", turn, len(sums)), tensor.color_of(cells)
         if plan.values is not None and values is not None:
             color = in_lightness(color, values, plan.values[0][number])
@@ -170,8 +174,29 @@ def _unfinished(
     )
 
 
-def _sources(plan: Plan, number: int, tensor: Tensor, index: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Where output cells of a stage come from, ``(n, 3)``.
+def _flies(plan: Plan, number: int, done: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which cells, written with these steps of a stage, are seen to come to their place: there is time for it, and they
+    are large enough to be told from each other."""
+    act = plan.acts[number]
+    if plan.cell_pixels(number) < FEWEST_PIXELS:
+        return np.zeros(len(done), np.bool_)
+    part = 1.0 if act.swept else LANDED - SET_OUT
+    seconds = np.array([part * (b.end - b.start) / (b.last - b.first + 1) / plan.fps for b in act.beats])
+    beat = np.searchsorted([b.first for b in act.beats], done + act.first_step, side="right") - 1
+    return seconds[beat] >= FLIGHT
+
+
+def _sources(
+    plan: Plan, number: int, tensor: Tensor, index: NDArray[np.int64], done: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Where output cells of a stage, written with its steps ``done``, come from, ``(n, 3)``: their own place where they
+    do not fly."""
+    flies = _flies(plan, number, done)
+    return np.where(flies[:, None], _makers(plan, number, tensor, index), tensor.at(index))
+
+
+def _makers(plan: Plan, number: int, tensor: Tensor, index: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Where output cells of a stage are made, ``(n, 3)``.
 
     Its filters or, where those are not drawn, the input's near side; without filters the cells that they are made of.
     """
@@ -284,7 +309,7 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     act, tensor, sight = plan.acts[number], plan.tensors[number], plan.sight(number)
     order = plan.scene.time.order
     taps_per_step = math.prod(bank.shape) // (bank.shape[0] if order == "filter" else 1)
-    if act.swept or taps_per_step > MAX_TRAVELLERS:
+    if act.swept or taps_per_step > MAX_TRAVELLERS or plan.cell_pixels(number) < FEWEST_PIXELS:
         return
     taps = sight.trajectory.taps(0)
     real = ~taps.ghost & (taps.input >= 0).all(axis=1)

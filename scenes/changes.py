@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .form import CUBE, OUTLINE_BAR, SUN_ANGLE, SUN_DIRECTION, WINDOW_BAR, WINDOW_MARGIN
+from .form import CUBE, OUTLINE_BAR, SUN_ANGLE, SUN_DIRECTION, WINDOW_MARGIN
 from .pose import Pose, pose
 from .screen import Screen, caption_box, said
 from .story import Cells, Storyboard
@@ -177,7 +177,7 @@ class Changes:
             if len(places) < 2 or (places[0] != places[1]).any():
                 for frame in seen:
                     found += [
-                        _edges(mover.track.at(frame) + center, np.array(size) + 2 * WINDOW_MARGIN, WINDOW_BAR)
+                        _edges(mover.track.at(frame) + center, np.array(size) + 2 * WINDOW_MARGIN, mover.bar)
                         for center, size in (*mover.boxes_at(frame), *mover.parts)
                     ]
         if before is None:

@@ -210,7 +210,7 @@ def _head(plan: Plan, trace: Trace, act: Act) -> Mover:
 
     track = track_of(act.beats, trace.rows[0], stands, place, (), 0.0)
     box = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    return Mover(f"traced-{trace.number + 1}", track, act.first_frame, act.last_frame, (box,))
+    return Mover(f"traced-{trace.number + 1}", track, act.first_frame, act.last_frame, (box,), bar=plan.bar(trace.number))
 
 
 def _window(plan: Plan, trace: Trace, act: Act) -> Mover:
@@ -241,7 +241,8 @@ def _window(plan: Plan, trace: Trace, act: Act) -> Mover:
     row = trace.rows[0]
     taps = taps_of(act.beats, row, position, (deep, rows, columns), counts)
     track = track_of(act.beats, row, stands, place, () if taps is None else None, 0.0)
-    return Mover(f"back-{trace.number + 1}", track, act.first_frame, act.last_frame, boxes, counts, taps=taps)
+    name, bar = f"back-{trace.number + 1}", plan.bar(trace.number)
+    return Mover(name, track, act.first_frame, act.last_frame, boxes, counts, taps=taps, bar=bar)
 
 
 def cone_lines(plan: Plan) -> Iterator[Lines]:

@@ -72,6 +72,8 @@ SMALL_CELL = 5.0
 LARGER = 1.25
 """For each of these lines the cells must become so much larger."""
 MAX_LINES, MAX_ITEMS_ON_LINES = 4, 60
+BESIDE = 1.2
+"""For groups that are each on a row of its own, where none is in another's way, the cells may be so much smaller."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,8 @@ class Item:
     """Whether it begins a row of its own: one of several stories side by side."""
     pitch: float = 1.0
     """How far apart its cells are, in units, and so how large: a kernel's may be larger than those of a big picture."""
+    across: bool = False
+    """Whether its lanes stand across the flow only, none behind another."""
 
     @property
     def lanes(self) -> int:
@@ -324,6 +328,11 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
 
     grid = (1, 1)
     width, label_style = best(grid)
+    together, items = items, with_lanes_across(items)
+    if (apart := best(grid))[0] <= BESIDE * width:
+        width, label_style = apart
+    else:
+        items = together
     rows = 1 + sum(item.begins for item in items)
     if rows > 1:
         grids = [(lines, 1) for lines in range(1 if tall else 2, min(MAX_LINES, rows) + 1)]
@@ -355,6 +364,12 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
     center = np.array([width / 2 - SIDE * pixel, height / 2 - (bottom_lines + BOTTOM) * pixel])
     floor = min(float(p.base[:, 2].min()) - p.item.dims[1] - p.item.pad[1][1] + 0.5 for p in placed)
     return Frame(tuple(placed), view, width, height, pixel, center, floor, tall, label_style)
+
+
+def with_lanes_across(items: Sequence[Item]) -> list[Item]:
+    """The items, the groups of filters and of what these read and write all across the flow."""
+    groups = {item.lanes for item in items if item.name.startswith("filters-")}
+    return [replace(item, across=item.lanes in groups) for item in items]
 
 
 @dataclass(frozen=True)
@@ -485,7 +500,8 @@ def _fit(
     for members in families.values():
         best: tuple[float, list[_Plan]] | None = None
         lanes = items[members[0]].lanes
-        for across in range(1, min(lanes, 64) + 1):
+        least_across = lanes if items[members[0]].across else 1
+        for across in range(least_across, min(lanes, 64) + 1):
             if not tall and across < lanes and ceil(lanes / across) == ceil(lanes / max(across - 1, 1)) and across > 1:
                 continue  # more rows, no fewer columns
             chosen = _family([items[m] for m in members], across, view, across_room, tall, capital)

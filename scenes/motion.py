@@ -14,6 +14,7 @@ from ..conv_math import DeformConv2d
 from ..conv_math.conv import Conv
 from ..conv_math.rearrange import Columns
 from .elision import Axis, Elision
+from .form import LEAST_WINDOW
 from .pacing import Beat
 from .parts import Bank, Tensor
 from .plan import LAND, SWEEP_ARRIVE, Plan, stands_at
@@ -151,7 +152,7 @@ def column_of(plan: Plan, number: int) -> Mover:
 
     track = track_of(act.beats, row_of(plan.sight(number)), stands, place, (), APPROACH)
     box = ((0.0, 0.0, -(height - 1) / 2.0), (1.0, 1.0, float(height)))
-    return Mover(f"column-{number + 1}", track, act.first_frame, act.last_frame, (box,), (1, 1, height))
+    return Mover(f"column-{number + 1}", track, act.first_frame, act.last_frame, (box,), (1, 1, height), bar=plan.bar(number))
 
 
 def _column(plan: Plan, number: int, step: int) -> int:
@@ -218,7 +219,9 @@ def _box(
         return base[block] + offset_in(elision, depth, row, column, reach)
 
     lanes = range(1) if turns else elision.lanes.indices().tolist()
-    boxes = tuple((vector(base[lane * tensor.batch] - base[0] + middle), vector(extent)) for lane in lanes)
+    least = LEAST_WINDOW / plan.cell_pixels(number)
+    seen = vector(np.maximum(extent, (least, 0.0, least)))
+    boxes = tuple((vector(base[lane * tensor.batch] - base[0] + middle), seen) for lane in lanes)
     bends = elision.columns.bends(width) if elision.columns.hidden else ()
     sizes = deep, None if covered[0] else rows, None if covered[1] else columns
     taps = taps_of(act.beats, row, lambda step: visit(step - act.first_step)[2], sizes, (kw, kd, kh))
@@ -226,7 +229,7 @@ def _box(
     counts, spacing = (kw, kd, kh), (float(dw), float(dd), -float(dh))
     firsts = [] if isinstance(sight.op, DeformConv2d) else [center - middle for center, _ in boxes]
     parts = tuple(part for first in firsts for part in _parts(first, counts, spacing))
-    return Mover(name, track, act.first_frame, act.last_frame, boxes, counts, spacing, taps, parts)
+    return Mover(name, track, act.first_frame, act.last_frame, boxes, counts, spacing, taps, parts, plan.bar(number))
 
 
 def _parts(

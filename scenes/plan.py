@@ -37,6 +37,7 @@ from .captions import Words, count, size, size_formulas, torch_calls
 from .contents import Contents, Shown
 from .counts import count_frames
 from .elision import Elision
+from .form import LEAST_BAR, WINDOW_BAR
 from .layout import BOTTOM, CAPITAL, LINE_HEIGHT, SIDE, TOP, Frame, Item, Placed, broken, text_width
 from .numerals import LEGIBLE, digit_height, numbers_on, shorts, told
 from .pacing import BEAT_SHARE, TRAVEL_SECONDS, Beat, beats, group_steps, held_from
@@ -153,6 +154,14 @@ class Plan:
     ) -> tuple[Numbers, ...]:
         """What is written on cells of these values (n,), as far as it can be read: see :func:`numbers_on`."""
         return numbers_on(values, color, front, width * self.size[0] / self.frame.width, first, last)
+
+    def cell_pixels(self, number: int) -> float:
+        """How wide a stage's cells are in the picture in which it is seen, in reference pixels."""
+        return 1.0 / (self.frame.stops[number].pixel if self.frame.stops else self.frame.pixel)
+
+    def bar(self, number: int) -> float:
+        """How thick the bars of a stage's windows are."""
+        return max(WINDOW_BAR, LEAST_BAR / self.cell_pixels(number))
 
     @property
     def counting(self) -> float | None:

@@ -18,6 +18,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .form import WINDOW_BAR
+
 Vector = tuple[float, float, float]
 Ease = Literal["constant", "linear", "cubic"]
 
@@ -198,6 +200,8 @@ class Mover:
     spacing: Vector = (1.0, 1.0, -1.0)
     taps: Track | None = None
     parts: tuple[tuple[Vector, Vector], ...] = ()
+    bar: float = WINDOW_BAR
+    """How thick the bars of its boxes are; those of its parts are as much thinner as TAP_BAR is than WINDOW_BAR."""
 
     def counts_at(self, frame: float) -> NDArray[np.float64]:
         """How many cells it touches along x, y and z, (3,); not whole while it changes."""
@@ -378,7 +382,7 @@ class Storyboard:
     def _digests(self) -> dict[str, str]:
         """The content of each thing that is not always seen, by its name; under "" that of what always is."""
         windows = tuple(
-            (m.boxes, m.parts, m.counts, m.spacing, *self.glows(m), *self.step.at(m.last))
+            (m.boxes, m.parts, m.bar, m.counts, m.spacing, *self.glows(m), *self.step.at(m.last))
             for m in self.movers
             if m.boxes
         )

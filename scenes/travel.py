@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .layout import (
+    BESIDE,
     BOTTOM,
     CAPITAL,
     CROWDED,
@@ -37,6 +38,7 @@ from .layout import (
     _spread,
     arrange,
     label_size,
+    with_lanes_across,
 )
 
 READABLE = 10.0
@@ -86,12 +88,19 @@ def arrange_stages(
     tensors = [i for i, item in enumerate(items) if item.name == "input" or item.name.startswith("output-")]
     if camera == "still" or len(tensors) < 3 or (camera != "dolly" and whole.pixel * READABLE <= 1.0):
         return whole
-    parts = _Row(items, tensors, size, top_lines, bottom_lines, result).frame()
+    rows = (_Row(chosen, tensors, size, top_lines, bottom_lines, result) for chosen in (items, with_lanes_across(items)))
+    parts, apart = (row.frame() for row in rows)
+    if parts is not None and apart is not None and _unit(apart) <= BESIDE * _unit(parts):
+        parts = apart
     if parts is None or camera == "dolly":
         return parts or whole
-    units = [stop.pixel for stop in parts.stops]
-    larger = max(units) <= whole.pixel and sum(units) / len(units) * LARGER <= whole.pixel
+    larger = max(stop.pixel for stop in parts.stops) <= whole.pixel and _unit(parts) * LARGER <= whole.pixel
     return parts if larger else whole
+
+
+def _unit(frame: Frame) -> float:
+    """How many units a reference pixel is, on average over the stops."""
+    return sum(stop.pixel for stop in frame.stops) / len(frame.stops)
 
 
 class _Row:
