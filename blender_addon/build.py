@@ -37,7 +37,7 @@ from .animate import keyframe, show_between
 from .compat import enable_nodes
 from .materials import card_material, cell_material, floor_material, glow_material, plain_material
 from .nodes import STEP_PATH, TAPS_PATH, Socket, Tree, add_modifier, step_group, taps_group
-from .words import counter_object, load_face, text_object
+from .words import counter_object, halo_object, load_face, text_object
 
 NAME = "convmotion"
 ON_ITS_WAY = " on its way"
@@ -46,6 +46,8 @@ NUMBERS = " numbers"
 """The same of what is written on its cells; of a traveller's products, with a 2."""
 WORDS, CARDS, LABELS = -1.0, -1.5, -2.0
 """How far before the camera they stand: what moves with it is nearer than what stays in the world."""
+HALO_BEHIND = 0.02
+"""How far behind a text its halo is."""
 FLOOR_SIZE = 30.0
 """Half the floor's width, in widths of the picture."""
 
@@ -603,8 +605,14 @@ class _Builder:
                 obj = counter_object(caption, face, material, self.step)
             else:
                 obj = text_object(caption, face, material)
-            self._link(obj, "captions")
-            obj.parent = words if caption.in_world else self._beside(caption.anchor, page) if caption.anchor else page
-            obj.location = (*caption.at, LABELS if caption.in_world else WORDS)
-            looks.let_light_pass(obj)
-            show_between(obj, caption.first, caption.last, self.board.frames)
+            texts = [obj]
+            if caption.halo and not self.board.transparent:
+                texts.append(halo_object(caption, face, self._glow("halo", self.backdrop)))
+            for text, behind in zip(texts, (0.0, HALO_BEHIND), strict=False):
+                self._link(text, "captions")
+                text.parent = (
+                    words if caption.in_world else self._beside(caption.anchor, page) if caption.anchor else page
+                )
+                text.location = (*caption.at, (LABELS if caption.in_world else WORDS) - behind)
+                looks.let_light_pass(text)
+                show_between(text, caption.first, caption.last, self.board.frames)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ FONT = "NotoSansHebrew-Regular.woff2"
 """Comes along with Blender: a Latin alphabet of even strokes in 18 kB. Blender's default draws 1 like I."""
 RESOLUTION = 4
 """Into how many pieces a letter's curves are cut in a mesh: twelve, as Blender does it, cannot be told from that."""
+HALO = " halo"
+"""What a text's halo is called after the text."""
 IN_FONT = frozenset(map(chr, range(32, 127))) | frozenset("×÷·−…°")
 """The characters that are taken from it; the default font has, by its fallbacks, every other one."""
 
@@ -74,6 +76,13 @@ def text_object(caption: Caption, face: Face, material: Any) -> Any:
             style.use_bold = character not in IN_FONT
     curve.materials.append(material)
     return bpy.data.objects.new(caption.name, curve)
+
+
+def halo_object(caption: Caption, face: Face, material: Any) -> Any:
+    """The text once more, its letters wider by its halo: it belongs behind the text."""
+    halo = text_object(replace(caption, name=f"{caption.name}{HALO}"), face, material)
+    halo.data.offset = caption.halo
+    return halo
 
 
 def counter_object(caption: Caption, face: Face, material: Any, step_group: Any) -> Any:

@@ -184,7 +184,8 @@ class Changes:
             found += [_edges(np.array(o.center), np.array(o.size), OUTLINE_BAR) for o in board.outlines]
         for caption in board.captions:
             if (None if before is None else said(board, caption, before)) != said(board, caption, after):
-                found.append(_Flat(caption_box(caption, self.screen)))
+                halo = caption.halo * self.screen.scale * np.array([-1.0, -1.0, 1.0, 1.0])
+                found.append(_Flat(caption_box(caption, self.screen) + halo))
         return found
 
     # Rectangles

@@ -257,6 +257,8 @@ class Caption:
     """Whether it stays behind when the camera travels: ``at`` is where it stands in the first picture's plane."""
     anchor: Vector | None = None
     """What it stands beside, in the world: ``at`` counts from where that is seen."""
+    halo: float = 0.0
+    """How far around its letters, in units, the backdrop's colour hides what passes behind it."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ from .sight import RowProduct, Sight
 from .story import Caption, vector
 from .viewpoint import foot, mark_foot
 
+HALO = 2.0
+"""Around the letters of what stands among things, in reference pixels: cells on their way pass behind them."""
 COST_SHARE = 0.6
 """How much of a wide picture's lower line the parameters and multiply-accumulates may take."""
 
@@ -459,7 +461,8 @@ def _labels(plan: Plan) -> Iterator[Caption]:
             told = i < len(label)
             line = i + 1 + turn * len(lines)
             name = f"label-{item.name}-{line}" if told else f"elision-{item.name}-{line - len(label)}"
-            yield replace(_text(plan, name, text, "label", (x, y), "center", **spell), size=capital)
+            caption = _text(plan, name, text, "label", (x, y), "center", halo=HALO * pixel, **spell)
+            yield replace(caption, size=capital)
 
 
 def _spells(plan: Plan, name: str) -> Iterator[tuple[int, float, dict[str, object]]]:
@@ -496,5 +499,5 @@ def _marks(plan: Plan) -> Iterator[Caption]:
                 anchor, lift = mark_foot(placed, block, text, CAPITAL["label"] * pixel, f.eyes)
                 at, spell = (0.0, lift), spell | {"anchor": vector(anchor)}
             name = f"mark-{placed.item.name}-{block + 1}"
-            caption = _text(plan, name, text, "label", at, "right", **spell)
+            caption = _text(plan, name, text, "label", at, "right", halo=HALO * pixel, **spell)
             yield replace(caption, size=CAPITAL["label"] * pixel)
