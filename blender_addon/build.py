@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from ..scenes.form import (
     AMBIENT_REACH,
+    CLOSING,
     COVER,
     FEWEST_PIXELS,
     FLOOR_GLOSS,
     GHOST_BAR,
     LINE_RADIUS,
     NEWBORN,
+    OPENED,
     OUTLINE_BAR,
     SUN_ANGLE,
     SUN_DIRECTION,
@@ -362,7 +364,10 @@ class _Builder:
         if cells.end is not None:
             selection = tree.both(selection, tree.greater(cells.end, tree.step(self.step)))
         if cells.lit_by is not None:
-            geometry = self._lit(tree, geometry, self.board.mover(cells.lit_by))
+            mover = self.board.mover(cells.lit_by)
+            geometry = self._lit(tree, geometry, mover)
+            if mover.opens:
+                scale = tree.math("MULTIPLY", self._opened(tree, mover), scale)
         cube = tree.node("GeometryNodeObjectInfo", {"Object": template, "As Instance": True}).outputs["Geometry"]
         instances = {"Points": geometry, "Selection": selection, "Instance": cube}
         node = tree.node("GeometryNodeInstanceOnPoints", instances)
@@ -384,6 +389,9 @@ class _Builder:
             attributes |= {"via": cells.via[cell]} | ({} if cells.bow is None else {"bow": cells.bow[cell]})
         if numbers.until is not None:
             attributes["until"] = numbers.until[row]
+        reader = None if cells.lit_by is None else self.board.mover(cells.lit_by)
+        if reader is not None and reader.opens:
+            attributes["anchor"] = cells.anchor[cell]
         obj = self._object(name, meshes.points(name, cells.position[cell], attributes), "numbers")
         looks.let_light_pass(obj)
         tree = Tree(name)
@@ -394,6 +402,8 @@ class _Builder:
             moved = tree.call(self._rest if cells.via is None else self._detour, geometry, stop)
             geometry, inputs["Shown"] = moved["Geometry"], moved["Shown"]
             inputs["Scale"] = tree.math("MULTIPLY", moved["Scale"], cells.scale)
+        if reader is not None and reader.opens:
+            inputs["Scale"] = tree.math("MULTIPLY", self._opened(tree, reader), inputs["Scale"])
         bounds = [] if numbers.first == ALWAYS else [tree.greater(tree.step(self.step), numbers.first)]
         bounds += [] if numbers.last is None else [tree.negated(tree.greater(tree.step(self.step), numbers.last))]
         if numbers.until is not None:
@@ -512,9 +522,20 @@ class _Builder:
             "Last Tap": last_tap,
             "Appears": appears,
             "Lands": lands,
-            "Leaves": float(np.ceil(self.board.step.at(mover.last)[0])),
+            "Leaves": self.board.leaves(mover),
         }
         return tree.call(self._light, geometry, inputs)["Geometry"]
+
+    def _opened(self, tree: Tree, mover: Mover) -> Socket:
+        """How much smaller the points before a window are: pose._opened."""
+        offset = tree.vector("SUBTRACT", tree.location(self.movers[mover.name]), tree.attribute("anchor", "FLOAT_VECTOR"))
+        before = tree.node("ShaderNodeSeparateXYZ", {0: offset}).outputs[1]
+        before = tree.math("MINIMUM", tree.math("MAXIMUM", before, 0.0), 1.0)
+        step, leaves = tree.step(self.step), self.board.leaves(mover)
+        gone = tree.math("SUBTRACT", 1.0, tree.progress(step, leaves - CLOSING, leaves))
+        there = tree.math("MULTIPLY", tree.progress(step, *self.board.glows(mover)), gone)
+        shrunk = tree.math("MULTIPLY", tree.math("MULTIPLY", before, there), 1.0 - OPENED)
+        return tree.math("SUBTRACT", 1.0, shrunk)
 
     @cached_property
     def _light(self) -> Any:

@@ -136,13 +136,13 @@ class Changes:
         return self._poses[frame]
 
     def _cells(self, before: int | None, after: int) -> list[_Spread | _Flat]:
-        """Cells that have come to rest or gone, in their light."""
+        """Cells that have come to rest or gone, or are of another size, in their light."""
         found: list[_Spread | _Flat] = []
         assert before is not None
         for cells, was, now in zip(self.board.cells, self._posed(before), self._posed(after), strict=True):
             if cells.role != "ghost":
                 for state in (was, now):
-                    which = (was.resting != now.resting) & state.resting
+                    which = ((was.resting != now.resting) | (was.size != now.size)) & state.resting
                     found += [_body(state, which), *self._shadows(state, which)]
         return found
 
@@ -232,8 +232,9 @@ def _plain(cells: Cells, was: Pose | None, now: Pose | None) -> Iterator[_Spread
         yield _body(now, now.shown & ((now.lit > 0) | ~now.resting | (cells.role == "ghost")))
         return
     moved = (was.shown != now.shown) | (was.resting != now.resting)
+    moved |= now.shown & (was.size != now.size)
     if was.place is not now.place:
-        differs = (was.place != now.place).any(axis=1) | (was.size != now.size) | (was.ripe != now.ripe)
+        differs = (was.place != now.place).any(axis=1) | (was.ripe != now.ripe)
         moved |= now.shown & ~now.resting & differs
     if cells.role != "ghost":
         moved |= was.lit != now.lit

@@ -15,6 +15,10 @@ COVER = 1.04
 """Size of a traveller on a weight: just larger than the weight's own cube."""
 PRINT = 0.01
 """How far a number stands off its cell's front."""
+OPENED = 0.3
+"""Size of the cells before a window that goes into a volume: one sees what it touches between them."""
+CLOSING = 0.4
+"""The part of its last step in which they grow again."""
 VEIL, MARK, MARK_GROWTH = 1.01, 1.015, 0.02
 """Size of what is laid over a cell, so that it fades; over that, if the cell is an ancestor, and by how much that grows
 until it has been hit for the last time."""

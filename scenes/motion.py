@@ -229,7 +229,9 @@ def _box(
     counts, spacing = (kw, kd, kh), (float(dw), float(dd), -float(dh))
     firsts = [] if isinstance(sight.op, DeformConv2d) else [center - middle for center, _ in boxes]
     parts = tuple(part for first in firsts for part in _parts(first, counts, spacing))
-    return Mover(name, track, act.first_frame, act.last_frame, boxes, counts, spacing, taps, parts, plan.bar(number))
+    opens = deep is not None and bool(np.ptp(deep.first))
+    made = Mover(name, track, act.first_frame, act.last_frame, boxes, counts, spacing, taps, parts)
+    return replace(made, bar=plan.bar(number), opens=opens)
 
 
 def _parts(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .form import COVER, NEWBORN
+from .form import CLOSING, COVER, NEWBORN, OPENED
 from .story import ALWAYS, Cells, Lines, Mover, Numbers, Storyboard
 
 
@@ -55,7 +55,10 @@ def pose(board: Storyboard, cells: Cells, frame: float) -> Pose:
         ripe = float(progress(step, *cells.rest))
     lit = np.zeros(len(cells), np.float32)
     if cells.lit_by is not None:
-        lit = _lit(board, cells, board.mover(cells.lit_by), frame, step)
+        mover = board.mover(cells.lit_by)
+        lit = _lit(board, cells, mover, frame, step)
+        if mover.opens:
+            size = size * _opened(board, cells, mover, frame, step)
     written = tuple(carried[numbers.cell] & _legible(numbers, step) for numbers in cells.numbers)
     return Pose(shown, resting, place, size, ripe, lit, written)
 
@@ -88,7 +91,7 @@ def _detour(cells: Cells, step: float) -> tuple[NDArray[np.float32], NDArray[np.
 
 def _lit(board: Storyboard, cells: Cells, mover: Mover, frame: float, step: float) -> NDArray[np.float32]:
     """1 on the cells that the window touches, falling to 0 one cell off."""
-    if step >= np.ceil(board.step.at(mover.last)[0]):
+    if step >= board.leaves(mover):
         return np.zeros(len(cells), np.float32)
     offset = cells.anchor - mover.track.at(frame)
     spacing = np.array(mover.spacing)
@@ -96,6 +99,14 @@ def _lit(board: Storyboard, cells: Cells, mover: Mover, frame: float, step: floa
     tap = np.round(at).clip(0.0, mover.counts_at(frame) - 1.0)
     near = np.maximum(1.0 - abs((at - tap) * spacing), 0.0)
     return (near.prod(axis=1) * progress(step, *board.glows(mover))).astype(np.float32)
+
+
+def _opened(board: Storyboard, cells: Cells, mover: Mover, frame: float, step: float) -> NDArray[np.float32]:
+    """How much smaller the cells before the window are, falling to 1 in the first slice that it touches."""
+    before = (mover.track.at(frame)[1] - cells.anchor[:, 1]).clip(0.0, 1.0)
+    leaves = board.leaves(mover)
+    there = progress(step, *board.glows(mover)) * (1.0 - progress(step, leaves - CLOSING, leaves))
+    return (1.0 - (1.0 - OPENED) * before * there).astype(np.float32)
 
 
 def lines_at(board: Storyboard, lines: Lines, frame: float) -> NDArray[np.float64]:

@@ -202,6 +202,8 @@ class Mover:
     parts: tuple[tuple[Vector, Vector], ...] = ()
     bar: float = WINDOW_BAR
     """How thick the bars of its boxes are; those of its parts are as much thinner as TAP_BAR is than WINDOW_BAR."""
+    opens: bool = False
+    """Whether the cells before it shrink, so that it is seen deep in a volume."""
 
     def counts_at(self, frame: float) -> NDArray[np.float64]:
         """How many cells it touches along x, y and z, (3,); not whole while it changes."""
@@ -384,7 +386,7 @@ class Storyboard:
     def _digests(self) -> dict[str, str]:
         """The content of each thing that is not always seen, by its name; under "" that of what always is."""
         windows = tuple(
-            (m.boxes, m.parts, m.bar, m.counts, m.spacing, *self.glows(m), *self.step.at(m.last))
+            (m.boxes, m.parts, m.bar, m.opens, m.counts, m.spacing, *self.glows(m), *self.step.at(m.last))
             for m in self.movers
             if m.boxes
         )
@@ -401,6 +403,10 @@ class Storyboard:
         """Between which steps the cells that it touches first begin to glow: at once where the step waits for it."""
         first = float(self.step.at(mover.first)[0])
         return first, max(self.mover_lands(mover), first + AT_ONCE)
+
+    def leaves(self, mover: Mover) -> float:
+        """The step with which nothing is lit by a mover any more."""
+        return float(np.ceil(self.step.at(mover.last)[0]))
 
     def mover(self, name: str) -> Mover:
         return next(m for m in self.movers if m.name == name)
