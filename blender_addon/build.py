@@ -20,6 +20,7 @@ from ..scenes.form import (
     FEWEST_PIXELS,
     FLOOR_GLOSS,
     GHOST_BAR,
+    GHOST_PIXELS,
     LINE_RADIUS,
     NEWBORN,
     OPENED,
@@ -295,7 +296,9 @@ class _Builder:
             looks.make_paintable(cube)
             cube.materials.append(material)
             shapes[name] = self._template(cube)
-        ghost = meshes.bars("ghost", [((0.0, 0.0, 0.0), (0.88, 0.88, 0.88))], GHOST_BAR)
+        flat = min(self.board.size) / 480.0 * GHOST_PIXELS * self._widths[0] > self.board.size[0]
+        box = ((0.0, -0.44, 0.0), (0.88, 0.0, 0.88)) if flat else ((0.0, 0.0, 0.0), (0.88, 0.88, 0.88))
+        ghost = meshes.bars("ghost", [box], GHOST_BAR)
         ghost.materials.append(self._glow("ghost", self.theme.ghost))
         shapes["ghost"] = self._template(ghost)
         for cells in self.board.cells:

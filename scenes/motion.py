@@ -17,7 +17,7 @@ from .elision import Axis, Elision
 from .form import LEAST_WINDOW
 from .pacing import Beat
 from .parts import Bank, Tensor
-from .plan import LAND, SWEEP_ARRIVE, Plan, stands_at
+from .plan import MULTIPLY, SWEEP_ARRIVE, Plan, stands_at
 from .sight import Sight, Span, depth_of
 from .story import Ease, Line, Lines, Mover, Outline, Track, Vector, vector
 
@@ -296,7 +296,8 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
         if act.swept or act.stage.slide is None:
             continue
         if arcs := tuple(_arcs(plan, number)):
-            yield Lines(f"arcs-{number + 1}", arcs, act.first_step - 1.0, act.first_step + LAND)
+            first = act.first_step - (1.0 if number == 0 else 0.0)  # that of others comes with the stage
+            yield Lines(f"arcs-{number + 1}", arcs, first, act.first_step + MULTIPLY)
         filters = plan.sight(number).trajectory.filters
         turns = [range(filters)]
         if plan.scene.time.order == "filter":
@@ -313,7 +314,7 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
 
 
 def _arcs(plan: Plan, number: int) -> Iterator[Line]:
-    """From every padding cell that copies another one to that, over both."""
+    """From every padding cell that the first window reads, and that copies another one, to that, over both."""
     padding, tensor = plan.contents.padding(number), plan.tensors[number]
     if not any(map(sum, padding)):
         return
@@ -321,6 +322,8 @@ def _arcs(plan: Plan, number: int) -> Iterator[Line]:
     _, c, h, w = tensor.rows(index)
     copied = plan.sight(number).copied(c, depth, h, w)
     known = (copied[:, 0] >= 0) & (c % tensor.per_lane == 0)
+    _, rows, columns = plan.sight(number).reads
+    known &= np.isin(h, rows.cells(0)) & np.isin(w, columns.cells(0))
     source = index.copy()
     source[:, -3:] = copied
     front = np.array([0.0, -0.5, 0.0])

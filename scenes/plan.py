@@ -735,7 +735,7 @@ class Plan:
         if isinstance(stage.op, RowProduct) and "formula" in self.show:
             (filters, positions), weights = self.contents.told_shapes[number + 1][-2:], stage.item[1]
             return [f"({filters} × {weights}) · ({weights} × {positions}) = {filters} × {positions}"]
-        if "formula" not in self.show or isinstance(stage.told, Linear):
+        if "formula" not in self.show or isinstance(stage.told, Linear) or stage.again:
             return []
         lines = size_formulas(stage.op, stage.input)
         ends = number + 1 == len(self.stages) or self.stages[number + 1].number != stage.number

@@ -139,6 +139,10 @@ class Span:
         """Cells from the first to the last that it touches."""
         return (self.taps - 1) * self.distance + 1
 
+    def cells(self, position: int) -> Rows:
+        """The cells that the window touches at a position, (taps,)."""
+        return self.first[position] + self.distance * np.arange(self.touches(position), dtype=np.int64)
+
     def touches(self, position: int) -> int:
         """How many cells the window touches at a position."""
         return self.taps if self.counts is None else int(self.counts[position])
