@@ -11,11 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from convmotion.scenes import Scene, Storyboard, catalog_names, compose, find_scene, parse_scene, photo_of, with_photo
-from convmotion.scenes.form import COVER, SUN_DIRECTION, WINDOW_BAR, WINDOW_MARGIN
+from convmotion.scenes.form import COVER, NEWBORN, SUN_DIRECTION, WINDOW_BAR, WINDOW_MARGIN
 from convmotion.scenes.layout import DIRECTION, View, text_width
 from convmotion.scenes.palette import THEMES
 from convmotion.scenes.screen import Screen, caption_box
-from convmotion.scenes.story import Caption, Cells
+from convmotion.scenes.story import ALWAYS, Caption, Cells
 
 SIZES = [(854, 480), (480, 480), (640, 480), (480, 854)]
 SMALL = ["standard", "grouped", "depthwise", "pointwise", "depthwise-separable", "channel-shuffle"]
@@ -234,6 +234,38 @@ def assert_no_word_is_over_a_tensor(board: Storyboard, frame: int = 1) -> None:
             assert caption.last < first or last < caption.first, f"{caption.name}: {caption.body} over {where}"
 
 
+def rests_of(board: Storyboard) -> list[tuple[str, np.ndarray, float, tuple[float, float]]]:
+    """Where cells on their way stand still for a moment: names, places, sizes, and from which step to which.
+
+    Copies before they set out, on their weights and as one product; output cells before they leave their filter.
+    """
+    found = []
+    for cells in board.cells:
+        begins, ends = float(cells.start.min()), float(cells.start.max())
+        if cells.via is not None:
+            found.append((f"{cells.name} at first", cells.origin, COVER, (begins, ends)))
+            found.append((f"{cells.name} on their weights", cells.via, COVER, cells.rest))
+            arrived = float(cells.arrive.max())
+            found.append((f"{cells.name} as one", cells.position, NEWBORN, (arrived, cells.end or arrived)))
+        elif cells.role == "output" and ends != ALWAYS:
+            flies = (cells.origin != cells.position).any(axis=1)
+            found.append((f"{cells.name} at first", cells.origin[flies], NEWBORN, (begins, ends)))
+    return [(name, np.unique(places, axis=0), *rest) for name, places, *rest in found if len(places)]
+
+
+def assert_no_copy_rests_on_a_word(board: Storyboard) -> None:
+    """It may only pass behind one."""
+    steps = np.array([board.step.at(frame)[0] for frame in range(1, board.frames + 1)])
+    for name, places, size, (begins, ends) in rests_of(board):
+        first, last = np.searchsorted(steps, begins) + 1, np.searchsorted(steps, ends, side="right") + 1
+        screen = Screen(board, int(min(first, board.frames)))
+        words = np.array([caption_box(caption, screen) for caption in board.captions])
+        shapes = screen.pixels(places[:, None] + CORNERS * size)
+        for number in np.flatnonzero(crossed(words, shapes, edges_of(screen)).any(axis=1)):
+            caption = board.captions[number]
+            assert caption.last < first or last < caption.first, f"{name}: on {caption.name}: {caption.body}"
+
+
 def assert_capitals_are_high(board: Storyboard, but: tuple[str, ...] = ()) -> None:
     scale = Screen(board).scale * 480.0 / min(board.size)
     heights = {caption.name: round(caption.size * scale, 2) for caption in board.captions}
@@ -272,6 +304,11 @@ def test_nothing_ever_comes_near_the_edge(name, size, language):
 @every_picture
 def test_no_word_stands_over_a_tensor(name, size, language):
     assert_no_word_is_over_a_tensor(board_of(name, size, language))
+
+
+@every_picture
+def test_no_copy_rests_on_a_word(name, size, language):
+    assert_no_copy_rests_on_a_word(board_of(name, size, language))
 
 
 @every_picture

@@ -1,0 +1,139 @@
+"""What one is to look at is not hidden: words, groups, windows among small cells and deep in volumes, single flights."""
+
+import numpy as np
+import pytest
+
+from convmotion.conv_math import Slide
+from convmotion.scenes import compose, find_scene, parse_scene
+from convmotion.scenes.form import LEAST_BAR, LEAST_WINDOW, OPENED, WINDOW_BAR
+from convmotion.scenes.pose import lines_at, pose
+from convmotion.scenes.screen import Screen, caption_box
+from convmotion.scenes.sight import Sight
+from convmotion.scenes.story import ALWAYS
+
+SIZES = [(854, 480), (480, 480), (480, 854)]
+GROUPED = ["grouped", "grouped-pointwise", "grouped-shuffled", "grouped-4-to-8", "shufflenet-unit"]
+
+
+def thing(board, name):
+    return next(cells for cells in board.cells if cells.name == name)
+
+
+@pytest.mark.parametrize("name", GROUPED)
+def test_filters_are_numbered_in_reading_order(name):
+    board = compose(find_scene(name))
+    marks = [caption for caption in board.captions if caption.name.startswith("mark-filters-1-")]
+    read = sorted(marks, key=lambda mark: (-round(mark.at[1], 3), mark.at[0]))
+    assert [mark.body for mark in read] == [str(number) for number in range(1, len(marks) + 1)]
+
+
+@pytest.mark.parametrize("name", GROUPED)
+def test_the_lines_of_a_group_do_not_pass_over_the_other_one(name):
+    board = compose(find_scene(name))
+    screen, frame = Screen(board), int(board.settled[0])
+    blocks = []  # the upper and lower ends of each group's things
+    for tensor in ("input", "output-1", "filters-1"):
+        cells = thing(board, tensor)
+        of = cells.index[:, 0] * 2 // cells.shape[0]
+        high = screen.pixels(cells.position)[:, 1]
+        blocks.append([(high[of == group].min(), high[of == group].max()) for group in (0, 1)])
+    assert all(upper[1] < lower[0] for upper, lower in blocks)
+    ends = np.concatenate([lines_at(board, lines, frame) for lines in board.lines])
+    rows = screen.pixels(ends)[..., 1]
+    assert len(rows) > 8
+    for low, high in zip(rows.min(axis=1), rows.max(axis=1), strict=True):
+        first = [low <= upper[1] for upper, _ in blocks]
+        second = [high >= lower[0] for _, lower in blocks]
+        assert not (all(first) and all(second))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["standard", "many-filters", "max-pool-big", "deep-stack", "dilated", "conv-matrix"])
+def test_a_window_is_never_a_hair(name, size):
+    board = compose(find_scene(name), size)
+    windows = [mover for mover in board.movers if mover.boxes and mover.name.startswith("window")]
+    assert windows
+    for mover in windows:
+        pixels = Screen(board, mover.first + 1).scale * 480.0 / min(size)
+        assert mover.bar * pixels > LEAST_BAR - 0.01 and mover.bar >= WINDOW_BAR
+        for _, (width, _, height) in mover.boxes:
+            assert min(width, height) * pixels > LEAST_WINDOW - 0.1
+
+
+@pytest.mark.parametrize("name", ["many-filters", "deep-stack", "max-pool-big", "shufflenet-unit", "standard"])
+def test_no_cell_is_on_its_way_for_less_than_a_glance(name):
+    """Two frames and more at 30 a second; others grow in their place."""
+    scene = find_scene(name)
+    board = compose(scene)
+    made = {f"output-{i}" for i, stage in enumerate(scene.stages, 1) if isinstance(stage.op, Slide)}
+    steps = np.array([board.step.at(frame)[0] for frame in range(1, board.frames + 1)])
+    flown = 0
+    for cells in board.cells:
+        flies = (cells.start != ALWAYS) & (cells.origin != cells.position).any(axis=1)
+        if cells.name not in made or not flies.any():
+            continue
+        begin, end = (np.interp(times[flies], steps, np.arange(1, board.frames + 1)) for times in (cells.start, cells.arrive))
+        assert ((end - begin) / board.fps > 0.05).all(), cells.name
+        flown += len(begin)
+    assert flown or name in ("many-filters", "deep-stack", "max-pool-big")
+
+
+def test_a_window_deep_in_a_volume_is_seen_between_small_cells():
+    board = compose(find_scene("conv3d"))
+    cells, window = thing(board, "input"), board.mover("window-1")
+    assert window.opens and not compose(find_scene("standard")).mover("window-1").opens
+    last = int(board.settled[-2])
+    state = pose(board, cells, last)
+    first = round(float(window.track.at(last)[1] - cells.position[:, 1].min()))
+    assert first == 2
+    assert np.allclose(state.size[cells.index[:, -3] < first], OPENED)
+    assert (state.size[cells.index[:, -3] >= first] == 1.0).all()
+    assert (state.lit[cells.index[:, -3] < first] == 0.0).all() and (state.lit > 0.99).sum() == 27
+    for frame in (1, int(board.settled[0]), board.frames):
+        assert (pose(board, cells, frame).size == 1.0).all(), "at the front, and in the end"
+
+
+def test_cells_before_a_window_shrink_and_grow_without_a_jump():
+    board = compose(find_scene("conv3d"))
+    cells = thing(board, "input")
+    sizes = np.array([pose(board, cells, frame).size for frame in range(1, board.frames + 1)])
+    assert abs(np.diff(sizes, axis=0)).max() < 0.9 * (1.0 - OPENED), "not at once"
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_arcs_lead_to_what_the_first_window_reads(mode):
+    text = f"""
+[input]
+shape = [1, 5, 5]
+[[stage]]
+op = "Conv2d"
+out_channels = 1
+kernel_size = 3
+padding = 1
+padding_mode = "{mode}"
+"""
+    scene = parse_scene(text, mode)
+    board = compose(scene)
+    arcs = next(lines for lines in board.lines if lines.name == "arcs-1")
+    taps = Sight(scene.stages[0].op, scene.input.shape, "position").trajectory.taps(0)
+    pieces = np.array([(line.start, line.end) for line in arcs.lines])
+    assert len(pieces) == 4 * taps.ghost.sum() == 4 * 5
+    cells = thing(board, "input")
+    places = {tuple(index): place for index, place in zip(cells.index.tolist(), cells.position, strict=True)}
+    starts = {tuple(np.round(start + (0.0, 0.5, 0.0), 3)) for start in pieces[::4, 0]}
+    assert starts == {tuple(np.round(places[tuple(i)].astype(float), 3)) for i in taps.input[taps.ghost].tolist()}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["standard", "fully-connected", "rgb-to-16", "pointwise"])
+def test_what_copies_pass_behind_has_a_halo_that_touches_no_other_word(name, size):
+    board = compose(find_scene(name), size)
+    screen = Screen(board)
+    among = [caption for caption in board.captions if caption.name.startswith(("mark-", "label-"))]
+    assert among and all(caption.halo > 0 for caption in among)
+    boxes = np.array([caption_box(c, screen) + c.halo * screen.scale * np.array([-1, -1, 1, 1]) for c in among])
+    for i, box in enumerate(boxes):
+        others = np.array([caption_box(c, screen) for c in among[:i] + among[i + 1 :]])
+        apart = (others[:, 0] > box[2]) | (others[:, 2] < box[0]) | (others[:, 1] > box[3]) | (others[:, 3] < box[1])
+        same = np.array([c.name.rsplit("-", 1)[0] == among[i].name.rsplit("-", 1)[0] for c in among[:i] + among[i + 1 :]])
+        assert (apart | same).all(), among[i].name
