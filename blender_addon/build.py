@@ -531,7 +531,9 @@ class _Builder:
 
     def _opened(self, tree: Tree, mover: Mover) -> Socket:
         """How much smaller the points before a window are: pose._opened."""
-        offset = tree.vector("SUBTRACT", tree.location(self.movers[mover.name]), tree.attribute("anchor", "FLOAT_VECTOR"))
+        offset = tree.vector(
+            "SUBTRACT", tree.location(self.movers[mover.name]), tree.attribute("anchor", "FLOAT_VECTOR")
+        )
         before = tree.node("ShaderNodeSeparateXYZ", {0: offset}).outputs[1]
         before = tree.math("MINIMUM", tree.math("MAXIMUM", before, 0.0), 1.0)
         step, leaves = tree.step(self.step), self.board.leaves(mover)

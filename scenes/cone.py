@@ -210,7 +210,9 @@ def _head(plan: Plan, trace: Trace, act: Act) -> Mover:
 
     track = track_of(act.beats, trace.rows[0], stands, place, (), 0.0)
     box = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    return Mover(f"traced-{trace.number + 1}", track, act.first_frame, act.last_frame, (box,), bar=plan.bar(trace.number))
+    return Mover(
+        f"traced-{trace.number + 1}", track, act.first_frame, act.last_frame, (box,), bar=plan.bar(trace.number)
+    )
 
 
 def _window(plan: Plan, trace: Trace, act: Act) -> Mover:

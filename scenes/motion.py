@@ -152,7 +152,9 @@ def column_of(plan: Plan, number: int) -> Mover:
 
     track = track_of(act.beats, row_of(plan.sight(number)), stands, place, (), APPROACH)
     box = ((0.0, 0.0, -(height - 1) / 2.0), (1.0, 1.0, float(height)))
-    return Mover(f"column-{number + 1}", track, act.first_frame, act.last_frame, (box,), (1, 1, height), bar=plan.bar(number))
+    return Mover(
+        f"column-{number + 1}", track, act.first_frame, act.last_frame, (box,), (1, 1, height), bar=plan.bar(number)
+    )
 
 
 def _column(plan: Plan, number: int, step: int) -> int:

@@ -18,10 +18,12 @@ from convmotion.blender_addon.build import NUMBERS, ON_ITS_WAY, build
 from convmotion.blender_addon.compat import fcurves_of
 from convmotion.blender_addon.looks import CUTTER, set_layer, set_solid
 from convmotion.blender_addon.still import freeze
+from convmotion.blender_addon.words import HALO
 from convmotion.conv_math import SlideTrajectory
 from convmotion.scenes import compose, find_scene, parse_scene
-from convmotion.scenes.form import CUBE, FEWEST_PIXELS, TAP_BAR, WINDOW_BAR, WINDOW_MARGIN
+from convmotion.scenes.form import CUBE, FEWEST_PIXELS, GHOST_PIXELS, OPENED, TAP_BAR, WINDOW_BAR, WINDOW_MARGIN
 from convmotion.scenes.numerals import GLYPHS, ROOM, shorts, width
+from convmotion.scenes.pose import pose
 from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.story import ALWAYS
 
@@ -685,6 +687,81 @@ def test_larger_kernels_are_as_large_as_they_are_apart_and_have_gaps(empty_blend
     order = np.lexsort(((low + high) / 2.0).round(2).T), np.lexsort(bank.position.round(2).T)
     assert ((low + high) / 2.0)[order[0]] == pytest.approx(bank.position[order[1]], abs=1e-3)
     assert high - low == pytest.approx(np.full((len(bank), 3), CUBE * bank.scale), rel=1e-4)
+
+
+@pytest.mark.parametrize(("size", "flat"), [((854, 480), False), ((160, 90), False), ((120, 480), True)])
+def test_of_small_padding_only_the_fronts_are_drawn(empty_blender, size, flat):
+    board = compose(find_scene("padding"), size, 30.0)
+    assert (size[0] / board.camera.width < GHOST_PIXELS * min(size) / 480.0) is flat
+    build(board, empty_blender)
+    corners = np.array([v.co for v in bpy.data.objects["ghost"].data.vertices])
+    assert np.ptp(corners, axis=0) == pytest.approx((0.915, 0.035 if flat else 0.915, 0.915), abs=1e-5)
+
+
+def test_a_window_among_small_cells_has_thicker_bars():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    board = compose(find_scene("many-filters"), (320, 180))
+    build(board)
+    bars = np.array([v.co for v in bpy.data.objects["window-1"].data.vertices]).reshape(-1, 8, 3)
+    assert np.ptp(bars, axis=1).min() == pytest.approx(board.mover("window-1").bar, rel=1e-3)
+    assert board.mover("window-1").bar > 1.5 * WINDOW_BAR
+
+
+VOLUME = """
+[input]
+shape = [1, 4, 3, 3]
+values = "ramp"
+[[stage]]
+op = "Conv3d"
+out_channels = 1
+kernel_size = 2
+padding = [1, 0, 0]
+[time]
+seconds = 8
+[look]
+show = ["values", "ghosts"]
+"""
+
+
+def test_cells_before_a_window_are_as_small_as_the_storyboard_says():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    board = compose(parse_scene(VOLUME, "volume"), (320, 180))
+    build(board)
+    sizes = set()
+    for frame in range(1, board.frames + 1, 3):
+        bpy.context.scene.frame_set(frame)
+        for name in ("input", "ghosts-input"):
+            cells = cells_named(board, name)
+            state = pose(board, cells, frame)
+            found = {
+                tuple(np.round(i.matrix_world.translation, 3)): i.matrix_world.median_scale for i in instances_of(name)
+            }
+            for place, size in zip(state.place[state.shown].tolist(), state.size[state.shown].tolist(), strict=True):
+                assert found[tuple(np.round(place, 3))] == pytest.approx(size, abs=1e-3), (name, frame)
+            sizes |= set(np.round(state.size, 2).tolist())
+            printed = [i.matrix_world.median_scale for i in instances_of(f"{name}{NUMBERS}")]
+            front = state.size[cells.numbers[0].cell]
+            assert np.isclose(min(printed), cells.numbers[0].size * front.min(), rtol=1e-3), frame
+    assert len(sizes) > 4 and min(sizes) == OPENED
+
+
+def test_words_among_things_have_a_halo_behind_them(empty_blender):
+    board = compose(find_scene("grouped"), (320, 180))
+    build(board, empty_blender)
+    for caption in board.captions:
+        halo = bpy.data.objects.get(f"{caption.name}{HALO}")
+        assert (halo is not None) is (caption.name.startswith(("mark-", "label-"))), caption.name
+        if halo is not None:
+            text = bpy.data.objects[caption.name]
+            assert halo.location.z < text.location.z and halo.location.xy == text.location.xy
+            inner, outer = (np.array([v.co[:2] for v in obj.to_mesh().vertices]) for obj in (text, halo))
+            grown = np.stack([inner.min(axis=0) - outer.min(axis=0), outer.max(axis=0) - inner.max(axis=0)])
+            assert (grown > 0.5 * caption.halo).all() and (grown < 2.0 * caption.halo).all(), caption.body
+
+
+def test_on_nothing_words_have_no_halo(empty_blender):
+    build(compose(find_scene("grouped"), (320, 180), transparent=True), empty_blender)
+    assert not [obj for obj in bpy.data.objects if obj.name.endswith(HALO)]
 
 
 UNEQUAL = """

@@ -1,4 +1,4 @@
-"""What one is to look at is not hidden: words, groups, windows among small cells and deep in volumes, single flights."""
+"""What one is to look at is not hidden: words, groups, small windows and those deep in volumes, single flights."""
 
 import numpy as np
 import pytest
@@ -72,7 +72,9 @@ def test_no_cell_is_on_its_way_for_less_than_a_glance(name):
         flies = (cells.start != ALWAYS) & (cells.origin != cells.position).any(axis=1)
         if cells.name not in made or not flies.any():
             continue
-        begin, end = (np.interp(times[flies], steps, np.arange(1, board.frames + 1)) for times in (cells.start, cells.arrive))
+        begin, end = (
+            np.interp(times[flies], steps, np.arange(1, board.frames + 1)) for times in (cells.start, cells.arrive)
+        )
         assert ((end - begin) / board.fps > 0.05).all(), cells.name
         flown += len(begin)
     assert flown or name in ("many-filters", "deep-stack", "max-pool-big")
@@ -120,7 +122,7 @@ padding_mode = "{mode}"
     assert len(pieces) == 4 * taps.ghost.sum() == 4 * 5
     cells = thing(board, "input")
     places = {tuple(index): place for index, place in zip(cells.index.tolist(), cells.position, strict=True)}
-    starts = {tuple(np.round(start + (0.0, 0.5, 0.0), 3)) for start in pieces[::4, 0]}
+    starts = {tuple(np.round(start + np.array([0.0, 0.5, 0.0]), 3)) for start in pieces[::4, 0]}
     assert starts == {tuple(np.round(places[tuple(i)].astype(float), 3)) for i in taps.input[taps.ghost].tolist()}
 
 
