@@ -26,9 +26,9 @@ VEIL, MARK, MARK_GROWTH = 1.01, 1.015, 0.02
 until it has been hit for the last time."""
 WINDOW_BAR, TAP_BAR, GHOST_BAR, OUTLINE_BAR = 0.09, 0.05, 0.035, 0.035
 """Thickness of the bars that make a window, what it touches between gaps, a cell of padding, the place of a result."""
-LEAST_BAR, LEAST_WINDOW = 1.5, 10.0
-"""How thick a window's bars, and how wide and high its box, are at least where the picture's shorter side has 480
-pixels: among small cells it would be a hair."""
+LEAST_BAR = 1.5
+"""How thick a window's bars are at least where the picture's shorter side has 480 pixels, in such pixels: among small
+cells they would be hairs."""
 WINDOW_MARGIN = 0.06
 """How far a window's box stands off the cells."""
 LINE_RADIUS = 0.036

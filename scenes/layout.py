@@ -329,7 +329,7 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
     grid = (1, 1)
     width, label_style = best(grid)
     together, items = items, with_lanes_across(items)
-    if (apart := best(grid))[0] <= BESIDE * width:
+    if (apart := best(grid))[0] <= min(BESIDE * width, width_px / scale / SMALL_CELL):
         width, label_style = apart
     else:
         items = together

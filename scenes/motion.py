@@ -14,7 +14,6 @@ from ..conv_math import DeformConv2d
 from ..conv_math.conv import Conv
 from ..conv_math.rearrange import Columns
 from .elision import Axis, Elision
-from .form import LEAST_WINDOW
 from .pacing import Beat
 from .parts import Bank, Tensor
 from .plan import MULTIPLY, SWEEP_ARRIVE, Plan, stands_at
@@ -221,9 +220,7 @@ def _box(
         return base[block] + offset_in(elision, depth, row, column, reach)
 
     lanes = range(1) if turns else elision.lanes.indices().tolist()
-    least = LEAST_WINDOW / plan.cell_pixels(number)
-    seen = vector(np.maximum(extent, (least, 0.0, least)))
-    boxes = tuple((vector(base[lane * tensor.batch] - base[0] + middle), seen) for lane in lanes)
+    boxes = tuple((vector(base[lane * tensor.batch] - base[0] + middle), vector(extent)) for lane in lanes)
     bends = elision.columns.bends(width) if elision.columns.hidden else ()
     sizes = deep, None if covered[0] else rows, None if covered[1] else columns
     taps = taps_of(act.beats, row, lambda step: visit(step - act.first_step)[2], sizes, (kw, kd, kh))

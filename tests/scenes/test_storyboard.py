@@ -16,9 +16,7 @@ from hypothesis import strategies as st
 
 from convmotion.conv_math import Slide, SlideTrajectory
 from convmotion.scenes import Scene, Storyboard, compose, find_scene, parse_scene
-from convmotion.scenes.form import LEAST_WINDOW
 from convmotion.scenes.pose import pose
-from convmotion.scenes.screen import Screen
 from convmotion.scenes.story import ALWAYS, Cells, Mover, Track, ease
 
 SIZES = [(854, 480), (480, 480), (480, 854), (640, 480)]
@@ -298,7 +296,6 @@ def rows_of_ghosts(passage: Passage, t: int) -> set[tuple[int, ...]]:
 @every_scene
 def test_the_windows_boxes_stand_around_the_cells_that_it_touches(text):
     board = board_of(text)
-    least = LEAST_WINDOW / (Screen(board).scale * 480.0 / min(board.size))
     for p in passages(text, board):
         home = {tuple(i): position for i, position in zip(p.read.index.tolist(), p.read.position, strict=True)}
         for t in beat_ends(p, board):
@@ -311,10 +308,8 @@ def test_the_windows_boxes_stand_around_the_cells_that_it_touches(text):
                 inside = ((channel > low) & (channel < high)).all(axis=1)
                 assert inside.any()
                 reach = np.array(channel)[inside]
-                first, last = reach.min(axis=0) - 0.5, reach.max(axis=0) + 0.5
-                missing = np.maximum(0.0, least - (last - first)) * (0.5, 0.0, 0.5)  # a box that can be seen
-                assert np.allclose(first - missing, low, atol=1e-4)
-                assert np.allclose(last + missing, high, atol=1e-4)
+                assert np.allclose(reach.min(axis=0) - 0.5, low, atol=1e-4)
+                assert np.allclose(reach.max(axis=0) + 0.5, high, atol=1e-4)
                 held |= inside
             assert held.all(), t
 
