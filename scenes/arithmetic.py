@@ -39,7 +39,7 @@ def first_sum(plan: Plan, number: int) -> Sum | None:
         return None
     tensors, kernels, biases = plan.values
     sight, kernel, bias = plan.sight(number), kernels[number], biases[number]
-    taps = sight.trajectory.taps(0)
+    taps = sight.first_taps
     nothing = (taps.input < 0).any(axis=1)
     own = (taps.output == taps.output[0]).all(axis=1) & (taps.ghost | ~nothing)  # ReLU compares with a 0 of its own
     if sight.scatters:
@@ -48,7 +48,8 @@ def first_sum(plan: Plan, number: int) -> Sum | None:
     index = taps.input[own]
     cells = tensors[number][tuple(sight.drawn(index.clip(0), sight.item).T)]
     cells = np.where(nothing[own], 0.0, cells)
-    result = float(tensors[number + 1][tuple(sight.drawn(taps.output[:1], sight.output)[0])])
+    written = sight.trajectory.taps(0).output[:1]
+    result = float(tensors[number + 1][tuple(sight.drawn(written, sight.output)[0])]) if len(written) else 0.0
     whole = len(cells) == sight.reads_at_once
     if kernel is None:
         return Sum(cells, result, whole)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -305,53 +305,85 @@ def _zeros_on(plan: Plan, front: NDArray[np.bool_]) -> tuple[Numbers, ...]:
 
 
 def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
-    """Copies of the first window's cells: to their weights, then together into one cell per filter."""
+    """Copies of the first window's cells, zeros, too: to their weights, then together into one cell per filter."""
     act, tensor, sight = plan.acts[number], plan.tensors[number], plan.sight(number)
     order = plan.scene.time.order
     taps_per_step = math.prod(bank.shape) // (bank.shape[0] if order == "filter" else 1)
     if act.swept or taps_per_step > MAX_TRAVELLERS or plan.cell_pixels(number) < FEWEST_PIXELS:
         return
-    taps = sight.trajectory.taps(0)
-    real = ~taps.ghost & (taps.input >= 0).all(axis=1)
-    index, weight = sight.drawn(taps.input[real], sight.item), sight.drawn_weights(taps.weight[real])
-    drawn = tensor.shows(index) & bank.shows(weight) & ~tensor.is_empty(index)
-    index, weight = index[drawn], weight[drawn]
-    if not len(index):
+    read, weight = _read_first(plan, number), sight.drawn_weights(sight.first_taps.weight)
+    drawn = tensor.shows(read.index) & bank.shows(weight)
+    read, weight = read.of(drawn), weight[drawn]
+    if not len(weight):
         return
     made = plan.tensors[number + 1]
-    written = made.color_of(sight.drawn(taps.output[real], sight.output)[drawn])
+    written, behind = sight.around(sight.first_taps.output[drawn], sight.output)
     position = bank.mouths()[weight[:, 0]]
     if plan.stages[number].matrix is not None:
         position = column_mouths(bank, weight[:, 3])
     if sight.scatters:  # each product has a place of its own
-        position = made.at(sight.drawn(taps.output[real], sight.output)[drawn])
+        position = made.at(written, behind)
     start, end = act.first_step + LAND, act.first_step + WRITE
     rest = act.first_step + MULTIPLY, act.first_step + SUM
-    color, becomes = tensor.color_of(index), written
-    numbers = ()
+    becomes, numbers = made.color_of(written), ()
     if plan.values is not None and (kernel := plan.values[1][number]) is not None:
-        own, front = plan.values[0][number][tuple(index.T)], weight[:, 1] == 0
-        if (values := plan.lightness(number)) is not None:
-            color = in_lightness(color, own, values)
-        products = own * kernel[tuple(weight.T)]
-        numbers = (*plan.numbers(own, color, front, ALWAYS, rest[0]), *plan.numbers(products, becomes, front, rest[0]))
+        front, products = weight[:, 1] == 0, read.values * kernel[tuple(weight.T)]
+        numbers = (
+            *plan.numbers(read.values, read.color, front, ALWAYS, rest[0]),
+            *plan.numbers(products, becomes, front, rest[0]),
+        )
     yield cells_at(
         position,
         f"travellers-{number + 1}",
         "traveller",
         tensor.shape,
-        index,
-        color,
-        origin=tensor.at(index),
+        read.index,
+        read.color,
+        origin=read.position,
         start=start,
         arrive=end,
-        anchor=tensor.at(index),
+        anchor=read.position,
         via=bank.before(weight),
         becomes=becomes,
         rest=rest,
         end=end,
         numbers=numbers,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """What the first window reads, a row for each multiply: ``index`` (n, rank) of cells, of zeros that of their place.
+
+    ``position`` (n, 3) is where they stand, ``values`` (n,) are 0 where values are not shown.
+    """
+
+    index: NDArray[np.int64]
+    position: NDArray[np.float64]
+    color: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+    def of(self, which: NDArray[np.bool_]) -> Read:
+        """Some of them."""
+        return Read(self.index[which], self.position[which], self.color[which], self.values[which])
+
+
+def _read_first(plan: Plan, number: int) -> Read:
+    """What a stage's first window reads, on padding, too: there its own zeros, or copies of cells."""
+    tensor, sight = plan.tensors[number], plan.sight(number)
+    taps = sight.first_taps
+    zero = (taps.input < 0).any(axis=1)
+    index, behind = sight.drawn(taps.input.clip(0), sight.item), np.zeros(len(taps), np.int64)
+    color, place = tensor.color_of(index), index.copy()
+    values = np.zeros(len(taps))
+    if plan.values is not None:
+        values = np.where(zero, 0.0, plan.values[0][number][tuple(index.T)])
+        if (shades := plan.lightness(number)) is not None:
+            color = in_lightness(color, values, shades)
+    color = np.where((zero | tensor.is_empty(index))[:, None], plan.theme.empty, color)
+    if taps.ghost.any():
+        place[taps.ghost], behind[taps.ghost] = sight.around(sight.stood_on(taps.weight[taps.ghost]), sight.item)
+    return Read(np.where(zero[:, None], place, index), tensor.at(place, behind), color, values)
 
 
 def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:

@@ -59,6 +59,7 @@ class Theme:
     line: tuple[float, float, float]
     window: tuple[float, float, float]
     ghost: tuple[float, float, float]
+    empty: tuple[float, float, float]
     sun: float
     sky_strength: float
 
@@ -73,6 +74,7 @@ THEMES = {
         line=(0.12, 0.125, 0.15),
         window=(0.012, 0.013, 0.02),
         ghost=(0.35, 0.37, 0.42),
+        empty=(0.66, 0.67, 0.69),
         sun=1.9,
         sky_strength=0.62,
     ),
@@ -85,6 +87,7 @@ THEMES = {
         line=(0.42, 0.44, 0.50),
         window=(0.95, 0.96, 1.0),
         ghost=(0.30, 0.32, 0.38),
+        empty=(0.05, 0.053, 0.062),
         sun=2.0,
         sky_strength=0.45,
     ),

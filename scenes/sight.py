@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..conv_math import Conv2d, DeformConv2d, Merge, Operation, Shape, Slide, Window
 from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
+from ..conv_math.operation import Taps
 from ..conv_math.transposed import ConvTranspose
 from ..conv_math.window import Reach, source_of
 
@@ -215,6 +216,45 @@ class Sight:
         n, channel, position = self.trajectory.position(step)
         depth, row, column = (0,) * (3 - len(position)) + tuple(position)
         return n, channel, (depth, row, column)
+
+    @cached_property
+    def first_taps(self) -> Taps:
+        """The multiplies of the first step; of a window that scatters those, too, that fall beside the output.
+
+        These are cut off as padding: they are those of no padding, so much further to the front.
+        """
+        op = self.op
+        if not isinstance(op, ConvTranspose):
+            return self.trajectory.taps(0)
+        taps = trajectory_of(replace(op, padding=0), (*self.batch, *self.item), self.trajectory.order).taps(0)
+        cut = [0] * (1 + len(self.batch)) + [before for before, _ in op.window.padding]
+        return replace(taps, output=taps.output - np.array(cut))
+
+    @property
+    def spread(self) -> tuple[int, int]:
+        """Into how many products the first cell goes that a window scatters, and how many of them are in the output."""
+        taps = self.first_taps
+        mine = (taps.input == taps.input[0]).all(axis=1)
+        at = taps.output[mine, 1 + len(self.batch) :]
+        return int(mine.sum()), int(((at >= 0) & (at < np.array(self.output[1:]))).all(axis=1).sum())
+
+    def stood_on(self, weight: Rows) -> Rows:
+        """Where a convolution's window meets these weights in the first step: (n, (N,) C, *spatial), on padding, too."""
+        op = self.op
+        assert isinstance(op, Weighted)
+        window, fan_in = op.window, op.fan_in()  # pyright: ignore[reportAttributeAccessIssue]
+        at = weight[:, 2:] * np.array(window.dilation) - np.array([before for before, _ in window.padding])
+        channel = weight[:, 0] // (op.filters // op.groups) * fan_in + weight[:, 1]
+        return np.column_stack([*[np.zeros_like(channel)] * len(self.batch), channel, at])
+
+    def around(self, rows: Rows, item: Shape) -> tuple[Rows, Rows]:
+        """Cells as :meth:`drawn` has them, though they may lie outside; and how far each stands behind its channel."""
+        behind = np.zeros(len(rows), np.int64)
+        if len(item) == 4:
+            depth = 1 + len(self.batch)
+            inside = rows[:, depth].clip(0, item[1] - 1)
+            behind, rows = rows[:, depth] - inside, np.column_stack([rows[:, :depth], inside, rows[:, depth + 1 :]])
+        return self.drawn(rows, item), behind
 
     def drawn(self, rows: Rows, item: Shape) -> Rows:
         """Cells (N,) C, *spatial of an array as (N,) channel, row, column of cubes."""

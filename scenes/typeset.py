@@ -285,7 +285,7 @@ def _costs(plan: Plan, number: int) -> tuple[str, str]:
     stage = stages[number]
     if number < len(stages) - 1 or len(stages) == 1:
         parameters = stage.told.num_parameters if stage.in_parts or stage.gathers else stage.op.num_parameters
-        cost = plan.words.counted("parameters", parameters), plan.words.counted("macs", _macs(plan, [number]))
+        cost = plan.words.counted("parameters", parameters), _told_macs(plan, [number])
         return " · ".join(cost), " · ".join(cost)
     ways = [(way, [stages[n].op.num_parameters for n in way if stages[n].op.num_parameters]) for way in _ways(plan)]
     macs = [_macs(plan, way) for way, _ in ways]
@@ -296,7 +296,7 @@ def _costs(plan: Plan, number: int) -> tuple[str, str]:
         cost = f"{plan.words('parameters', told[0])} · {plan.words('macs', told[1])}"
         cost = plan.words("each_way", cost) if same else cost
         return cost, cost
-    counts, end = ways[0][1], plan.words.counted("macs", macs[0])
+    counts, end = ways[0][1], _told_macs(plan, ways[0][0])
     total = f"{plan.words.counted('parameters', sum(counts))} · {end}"
     return f"{' + '.join(map(count, counts))} = {total}" if len(counts) > 1 else total, total
 
@@ -332,6 +332,17 @@ def _macs(plan: Plan, way: list[int]) -> int:
         for stage in stages
         if isinstance(stage.op, Slide)
     )
+
+
+def _told_macs(plan: Plan, way: list[int]) -> str:
+    """The same in words. What gathers is seen to multiply zeros, too, which do not count: it is said how many more."""
+    macs, numbers = _macs(plan, way), {plan.stages[number].number for number in way}
+    seen = macs + sum(
+        stage.op.macs(stage.input) - stage.told.macs(stage.source)
+        for stage in plan.stages
+        if stage.gathers and stage.number in numbers and isinstance(stage.op, Slide)
+    )
+    return plan.words.counted("macs_zeros" if seen > macs else "macs", macs, count(seen))
 
 
 def _above_formulas(plan: Plan, number: int) -> float:
@@ -406,8 +417,9 @@ def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
         return words.counted("land", reads), does, does, writes
     products = op.fan_in() * math.prod(op.each("kernel_size"))
     if sight.scatters:
-        spread = op.filters // op.groups * math.prod(op.each("kernel_size"))
-        return words("land_one"), words.counted("scatter", spread), words.counted("spread", spread), words("add")
+        products, landed = sight.spread
+        spread = words.counted("spread" if landed == products else "spread_cut", products, count(landed))
+        return words("land_one"), words.counted("scatter", products), spread, words("add")
     reads, alone = sight.reads_at_once, "_alone" if op.filters == 1 else ""
     land = f"row_meets{alone}" if isinstance(op, RowProduct) else "land"
     multiply = "multiply_part" if products < reads else f"multiply{alone}"

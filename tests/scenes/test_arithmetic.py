@@ -165,6 +165,27 @@ def test_a_transposed_convolution_tells_what_it_scatters_or_gathers():
     ]
 
 
+def test_of_the_products_that_are_scattered_it_is_told_how_many_land_in_the_output():
+    board = compose(find_scene("transposed-scatter"))
+    told = [c.body for c in board.captions if "phase-" in c.name]
+    assert told[1].count("·") == 9
+    assert told[2] == "… 4 of 9 products land, the rest is cut off as padding"
+    uncut = compose(parse_scene(TRANSPOSED.format("scatter"), "uncut"))
+    told = [c.body for c in uncut.captions if "phase-" in c.name]
+    assert told[2] == "… the 4 products fall on a window of the output"
+
+
+@pytest.mark.parametrize(("name", "cost"), [("transposed", (36, 144)), ("transposed-stride-2", (81, 225))])
+def test_what_gathers_tells_how_many_multiplications_are_seen_with_the_zeros(name, cost):
+    scene = find_scene(name)
+    board = compose(scene)
+    (conv,) = [c for c in board.captions if c.name.startswith("phase-") and "multiplies" in c.body]
+    outputs = np.prod(scene.shapes[-1])
+    assert cost == (scene.stages[0].op.macs(scene.input.shape), outputs * conv.body.count("·"))
+    costs = {c.body for c in board.captions if c.name.startswith("cost-")}
+    assert costs == {f"9 parameters · {cost[0]} MACs ({cost[1]} with zeros)"}
+
+
 PARTIAL = """
 [input]
 shape = [2, 3, 3]

@@ -244,11 +244,11 @@ def test_travellers_carry_the_inputs_values_to_the_weights_and_leave_as_products
     board, scene = board_of(name), scene_of(name)
     tensors, weights, _ = values_of(scene)
     taps = scene.stages[0].op.trajectory(scene.input.shape, scene.time.order).taps(0)
-    real = ~taps.ghost
-    read, factor = tensors[0][tuple(taps.input[real].T)], weights[0][tuple(taps.weight[real].T)]
+    read = np.where(taps.ghost, 0.0, tensors[0][tuple(taps.input.clip(0).T)])
+    factor = weights[0][tuple(taps.weight.T)]
     travellers = next(c for c in board.cells if c.name == "travellers-1")
     carried, products = travellers.numbers
-    front = np.flatnonzero(taps.weight[real][:, 1] == 0)
+    front = np.flatnonzero(taps.weight[:, 1] == 0)
     assert carried.cell.tolist() == products.cell.tolist() == front.tolist()
     assert carried.value.tolist() == read[front].tolist()
     assert products.value.tolist() == (read * factor)[front].tolist()
@@ -257,6 +257,66 @@ def test_travellers_carry_the_inputs_values_to_the_weights_and_leave_as_products
         frame = next(f for f in range(1, board.frames) if board.step.at(f)[0] >= step)
         assert [written.all() for written in pose(board, travellers, frame).written] == seen
         assert [written.any() for written in pose(board, travellers, frame).written] == seen
+
+
+PADDED = """
+[input]
+shape = {shape}
+[[stage]]
+op = "Conv{axes}d"
+out_channels = 2
+kernel_size = 3
+padding = {padding}
+padding_mode = "{mode}"
+[look]
+show = ["ghosts", "values"]
+"""
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize(("shape", "padding"), [([2, 4], 1), ([1, 4, 4], 1), ([2, 1, 4, 4], 1), ([1, 3, 3, 3], 2)])
+def test_what_stands_on_padding_travels_with_its_value_from_its_place_to_its_weight(mode, shape, padding):
+    axes = min(len(shape) - 1, 3) if padding == 2 else min(len(shape) - 1, 2)
+    scene = parse_scene(PADDED.format(shape=shape, axes=axes, padding=padding, mode=mode), mode)
+    board = compose(scene, SIZE)
+    op, cells = scene.stages[0].op, {c.name: c for c in board.cells}
+    taps, padded = op.trajectory(scene.input.shape).taps(0), np.pad
+    travellers, filters = cells["travellers-1"], cells["filters-1"]
+    assert len(travellers) == len(taps) == op.out_channels * op.fan_in() * 3**axes
+    how = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode]
+    sides = [(0, 0)] * (len(shape) - axes) + [(padding, padding)] * axes
+    x = padded(values_of(scene)[0][0], sides, mode=how)
+    window = x[(0,) * (len(shape) - axes - 1) + (slice(None), *[slice(3)] * axes)]
+    met = window[tuple(taps.weight[:, 1:].T)]
+    carried = travellers.numbers[0]
+    assert carried.value.tolist() == met[carried.cell].tolist()
+    steps = taps.weight[:, 2:].astype(float) - padding  # from the input's first cell, along depth, rows, columns
+    steps = np.column_stack([*[np.zeros(len(steps))] * (3 - axes), steps])
+    home = cells["input"].position[0]
+    inside = (taps.weight[:, 1] == 0).nonzero()[0]
+    expected = home + steps[:, [2, 0, 1]] * (1.0, 1.0, -1.0)
+    assert np.allclose(travellers.origin[inside], expected[inside], atol=1e-4)
+    met_weights = {tuple(place) for place in np.round(filters.position, 3).tolist()}
+    assert {tuple(place) for place in np.round(travellers.via, 3).tolist()} == met_weights
+
+
+@pytest.mark.parametrize("name", ["transposed", "transposed-stride-2"])
+def test_zeros_that_were_put_there_travel_like_all_others(name):
+    board = compose(find_scene(name), SIZE)
+    travellers = next(c for c in board.cells if c.role == "traveller" and c.name.startswith("travellers-"))
+    carried, products = travellers.numbers
+    assert len(travellers) == len(carried) == len(products) == 9
+    assert np.count_nonzero(carried.value) == 1
+
+
+def test_of_what_is_scattered_every_product_is_shown_and_those_beside_the_output_fly_there():
+    board = compose(find_scene("transposed-scatter"), SIZE)
+    cells = {c.name: c for c in board.cells}
+    travellers, output = cells["travellers-1"], cells["output-1"]
+    assert len(travellers) == len(travellers.numbers[1]) == 9
+    rows, columns = np.divmod(np.arange(9), 3)
+    beside = output.position[0] + np.stack([columns - 1, np.zeros(9), 1 - rows], axis=1)
+    assert np.allclose(sorted(travellers.position.tolist()), sorted(beside.tolist()), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", SCENES)

@@ -443,7 +443,7 @@ def test_travellers_go_from_the_first_windows_cells_over_their_weights_to_where_
         travellers = next((c for c in board.cells if c.name == f"travellers-{p.number}"), None)
         taps = p.trajectory.taps(0)
         if travellers is None:
-            assert taps.ghost.all() or len(beat_ends(p, board)) < len(p.trajectory)
+            assert len(beat_ends(p, board)) < len(p.trajectory)
             continue
         real = ~taps.ghost
         filters = cells_named(board, f"filters-{p.number}")
@@ -451,11 +451,15 @@ def test_travellers_go_from_the_first_windows_cells_over_their_weights_to_where_
             {tuple(i): row for row, i in enumerate(cells.index.tolist())} for cells in (p.read, filters, p.written)
         )
         came = [read[tuple(i)] for i in taps.input[real].tolist()]
-        via = [met[tuple(i)] for i in taps.weight[real].tolist()]
-        to = [made[tuple(i)] for i in taps.output[real].tolist()]
-        assert np.array_equal(travellers.index, taps.input[real])
-        assert np.array_equal(travellers.origin, p.read.position[came])
-        assert np.array_equal(travellers.color, p.read.color[came])
+        via = [met[tuple(i)] for i in taps.weight.tolist()]
+        to = [made[tuple(i)] for i in taps.output.tolist()]
+        assert np.array_equal(travellers.index[real], taps.input[real])
+        assert np.array_equal(travellers.origin[real], p.read.position[came])
+        assert np.array_equal(travellers.color[real], p.read.color[came])
+        if p.ghosts is not None:  # zeros come from the padding that stands there
+            around = dict(zip(map(tuple, p.ghosts.index.tolist()), p.ghosts.position, strict=True))
+            zeros = [around[tuple(i)] for i in travellers.index[~real].tolist()]
+            assert np.allclose(travellers.origin[~real], np.reshape(zeros, (-1, 3)), atol=1e-4)
         assert np.array_equal(travellers.via, filters.position[via])
         assert np.array_equal(travellers.position, p.written.origin[to])
         assert np.array_equal(travellers.becomes, p.written.color[to])
