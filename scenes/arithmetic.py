@@ -1,4 +1,4 @@
-"""The numbers of a stage's first step, told in words: what the first filter multiplies, adds and writes."""
+"""The numbers of a stage's step in slow motion, told in words: what the first filter multiplies, adds and writes."""
 
 from __future__ import annotations
 
@@ -31,15 +31,17 @@ class Sum:
     channels: NDArray[np.int64] | None = None
     bias: float | None = None
     scatters: bool = False
+    shares: NDArray[np.float64] | None = None
+    """Where there are no filters, by what each of the ``cells`` is multiplied; None if all are by the same."""
 
 
 def first_sum(plan: Plan, number: int) -> Sum | None:
-    """What happens in the first step of a Slide, in its first filter; None where values are not shown."""
+    """What happens in the step of a Slide that is told, in its first filter; None where values are not shown."""
     if plan.values is None:
         return None
     tensors, kernels, biases = plan.values
     sight, kernel, bias = plan.sight(number), kernels[number], biases[number]
-    taps = sight.first_taps
+    taps = sight.trajectory.taps(sight.telling) if sight.telling else sight.first_taps
     nothing = (taps.input < 0).any(axis=1)
     own = (taps.output == taps.output[0]).all(axis=1) & (taps.ghost | ~nothing)  # ReLU compares with a 0 of its own
     if sight.scatters:
@@ -48,11 +50,13 @@ def first_sum(plan: Plan, number: int) -> Sum | None:
     index = taps.input[own]
     cells = tensors[number][tuple(sight.drawn(index.clip(0), sight.item).T)]
     cells = np.where(nothing[own], 0.0, cells)
-    written = sight.trajectory.taps(0).output[:1]
+    written = sight.trajectory.taps(sight.telling).output[:1]
     result = float(tensors[number + 1][tuple(sight.drawn(written, sight.output)[0])]) if len(written) else 0.0
     whole = len(cells) == sight.reads_at_once
     if kernel is None:
-        return Sum(cells, result, whole)
+        shares = taps.coefficient[own]
+        mixes = sight.op.reduce == "sum" and len(shares) > 0 and bool(np.ptp(shares))
+        return Sum(cells, result, whole, shares=shares if mixes else None)
     weight = taps.weight[own]
     weights = kernel[tuple(sight.drawn_weights(weight).T)]
     added = None if bias is None or not getattr(sight.op, "bias", False) else float(bias[0])
@@ -81,10 +85,13 @@ def narrated(words: Words, one: Sum, phases: Phases, room: float) -> Phases:
     cells = one.cells[:1] if one.scatters else one.cells
     read = _listed(land + words.colon, list(map(told, cells.tolist())), room) if one.whole else land
     if one.weights is None:
-        made = does + words.colon + told(one.result)
-        return read, made, made, words("write_value", told(one.result))
-    pairs = zip(one.cells.tolist(), one.weights.tolist(), strict=True)
-    factors = [f"{_bracketed(cell)}·{_bracketed(weight)}" for cell, weight in pairs]
+        made, write = does + words.colon + told(one.result), words("write_value", told(one.result))
+        if one.shares is None:
+            return read, made, made, write
+        equals = _equals(one.result, *one.shares, *one.cells)
+        mixed = _joined(_factors(one.shares, one.cells), " + ")
+        return read, does, shortened(words("sum_values", ""), mixed, " + …", equals, room), write
+    factors = _factors(one.cells, one.weights)
     if one.scatters:
         return read, _listed(words("multiply_values", ""), factors, room), spread, write
     return (read, *_multiplied_and_added(words, one, factors, room), words("write_value", told(one.result)))
@@ -127,6 +134,12 @@ def _equals(result: float, *numbers: float) -> str:
 def _exactly(value: float) -> bool:
     """Whether nothing is lost when it is told."""
     return math.isclose(float(told(value).replace(MINUS, "-")), value, rel_tol=1e-12, abs_tol=1e-9)
+
+
+def _factors(left: NDArray[np.float64], right: NDArray[np.float64]) -> list[str]:
+    """Products in words: ``3·(−5)``."""
+    pairs = zip(left.tolist(), right.tolist(), strict=True)
+    return [f"{_bracketed(one)}·{_bracketed(other)}" for one, other in pairs]
 
 
 def _bracketed(value: float) -> str:

@@ -86,11 +86,11 @@ def _skip_cells(plan: Plan, number: int, tensor: Tensor) -> Cells:
 def _arrival(act: Act, done: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The steps between which cells travel that are written with these steps of an act."""
     done = done + act.first_step
-    opening = done == act.first_step
+    slow = done == act.slow.first
     start, arrive = np.asarray(done, float), done + 1.0
     if not act.swept:
-        start += np.where(opening, WRITE, SET_OUT)
-        arrive -= np.where(opening, 0.0, 1.0 - LANDED)
+        start += np.where(slow, WRITE, SET_OUT)
+        arrive -= np.where(slow, 0.0, 1.0 - LANDED)
     return start, arrive
 
 

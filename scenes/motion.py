@@ -475,13 +475,13 @@ def strokes(chosen: list[Beat], row: int) -> Iterator[Stroke]:
     its neighbours that are left out is written: along the first one and the last one in any case.
     """
     groups: list[tuple[Beat, float]] = []
-    for i, beat in enumerate(chosen):
+    for beat in chosen:
         if groups:
             group, stands = groups[-1]
             if group.last > group.first and group.end - group.start < STROKE:
                 groups[-1] = replace(group, last=beat.last, end=beat.end), stands
                 continue
-        groups.append((beat, stands_at(beat, i == 0)))
+        groups.append((beat, stands_at(beat)))
     for i, (group, stands) in enumerate(groups):
         rows = -(-(group.last - group.first + 1) // row)
         count = min(rows, max(int((group.end - stands) / STROKE), 2 if i == 0 else 1))

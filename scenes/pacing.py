@@ -7,7 +7,7 @@ that the scene has.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,12 +36,13 @@ SINGLE_STEPS = 300
 
 @dataclass(frozen=True)
 class Beat:
-    """Steps ``first..last`` (both included) between two frames."""
+    """Steps ``first..last`` (both included) between two frames; ``slow`` is the one of a stage that is told at length."""
 
     first: int
     last: int
     start: float
     end: float
+    slow: bool = False
 
 
 def group_steps(steps: int, row: int, plane: int, room: int) -> int:
@@ -59,6 +60,7 @@ def beats(
     travels: bool = False,
     openings: Collection[int] = (),
     leaves: bool = False,
+    telling: Mapping[int, int] | None = None,
 ) -> tuple[list[list[Beat]], int]:
     """Lay the beats out in time.
 
@@ -69,6 +71,7 @@ def beats(
         travels: between stages is a pause in which the camera travels.
         openings: the stages, by number, that only open the next one: the camera stays where it is.
         leaves: after the last stage the camera travels once more, before the hold on the result.
+        telling: by the stage's number, the beat that is shown in slow motion, if that is not the first one.
 
     Returns:
         The beats per stage and the number of frames. Beats start and end at whole frames while there are at least as
@@ -84,7 +87,8 @@ def beats(
     if leaves:
         last_frame -= max(1.0, round(pause))
         room = last_frame - first_frame
-    durations = _durations(sizes, fps, room - len(before) * pause)
+    slow = [(telling or {}).get(number, 0) for number in range(len(sizes))]
+    durations = _durations(sizes, slow, fps, room - len(before) * pause)
     if before:  # each is like a beat before a stage's first one
         firsts = np.cumsum([0, *map(len, sizes)])
         durations = np.insert(durations, firsts[before], pause)
@@ -94,8 +98,9 @@ def beats(
     for number, stage in enumerate(sizes):
         i += number in before
         row: list[Beat] = []
-        for size in stage:
-            row.append(Beat(step, step + size - 1, float(bounds[i]), float(bounds[i + 1])))
+        for beat, size in enumerate(stage):
+            told = beat == slow[number]
+            row.append(Beat(step, step + size - 1, float(bounds[i]), float(bounds[i + 1]), told))
             step, i = step + size, i + 1
         result.append(row)
     return result, frames
@@ -106,17 +111,20 @@ def held_from(frames: int, fps: float) -> int:
     return frames - round(min((RESULT_SECONDS + RETURN_SECONDS) * fps, 0.15 * frames))
 
 
-def _durations(sizes: list[list[int]], fps: float, room: float) -> NDArray[np.float64]:
-    """Frames per beat, summing to ``room``: slow, then reading speed, then faster and faster, the last one slow."""
+def _durations(sizes: list[list[int]], telling: list[int], fps: float, room: float) -> NDArray[np.float64]:
+    """Frames per beat, summing to ``room``: slow, then reading speed, then faster and faster, the last one slow.
+
+    Where a stage's slow beat is not its first one, that has reading speed.
+    """
     slow: list[float] = []
     fast: list[float] = []
     for number, stage in enumerate(sizes):
         n = len(stage)
         for i in range(n):
-            if i == 0:
+            if i == telling[number]:
                 slow.append(FIRST_STEP_SECONDS if number == 0 else FIRST_STEP_SECONDS * 0.7)
                 fast.append(0.0)
-            elif i <= READING_STEPS and n > READING_STEPS + 2:
+            elif i == 0 or (i <= READING_STEPS and n > READING_STEPS + 2):
                 slow.append(READING_SECONDS)
                 fast.append(0.0)
             elif i == n - 1:

@@ -165,6 +165,11 @@ class Act:
         return self.beats[-1].last + 1 - self.first_step
 
     @property
+    def slow(self) -> Beat:
+        """The beat in slow motion, of which it is told what happens."""
+        return next(beat for beat in self.beats if beat.slow)
+
+    @property
     def first_frame(self) -> int:
         return math.ceil(self.beats[0].start)
 

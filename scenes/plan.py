@@ -86,9 +86,9 @@ ARRIVE, SET_OUT, LANDED = 0.4, 0.5, 0.9
 """Parts of any other step: the window stands, the output cells set out, have come to their place."""
 
 
-def stands_at(beat: Beat, opening: bool) -> float:
-    """The frame at which the window has come to the first step of a beat; the opening one of a stage is slow."""
-    part = LAND if opening else ARRIVE if beat.first == beat.last else SWEEP_ARRIVE
+def stands_at(beat: Beat) -> float:
+    """The frame at which the window has come to the first step of a beat."""
+    part = LAND if beat.slow else ARRIVE if beat.first == beat.last else SWEEP_ARRIVE
     return beat.start + part * (beat.end - beat.start)
 
 
@@ -187,13 +187,15 @@ class Plan:
         flipped = self.contents.flipped
         rounds = len(steps) + len(flipped) + len(self.contents.traces)
         room = max(1, int(BEAT_SHARE * count_frames(self.scene, self.fps) / rounds))
-        sizes, openings = [], []
+        sizes, openings, telling = [], [], {}
         for number, total in enumerate(steps):
             if number in flipped:
                 openings.append(len(sizes))
                 sizes.append([1])
             row, plane = self._runs(number)
             run = group_steps(total, row, plane, room)
+            if run == 1 and self.stages[number].slide is not None:
+                telling[len(sizes)] = self.sight(number).telling
             sizes.append([min(run, total - start) for start in range(0, total, run)])
         traces = self.contents.traces
         for trace in traces:
@@ -202,7 +204,7 @@ class Plan:
         self.leaves = len(self.frame.stops) > len(steps)
         """Whether a travelling camera has a picture of its own for the result."""
         seconds, travels = self.scene.time.seconds, bool(self.frame.stops)
-        timed, self.frames = beats(sizes, self.fps, seconds, travels, openings, self.leaves)
+        timed, self.frames = beats(sizes, self.fps, seconds, travels, openings, self.leaves, telling)
         rows = iter(timed)
         self.acts: list[Act] = []
         self.flips: dict[int, Act] = {}
@@ -237,7 +239,7 @@ class Plan:
     def _begins(act: Act, beat: Beat) -> float:
         """The frame from which the step grows: where a window sweeps, it waits until the window stands."""
         waits = beat.last > beat.first and act.stage.slide is not None
-        return stands_at(beat, beat is act.beats[0]) if waits else beat.start
+        return stands_at(beat) if waits else beat.start
 
     def step_track(self) -> Track:
         """The step over the frames: it grows evenly in a beat, but in a swept one only once the window stands."""

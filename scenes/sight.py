@@ -195,12 +195,29 @@ class Sight:
         depth = spans[0] if len(spans) == 3 else None
         return depth, spans[-2], spans[-1]
 
+    @cached_property
+    def telling(self) -> int:
+        """The step that is told in slow motion: the first one or, where that reads one cell alone, the first of those
+        that read the most."""
+        spans = self.reads[3 - self.axes :]
+        if all(span is None or span.counts is None for span in spans) or self._reads_at([0] * self.axes) > 1:
+            return 0
+        most = [0 if span is None or span.counts is None else int(span.counts.argmax()) for span in spans]
+        grid = self.trajectory.grid
+        return int(np.ravel_multi_index((*[0] * (len(grid) - len(most)), *most), grid))
+
     @property
     def reads_at_once(self) -> int:
-        """How many cells the window reads in the first step: of all channels where there are filters, else of one."""
+        """How many cells the window reads in the step that is told: of all channels where there are filters, else of
+        one."""
         if isinstance(self.op, Weighted):
             return 1 if self.scatters else self.op.groups * self.op.fan_in() * math.prod(_kernel_size(self.op))
-        return math.prod(1 if span is None else span.touches(0) for span in self.reads)
+        return self._reads_at(self.place(self.telling)[2][3 - self.axes :])
+
+    def _reads_at(self, position: Sequence[int]) -> int:
+        """How many cells of a channel the window reads there."""
+        spans = zip(self.reads[3 - self.axes :], position, strict=True)
+        return math.prod(1 if span is None else span.touches(at) for span, at in spans)
 
     @property
     def reads_one(self) -> bool:
@@ -239,7 +256,7 @@ class Sight:
         return int(mine.sum()), int(((at >= 0) & (at < np.array(self.output[1:]))).all(axis=1).sum())
 
     def stood_on(self, weight: Rows) -> Rows:
-        """Where a convolution's window meets these weights in the first step: (n, (N,) C, *spatial), on padding, too."""
+        """Where a convolution's first window meets these weights: (n, (N,) C, *spatial), on padding, too."""
         op = self.op
         assert isinstance(op, Weighted)
         window, fan_in = op.window, op.fan_in()  # pyright: ignore[reportAttributeAccessIssue]

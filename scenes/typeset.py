@@ -375,10 +375,10 @@ def _story(plan: Plan, number: int, first: int, last: int, narration: list[Capti
 
 
 def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
-    """What happens in a window's first step, in slow motion."""
+    """What happens in a window's step in slow motion."""
     if act.stage.slide is None:
         return
-    beat = act.beats[0]
+    beat = act.slow
     ends = (LAND, MULTIPLY, WRITE, 1.0)
     texts = _happens(plan, number)
     if one := first_sum(plan, number):

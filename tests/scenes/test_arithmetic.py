@@ -136,6 +136,49 @@ def test_what_has_no_filters_tells_its_cells_and_its_result(op):
     assert does_still == does
 
 
+@pytest.mark.parametrize("size", [(854, 480), (480, 854)])
+def test_a_bilinear_step_tells_the_four_cells_and_their_shares(size):
+    board = compose(find_scene("upsample-bilinear"), size)
+    told = [c.body for c in board.captions if "phase-" in c.name]
+    assert told == [
+        "the window reads 4 cells: 8, 6, 2, 3",
+        "… mixes them, the nearer the more",
+        "… adds: 0.56·8 + 0.19·6 + 0.19·2 + 0.06·3 ≈ 6.19",
+        "… and writes 6.19",
+    ]
+    assert abs((9 * 8 + 3 * 6 + 3 * 2 + 3) / 16 - 6.19) < 0.005
+
+
+UNEQUAL = {
+    'op = "Upsample"\nscale_factor = 2\nmode = "bilinear"': ([1, 3, 3], 7),
+    'op = "Upsample"\nscale_factor = 4\nmode = "bilinear"': ([1, 3, 3], 2 * 12 + 2),
+    'op = "Upsample"\nscale_factor = 2\nmode = "linear"': ([1, 4], 1),
+    'op = "Upsample"\nscale_factor = 2\nmode = "trilinear"': ([1, 2, 2, 2], 16 + 4 + 1),
+    'op = "Upsample"\nscale_factor = 2\nmode = "bilinear"\nalign_corners = true': ([1, 3, 3], 7),
+    'op = "Upsample"\nscale_factor = 2': ([1, 3, 3], 0),
+    'op = "AdaptiveAvgPool2d"\noutput_size = 3': ([1, 7, 7], 0),
+    'op = "AdaptiveAvgPool2d"\noutput_size = 5': ([1, 3, 3], 5 + 1),
+    'op = "MaxPool2d"\nkernel_size = 2\npadding = 1': ([1, 4, 4], 0),
+}
+
+
+@pytest.mark.parametrize("op", UNEQUAL)
+def test_where_the_first_step_reads_one_cell_the_first_that_reads_most_is_told_in_slow_motion(op):
+    shape, step = UNEQUAL[op]
+    scene = parse_scene(f"[input]\nshape = {shape}\n[[stage]]\n{op}\n[look]\nshow = ['values']\n", "unequal")
+    board = compose(scene)
+    begins = np.concatenate([[board.step.frames[0]], board.settled])
+    durations = np.diff(begins)
+    assert durations.argmax() == step
+    phases = [c for c in board.captions if "phase-" in c.name]
+    assert phases[0].first == begins[step] + 1 and phases[-1].last == begins[step + 1]
+    taps = [scene.stages[0].op.trajectory(scene.input.shape).taps(t) for t in range(len(durations))]
+    reads = [len(tap) for tap in taps]
+    assert reads.index(max(reads)) == step or reads[0] > 1 or "MaxPool" in op, "padding is no smaller window"
+    result = scene.stages[0].op.forward(values_of(scene)[0][0]).reshape(-1)[step]
+    assert phases[-1].body == f"… and writes {round(result, 2):.4g}".replace("-", "−")
+
+
 TRANSPOSED = f"""
 [input]
 shape = [1, 4, 4]

@@ -138,11 +138,11 @@ def test_where_rows_are_swept_the_window_takes_every_size_on_its_way():
 @pytest.mark.parametrize(
     ("name", "told", "does"),
     [
-        ("bilinear", "the window reads one cell: ", "… mixes the nearest ones: here one alone: "),
+        ("bilinear", "the window reads 4 cells: ", "… mixes them, the nearer the more"),
         ("adaptive", "the window reads 4 cells: ", "… takes their mean: "),
     ],
 )
-def test_the_first_step_tells_what_it_reads_and_does(name, told, does):
+def test_the_step_that_is_told_says_what_it_reads_and_does(name, told, does):
     board = board_of(name, '["values"]', (854, 480))
     phases = [c.body for c in board.captions if c.name.startswith("phase-1")]
     assert phases[0].startswith(told) and phases[1].startswith(does)
