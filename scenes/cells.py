@@ -15,6 +15,7 @@ from .elision import DOTS, Axis, Elision
 from .filters import filter_cells, flipping_cells
 from .form import FEWEST_PIXELS
 from .matrix import column_mouths, matrix_cells
+from .palette import EMPTY
 from .parts import MOUTH, Act, Bank, Tensor
 from .plan import LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
 from .sight import depth_of
@@ -380,7 +381,7 @@ def _read_first(plan: Plan, number: int) -> Read:
         values = np.where(zero, 0.0, plan.values[0][number][tuple(index.T)])
         if (shades := plan.lightness(number)) is not None:
             color = in_lightness(color, values, shades)
-    color = np.where((zero | tensor.is_empty(index))[:, None], plan.theme.empty, color)
+    color = np.where((zero | tensor.is_empty(index))[:, None], EMPTY, color)
     if taps.ghost.any():
         place[taps.ghost], behind[taps.ghost] = sight.around(sight.stood_on(taps.weight[taps.ghost]), sight.item)
     return Read(np.where(zero[:, None], place, index), tensor.at(place, behind), color, values)

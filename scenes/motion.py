@@ -28,8 +28,10 @@ Visit = tuple[int, int | None, tuple[int, int, int]]
 """What a step visits: see :meth:`Sight.place`."""
 ARC_PIECES = 4
 """Straight pieces of an arc from a cell of the padding to the one that it copies."""
-TAP = 0.5
-"""How wide the box is that shows where a deformable window reads."""
+TAP = 0.36
+"""How wide the square is that shows where a deformable window reads."""
+TAP_LIFT = 0.1
+"""How far in front of the cells it is."""
 APPROACH = -1.5
 """How far in front of its first position a window starts."""
 SIDES = {"upper": 0.5, "middle": 0.0, "lower": -0.5}
@@ -86,15 +88,14 @@ def _block_of(plan: Plan, number: int, tensor: Tensor) -> Callable[[int, int | N
 
 
 def _moved_taps(plan: Plan, number: int) -> Iterator[Mover]:
-    """Of a deformable window, a small box for every cell of it, where the offsets have moved that."""
+    """Of a deformable window, a small square for every cell of it, where the offsets have moved that."""
     act, tensor, sight = plan.acts[number], plan.tensors[number], plan.sight(number)
     if not isinstance(sight.op, DeformConv2d):
         return
     offsets = sight.trajectory.offsets  # (N, kernel cells, 2, rows, columns)
     kernel, (_, rows, columns) = sight.op.window.kernel_size, sight.reads
     base, elision = tensor.placed.base, tensor.placed.item.elision
-    depth = elision.channels.span
-    size = (TAP, depth + 0.5, TAP)  # seen before the cells
+    box = (0.0, -0.5 - TAP_LIFT, 0.0), (TAP, 0.0, TAP)
     for cell in range(math.prod(kernel)):
         kh, kw = divmod(cell, kernel[1])
 
@@ -108,8 +109,7 @@ def _moved_taps(plan: Plan, number: int) -> Iterator[Mover]:
             return base[block] + offset_in(elision, depth, row, column)
 
         track = track_of(act.beats, row_of(sight), stands, place, (), APPROACH)
-        boxes = ((vector(np.array([0.0, (depth - 1) / 2, 0.0])), size),)
-        yield Mover(f"tap-{number + 1}-{cell + 1}", track, act.first_frame, act.last_frame, boxes)
+        yield Mover(f"tap-{number + 1}-{cell + 1}", track, act.first_frame, act.last_frame, (box,))
 
 
 def head_of(plan: Plan, number: int) -> Mover:
@@ -297,6 +297,8 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
         if arcs := tuple(_arcs(plan, number)):
             first = act.first_step - (1.0 if number == 0 else 0.0)  # that of others comes with the stage
             yield Lines(f"arcs-{number + 1}", arcs, first, act.first_step + MULTIPLY)
+        if moved := tuple(_offset_lines(plan, number)):
+            yield Lines(f"offsets-{number + 1}", moved, float(act.first_step), float(act.first_step + act.steps))
         filters = plan.sight(number).trajectory.filters
         turns = [range(filters)]
         if plan.scene.time.order == "filter":
@@ -333,6 +335,15 @@ def _arcs(plan: Plan, number: int) -> Iterator[Line]:
         points = start + (end - start) * u + 4.0 * u * (1.0 - u) * lift
         for before, after in pairwise(points):
             yield Line(vector(before), None, vector(after), None, plan.theme.line)
+
+
+def _offset_lines(plan: Plan, number: int) -> Iterator[Line]:
+    """Of a deformable window, from where each of its cells would regularly be to where the offsets have moved it."""
+    window, front = window_of(plan, number), np.array([0.0, -0.5 - TAP_LIFT, 0.0])
+    for cell, tap in enumerate(_moved_taps(plan, number)):
+        row, column = divmod(cell, window.counts[0])
+        home = np.array([column, 0.0, row]) * window.spacing + front
+        yield Line(vector(home), window.name, vector(front), tap.name, plan.theme.window)
 
 
 def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterator[Line]:

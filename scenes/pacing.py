@@ -36,7 +36,7 @@ SINGLE_STEPS = 300
 
 @dataclass(frozen=True)
 class Beat:
-    """Steps ``first..last`` (both included) between two frames; ``slow`` is the one of a stage that is told at length."""
+    """Steps ``first..last`` (both included) between two frames; ``slow`` is a stage's longest one."""
 
     first: int
     last: int

@@ -59,10 +59,12 @@ class Theme:
     line: tuple[float, float, float]
     window: tuple[float, float, float]
     ghost: tuple[float, float, float]
-    empty: tuple[float, float, float]
     sun: float
     sky_strength: float
 
+
+EMPTY = (0.60, 0.61, 0.63)
+"""Linear RGB of zeros of padding and the like where they are no ghosts: on their way to weights."""
 
 THEMES = {
     "light": Theme(
@@ -74,7 +76,6 @@ THEMES = {
         line=(0.12, 0.125, 0.15),
         window=(0.012, 0.013, 0.02),
         ghost=(0.35, 0.37, 0.42),
-        empty=(0.66, 0.67, 0.69),
         sun=1.9,
         sky_strength=0.62,
     ),
@@ -87,7 +88,6 @@ THEMES = {
         line=(0.42, 0.44, 0.50),
         window=(0.95, 0.96, 1.0),
         ghost=(0.30, 0.32, 0.38),
-        empty=(0.05, 0.053, 0.062),
         sun=2.0,
         sky_strength=0.45,
     ),
