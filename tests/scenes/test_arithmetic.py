@@ -142,7 +142,7 @@ def test_a_bilinear_step_tells_the_four_cells_and_their_shares(size):
     told = [c.body for c in board.captions if "phase-" in c.name]
     assert told == [
         "the window reads 4 cells: 8, 6, 2, 3",
-        "… mixes them, the nearer the more",
+        "… mixes them: the nearer, the more",
         "… adds: 0.56·8 + 0.19·6 + 0.19·2 + 0.06·3 ≈ 6.19",
         "… and writes 6.19",
     ]

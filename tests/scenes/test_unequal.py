@@ -138,7 +138,7 @@ def test_where_rows_are_swept_the_window_takes_every_size_on_its_way():
 @pytest.mark.parametrize(
     ("name", "told", "does"),
     [
-        ("bilinear", "the window reads 4 cells: ", "… mixes them, the nearer the more"),
+        ("bilinear", "the window reads 4 cells: ", "… mixes them: the nearer, the more"),
         ("adaptive", "the window reads 4 cells: ", "… takes their mean: "),
     ],
 )
