@@ -177,14 +177,14 @@ def _unfinished(
 
 def _flies(plan: Plan, number: int, done: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which cells, written with these steps of a stage, are seen to come to their place: there is time for it, and they
-    are large enough to be told from each other. A first step that is told in slow motion ends with that."""
+    are large enough to be told from each other. A step that is told in slow motion ends with that."""
     act = plan.acts[number]
     if plan.cell_pixels(number) < FEWEST_PIXELS:
         return np.zeros(len(done), np.bool_)
     part = 1.0 if act.swept else LANDED - SET_OUT
     seconds = np.array([part * (b.end - b.start) / (b.last - b.first + 1) / plan.fps for b in act.beats])
     beat = np.searchsorted([b.first for b in act.beats], done + act.first_step, side="right") - 1
-    return (seconds[beat] >= FLIGHT) | ((done == 0) & (not act.swept))
+    return (seconds[beat] >= FLIGHT) | ((done + act.first_step == act.slow.first) & (not act.swept))
 
 
 def _sources(

@@ -88,8 +88,10 @@ def arrange_stages(
     tensors = [i for i, item in enumerate(items) if item.name == "input" or item.name.startswith("output-")]
     if camera == "still" or len(tensors) < 3 or (camera != "dolly" and whole.pixel * READABLE <= 1.0):
         return whole
-    rows = (_Row(chosen, tensors, size, top_lines, bottom_lines, result) for chosen in (items, with_lanes_across(items)))
-    parts, apart = (row.frame() for row in rows)
+    parts, apart = (
+        _Row(chosen, tensors, size, top_lines, bottom_lines, result).frame()
+        for chosen in (items, with_lanes_across(items))
+    )
     if parts is not None and apart is not None and _unit(apart) <= BESIDE * _unit(parts):
         parts = apart
     if parts is None or camera == "dolly":
