@@ -7,6 +7,8 @@ from typing import Any
 import bpy
 
 VERSION = bpy.app.version_string
+BLEND_RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set[str]()
+"""Options of a property that takes a path with // before it: since 4.5 Blender warns of such a path elsewhere."""
 
 
 def can_denoise() -> bool:

@@ -31,6 +31,7 @@ def register(command: Callable[[Sequence[str]], int]) -> None:
 def unregister() -> None:
     """Remove everything that :func:`register` has added, and end what runs."""
     ui_render.forget()
+    ui_operators.stop_watching()
     ui_build.forget()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())

@@ -197,11 +197,13 @@ def read_back(scene: Any) -> str:
         block = json.loads(root[BLOCK])
         version = block["version"]
         if version > VERSION:
-            return f"Built by a newer version of this extension: its settings are of version {version}, not {VERSION}"
+            wrong = "Built by a newer version of this extension: its settings are of version {theirs}, not {ours}"
+            return ui_words.translated(wrong).format(theirs=version, ours=VERSION)
         fill(scene.convmotion, block["scene"])
         for name in PLACE:
             if name in block:
                 setattr(scene.convmotion, name, block[name])
     except (ValueError, KeyError, TypeError, AttributeError) as error:  # SceneError is a ValueError
-        return f"The settings of what was built cannot be read: {' '.join(str(error).split())}"
+        wrong = ui_words.translated("The settings of what was built cannot be read: {reason}")
+        return wrong.format(reason=" ".join(str(error).split()))
     return ""

@@ -15,6 +15,8 @@ from .ui_words import language, translated
 
 TICK = 0.2
 """Seconds between two looks at a render."""
+_timers: list[Any] = []
+"""What wakes the operator that watches a render."""
 
 
 class CONVMOTION_OT_choose(bpy.types.Operator):
@@ -69,7 +71,8 @@ class CONVMOTION_OT_save(bpy.types.Operator, ExportHelper):
         try:
             Path(self.filepath).write_text(toml_of(table_of(context.scene.convmotion)), encoding="utf-8")
         except OSError as error:
-            self.report({"ERROR"}, f"{self.filepath} cannot be written: {error.strerror}; allowed: another place")
+            wrong = translated("{path} cannot be written: {reason}; allowed: another place")
+            self.report({"ERROR"}, wrong.format(path=self.filepath, reason=error.strerror))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -181,8 +184,16 @@ class CONVMOTION_OT_render(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        busy = translated("The animation is being rendered") if ui_render.active() else ""
-        return _allowed(cls, busy or ui_render.trouble(context.scene.convmotion))
+        settings = context.scene.convmotion
+        if ui_render.active():
+            return _allowed(cls, translated("The animation is being rendered"))
+        asks = ui_render.has_no_place(settings)
+        return _allowed(cls, judge(settings).error if asks else ui_render.trouble(settings))
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        if ui_render.has_no_place(context.scene.convmotion):
+            return bpy.ops.convmotion.render_as("INVOKE_DEFAULT")
+        return self.execute(context)
 
     def execute(self, context: Any) -> set[str]:
         try:
@@ -195,7 +206,7 @@ class CONVMOTION_OT_render(bpy.types.Operator):
             rendering.process.wait()
             return self._end(context, rendering)
         manager = context.window_manager
-        self.timer = manager.event_timer_add(TICK, window=context.window)
+        _timers.append(manager.event_timer_add(TICK, window=context.window))
         manager.progress_begin(0, 1)
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -203,7 +214,8 @@ class CONVMOTION_OT_render(bpy.types.Operator):
     def modal(self, context: Any, event: Any) -> set[str]:
         rendering = ui_render.current[0] if ui_render.current else None
         if rendering is None:
-            return self._finish(context)
+            stop_watching()
+            return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS" and not rendering.cancelled:
             rendering.cancel()
         elif event.type != "TIMER":
@@ -214,19 +226,13 @@ class CONVMOTION_OT_render(bpy.types.Operator):
             context.window_manager.progress_update(share)
             context.workspace.status_text_set(f"{translated('Rendering')} {rendering.done}/{rendering.total}  (Esc)")
             return {"PASS_THROUGH"}
-        self._finish(context)
+        stop_watching()
         return self._end(context, rendering)
 
     def cancel(self, context: Any) -> None:
         """Blender closes, or opens another file."""
         ui_render.forget()
-        self._finish(context)
-
-    def _finish(self, context: Any) -> set[str]:
-        context.window_manager.event_timer_remove(self.timer)
-        context.window_manager.progress_end()
-        context.workspace.status_text_set(None)
-        return {"CANCELLED"}
+        stop_watching()
 
     def _end(self, context: Any, rendering: ui_render.Rendering) -> set[str]:
         rendering.running()
@@ -236,6 +242,31 @@ class CONVMOTION_OT_render(bpy.types.Operator):
             self.report({"INFO"}, f"{translated('Done')}: {rendering.output}")
             return {"FINISHED"}
         return {"CANCELLED"}
+
+
+class CONVMOTION_OT_render_as(bpy.types.Operator, ExportHelper):
+    """Say where the animation is to be written, and render it"""
+
+    bl_idname = "convmotion.render_as"
+    bl_label = "Render As"
+    check_extension = None
+    filename_ext = ".mp4"
+    filter_glob: bpy.props.StringProperty(  # pyright: ignore
+        default=";".join(f"*{ending}" for ending in ui_render.ENDINGS), options={"HIDDEN"}
+    )
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        self.filepath = context.scene.convmotion.output.removeprefix("//")
+        return super().invoke(context, event)
+
+    def execute(self, context: Any) -> set[str]:
+        settings = context.scene.convmotion
+        settings.output = self.filepath
+        if reason := ui_render.trouble(settings):
+            self.report({"ERROR"}, reason)
+            return {"CANCELLED"}
+        bpy.ops.convmotion.render("INVOKE_DEFAULT")
+        return {"FINISHED"}
 
 
 class CONVMOTION_OT_cancel(bpy.types.Operator):
@@ -253,6 +284,16 @@ class CONVMOTION_OT_cancel(bpy.types.Operator):
         if rendering is not None and not rendering.cancelled:
             rendering.cancel()
         return {"FINISHED"}
+
+
+def stop_watching() -> None:
+    """Take away the timer of a render, and what the windows say of it."""
+    manager = bpy.context.window_manager
+    while _timers:
+        manager.event_timer_remove(_timers.pop())
+        manager.progress_end()
+    for workspace in bpy.data.workspaces:
+        workspace.status_text_set(None)
 
 
 def redraw(context: Any) -> None:
@@ -280,5 +321,6 @@ CLASSES = (
     CONVMOTION_OT_remove,
     CONVMOTION_OT_read_back,
     CONVMOTION_OT_render,
+    CONVMOTION_OT_render_as,
     CONVMOTION_OT_cancel,
 )

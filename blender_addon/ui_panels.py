@@ -61,7 +61,7 @@ class CONVMOTION_PT_scene(_Tab, bpy.types.Panel):
         row.operator("convmotion.add_preset", text="", icon="REMOVE").remove_active = True
         built = ui_build.built(context.scene) is not None
         if not settings.stages and built:
-            layout.operator("convmotion.read_back")
+            layout.operator("convmotion.read_back", text=translated("Settings of What Was Built"))
         error, width = judge(settings).error, context.region.width
         if error:
             box = layout.box().column(align=True)
@@ -77,6 +77,11 @@ class CONVMOTION_PT_scene(_Tab, bpy.types.Panel):
         row.prop(settings, "use_light", toggle=True, icon="LIGHT_SUN")
         row.prop(settings, "live", text="", icon="FILE_REFRESH")
         _draw_rendering(layout, width)
+        if settings.stages and not error and not ui_render.has_no_place(settings):
+            column = layout.column(align=True)
+            column.alert = True
+            if reason := ui_render.trouble(settings):
+                _draw_text(column, reason, width, icon="ERROR")
 
 
 class CONVMOTION_PT_operation(_Tab, bpy.types.Panel):
@@ -166,11 +171,6 @@ class CONVMOTION_PT_render(_Tab, bpy.types.Panel):
         layout.prop(settings, "output", text="")
         layout.row(align=True).prop(settings, "quality", expand=True)
         layout.prop(settings, "transparent")
-        reason = "" if judge(settings).error else ui_render.trouble(settings)
-        if reason:
-            column = layout.column(align=True)
-            column.alert = True
-            _draw_text(column, reason, context.region.width, icon="ERROR")
 
 
 def _draw_rendering(layout: Any, width: int) -> None:

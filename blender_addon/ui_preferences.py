@@ -6,6 +6,7 @@ from typing import Any
 
 import bpy
 
+from . import compat
 from .child import PACKAGE
 
 DEFAULTS = SimpleNamespace(cache="", cache_size=2000, language="interface", workers=0)
@@ -18,6 +19,7 @@ class ConvmotionPreferences(bpy.types.AddonPreferences):
         name="Cache folder",
         description="Where rendered frames are kept; empty: in the extension's own folder",
         subtype="DIR_PATH",
+        options=compat.BLEND_RELATIVE,
     )
     cache_size: bpy.props.IntProperty(  # pyright: ignore
         name="Cache size (MB)",

@@ -41,16 +41,23 @@ def arguments_of(settings: Any, scene_file: Path, output: Path) -> list[str]:
     return result + (["--cache", str(folder)] if folder else [])
 
 
+def has_no_place(settings: Any) -> bool:
+    """Whether the output is to lie beside a .blend that is not saved yet: then a person can be asked for a place."""
+    return settings.output.startswith("//") and not bpy.data.filepath
+
+
 def output_of(settings: Any) -> Path:
     """The file to write. SceneError if there is no such folder, or it cannot be of that kind."""
-    if settings.output.startswith("//") and not bpy.data.filepath:
-        name = settings.output[2:]
-        raise SceneError(f"Output: {shown(name)} lies beside a .blend that is not saved yet; allowed: a full path")
+    if has_no_place(settings):
+        wrong = "Output: {name} lies beside a .blend that is not saved yet; allowed: a full path"
+        raise SceneError(ui_words.translated(wrong).format(name=shown(settings.output[2:])))
     path = Path(bpy.path.abspath(settings.output))
     if path.suffix.lower() not in ENDINGS:
-        raise SceneError(f"Output: {shown(path.name)}; allowed: a name that ends in {' '.join(ENDINGS)}")
+        wrong = "Output: {name}; allowed: a name that ends in {endings}"
+        raise SceneError(ui_words.translated(wrong).format(name=shown(path.name), endings=" ".join(ENDINGS)))
     if not path.parent.is_dir():
-        raise SceneError(f"Output: there is no folder {path.parent}; allowed: one that is there")
+        wrong = "Output: there is no folder {folder}; allowed: one that is there"
+        raise SceneError(ui_words.translated(wrong).format(folder=path.parent))
     return path
 
 

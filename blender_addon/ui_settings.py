@@ -21,7 +21,7 @@ from ..scenes.compose import MAX_CELLS
 from ..scenes.photo import Photo
 from ..scenes.scenefile import CAMERAS, OPERATIONS, ORDERS, SHOW, THEMES, parameters_of, required, scene_from_table
 from ..scenes.tomltext import toml_of, value_of
-from . import ui_words
+from . import compat, ui_words
 
 SOURCE = "scene"
 """What errors call the scene of the panel."""
@@ -173,7 +173,11 @@ class Settings(bpy.types.PropertyGroup):
         name="Update on change", description="Build anew after every change, if the scene is small", update=_changed
     )
     output: bpy.props.StringProperty(  # pyright: ignore
-        name="Output", description="A file: .mp4, .gif, .webm, .webp or .png", default="//convolution.mp4"
+        name="Output",
+        description="A file: .mp4, .gif, .webm, .webp or .png; // is the folder of the .blend",
+        default="//convolution.mp4",
+        subtype="FILE_PATH",
+        options=compat.BLEND_RELATIVE,
     )
     quality: bpy.props.EnumProperty(  # pyright: ignore
         name="Quality", items=_items(("draft", "standard", "final")), default="standard"

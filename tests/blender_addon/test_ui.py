@@ -1,6 +1,7 @@
 """The panel without a window: it says what scene files say, Build touches nothing else, and nothing is left over."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -13,8 +14,16 @@ from types import SimpleNamespace
 import bpy
 import pytest
 
-from convmotion.blender_addon import ui_build, ui_panels, ui_preferences, ui_render, ui_settings, ui_words
-from convmotion.blender_addon.ui_settings import StageSettings, catalog_items, catalog_table, fill, judge, table_of
+from convmotion.blender_addon import ui, ui_build, ui_panels, ui_preferences, ui_render, ui_settings, ui_words
+from convmotion.blender_addon.ui_settings import (
+    SHOWN,
+    StageSettings,
+    catalog_items,
+    catalog_table,
+    fill,
+    judge,
+    table_of,
+)
 from convmotion.render import cli, extension
 from convmotion.scenes import SceneError, load_catalog, load_scene, parse_scene
 from convmotion.scenes.catalog import FOLDER
@@ -201,6 +210,21 @@ def test_what_is_wrong_is_said_and_build_is_greyed_with_that_reason(scene):
 def test_an_output_that_cannot_be_is_refused_with_the_reason(settings, output, words):
     settings.output = output
     assert words in refusal(bpy.ops.convmotion.render)
+
+
+def test_render_is_allowed_before_the_blend_is_saved_as_it_then_asks_for_a_place(settings, tmp_path):
+    assert settings.output == "//convolution.mp4" and bpy.ops.convmotion.render.poll()
+    assert ui_render.has_no_place(settings)
+    settings.stages[0].groups = 3
+    assert "groups=3" in refusal(bpy.ops.convmotion.render)
+    settings.stages[0].groups = 1
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    assert not ui_render.has_no_place(settings)
+    assert ui_render.output_of(settings) == tmp_path / "convolution.mp4"
+
+
+def test_render_as_tells_what_is_wrong_with_the_place(settings):
+    assert "there is no folder /nowhere" in refusal(lambda: bpy.ops.convmotion.render_as(filepath="/nowhere/a.gif"))
 
 
 def test_a_scene_file_that_is_wrong_is_refused_in_one_line(settings, tmp_path):
@@ -476,10 +500,25 @@ def test_the_catalogs_menu_has_a_heading_for_each_part_and_every_scene():
     assert [item[0] for item in items if item[0]] == list(load_catalog())
 
 
-def test_every_label_of_the_panel_is_there_in_chinese():
-    labels = {cls.bl_label for cls in ui_panels.CLASSES if cls.__name__.startswith("CONVMOTION_PT")}
-    assert labels <= set(ui_words.CHINESE)
+def test_every_label_and_tooltip_is_there_in_chinese():
+    said = {cls.bl_label for cls in ui_panels.CLASSES if cls.__name__.startswith("CONVMOTION_PT")}
+    for cls in ui.CLASSES:
+        if issubclass(cls, bpy.types.Operator):
+            said |= {cls.bl_label, cls.__doc__}
+        for name, prop in getattr(cls, "__annotations__", {}).items():
+            given = prop.keywords
+            said |= {given["description"]} if "description" in given else set()
+            said |= {given["name"]} if name not in SHOWN and not name.startswith("use_") and "name" in given else set()
+    assert said <= set(ui_words.CHINESE), said - set(ui_words.CHINESE)
     assert all(text.strip() and not text.isascii() for text in ui_words.CHINESE.values())
+    holes = {text: re.findall(r"{\w+}", text) for text in [*ui_words.CHINESE, *ui_words.CHINESE.values()]}
+    assert all(sorted(holes[english]) == sorted(holes[chinese]) for english, chinese in ui_words.CHINESE.items())
+
+
+def test_what_is_wrong_is_told_in_the_interfaces_language(settings, monkeypatch):
+    monkeypatch.setattr(ui_words, "translated", ui_words.CHINESE.__getitem__)
+    settings.output = "/nowhere/a.gif"
+    assert ui_render.trouble(settings) == "输出：文件夹 /nowhere 不存在；允许：已存在的文件夹"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ It asks for a picture by a file NAME.want, waits until that is gone, and writes 
 
 import importlib
 import json
+import re
+import shutil
 import sys
 import time
 import traceback
@@ -18,6 +20,7 @@ ui_build, ui_render, ui_settings = (
     importlib.import_module(f"{PACKAGE}.blender_addon.{name}") for name in ("ui_build", "ui_render", "ui_settings")
 )
 told = {"blender": bpy.app.version_string}
+bpy.context.preferences.use_preferences_save = False  # they are the user's
 bpy.context.preferences.view.show_splash = False
 
 
@@ -102,8 +105,20 @@ def steps():
     bpy.app.handlers.frame_change_post.clear()
     told["played frames a second"] = round(len(shown) / 5.0, 1)
 
-    settings.output, settings.quality = str(FOLDER / "made.gif"), "final"  # which takes its time
-    assert operate(bpy.ops.convmotion.render) == {"RUNNING_MODAL"}
+    settings.quality = "final"  # which takes its time
+    assert settings.output.startswith("//") and not bpy.data.filepath
+    operate(bpy.ops.convmotion.render)  # asks where, as the .blend has no place yet
+    yield 2.0
+    windows = [(window, area) for window in bpy.context.window_manager.windows for area in window.screen.areas]
+    ((window, area),) = [(window, area) for window, area in windows if area.type == "FILE_BROWSER"]
+    yield from shot("6-where")
+    browser = area.spaces.active.params
+    assert browser.filename == "convolution.mp4", browser.filename
+    browser.directory, browser.filename = str(FOLDER).encode(), "made.gif"
+    with bpy.context.temp_override(window=window, area=area, region=area.regions[-1]):
+        bpy.ops.file.execute()
+    yield 1.0
+    assert settings.output == str(FOLDER / "made.gif") and ui_render.active(), settings.output
     while ui_render.active() and ui_render.active().done < 1:
         yield 0.2
     yield from shot("6-rendering")
@@ -143,7 +158,122 @@ def steps():
     bpy.ops.wm.save_as_mainfile(filepath=str(FOLDER / "made.blend"))
 
 
-def advance(running=steps()):  # noqa: B008
+def leaving():
+    """The extension is switched off, brought up to date and removed, each while a render runs; then it is as before."""
+    package = Path(importlib.import_module(PACKAGE).__file__).parent
+    users = Path(bpy.utils.extension_path_user(PACKAGE, create=True))
+    zips = zipped(package, "same"), zipped(package, "later", version="99.0.0")
+    try:
+        yield from rendering()
+        bpy.ops.preferences.addon_disable(module=PACKAGE)
+        yield from nothing_left("switching off")
+        yield from shot("11-off")
+        bpy.ops.preferences.addon_enable(module=PACKAGE)
+
+        yield from rendering()
+        old = sys.modules[PACKAGE]
+        install(zips[1])
+        assert sys.modules[PACKAGE] is not old, "the old code still runs"
+        assert 'version = "99.0.0"' in (package / "blender_manifest.toml").read_text()
+        assert not {"process", "file", "handler"} & {kind.split()[0] for kind in left()}, left()
+        key("F20")
+        yield 1.0
+        assert bpy.ops.convmotion.build.poll() and not (yield from ticks())
+        yield from shot("12-updated")
+
+        yield from rendering()
+        module = PACKAGE.rpartition(".")[0].rpartition(".")[2]
+        index = [repo.module for repo in bpy.context.preferences.extensions.repos].index(module)
+        bpy.ops.extensions.package_uninstall(repo_index=index, pkg_id="convmotion")
+        yield from nothing_left("removing")
+        assert not package.exists() and not [*users.glob("*")], [*users.glob("*")]
+        yield from shot("13-removed")
+    finally:
+        install(zips[0])
+
+
+def rendering():
+    """A render that takes its time, of which the window has told."""
+    module = importlib.import_module(f"{PACKAGE}.blender_addon.ui_render")
+    settings = bpy.context.scene.convmotion
+    settings.output, settings.quality = str(FOLDER / "left.gif"), "final"
+    settings.width, settings.height = 1280, 720
+    assert operate(bpy.ops.convmotion.render) == {"RUNNING_MODAL"}
+    while not module.current[0].total:
+        yield 0.2
+    yield 1.0
+    assert module.active() and {kind.split()[0] for kind in left()} >= {"class", "operator", "property", "file"}
+    assert (yield from ticks()), "no timer watches the render"
+
+
+def zipped(package, name, version=""):
+    """The installed extension as a zip, of another version if one is given."""
+    copy = FOLDER / name
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    manifest = copy / "blender_manifest.toml"
+    if version:
+        manifest.write_text(re.sub(r'(?m)^version = ".*"', f'version = "{version}"', manifest.read_text()))
+    shutil.make_archive(str(copy), "zip", copy)
+    shutil.rmtree(copy)
+    return f"{copy}.zip"
+
+
+def install(path):
+    repo = PACKAGE.rpartition(".")[0].rpartition(".")[2]
+    bpy.ops.extensions.package_install_files(filepath=path, repo=repo, enable_on_install=True)
+
+
+class Ticks(bpy.types.Operator):
+    """Counts what event timers send to the window, whoever has made them."""
+
+    bl_idname, bl_label = "wm.ticks", "Ticks"
+    seen, ends = 0, True
+
+    def invoke(self, context, event):
+        Ticks.seen, Ticks.ends = 0, False
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context, event):
+        Ticks.seen += event.type == "TIMER"
+        return {"FINISHED"} if Ticks.ends else {"PASS_THROUGH"}
+
+
+def ticks():
+    operate(bpy.ops.wm.ticks)
+    yield 1.0
+    Ticks.ends = True
+    key("F20")
+    yield 0.2
+    return Ticks.seen
+
+
+def left():
+    """What the extension has in Blender, in the system and on disk."""
+    found = [f"class {name}" for name in dir(bpy.types) if "convmotion" in name.lower()]
+    found += [f"operator {name}" for name in dir(bpy.ops.convmotion)]
+    found += ["property"] * hasattr(bpy.types.Scene, "convmotion")
+    handlers = {name: getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)}
+    found += [f"handler {n}" for n, all_ in handlers.items() if isinstance(all_, list) and "convmotion" in repr(all_)]
+    if (listed := Path("/proc/self/task")).exists():  # what only Linux tells: processes that this one has started
+        found += [f"process {pid}" for task in listed.iterdir() for pid in (task / "children").read_text().split()]
+    return found + [f"file {path}" for path in Path(bpy.app.tempdir).glob("convmotion-*")]
+
+
+def nothing_left(after):
+    assert not left(), f"{after} leaves {left()}"
+    key("F20")  # with the next event Blender frees the operator that watched; 4.3 crashes if another one runs before
+    yield 1.0
+    count = yield from ticks()
+    assert not count, f"{after} leaves a timer"
+
+
+def everything():
+    yield from steps()
+    yield from leaving()
+
+
+def advance(running=everything()):  # noqa: B008
     try:
         return next(running)
     except StopIteration:
@@ -155,4 +285,5 @@ def advance(running=steps()):  # noqa: B008
     return None
 
 
+bpy.utils.register_class(Ticks)
 bpy.app.timers.register(advance, first_interval=1.0)
