@@ -1,5 +1,6 @@
 """What the panel's buttons do; thin over plain functions."""
 
+import secrets
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ class CONVMOTION_OT_save(bpy.types.Operator, ExportHelper):
 
     def execute(self, context: Any) -> set[str]:
         try:
-            Path(self.filepath).write_text(toml_of(table_of(context.scene.convmotion)), encoding="utf-8")
+            _write_whole(Path(self.filepath).resolve(), toml_of(table_of(context.scene.convmotion)))
         except OSError as error:
             wrong = translated("{path} cannot be written: {reason}; allowed: another place")
             self.report({"ERROR"}, wrong.format(path=self.filepath, reason=error.strerror))
@@ -302,6 +303,16 @@ def redraw(context: Any) -> None:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
                 area.tag_redraw()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file, or leave the old one as it was: a full disk is noticed only half-way. OSError if it cannot be."""
+    partial = path.with_name(f".{secrets.token_hex(4)}.part")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _allowed(cls: Any, reason: str) -> bool:

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import bpy
 import pytest
 
-from convmotion.blender_addon import ui, ui_build, ui_panels, ui_preferences, ui_render, ui_settings, ui_words
+from convmotion.blender_addon import child, ui, ui_build, ui_panels, ui_preferences, ui_render, ui_settings, ui_words
 from convmotion.blender_addon.ui_settings import (
     SHOWN,
     StageSettings,
@@ -250,6 +250,23 @@ def test_what_is_saved_is_opened_again(settings, tmp_path):
     assert table_of(settings) == before
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files")
+def test_what_cannot_be_saved_whole_leaves_the_old_file(settings, tmp_path):
+    """A limit on file sizes stands for the full disk."""
+    import resource
+
+    path = tmp_path / "mine.toml"
+    path.write_text("old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
+    try:
+        said = refusal(lambda: bpy.ops.convmotion.save(filepath=str(path)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "mine.toml cannot be written: File too large" in said
+    assert path.read_text() == "old" and [*tmp_path.iterdir()] == [path]
+
+
 def test_a_preset_brings_all_settings_back(settings, tmp_path, monkeypatch):
     def folder(kind, path="", create=False):
         (tmp_path / path).mkdir(parents=True, exist_ok=True)
@@ -471,12 +488,37 @@ def test_a_render_that_is_cancelled_leaves_nothing(settings, tmp_path):
 def test_what_fails_in_the_background_is_told_in_one_line(settings, tmp_path):
     settings.output = str(tmp_path / "a.gif")
     (tmp_path / "a.gif").mkdir()
-    rendering = ui_render.Rendering.start(settings)
+    rendering = ended(ui_render.Rendering.start(settings))
+    assert "a.gif" in rendering.error and "Traceback" not in rendering.error and not rendering.cancelled
+
+
+def ended(rendering):
+    """A render that has come to its end, with all that it has said."""
     rendering.process.wait(120)
     for thread in [t for t in threading.enumerate() if t.name.endswith("(_listen)")]:
         thread.join()
-    rendering.running()
-    assert "a.gif" in rendering.error and "Traceback" not in rendering.error and not rendering.cancelled
+    assert not rendering.running() and not rendering.folder
+    return rendering
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files")
+def test_a_full_disk_is_told_in_the_panel_and_leaves_the_old_output(settings, tmp_path, monkeypatch):
+    def limited(*arguments):
+        return ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *child.command(*arguments)]
+
+    monkeypatch.setattr(ui_render, "command", limited)
+    settings.output, settings.quality, settings.fps = str(tmp_path / "a.gif"), "draft", 3
+    (tmp_path / "a.gif").write_text("old")
+    told = ended(ui_render.Rendering.start(settings)).error
+    assert "is the disk full?" in told and "Traceback" not in told and "\n" not in told
+    assert (tmp_path / "a.gif").read_text() == "old" and len([*tmp_path.iterdir()]) == 1
+
+
+def test_a_missing_ffmpeg_is_told_in_the_panel(settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "ffmpeg"))
+    settings.output, settings.quality, settings.fps = str(tmp_path / "a.gif"), "draft", 3
+    told = ended(ui_render.Rendering.start(settings)).error
+    assert "ffmpeg" in told and "Traceback" not in told and "\n" not in told and not [*tmp_path.iterdir()]
 
 
 def test_the_background_ends_with_the_one_who_listens(settings, tmp_path):
