@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import bpy
@@ -11,10 +12,11 @@ from mathutils import Matrix
 
 from ..scenes import SceneError, compose
 from ..scenes.form import CUBE
+from ..scenes.scenefile import scene_from_table, shown
 from . import looks, meshes, ui_words
 from .build import build
 from .nodes import Tree, add_modifier
-from .ui_settings import bare, complete, fill, judge, table_of
+from .ui_settings import SOURCE, bare, complete, fill, judge, table_of
 
 BLOCK = "convmotion"
 """The name of the collection's property with the settings, and of the scene's property that the panel shows."""
@@ -194,16 +196,54 @@ def read_back(scene: Any) -> str:
     if root is None:
         return ""
     try:
-        block = json.loads(root[BLOCK])
-        version = block["version"]
-        if version > VERSION:
-            wrong = "Built by a newer version of this extension: its settings are of version {theirs}, not {ours}"
-            return ui_words.translated(wrong).format(theirs=version, ours=VERSION)
+        block = _block(root)
         fill(scene.convmotion, block["scene"])
-        for name in PLACE:
-            if name in block:
-                setattr(scene.convmotion, name, block[name])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:  # SceneError is a ValueError
-        wrong = ui_words.translated("The settings of what was built cannot be read: {reason}")
-        return wrong.format(reason=" ".join(str(error).split()))
+    except SceneError as error:
+        return str(error)
+    for name in PLACE:
+        if name in block:
+            setattr(scene.convmotion, name, block[name])
+    return ""
+
+
+def unreadable(scene: Any) -> str:
+    """What is wrong with the block of what was built, or ""."""
+    root = built(scene)
+    try:
+        if root is not None:
+            _block(root)
+    except SceneError as error:
+        return str(error)
+    return ""
+
+
+def _block(root: Any) -> dict[str, Any]:
+    """The settings that a collection was built from. SceneError if this version cannot read them."""
+    block, theirs = {}, VERSION
+    try:
+        block = json.loads(root[BLOCK])
+        theirs = int(block["version"])
+        reason = "" if theirs > VERSION else _wrong_in(json.dumps(block))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+    if theirs > VERSION:
+        wrong = "Built by a newer version of this extension: its settings are of version {theirs}, not {ours}"
+        raise SceneError(ui_words.translated(wrong).format(theirs=theirs, ours=VERSION))
+    if reason:
+        wrong = "The settings of what was built cannot be read: {reason}"
+        raise SceneError(ui_words.translated(wrong).format(reason=reason))
+    return block
+
+
+@lru_cache(8)
+def _wrong_in(text: str) -> str:
+    """What is wrong with a block of this version, or "". Quick the second time: panels are drawn often."""
+    block = json.loads(text)
+    for name in PLACE:
+        if not isinstance(block.get(name, 0), int):
+            return f"{name} is {shown(block[name])}"
+    try:
+        scene_from_table(block["scene"], SOURCE)
+    except SceneError as error:
+        return str(error)
     return ""

@@ -63,6 +63,10 @@ class CONVMOTION_PT_scene(_Tab, bpy.types.Panel):
         if not settings.stages and built:
             layout.operator("convmotion.read_back", text=translated("Settings of What Was Built"))
         error, width = judge(settings).error, context.region.width
+        if unreadable := ui_build.unreadable(context.scene):
+            box = layout.box().column(align=True)
+            box.alert = True
+            _draw_text(box, unreadable, width, icon="ERROR")
         if error:
             box = layout.box().column(align=True)
             box.alert = bool(settings.stages)

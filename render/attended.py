@@ -15,6 +15,8 @@ SECONDS_TO_TIDY = 8
 
 def main(*arguments: str) -> int:
     """Run the command; its exit code."""
+    if hasattr(signal, "SIGPIPE"):  # what is told to nobody must not end this before it has tidied up
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     threading.Thread(target=_end_with_listener, daemon=True).start()
     encode.let_run()
     return cli.main(arguments)

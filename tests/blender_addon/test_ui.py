@@ -408,14 +408,17 @@ print("told", seen(1), seen(30))
         ("[]", "cannot be read"),
         ('{"version": 99}', "newer version"),
         ('{"version": 1, "scene": {"input": {}}}', "cannot be read: scene: input.shape"),
+        ('{"version": 1, "width": "wide", "scene": {}}', "cannot be read: width is 'wide'"),
         (3, "cannot be read"),
     ],
 )
 def test_settings_that_cannot_be_read_back_are_told_and_change_nothing(scene, settings, block, words):
     bpy.ops.convmotion.build()
+    assert not ui_build.unreadable(scene)
     before = table_of(settings)
     ui_build.built(scene)[ui_build.BLOCK] = block
-    assert words in ui_build.read_back(scene) and words in refusal(bpy.ops.convmotion.read_back)
+    assert words in ui_build.unreadable(scene) and words in ui_build.read_back(scene)
+    assert words in refusal(bpy.ops.convmotion.read_back)
     assert table_of(settings) == before
 
 

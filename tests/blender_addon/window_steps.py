@@ -143,6 +143,10 @@ def steps():
     assert not bpy.ops.convmotion.render.poll()
     yield from shot("9-no-folder")
     settings.output = str(FOLDER / "made.gif")
+    root = ui_build.built(bpy.context.scene)
+    block, root[ui_build.BLOCK] = root[ui_build.BLOCK], '{"version": 99}'
+    yield from shot("9-newer")
+    root[ui_build.BLOCK] = block
     bpy.context.preferences.view.language = "zh_HANS"
     bpy.context.preferences.view.use_translate_interface = True
     yield from shot("10-chinese")
@@ -190,6 +194,8 @@ def leaving():
         yield from shot("13-removed")
     finally:
         install(zips[0])
+        for path in zips:
+            path.unlink()
 
 
 def rendering():
@@ -215,12 +221,13 @@ def zipped(package, name, version=""):
         manifest.write_text(re.sub(r'(?m)^version = ".*"', f'version = "{version}"', manifest.read_text()))
     shutil.make_archive(str(copy), "zip", copy)
     shutil.rmtree(copy)
-    return f"{copy}.zip"
+    return Path(f"{copy}.zip")
 
 
 def install(path):
+    """Over what is there, as from the file browser."""
     repo = PACKAGE.rpartition(".")[0].rpartition(".")[2]
-    bpy.ops.extensions.package_install_files(filepath=path, repo=repo, enable_on_install=True)
+    bpy.ops.extensions.package_install_files(filepath=str(path), repo=repo, enable_on_install=True)
 
 
 class Ticks(bpy.types.Operator):
