@@ -1,7 +1,9 @@
 """The panel without a window: it says what scene files say, Build touches nothing else, and nothing is left over."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -534,6 +536,26 @@ def test_the_background_ends_with_the_one_who_listens(settings, tmp_path):
     process.stdin.close()
     assert process.wait(60) == 143 and "convmotion: interrupted" in process.stderr.read().splitlines()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+def test_the_background_tidies_up_where_nobody_reads_what_it_says(tmp_path):
+    """As when Blender is killed, whose Python, unlike others, leaves the signal of a broken pipe as it was: deadly."""
+    made, folder = tmp_path / "a.gif", tmp_path / "temporary"
+    folder.mkdir()
+    arguments = ["render", "standard", "-o", str(made), "--size", "96x64", "--progress", "--cache", str(tmp_path / "c")]
+    code = "import signal, sys; signal.signal(signal.SIGPIPE, signal.SIG_DFL); "
+    code += f"from convmotion.render import attended; sys.exit(attended.main(*{arguments!r}))"
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, **pipes)
+    while not [*folder.rglob("*.patch")]:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    process.stderr.close()
+    process.stdin.close()
+    assert process.wait(60) != -signal.SIGPIPE
+    assert not [*folder.iterdir()] and not made.exists()
 
 
 # Words
