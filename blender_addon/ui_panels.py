@@ -62,15 +62,16 @@ class CONVMOTION_PT_scene(_Tab, bpy.types.Panel):
         built = ui_build.built(context.scene) is not None
         if not settings.stages and built:
             layout.operator("convmotion.read_back", text=translated("Settings of What Was Built"))
-        error, width = judge(settings).error, context.region.width
+        verdict, width = judge(settings), context.region.width
+        error = verdict.error
         if unreadable := ui_build.unreadable(context.scene):
             box = layout.box().column(align=True)
             box.alert = True
-            _draw_text(box, unreadable, width, icon="ERROR")
-        if error:
-            box = layout.box().column(align=True)
-            box.alert = bool(settings.stages)
-            _draw_text(box, error, width, icon="ERROR" if settings.stages else "INFO")
+            _draw_text(box, unreadable, width=width, icon="ERROR")
+        box = layout.box().column(align=True)
+        box.alert = bool(error and settings.stages)
+        icon = "INFO" if not settings.stages else "ERROR" if error else "CHECKMARK"
+        _draw_text(box, *(verdict.short or [error]), width=width, icon=icon, least=2)
         row = layout.row(align=True)
         row.scale_y = 1.4
         row.operator("convmotion.build", text=translated("Build Anew" if built else "Build"), icon="MESH_CUBE")
@@ -85,7 +86,7 @@ class CONVMOTION_PT_scene(_Tab, bpy.types.Panel):
             column = layout.column(align=True)
             column.alert = True
             if reason := ui_render.trouble(settings):
-                _draw_text(column, reason, width, icon="ERROR")
+                _draw_text(column, reason, width=width, icon="ERROR")
 
 
 class CONVMOTION_PT_operation(_Tab, bpy.types.Panel):
@@ -161,7 +162,7 @@ class CONVMOTION_PT_result(_Tab, bpy.types.Panel):
         verdict, column = judge(context.scene.convmotion), self.layout.column(align=True)
         column.alert = bool(verdict.error)
         for line in verdict.lines or (verdict.error,):
-            _draw_text(column, line, context.region.width)
+            _draw_text(column, line, width=context.region.width)
 
 
 class CONVMOTION_PT_render(_Tab, bpy.types.Panel):
@@ -193,7 +194,7 @@ def _draw_rendering(layout: Any, width: int) -> None:
         column.label(text=translated("Cancelled"), icon="CANCEL")
     elif rendering.error:
         column.alert = True
-        _draw_text(column, rendering.error, width, icon="ERROR")
+        _draw_text(column, rendering.error, width=width, icon="ERROR")
     else:
         row = column.row(align=True)
         row.label(text=rendering.output.name, icon="CHECKMARK", translate=False)
@@ -239,11 +240,12 @@ def _draw_parameter(layout: Any, stage: Any, cls: Any, name: str) -> None:
         column.prop(stage, name, text=name, translate=False)
 
 
-def _draw_text(layout: Any, text: str, width: int, icon: str = "NONE") -> None:
-    """A text on as many lines as it needs."""
+def _draw_text(layout: Any, *texts: str, width: int, icon: str = "NONE", least: int = 1) -> None:
+    """Texts on as many lines as they need, and at least so many: then what is below does not jump."""
     scale = bpy.context.preferences.system.ui_scale
     letters = max(12, int((width - 60 * scale) / (PIXELS_PER_LETTER * scale)))
-    for line in textwrap.wrap(text, letters) or [""]:
+    lines = [line for text in texts for line in textwrap.wrap(text, letters) or [""]]
+    for line in lines + [""] * (least - len(lines)):
         layout.label(text=line, icon=icon, translate=False)
         icon = "BLANK1" if icon != "NONE" else "NONE"
 

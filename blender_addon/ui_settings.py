@@ -350,11 +350,12 @@ def more_of(text: str, key: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A scene and its numbers as lines; or, in ``error``, what is wrong and what is allowed."""
+    """A scene and its numbers as lines, two of them ``short``; or in ``error`` what is wrong and what is allowed."""
 
     scene: Scene | None
     error: str
     lines: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()
     cells: int = 0
 
 
@@ -385,8 +386,9 @@ def _judge(text: str, fps: int, language: str) -> Verdict:
             lines += size_formulas(stage.op, given)
     names = ("parameters", "macs", "steps", "frames", "cells")
     labels = ("Parameters", "MACs", "Steps", "Frames", "Cells")
-    lines += [f"{ui_words.translated(label)}: {count(told[name])}" for label, name in zip(labels, names, strict=True)]
-    return Verdict(scene, "", tuple(lines), told["cells"])
+    counts = [f"{ui_words.translated(label)}: {count(told[name])}" for label, name in zip(labels, names, strict=True)]
+    given, made = (size(tuple(shape)) for shape in (told["stages"][0]["input"], told["stages"][-1]["output"]))
+    return Verdict(scene, "", (*lines, *counts), (f"{given} → {made}", counts[0]), told["cells"])
 
 
 def bare(error: Exception) -> str:

@@ -182,6 +182,7 @@ def test_the_numbers_are_those_of_the_command_line(scene):
     assert "nn.Conv2d(8, 8, kernel_size=3, groups=2, bias=False)" in lines and "8 × 7 × 7 → 8 × 5 × 5" in lines
     assert "(7 − 3 + 2·0) / 1 + 1 = 5" in lines
     assert {"Parameters: 288", "MACs: 7,200", "Steps: 25", "Frames: 360"} <= set(lines)
+    assert judge(scene.convmotion).short == ("8 × 7 × 7 → 8 × 5 × 5", "Parameters: 288")
 
 
 # Refusals
@@ -556,6 +557,31 @@ def test_the_background_tidies_up_where_nobody_reads_what_it_says(tmp_path):
     process.stdin.close()
     assert process.wait(60) != -signal.SIGPIPE
     assert not [*folder.iterdir()] and not made.exists()
+
+
+# Drawing
+
+
+class Labels(list):
+    """A layout that keeps what it is told to write."""
+
+    def label(self, text="", **_):
+        self.append(text)
+
+
+def test_what_is_wrong_takes_as_much_room_as_the_numbers_so_that_fields_stay_under_the_mouse(scene, monkeypatch):
+    system = SimpleNamespace(ui_scale=1.0)  # which is 0 where there is no window
+    context = SimpleNamespace(preferences=SimpleNamespace(system=system))
+    monkeypatch.setattr(ui_panels, "bpy", SimpleNamespace(context=context))
+    fill(scene.convmotion, catalog_table("grouped"))
+    fine, wrong = Labels(), Labels()
+    ui_panels._draw_text(fine, *judge(scene.convmotion).short, width=300, least=2)
+    scene.convmotion.stages[0].groups = 3
+    ui_panels._draw_text(wrong, judge(scene.convmotion).error, width=300, least=2)
+    assert len(fine) == len(wrong) == 2 and " ".join(wrong) == judge(scene.convmotion).error
+    short = Labels()
+    ui_panels._draw_text(short, "no", width=300, least=2)
+    assert short == ["no", ""]
 
 
 # Words
