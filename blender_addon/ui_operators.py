@@ -225,7 +225,7 @@ class CONVMOTION_OT_render(bpy.types.Operator):
         if rendering.running():
             share = rendering.done / rendering.total if rendering.total else 0.0
             context.window_manager.progress_update(share)
-            context.workspace.status_text_set(f"{translated('Rendering')} {rendering.done}/{rendering.total}  (Esc)")
+            context.workspace.status_text_set(f"{translated('Rendering')} {rendering.so_far}  (Esc)")
             return {"PASS_THROUGH"}
         stop_watching()
         return self._end(context, rendering)

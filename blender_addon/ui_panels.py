@@ -186,9 +186,8 @@ def _draw_rendering(layout: Any, width: int) -> None:
     column = layout.column(align=True)
     if ui_render.active():
         share = rendering.done / rendering.total if rendering.total else 0.0
-        text = rendering.doing if rendering.done == rendering.total > 0 else f"{rendering.done} / {rendering.total}"
         row = column.row(align=True)
-        row.progress(factor=share, text=f"{translated('Rendering')} {text}")
+        row.progress(factor=share, text=f"{translated('Rendering')} {rendering.so_far}")
         row.operator("convmotion.cancel", text="", icon="X")
     elif rendering.cancelled:
         column.label(text=translated("Cancelled"), icon="CANCEL")

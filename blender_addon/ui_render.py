@@ -107,6 +107,13 @@ class Rendering:
         threading.Thread(target=made._listen, daemon=True).start()
         return made
 
+    @property
+    def so_far(self) -> str:
+        """How far it is, in words; nothing while the second Blender starts."""
+        if not self.total:
+            return ""
+        return self.doing if self.done == self.total else f"{self.done} / {self.total}"
+
     def running(self) -> bool:
         """Whether it still runs; tidies up once it does not."""
         code = self.process.poll()

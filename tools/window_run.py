@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 STEPS = ROOT / "tests" / "blender_addon" / "window_steps.py"
-MOST_SECONDS = 600
+MOST_SECONDS = 900
 
 
 def main(blender: str, shot: str = "") -> int:

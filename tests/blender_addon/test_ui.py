@@ -456,9 +456,13 @@ def test_stages_are_added_and_removed(settings):
 def test_a_render_in_the_background_makes_the_file_and_tells_how_far_it_is(settings, tmp_path):
     settings.output, settings.quality, settings.fps = str(tmp_path / "a.gif"), "draft", 3
     rendering = ui_render.Rendering.start(settings)
+    assert not rendering.so_far
     rendering.process.wait(300)
     assert not rendering.running() and not rendering.error and not Path(rendering.folder).name
     assert (tmp_path / "a.gif").read_bytes()[:4] == b"GIF8" and rendering.done == rendering.total > 0
+    assert rendering.so_far == rendering.doing
+    rendering.done -= 1
+    assert rendering.so_far == f"{rendering.done} / {rendering.total}"
 
 
 def test_render_waits_where_there_is_no_window_and_says_what_went_wrong(settings, tmp_path):
