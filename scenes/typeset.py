@@ -132,7 +132,7 @@ def _result(plan: Plan) -> Iterator[Caption]:
         at = _corner(plan, 0, CAPITAL["title"] + i * CAPITAL["line"] * LINE_HEIGHT)
         yield _text(plan, f"story-result-{i}", line, "line", at, "left", color=faint, first=first, last=last)
     yield from _table(plan, "table-result", plan.result_table, first, last, plan.result_top)
-    yield _cost(plan, "cost-result", len(plan.acts) - 1, 0, first, last)
+    yield _cost(plan, "cost-result", _total_costs(plan), 0, first, last)
 
 
 def _columns(plan: Plan, first: int, last: int) -> Iterator[Caption]:
@@ -185,18 +185,22 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     for i, text in enumerate(reversed(plan.formulas(number))):
         at, end = _corner(plan, 0, i * pitch, bottom=True), _before_result(plan, last)
         yield _text(plan, f"formula-{number + 1}-{i + 1}", text, "note", at, "left", first=first, last=end)
-    lift = _lift(plan, number)
-    last = plan.result_frame - 1 if plan.leaves and last == plan.frames else last
-    yield _cost(plan, f"cost-{number + 1}", number, lift, first, last)
+    lift, end = _lift(plan, number), last
+    if last == plan.frames and len(plan.stages) > 1:
+        end = plan.result_frame - 1
+        if not plan.leaves:
+            yield _cost(plan, "cost-result", _total_costs(plan), lift, plan.result_frame, last)
+    yield _cost(plan, f"cost-{number + 1}", _costs(plan, number), lift, first, end)
+    last = end if plan.leaves else last
     what = _counted(plan, number)
     yield from _counter(plan, f"{number + 1}", what, act, lift + 1, first, last)
 
 
-def _cost(plan: Plan, name: str, number: int, line: int, first: int, last: int) -> Caption:
-    """What a stage costs, so many lines above the lower edge."""
+def _cost(plan: Plan, name: str, costs: tuple[str, str], line: int, first: int, last: int) -> Caption:
+    """What something costs, in the shorter words if need be, so many lines above the lower edge."""
     right = not plan.narrow
     room = plan.size[0] * 480.0 / min(plan.size) - 2 * SIDE
-    long, short = _costs(plan, number)
+    long, short = costs
     cost = long if text_width(long) * CAPITAL["note"] <= (room if plan.narrow else COST_SHARE * room) else short
     at = _corner(plan, 0, line * CAPITAL["note"] * LINE_HEIGHT, right=right, bottom=True)
     return _text(plan, name, cost, "note", at, "right" if right else "left", first=first, last=last)
@@ -254,9 +258,9 @@ def _traces(plan: Plan) -> Iterator[Caption]:
         )
     if plan.traced:
         yield from _stacked(plan, "trace-result", plan.trace_lines[-1], plan.result_frame, plan.frames)
-    if plan.summary_columns:
+    if plan.traced and len(plan.stages) > 1:
         line = max(map(len, plan.trace_lines)) + 1 + len(plan.note_lines()) if plan.narrow else 0
-        yield _cost(plan, "cost-result", len(plan.acts) - 1, line, plan.result_frame, plan.frames)
+        yield _cost(plan, "cost-result", _total_costs(plan), line, plan.result_frame, plan.frames)
 
 
 def _stacked(
@@ -277,16 +281,19 @@ def _stacked(
 
 
 def _costs(plan: Plan, number: int) -> tuple[str, str]:
-    """What a stage costs; on the last of several what all do, ``72 + 64 = 136``, and shorter, ``136``.
+    """What a stage costs; twice, as there are no shorter words."""
+    stage = plan.stages[number]
+    parameters = stage.told.num_parameters if stage.in_parts or stage.gathers else stage.op.num_parameters
+    cost = f"{plan.words.counted('parameters', parameters)} · {_told_macs(plan, [number])}"
+    return cost, cost
+
+
+def _total_costs(plan: Plan) -> tuple[str, str]:
+    """What all stages cost, ``72 + 64 = 136``, and shorter, ``136``.
 
     Where several ways lead to results of their own, these are compared, not added.
     """
     stages = plan.stages
-    stage = stages[number]
-    if number < len(stages) - 1 or len(stages) == 1:
-        parameters = stage.told.num_parameters if stage.in_parts or stage.gathers else stage.op.num_parameters
-        cost = plan.words.counted("parameters", parameters), _told_macs(plan, [number])
-        return " · ".join(cost), " · ".join(cost)
     ways = [(way, [stages[n].op.num_parameters for n in way if stages[n].op.num_parameters]) for way in _ways(plan)]
     macs = [_macs(plan, way) for way, _ in ways]
     if len(ways) > 1:
@@ -424,7 +431,9 @@ def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
     land = f"row_meets{alone}" if isinstance(op, RowProduct) else "land"
     multiply = "multiply_part" if products < reads else f"multiply{alone}"
     total = words.counted("sum_bias" if op.bias else "sum", products)
-    return words.counted(land, reads), words.counted(multiply, products), total, words("write")
+    several = op.filters > 1 and plan.scene.time.order == "position"
+    writes = words("write_filters" if several else "write")
+    return words.counted(land, reads), words.counted(multiply, products), total, writes
 
 
 def _done(words: Words, sight: Sight) -> str:

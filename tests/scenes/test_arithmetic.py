@@ -334,4 +334,4 @@ def test_without_values_the_words_stay_as_they_were():
     board = compose(replace(scene, look=replace(scene.look, show=())))
     bodies = [c.body for c in board.captions if c.name.startswith("phase-")]
     words = Words("en")
-    assert bodies == [words("land", 9), words("multiply", 9), words("sum_bias", 9), words("write")]
+    assert bodies == [words("land", 9), words("multiply", 9), words("sum_bias", 9), words("write_filters")]

@@ -185,12 +185,15 @@ def words_of(board, frame):
 def test_the_footer_of_the_last_stage_adds_the_parameters_up(language, unit):
     board = compose(find_scene("depthwise-separable"), language=language)
     last = words_of(board, board.frames)
-    assert last["cost-2"].startswith(f"72 + 64 = 136 {unit}")
-    assert "3,400" in last["cost-2"], "the multiply-accumulates of both stages"
+    assert last["cost-result"].startswith(f"72 + 64 = 136 {unit}")
+    assert "3,400" in last["cost-result"], "the multiply-accumulates of both stages"
     first = words_of(board, 1)
     assert first["cost-1"].startswith(f"72 {unit}")
     assert "1,800" in first["cost-1"]
-    assert "cost-2" not in first and "cost-1" not in last
+    assert "cost-result" not in first and "cost-1" not in last
+    second = words_of(board, round(float(board.settled[-2])))
+    assert second["cost-2"].startswith(f"64 {unit}") and "1,600" in second["cost-2"], "its own while it is played"
+    assert "cost-result" not in second and "cost-2" not in last
     assert "576" in last["note-1"] and "note-1" not in first
 
 
@@ -224,7 +227,7 @@ def test_the_first_step_is_told_with_its_numbers(bias, sum_of):
         "the window reads 36 cells",
         "each filter multiplies 18 of them by its weights",
         f"… adds the 18 {sum_of}",
-        "… and writes one output cell",
+        "… and each filter writes one output cell",
     ]
     assert all(after.first == before.last + 1 for before, after in pairwise(told))
     assert told[-1].last == math.floor(board.settled[0])
@@ -254,7 +257,7 @@ def test_results_of_several_ways_are_compared_and_not_added():
     ends = {}
     for name in ("spatially-separable", "padding-modes", "depthwise-separable", "resnext-block"):
         board = compose(find_scene(name), (854, 480), 15.0)
-        ends[name] = [c.body for c in board.captions if c.name.startswith("cost")][-1]
+        (ends[name],) = (c.body for c in board.captions if c.name == "cost-result")
     assert ends == {
         "spatially-separable": "6 against 9 parameters · 180 against 225 MACs",
         "padding-modes": "each way: 9 parameters · 144 MACs",
