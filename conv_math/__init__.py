@@ -17,7 +17,7 @@ from .merge import Add, Concat, Merge
 from .move import Move, MoveTrajectory, View
 from .operation import Operation, Taps, Trajectory, replay
 from .pad import Pad, ZeroInsert
-from .pointwise import BatchNorm2d, Linear, ReLU, Softmax
+from .pointwise import BatchNorm2d, LeakyReLU, Linear, ReLU, ReLU6, Sigmoid, Softmax, Tanh
 from .pool import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -65,6 +65,7 @@ __all__ = [
     "DeformConv2d",
     "Flatten",
     "HdcDistances",
+    "LeakyReLU",
     "Linear",
     "MaxPool1d",
     "MaxPool2d",
@@ -79,15 +80,18 @@ __all__ = [
     "PixelShuffle",
     "PixelUnshuffle",
     "ReLU",
+    "ReLU6",
     "ReceptiveField",
     "Sequential",
     "SequentialTrajectory",
     "Shape",
+    "Sigmoid",
     "Slide",
     "SlideTrajectory",
     "Softmax",
     "SparseMatrix",
     "Stage",
+    "Tanh",
     "Taps",
     "Trajectory",
     "Unfold",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -60,6 +61,101 @@ class ReLU(AnyAxes, Pointwise):
 
     def _compute(self, x: Floats, weight: Floats | None) -> Floats:
         return np.maximum(x, x.dtype.type(0))
+
+
+class Activation(AnyAxes, Pointwise):
+    """A function of each cell by itself: the one tap is the cell, and `activated` what becomes of it."""
+
+    reduce: ClassVar[Reduce] = "activation"
+
+    @abstractmethod
+    def activated(self, x: Floats) -> Floats:
+        """The function, cell by cell, in the precision of x."""
+
+    def combined(self, x: NDArray[np.float64], coefficient: NDArray[np.float64]) -> float:
+        """The function of the one cell."""
+        return float(self.activated(x)[0])
+
+    def _compute(self, x: Floats, weight: Floats | None) -> Floats:
+        return self.activated(x)
+
+
+@dataclass(frozen=True)
+class ReLU6(Activation):
+    """torch.nn.ReLU6: y = min(max(x, 0), 6). `inplace` changes nothing here.
+
+    Source: Howard and others, "MobileNets", arXiv 1704.04861; torch.nn.ReLU6's documentation.
+    """
+
+    inplace: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "inplace", boolean(self.name, "inplace", self.inplace))
+
+    @property
+    def formula(self) -> str:
+        """Of a cell."""
+        return "min(max(x, 0), 6)"
+
+    def activated(self, x: Floats) -> Floats:
+        """Cut off at 0 and at 6."""
+        return x.clip(x.dtype.type(0), x.dtype.type(6))
+
+
+@dataclass(frozen=True)
+class LeakyReLU(Activation):
+    """torch.nn.LeakyReLU: y = x where x >= 0, else negative_slope * x. `inplace` changes nothing here.
+
+    Source: torch.nn.LeakyReLU's documentation.
+    """
+
+    negative_slope: float = 0.01
+    inplace: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        slope = number(self.name, "negative_slope", self.negative_slope, lambda v: True, "a number")
+        object.__setattr__(self, "negative_slope", slope)
+        object.__setattr__(self, "inplace", boolean(self.name, "inplace", self.inplace))
+
+    @property
+    def formula(self) -> str:
+        """Of a cell."""
+        return f"max(x, 0) + {self.negative_slope:g}·min(x, 0)"
+
+    def activated(self, x: Floats) -> Floats:
+        """Steeper above 0 than below, with a slope below 1."""
+        return np.where(x >= 0, x, x * x.dtype.type(self.negative_slope))
+
+
+@dataclass(frozen=True)
+class Sigmoid(Activation):
+    """torch.nn.Sigmoid: y = 1/(1 + exp(-x)). Source: torch.nn.Sigmoid's documentation."""
+
+    @property
+    def formula(self) -> str:
+        """Of a cell."""
+        return "1 / (1 + e^−x)"
+
+    def activated(self, x: Floats) -> Floats:
+        """Of the negative size, whose exp() cannot overflow, and mirrored."""
+        shares = np.exp(-abs(x))
+        return np.where(x >= 0, 1, shares) / (1 + shares)
+
+
+@dataclass(frozen=True)
+class Tanh(Activation):
+    """torch.nn.Tanh: y = (exp(x) - exp(-x))/(exp(x) + exp(-x)). Source: torch.nn.Tanh's documentation."""
+
+    @property
+    def formula(self) -> str:
+        """Of a cell."""
+        return "tanh x"
+
+    def activated(self, x: Floats) -> Floats:
+        """NumPy's own."""
+        return np.tanh(x)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The command line: ``convmotion list | explain | render | op | new | doctor``.
+"""The command line: ``convmotion list | explain | render | op | model | new | doctor``.
 
 Exit codes: 0 done; 2 the request is wrong (one line on stderr); 1 anything else; 130 interrupted, 143 terminated.
 """
@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 from tqdm import tqdm
 
 from ..conv_math import ConvMathError
@@ -40,12 +41,15 @@ from ..scenes import (
 from ..scenes.compose import MAX_CELLS
 from ..scenes.counts import count_cells
 from ..scenes.explain import explain_text
-from ..scenes.scenefile import LANGUAGES, THEMES, shown
+from ..scenes.network import TO, Network, scene_of, table_of
+from ..scenes.photo import scaled_to
+from ..scenes.scenefile import LANGUAGES, MAX_SECONDS, THEMES, Text, shown
 from . import doctor, encode, pictures, sheet
 from .errors import RenderError, RequestError
 from .film import make
 from .frames import CHUNK, FramePlan
 from .jobs import Job
+from .network import read_network
 from .store import MOST_BYTES, FrameStore, default_folder
 
 QUALITIES = ("draft", "standard", "final")
@@ -156,6 +160,12 @@ def _parser() -> argparse.ArgumentParser:
     pasted.add_argument("--input", type=_shape, required=True, metavar="CxHxW", help="the input's shape, such as 8x7x7")
     _add_render_options(pasted)
 
+    model = command(
+        "model", "the layers of an ONNX model, or an animation of one of them, with its true weights", _model
+    )
+    _add_model_options(model)
+    _add_render_options(model)
+
     starting = command("new", "write a scene file to start from, with all that it may say in remarks", _new)
     starting.add_argument("name", metavar="NAME", help="writes NAME.toml, which must not be there yet")
 
@@ -163,6 +173,37 @@ def _parser() -> argparse.ArgumentParser:
     checking.add_argument("--json", action="store_true")
     checking.add_argument("--packages", action="store_true", help="only the system packages that are missing")
     return parser
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("model", type=Path, metavar="NET.onnx", help="an ONNX file; weights may be in files beside it")
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--list", action="store_true", help="print a table of its layers")
+    wanted.add_argument(
+        "--layer",
+        metavar="NAME",
+        help=f"animate this layer, as --list calls it, or FIRST{TO}LAST: from one to another with all between, "
+        "in which a batch norm becomes part of the convolution before it",
+    )
+    add("--json", action="store_true", help="with --list: as a list of objects")
+    add(
+        "--input",
+        type=_any_shape,
+        metavar="NxCxHxW",
+        help="the shape of the model's input, such as 1x3x224x224, where it leaves it open",
+    )
+    add(
+        "--image",
+        type=Path,
+        metavar="PICTURE",
+        help="run the model on the middle of this picture, scaled to its input, in values from 0 to 1, "
+        "up to the layer; without it the layer's input is random",
+    )
+    add("--mean", type=_numbers, metavar="R,G,B", help="what is subtracted from the picture's channels (default 0)")
+    add("--std", type=_numbers, metavar="R,G,B", help="what they are divided by after that (default 1)")
+    add("--seed", type=_seed, default=0, metavar="N", help="of the random input (default 0)")
+    add("--seconds", type=_seconds, default=15.0, help="how long the animation is (default 15)")
 
 
 def _add_render_options(parser: argparse.ArgumentParser) -> None:
@@ -258,6 +299,47 @@ def _scene(name: str) -> Scene:
 
 def _op(arguments: argparse.Namespace) -> int:
     return _render(scene_from_lines(arguments.line, arguments.input), arguments)
+
+
+def _model(arguments: argparse.Namespace) -> int:
+    network = read_network(arguments.model, arguments.input)
+    if arguments.list:
+        rows = [layer.row() for layer in network.layers]
+        print(json.dumps(rows, indent=2) if arguments.json else table_of(network))
+        return 0
+    if arguments.json:
+        raise RequestError("--json is for --list; allowed: --list --json")
+    x, told, pixels = None, None, None
+    if arguments.image is not None:
+        x, told, pixels = _pictured(network, arguments)
+    elif arguments.mean or arguments.std:
+        raise RequestError("--mean and --std are for a picture; allowed: --image PICTURE")
+    scene = scene_of(network, arguments.layer, x, told, pixels, arguments.seed, arguments.seconds)
+    return _render(scene, arguments)
+
+
+def _pictured(network: Network, arguments: argparse.Namespace) -> tuple[Any, Text, Any]:
+    """A picture as a model's input, (N, C, H, W) float32; what was done to it; and itself, (C, H, W) from 0 to 1."""
+    shape, image = network.shape, arguments.image
+    if len(shape) != 4 or shape[1] not in (1, 3):
+        raise RequestError(
+            f"--image {image}: the input of {network.source} is {'x'.join(map(str, shape))}; allowed: N x C x H x W "
+            "with C 3, colours, or 1, grey"
+        )
+    given = {"--mean": arguments.mean or (0.0,), "--std": arguments.std or (1.0,)}
+    for flag, numbers in given.items():
+        if len(numbers) not in (1, shape[1]) or (flag == "--std" and min(numbers) <= 0.0):
+            what = "numbers above 0" if flag == "--std" else "numbers"
+            raise RequestError(f"{flag} is {','.join(map(str, numbers))}; allowed: 1 or {shape[1]} {what}")
+    pixels = scaled_to(pictures.read_photo(image), (shape[1], shape[2], shape[3]))
+    mean, std = (np.array(numbers)[:, None, None] for numbers in given.values())
+    x = np.broadcast_to(((pixels - mean) / std).astype(np.float32), shape)
+    name = "".join(letter if letter.isprintable() else "?" for letter in image.name)[-30:]
+    plain = not (arguments.mean or arguments.std)
+    scaled = f"{shape[3]} × {shape[2]}"
+    if plain:
+        return x, Text(f"input: {name}, {scaled}, 0 to 1", f"输入：{name}，{scaled}，0 到 1"), pixels
+    return x, Text(f"input: {name}, {scaled}, normalised", f"输入：{name}，{scaled}，已归一化"), pixels
 
 
 def _new(arguments: argparse.Namespace) -> int:
@@ -424,6 +506,31 @@ def _shape(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"[1-9][0-9]{0,17}(x[1-9][0-9]{0,17}){2,3}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no shape; allowed: CxHxW or NxCxHxW, such as 8x7x7")
     return tuple(int(part) for part in text.split("x"))
+
+
+def _any_shape(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"[1-9][0-9]{0,9}(x[1-9][0-9]{0,9}){1,4}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no shape; allowed: NxCxHxW, such as 1x3x224x224, or NxC")
+    return tuple(int(part) for part in text.split("x"))
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    if not re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,9})?(,-?[0-9]{1,9}(\.[0-9]{1,9})?){0,2}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} are no numbers; allowed: such as 0.485,0.456,0.406")
+    return tuple(map(float, text.split(",")))
+
+
+def _seed(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; allowed: a whole number from 0 to 999999999")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    value = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else 0.0
+    if not 1.0 <= value <= MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no length; allowed: from 1 to {MAX_SECONDS:g} seconds")
+    return value
 
 
 def _size(text: str) -> tuple[int, int]:

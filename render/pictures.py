@@ -20,6 +20,8 @@ from .errors import RenderError, RequestError
 from .png import bare
 
 Pixels = NDArray[np.uint8]
+MOST_SIDE, MOST_PIXELS = 20_000, 80_000_000
+"""Of a photo: the longest side, and as many pixels as take 0.5 GB while they are read."""
 _LINEAR = linear_of(np.arange(256) / 255.0)
 """Light of each sRGB code."""
 
@@ -45,10 +47,18 @@ def read_photo(path: Path) -> Pixels:
     try:
         with warnings.catch_warnings():  # of what is large, or a little off the format: it is read all the same
             warnings.simplefilter("ignore")
+            height, width = imageio.improps(path, plugin="pillow", index=0).shape[:2]  # nothing is decoded for it
+            if max(height, width) > MOST_SIDE or height * width > MOST_PIXELS:
+                raise RequestError(
+                    f"{path} is {width} x {height} pixels; "
+                    f"allowed: at most {MOST_SIDE:,} along a side, and {MOST_PIXELS:,} in all"
+                )
             pixels = imageio.imread(path, plugin="pillow", index=0, rotate=True)
             if pixels.dtype == np.uint16:
                 return _grey(pixels)
             return np.ascontiguousarray(imageio.imread(path, plugin="pillow", index=0, rotate=True, mode="RGB"))
+    except RequestError:
+        raise
     except Exception as error:  # see above
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no picture"
         raise RequestError(f"{path} cannot be read: {reason.lower()}; allowed: a PNG, a JPEG and the like") from None

@@ -41,9 +41,9 @@ def given_values(scene: Scene) -> Any:
 
 
 def pixels_of(scene: Scene) -> NDArray[np.float64] | None:
-    """The input's values, of its shape, if they are those of a picture."""
-    values = given_values(scene)
-    return values if isinstance(values, np.ndarray) else None
+    """The picture, of the input's shape, that its values were made of, if they were."""
+    given_values(scene)
+    return scene.input.pixels
 
 
 def with_photo(scene: Scene, pixels: NDArray[np.uint8]) -> Scene:
@@ -61,11 +61,17 @@ def with_photo(scene: Scene, pixels: NDArray[np.uint8]) -> Scene:
             f"{scene.source}: input.values: {photo.path if photo else 'the picture'} is {width} x {height} pixels; "
             f"allowed: at least {columns} x {rows}, the input's width and height"
         )
+    values = np.ascontiguousarray(np.broadcast_to(scaled_to(pixels, (channels, rows, columns)), shape))
+    return replace(scene, input=replace(scene.input, values=values, pixels=values))
+
+
+def scaled_to(pixels: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.float64]:
+    """The middle of a picture (height, width, 3), sRGB codes, as an array (C, H, W) from 0 to 1; C is 3, or 1: grey."""
+    channels, rows, columns = shape
     scaled = area_mean(_middle(pixels, rows / columns) / 255.0, rows, columns)
     if channels == 1:
         scaled = scaled @ np.array(GREY)[:, None]
-    values = np.broadcast_to(scaled.transpose(2, 0, 1), shape)
-    return replace(scene, input=replace(scene.input, values=np.ascontiguousarray(values)))
+    return scaled.transpose(2, 0, 1)
 
 
 def _middle(pixels: NDArray[np.uint8], ratio: float) -> NDArray[np.uint8]:
@@ -77,7 +83,7 @@ def _middle(pixels: NDArray[np.uint8], ratio: float) -> NDArray[np.uint8]:
 
 
 def area_mean(pixels: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
-    """Scaled down to (rows, columns, c): each new pixel is the mean of the area that it covers."""
+    """Scaled to (rows, columns, c): each new pixel is the mean of the area that it covers."""
     height, width = pixels.shape[:2]
     upright, across = _shares(height, rows), _shares(width, columns)
     return across @ np.tensordot(upright, pixels, axes=1)

@@ -85,12 +85,14 @@ class Input:
     """The input tensor: ``shape`` C and the spatial axes, or N and those.
 
     ``values`` is a name, nested lists, the Photo that is to be read, or what :func:`.photo.with_photo` made of it.
-    Random ones that are shown are small whole numbers, see `values_of`.
+    Random ones that are shown are small whole numbers, see `values_of`. ``pixels``, of the same shape and from 0 to 1,
+    are the picture that they were made of, whose colours the cells wear.
     """
 
     shape: tuple[int, ...]
     values: Any = "random"
     seed: int = 0
+    pixels: Any = None
 
 
 @dataclass(frozen=True)
