@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -112,66 +113,68 @@ class Network:
         if wanted in known or not dots:
             first = last = wanted
         begin, end = self.find(first), self.find(last)
-        start = self._through(begin.reads[0]) if begin.reads else ""
-        makers = {layer.makes: layer for layer in self.layers}
+        rows, others = self._between(begin, end)
+        for layer in rows:
+            if not layer.parts and not layer.passes:
+                raise SceneError(f"{self.source}: {_plain(layer.name)} cannot be animated: {layer.reason or layer.op}")
+        if begin not in rows:
+            raise SceneError(
+                f"{self.source}: {shown(wanted)}: {_plain(end.name)} does not depend on {_plain(begin.name)}; "
+                "allowed: a range from a layer to one after it"
+            )
+        if others:
+            raise SceneError(
+                f"{self.source}: {shown(wanted)} begins with several tensors, {self._called(begin.reads[0])} and "
+                f"{self._called(others[0])}; allowed: {self._proposed(end)}"
+            )
+        return rows, self.through[begin.reads[0]]
+
+    def _between(self, begin: Layer, end: Layer) -> tuple[list[Layer], list[str]]:
+        """The layers that make the last one of what the first one reads, and what they read besides."""
+        start = self.through.get(begin.reads[0]) if begin.reads else None
         found: dict[str, Layer] = {}
+        others: list[str] = []
         left = [end]
         while left:
             layer = left.pop()
             if layer.makes in found:
                 continue
             found[layer.makes] = layer
-            for read in map(self._through, layer.reads):
-                if read == start or (layer is begin and layer is end):
+            for read in layer.reads:
+                tensor = self.through[read]
+                if tensor == start:
                     continue
-                if read not in makers:
-                    raise SceneError(self._loose(wanted, layer, read, begin, end))
-                left.append(makers[read])
-        if begin.makes not in found:
-            raise SceneError(
-                f"{self.source}: {shown(wanted)}: {_plain(end.name)} does not depend on {_plain(begin.name)}; "
-                "allowed: a range from a layer to one after it"
-            )
-        rows = [layer for layer in self.layers if layer.makes in found]
-        for layer in rows:
-            if not layer.parts and not layer.passes:
-                raise SceneError(f"{self.source}: {_plain(layer.name)} cannot be animated: {layer.reason}")
-        if begin is end and len({self._through(read) for read in begin.reads}) > 1:
-            raise SceneError(self._several(begin))
-        return rows, start
-
-    def _loose(self, wanted: str, layer: Layer, read: str, begin: Layer, end: Layer) -> str:
-        """What to say of a range that needs more than the tensor with which its first layer begins."""
-        return (
-            f"{self.source}: {shown(wanted)}: {_plain(layer.name)} needs {shown(read)}, which is made of more than "
-            f"what {_plain(begin.name)} reads; allowed: {self._proposed(end)}"
-        )
-
-    def _several(self, layer: Layer) -> str:
-        return (
-            f"{self.source}: {_plain(layer.name)} reads {len(layer.reads)} tensors, and an animation begins with one; "
-            f"allowed: {self._proposed(layer)}"
-        )
+                if tensor in self.makers and layer is not begin:
+                    left.append(self.makers[tensor])
+                else:
+                    others.append(tensor)
+        return [layer for layer in self.layers if layer.makes in found], others
 
     def _proposed(self, end: Layer) -> str:
         """The shortest range to a layer that begins with one tensor, if there is one."""
-        before = self.layers[: self.layers.index(end)]
-        for begin in reversed(before):
-            try:
-                self.chain(f"{begin.name}{TO}{end.name}")
-            except (SceneError, RecursionError):
-                continue
-            return f"{_plain(begin.name)}{TO}{_plain(end.name)}"
-        return "a range of layers that begins with one tensor"
+        for begin in reversed(self.layers[: self.layers.index(end)]):
+            rows, others = self._between(begin, end)
+            if begin in rows and not others and all(layer.parts or layer.passes for layer in rows):
+                return f"{_plain(begin.name)}{TO}{_plain(end.name)}"
+        return "a range of layers that begins with one"
 
-    def _through(self, tensor: str) -> str:
-        """The tensor, or what it was before layers that do nothing."""
-        for _ in self.layers:
-            layer = next((layer for layer in self.layers if layer.passes and layer.makes == tensor), None)
-            if layer is None:
-                break
-            tensor = layer.reads[0]
-        return tensor
+    def _called(self, tensor: str) -> str:
+        return f"that of {_plain(self.makers[tensor].name)}" if tensor in self.makers else shown(tensor)
+
+    @cached_property
+    def makers(self) -> dict[str, Layer]:
+        """The layer that makes each tensor."""
+        return {layer.makes: layer for layer in self.layers}
+
+    @cached_property
+    def through(self) -> dict[str, str]:
+        """For each tensor that is read or made which one it was before layers that do nothing."""
+        was: dict[str, str] = {}
+        for layer in self.layers:
+            for read in layer.reads:
+                was.setdefault(read, read)
+            was[layer.makes] = was[layer.reads[0]] if layer.passes else layer.makes
+        return was
 
 
 def scene_of(
@@ -245,16 +248,15 @@ def _stages(layers: Sequence[Layer], start: str, network: Network) -> tuple[list
     read_by: dict[str, int] = {}
     for layer in layers:
         for read in layer.reads:
-            read_by[read] = read_by.get(read, 0) + 1
+            read_by[network.through[read]] = read_by.get(network.through[read], 0) + (not layer.passes)
     folded = False
     for layer in layers:
         if layer.passes:
-            place[layer.makes] = place[layer.reads[0]]
             continue
-        reads = tuple(place[network._through(read)] for read in layer.reads)
+        reads = tuple(place[network.through[read]] for read in layer.reads)
         before = stages[reads[0] - 1] if reads[0] else None
         norm = layer.parts[0]
-        if before is not None and _foldable(before, norm) and read_by[layer.reads[0]] == 1:
+        if before is not None and _foldable(before, norm) and read_by[network.through[layer.reads[0]]] == 1:
             stages[reads[0] - 1] = fold(before, norm)
             place[layer.makes], folded = reads[0], True
             continue
