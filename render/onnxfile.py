@@ -10,8 +10,10 @@ import errno
 import math
 import mmap
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -40,6 +42,19 @@ MOST_FOLDED = 1000
 MOST_ROUNDS = 8
 """A shape that hangs on another one that hangs on another ... is known after as many rounds."""
 
+INFER = """
+import os, sys
+if os.name == "posix":
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
+    resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+from onnx.shape_inference import infer_shapes
+told = infer_shapes(sys.stdin.buffer.read(), check_type=False, strict_mode=False, data_prop=True)
+sys.stdout.buffer.write(told.SerializeToString())
+"""
+"""Shape inference, for a process of its own: it is C++, which some broken models bring down."""
+MOST_MEMORY = 4_000_000_000
 SHAPELY = {
     *("Shape", "Size", "Constant", "Identity", "Cast", "Range", "Expand", "ConstantOfShape", "Where", "Equal"),
     *("Gather", "Slice", "Split", "Concat", "Unsqueeze", "Squeeze", "Reshape", "Transpose", "ReduceProd"),
@@ -119,8 +134,6 @@ def _onnx() -> Any:
     """The package onnx with what is used of it. RenderError where it is not installed."""
     try:
         import onnx
-        import onnx.reference
-        import onnx.shape_inference
     except ImportError as error:
         raise RenderError(
             f"reading a model needs the package onnx ({one_line(error)[:120]}); pip install onnx brings it"
@@ -162,6 +175,9 @@ class _Reader:
         inputs = [value for value in proto.input if value.name not in stored]
         if not inputs:
             self.refuse("is a network without an input")
+        for value in (*inputs, *proto.output):
+            if not isinstance(value.name, str):
+                self.refuse(f"is no ONNX model: a name in it is no text, {shown(value.name)}")
         for value in inputs:
             self._settle(value, shape if value is inputs[0] else None)
         for value in proto.output:
@@ -222,27 +238,38 @@ class _Reader:
             dims.add().dim_value = length
 
     def _node(self, proto: Any) -> Node:
-        helper = self.onnx.helper
+        """A node whose inputs, outputs and attributes are of the number and kinds that ONNX says, if it knows it."""
+        domain = "" if proto.domain == "ai.onnx" else proto.domain
+        for text in (proto.name, proto.op_type, domain, *proto.input, *proto.output):
+            if not isinstance(text, str):  # protobuf hands over as bytes what is no UTF-8
+                self.refuse(f"is no ONNX model: a name in it is no text, {shown(text)}")
+        node = Node(proto.name, proto.op_type, domain, tuple(proto.input), tuple(proto.output), {}, proto)
+        try:
+            schema = self.onnx.defs.get_schema(proto.op_type, self.opset, "") if not domain else None
+        except self.onnx.defs.SchemaError:
+            schema = None
+        if schema is not None:
+            ins, outs = len(node.inputs), len(node.outputs)
+            if not schema.min_input <= ins <= schema.max_input or not schema.min_output <= outs <= schema.max_output:
+                self.refuse(f"{_called(node)} has {ins} inputs and {outs} outputs; allowed: as many as ONNX says")
+            if not all((*node.inputs[: schema.min_input], *node.outputs[: schema.min_output])):
+                self.refuse(f"{_called(node)} lacks an input or an output")
         attributes: dict[str, Any] = {}
         for attribute in proto.attribute:
+            known = None if schema is None else schema.attributes.get(attribute.name)
+            if known is not None and attribute.type != known.type.value:
+                self.refuse(f"{_called(node)}: {shown(attribute.name)} is of another kind than ONNX says")
             try:
-                value = helper.get_attribute_value(attribute)
+                value = self.onnx.helper.get_attribute_value(attribute)
             except ValueError:  # a graph, which is left out, or of an unknown kind
                 continue
             if isinstance(value, bytes):
                 value = value.decode("utf-8", "replace")
             elif isinstance(value, self.onnx.TensorProto):
                 value = self._stored(value)
-            attributes[attribute.name] = value
-        return Node(
-            proto.name,
-            proto.op_type,
-            "" if proto.domain == "ai.onnx" else proto.domain,
-            tuple(proto.input),
-            tuple(proto.output),
-            attributes,
-            proto,
-        )
+            if schema is None or known is not None:
+                attributes[attribute.name] = value
+        return replace(node, attributes=attributes)
 
     def _ordered(self, nodes: list[Node], known: set[str]) -> list[Node]:
         """The nodes, each after those it reads. RequestError for a circle, and for what nobody makes or several do."""
@@ -278,6 +305,8 @@ class _Reader:
     def _stored(self, tensor: Any) -> Constant:
         """A tensor of the file. RequestError if its data are not of its shape, or not where they may be."""
         name, shape, kinds = shown(tensor.name or "a constant"), tuple(tensor.dims), self.onnx.TensorProto
+        if not isinstance(tensor.name, str):
+            self.refuse(f"is no ONNX model: a name in it is no text, {name}")
         if len(shape) > MOST_AXES or any(n < 0 for n in shape) or math.prod(shape) > MOST_BYTES:
             self.refuse(f"{name} is {_sizes(shape)}; allowed: at most {MOST_AXES} axes and 2^31 - 1 cells")
         real = tensor.data_type in (kinds.FLOAT, kinds.DOUBLE, kinds.FLOAT16, kinds.BFLOAT16)
@@ -365,10 +394,12 @@ class _Reader:
         return shapes
 
     def _inferred(self, model: Any) -> dict[str, Shape]:
-        try:
-            told = self.onnx.shape_inference.infer_shapes(model, check_type=False, strict_mode=False, data_prop=True)
-        except Exception as error:  # of whatever kind: it comes from C++
-            self.refuse(f"its shapes cannot be inferred: {one_line(error)[:200]}")
+        command = [sys.executable, "-P", "-c", INFER, str(MOST_MEMORY)]
+        done = subprocess.run(command, input=model.SerializeToString(), capture_output=True, check=False)
+        if done.returncode:
+            why = done.stderr.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1]
+            self.refuse(f"its shapes cannot be inferred{f': {one_line(why)[:200]}' if done.returncode == 1 else ''}")
+        told = self.onnx.ModelProto.FromString(done.stdout)
         shapes = {tensor.name: tuple(tensor.dims) for tensor in told.graph.initializer}
         for value in (*told.graph.input, *told.graph.value_info, *told.graph.output):
             tensor = value.type.tensor_type
@@ -437,6 +468,8 @@ class _Reader:
             self.refuse(f"{_called(node)} cannot be worked out here")
         if not free and any(array is not None and array.size > MOST_CELLS for array in arrays):
             self.refuse(f"{_called(node)} reads more than {MOST_CELLS:,} cells")
+        from onnx.reference import ReferenceEvaluator  # here, as a list of layers does without
+
         helper = self.onnx.helper
         given = {name: array for name, array in zip(node.inputs, arrays, strict=True) if name}
         values = [helper.make_empty_tensor_value_info(name) for name in given]
@@ -445,7 +478,7 @@ class _Reader:
         opset = helper.make_opsetid("", min(self.opset, self.onnx.defs.onnx_opset_version()))
         try:
             with np.errstate(all="ignore"):
-                run = self.onnx.reference.ReferenceEvaluator(helper.make_model(graph, opset_imports=[opset]))
+                run = ReferenceEvaluator(helper.make_model(graph, opset_imports=[opset]))
                 made = iter(run.run(None, given))
         except Exception as error:  # of whatever kind: of NumPy, or of what it lacks
             self.refuse(f"{_called(node)} cannot be worked out here: {one_line(error)[:120]}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parent))
-pytest.register_assert_rewrite("oracle")
+pytest.register_assert_rewrite("oracle", "networks")
 
 
 @pytest.fixture(autouse=True)
