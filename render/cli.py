@@ -352,6 +352,17 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return doctor.main(packages=arguments.packages, json=arguments.json)
 
 
+def render_scene(scene: Scene, *arguments: str) -> None:
+    """``convmotion render`` for a scene made in Python: ``render_scene(scene, "-o", "mine.gif", "--fps", "20")``.
+
+    It starts processes, so a script calls it below ``if __name__ == "__main__":``. Raises RequestError or SceneError
+    for what cannot be, RenderError for what this machine cannot do.
+    """
+    parser = _Parser("render_scene", allow_abbrev=False)
+    _add_render_options(parser)
+    _render(scene, parser.parse_args(arguments))
+
+
 def _render(scene: Scene, arguments: argparse.Namespace) -> int:
     outputs = [("-o", out) for out in arguments.output] + [("--sheet", out) for out in arguments.sheet]
     if not outputs:

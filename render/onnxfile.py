@@ -204,6 +204,8 @@ class _Reader:
             self.refuse("is no ONNX model: there is no network in it")
         if len(model.graph.node) > MOST_NODES:
             self.refuse(f"has {len(model.graph.node):,} nodes; allowed: at most {MOST_NODES:,}")
+        for domain in {node.domain for node in model.graph.node} - {opset.domain for opset in model.opset_import}:
+            model.opset_import.add(domain=domain, version=1)  # without it nothing at all is inferred
         versions = [opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")]
         self.opset = max(versions, default=1)
         return model
@@ -387,11 +389,10 @@ class _Reader:
         """What can be inferred; what exporters work out shapes with becomes constant on the way."""
         for _ in range(MOST_ROUNDS):
             shapes = self._inferred(model)
-            if all(out in shapes for node in nodes for out in node.outputs if out):
+            folded = self._fold(model, nodes, shapes, constants)
+            if not folded or all(out in shapes for node in nodes for out in node.outputs if out):
                 break
-            if not self._fold(model, nodes, shapes, constants):
-                break
-        return shapes
+        return {**shapes, **{name: constant.shape for name, constant in constants.items()}}
 
     def _inferred(self, model: Any) -> dict[str, Shape]:
         command = [sys.executable, "-P", "-c", INFER, str(MOST_MEMORY)]

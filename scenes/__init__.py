@@ -4,6 +4,7 @@ from .catalog import catalog_names, find_scene, load_catalog, write_new
 from .compose import compose
 from .errors import SceneError
 from .explain import explain
+from .module import from_module
 from .paste import scene_from_lines
 from .photo import photo_of, with_photo
 from .scenefile import Scene, load_scene, parse_scene
@@ -17,6 +18,7 @@ __all__ = [
     "compose",
     "explain",
     "find_scene",
+    "from_module",
     "load_catalog",
     "load_scene",
     "parse_scene",

@@ -73,6 +73,12 @@ def test_imports_run_downwards_only(path):
 
 
 @every_module
+def test_only_from_module_asks_a_floor_above_and_only_by_name(path):
+    asks = {node.id for node in ast.walk(tree_of(path)) if isinstance(node, ast.Name)} & {"import_module", "__import__"}
+    assert not asks or path.relative_to(ROOT).parts[0] == "render" or place(path) == "scenes/module.py"
+
+
+@every_module
 def test_the_lower_floors_need_nothing_but_numpy_and_the_standard_library(path):
     if path.relative_to(ROOT).parts[0] in ("conv_math", "scenes"):
         assert packages_of(path) <= {*sys.stdlib_module_names, "numpy"}
@@ -85,8 +91,9 @@ def test_only_the_add_on_and_one_module_of_render_know_blender(path):
 
 
 @every_module
-def test_only_one_module_touches_ffmpeg_and_pictures(path):
-    for package, only in (("ffmpeg", "render/encode.py"), ("imageio", "render/pictures.py")):
+def test_only_one_module_touches_ffmpeg_and_pictures_and_onnx(path):
+    known = (("ffmpeg", "render/encode.py"), ("imageio", "render/pictures.py"), ("onnx", "render/onnxfile.py"))
+    for package, only in known:
         assert package not in packages_of(path) or place(path) == only
 
 
@@ -113,7 +120,7 @@ def test_conv_math_is_imported_alone_from_the_repositorys_root():
 def test_scenes_compose_without_blender_or_a_renderer():
     code = (
         "import sys; from convmotion.scenes import compose, find_scene; compose(find_scene('grouped'));"
-        "print(sorted({'bpy', 'imageio', 'ffmpeg', 'tqdm', 'convmotion.render'} & set(sys.modules)))"
+        "print(sorted({'bpy', 'imageio', 'ffmpeg', 'tqdm', 'onnx', 'convmotion.render'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
