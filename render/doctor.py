@@ -92,6 +92,7 @@ def report() -> list[Finding]:
         _libraries("system libraries", [library for library in missing if not library.optional], needed=True),
         _ffmpeg(),
         _temporary_folder(),
+        _onnx(),
         _libraries("GL libraries", [library for library in missing if library.optional], needed=False),
         _memory(),
         Finding("cores", True, str(cores()), needed=False),
@@ -236,6 +237,15 @@ def _ffmpeg() -> Finding:
     if lacking:
         return Finding("ffmpeg", False, f"{binary} cannot write {', '.join(lacking)}", mend)
     return Finding("ffmpeg", True, f"{Path(binary).name}, writes {', '.join(ENCODERS)}")
+
+
+def _onnx() -> Finding:
+    """The package that reads models, found without importing it."""
+    try:
+        version = importlib.metadata.version("onnx")
+    except importlib.metadata.PackageNotFoundError:
+        return Finding("onnx", False, "not installed (for convmotion model only)", "pip install onnx", needed=False)
+    return Finding("onnx", True, f"{version} (for convmotion model only)", needed=False)
 
 
 def _temporary_folder() -> Finding:

@@ -178,7 +178,8 @@ class _Layers:
             raise _NoAnimationError("the shapes here are not known")
         if not given or any(not shape for shape in given):
             raise _NoAnimationError("it reads no array")
-        macs, shape = 0, given if parts[0].op.SEVERAL else given[0]
+        macs = 0
+        shape: Any = given if parts[0].op.SEVERAL else given[0]
         for part in parts:
             op = _fitted(part.op, shape)
             macs, shape = macs + op.macs(shape), op.output_shape(shape)

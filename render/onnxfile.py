@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scenes.captions import size
+from ..scenes.captions import TIMES
 from ..scenes.scenefile import one_line, shown
 from .errors import RenderError, RequestError
 from .wire import INLINE, Bytes, WireError, bones
@@ -387,6 +387,7 @@ class _Reader:
 
     def _shapes(self, model: Any, nodes: list[Node], constants: dict[str, Constant]) -> dict[str, Shape]:
         """What can be inferred; what exporters work out shapes with becomes constant on the way."""
+        shapes: dict[str, Shape] = {}
         for _ in range(MOST_ROUNDS):
             shapes = self._inferred(model)
             folded = self._fold(model, nodes, shapes, constants)
@@ -505,4 +506,4 @@ def _called(node: Node) -> str:
 
 
 def _sizes(shape: Sequence[int | None]) -> str:
-    return size(["?" if n is None else n for n in shape]) if len(shape) else "a single number"
+    return TIMES.join("?" if n is None else str(n) for n in shape) or "a single number"

@@ -8,13 +8,16 @@ Source: protobuf's "Encoding"; the field numbers of onnx.proto.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from mmap import mmap
 
 INLINE = 4096
 """Bytes of a tensor that stay with it: shapes and the like, which shape inference reads."""
 MOST_BYTES = 64_000_000
 """The most that may be left without the weights."""
 MOST_FIELDS = 2_000_000
+
+Bytes = bytes | mmap
+"""A file's bytes, in memory or mapped into it."""
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _FIXED = {FIXED64: 8, FIXED32: 4}
@@ -33,13 +36,6 @@ _MODEL: _Message = {6: None, 7: _GRAPH, 14: None, 20: None, 25: None, 26: None}
 
 class WireError(ValueError):
     """It is no protobuf message, or more of it than there can be; what is wrong, in a few words."""
-
-
-class Bytes(Protocol):
-    """A file's bytes, in memory or mapped into it."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, key: slice) -> bytes: ...
 
 
 def bones(data: Bytes) -> bytes:

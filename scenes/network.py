@@ -115,7 +115,7 @@ class Network:
         begin, end = self.find(first), self.find(last)
         rows, others = self._between(begin, end)
         for layer in rows:
-            if not layer.parts and not layer.passes:
+            if not layer.parts and (not layer.passes or begin is end):
                 raise SceneError(f"{self.source}: {_plain(layer.name)} cannot be animated: {layer.reason or layer.op}")
         if begin not in rows:
             raise SceneError(
@@ -293,7 +293,7 @@ def fold(stage: Stage, norm: Part) -> Stage:
 def table_of(network: Network) -> str:
     """The layers as aligned lines, and what they add up to."""
     head = ("name", "operation", "input", "kernel", "output", "parameters", "MACs", "animation")
-    rows = [head]
+    rows: list[tuple[str, ...]] = [head]
     for layer in network.layers:
         shapes = [_sizes(layer.input), _sizes(layer.kernel, "-"), _sizes(layer.output)]
         numbers = [count(layer.parameters), count(layer.macs)]

@@ -226,6 +226,7 @@ FIELDS: dict[str, Sequence[Any]] = {
     "in_channels": (2,),
     "in_features": (2,),
     "inplace": SWITCH,
+    "negative_slope": (0.01, 0, -1.5),
     "kernel_size": (1, 2, 3),
     "momentum": (None, 0.1),
     "num_features": (2,),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from onnx import helper
 from oracle import ORDERS, Array, agrees, cells_of, each, one_or_each, run_onnx_on, some
 
-from convmotion.conv_math import ConvMathError, ReLU, Softmax, Upsample
+from convmotion.conv_math import ConvMathError, LeakyReLU, ReLU, ReLU6, Sigmoid, Softmax, Tanh, Upsample
 
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 EXACT = (0.5, 0.75, 1, 1.5, 2, 2.5, 3, 4.0)
@@ -36,6 +36,35 @@ def test_relu_agrees_with_onnxruntime(axes: int, data: st.DataObject) -> None:
     before = x.copy()
     agrees(op, x, run_onnx_on(x, axes, [helper.make_node("Relu", ["x"], ["y"])]))
     np.testing.assert_array_equal(x, before)
+
+
+ACTIVATIONS = {
+    "ReLU6": (ReLU6(), "Clip", {}),
+    "LeakyReLU": (LeakyReLU(), "LeakyRelu", {}),
+    "LeakyReLU 1.5": (LeakyReLU(1.5), "LeakyRelu", {"alpha": 1.5}),
+    "Sigmoid": (Sigmoid(), "Sigmoid", {}),
+    "Tanh": (Tanh(), "Tanh", {}),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@few
+@given(data=st.data())
+def test_an_activation_agrees_with_onnxruntime(name: str, data: st.DataObject) -> None:
+    op, node, arguments = ACTIVATIONS[name]
+    x = drawn_input(data.draw, 2) * np.float32(data.draw(st.sampled_from([1, 12, 200])))
+    bounds = {"a": np.array(0, np.float32), "b": np.array(6, np.float32)} if name == "ReLU6" else {}
+    agrees(op, x, run_onnx_on(x, 2, [helper.make_node(node, ["x", *bounds], ["y"], **arguments)], **bounds))
+
+
+def test_an_activation_is_one_tap_and_says_what_it_works_out() -> None:
+    steps = LeakyReLU(0.5).trajectory((2, 3, 2), "filter")
+    assert (steps.reduce, len(steps), len(steps.taps(7))) == ("activation", 12, 1)
+    assert steps.combined(np.array([-3.0]), np.ones(1)) == -1.5
+    assert [op.formula for op in (ReLU6(), LeakyReLU(0.5))] == ["min(max(x, 0), 6)", "max(x, 0) + 0.5·min(x, 0)"]
+    for wrong in ("steep", float("nan"), None):
+        with pytest.raises(ConvMathError, match=r"^LeakyReLU: negative_slope=.*; allowed: a number$"):
+            LeakyReLU(wrong)  # type: ignore[arg-type]
 
 
 def test_a_relu_has_two_taps_the_cell_and_a_zero() -> None:
