@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 MOST = 2**31 - 1
 """The largest integer that is taken anywhere, so that no product of two overflows 64 bits."""
-MOST_CELLS = 10**8
-"""The most cells of an array that is computed, and the most multiplies of one step: 0.8 GB."""
+MOST_CELLS = 2**27
+"""The most cells of an array that is computed, and the most multiplies of one step: 1 GB, and all of VGG16's layers."""
 MOST_MET = 2**26
 """The most multiplies of one step, and the most cells that windows meet along an axis at all places: 2 GB and more."""
 

@@ -33,7 +33,7 @@ MOST_BYTES = 2**31 - 1
 """No protobuf message is larger."""
 MOST_NODES = 50_000
 MOST_AXES = 8
-MOST_CELLS = 10**8
+MOST_CELLS = 2**27
 """Of an array that is worked out here."""
 TYPED = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
 """Where numbers of a tensor are if not in its raw_data."""

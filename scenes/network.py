@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..conv_math import BatchNorm2d, Linear, Operation
 from ..conv_math.conv import Conv
+from ..conv_math.errors import MOST_MET
 from ..conv_math.transposed import ConvTranspose
 from .captions import count, size
 from .errors import SceneError
@@ -214,6 +216,7 @@ def scene_of(
         shape, values = shape[1:], values[0]
     shown_pixels = pixels if start == network.input and x is not None else None
     stages, folded = _stages(layers, start, network)
+    most = max(math.prod(stage.op.weight_shape or ()) for stage in stages)  # multiplies of a step with all filters
     notes = [Text("batch norm is folded into the convolution", "批归一化已并入卷积")] if folded else []
     notes = [note for note in (*notes, what) if note.en]
     return Scene(
@@ -221,7 +224,7 @@ def scene_of(
         _title(network.source, layers),
         Input(shape, values, seed, shown_pixels),
         tuple(stages),
-        Time(seconds=seconds),
+        Time("filter" if most > MOST_MET else "position", seconds),
         Look(show=SHOW),
         note=Text(" · ".join(n.en for n in notes)[:MAX_LINE], " · ".join(n.zh for n in notes)[:MAX_LINE]),
     )

@@ -19,11 +19,13 @@ INPUTS, WEIGHTS = (0, 9), (-2, 2)
 """Chance draws whole numbers from these where they can be read: the least and the largest."""
 COMMON = 0.98
 """The part of a tensor's values that are told apart by their lightness; the rest looks like the largest of these."""
+ENOUGH = 1_000_000
+"""Of a tensor with more values every so-manieth is looked at."""
 HALF_WAY = 0.3
 """Luminance of 0 between values of both signs at most: to the eye, about half of the way from black to white."""
 LIGHTER, DARKER = 0.75, 0.85
 """How near to white and black the largest values come."""
-MAX_MACS = 2_000_000_000
+MAX_MACS = 10_000_000_000
 """More multiply-accumulates are not worked out for a picture."""
 
 
@@ -106,7 +108,8 @@ def in_lightness(color: NDArray[np.float64], values: NDArray[np.float64], whole:
     values have, so that a single large one does not make all others faint; zeros do not count, which moves insert.
     Where values of both signs meet, there is room below 0: it is no lighter than half-way.
     """
-    sizes = np.abs(whole[whole != 0.0])
+    some = whole.reshape(-1)[:: max(1, whole.size // ENOUGH)]
+    sizes = np.abs(some[some != 0.0])
     largest = float(np.quantile(sizes, COMMON, method="higher")) if sizes.size else 1.0
     share = (values / largest).clip(-1.0, 1.0)[:, None]
     if whole.min() < 0.0 < whole.max():

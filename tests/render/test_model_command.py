@@ -235,12 +235,13 @@ def test_the_largest_layers_of_known_networks_are_composed(tmp_path):
         (networks.resnet50, "layer4.0.conv2", "512 × 14 × 14"),
         (networks.resnet50, "layer4.2.conv1", "2048 × 7 × 7"),
         (networks.vgg16, "conv5_1..pool5", "512 × 14 × 14"),
+        (networks.vgg16, "fc6", "25088"),
     ):
         net = networks.Builder((3, 224, 224), sparse=True)
         network = read_network(net.save(make(net), tmp_path))
         board = compose(scene_of(network, wanted), (160, 90), 4)
         assert sum(map(len, board.cells)) < 200_000
-        assert any(words in caption.text for caption in board.captions)
+        assert any(words in caption.body for caption in board.captions)
 
 
 @pytest.mark.blender

@@ -105,7 +105,7 @@ BROKEN = {
     "negative": (dims(1, 2, -5, 5), "1 × 2 × -5 × 5; allowed: 1 to 8 axes"),
     "zero": (dims(1, 2, 0, 5), "each of 1 to 2^31 - 1"),
     "absurd": (dims(1, 2, 2**40, 5), "each of 1 to 2^31 - 1"),
-    "too large": (dims(1, 2, 2**20, 2**20), "at most 100,000,000 cells"),
+    "too large": (dims(1, 2, 2**20, 2**20), "at most 134,217,728 cells"),
     "absurd weight": (model([conv()], [TensorProto(name="w", data_type=1, dims=[10**6] * 2)]), "allowed: at most 8"),
     "weight cut": (
         model([conv()], [TensorProto(name="w", data_type=1, dims=[3, 2, 30, 30], raw_data=bytes(INLINE + 4))]),
