@@ -477,8 +477,7 @@ class _Layers:
         try:
             shape = self._known(node)
             axes = node.get("axes", None) or self._numbers(node, 1) or range(len(shape))
-            over = {int(axis) % len(shape) for axis in axes}
-            if len(shape) < 3 or over != set(range(2, len(shape))):
+            if len(shape) < 3 or {int(axis) % len(shape) for axis in axes} != set(range(2, len(shape))):
                 raise _NoAnimationError("a mean over other axes than the spatial ones has no animation")
         except _NoAnimationError as error:
             return _Told("ReduceMean", reason=str(error))
@@ -585,14 +584,14 @@ class _Layers:
 
     def _of_DepthToSpace(self, node: Node) -> _Told:
         size, shape = node.get("blocksize", 1), self._shape(node)
-        same = shape is not None and shape[1] == size * size
+        same = shape is not None and shape[1:2] == (size * size,)
         if node.get("mode", "DCR") != "CRD" and not same:
             return _Told("PixelShuffle", reason="its channels are in another order (mode DCR) than torch's")
         return self._rearranged(PixelShuffle, size)
 
     def _of_SpaceToDepth(self, node: Node) -> _Told:
         shape = self._shape(node)
-        if shape is None or shape[1] != 1:
+        if shape is None or shape[1:2] != (1,):
             return _Told("PixelUnshuffle", reason="its channels are in another order than torch's")
         return self._rearranged(PixelUnshuffle, node.get("blocksize", 1))
 
@@ -613,11 +612,13 @@ class _Layers:
         shape = self._known(node)
         pads = node.get("pads", None) or self._numbers(node, 1) or []
         value = node.get("value", None) if self.graph.opset < 11 else (self._numbers(node, 2) or [0.0])[0]
+        if len(shape) < 3:
+            raise _NoAnimationError("its input has no spatial axes")
         axes = [int(axis) % len(shape) for axis in self._numbers(node, 3) or range(len(shape))]
         mode = PAD_MODES.get(node.get("mode", "constant"))
         if mode is None or (mode == "zeros" and value):
             raise _NoAnimationError(f"padding of {value if mode else node.get('mode', '')} has no animation")
-        if len(pads) != 2 * len(axes) or len(shape) < 3:
+        if len(pads) != 2 * len(axes):
             raise _NoAnimationError("its padding is for another number of axes")
         sides = dict.fromkeys(range(len(shape)), (0, 0))
         sides |= {a: (int(pads[i]), int(pads[i + len(axes)])) for i, a in enumerate(axes)}

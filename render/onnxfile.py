@@ -204,6 +204,8 @@ class _Reader:
             self.refuse("is no ONNX model: there is no network in it")
         if len(model.graph.node) > MOST_NODES:
             self.refuse(f"has {len(model.graph.node):,} nodes; allowed: at most {MOST_NODES:,}")
+        if not all(isinstance(node.domain, str) for node in model.graph.node):
+            self.refuse("is no ONNX model: a name in it is no text")
         for domain in {node.domain for node in model.graph.node} - {opset.domain for opset in model.opset_import}:
             model.opset_import.add(domain=domain, version=1)  # without it nothing at all is inferred
         versions = [opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")]
@@ -433,7 +435,7 @@ class _Reader:
                 known.update(zip(node.outputs, made, strict=False))
         for name, array in known.items():
             constants[name] = Constant(array.shape, array.dtype.kind == "f", lambda array=array: array)
-            model.graph.initializer.append(self.onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
+            model.graph.initializer.append(self.onnx.numpy_helper.from_array(np.asarray(array, order="C"), name))
         folded = [i for i, node in enumerate(model.graph.node) if any(out in known for out in node.output)]
         for number in reversed(folded):
             del model.graph.node[number]

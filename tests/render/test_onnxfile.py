@@ -204,6 +204,17 @@ def test_shapes_that_the_network_works_out_itself_are_known():
     assert [(layer.op, layer.output) for layer in layers] == [("Conv2d", (1, 3, 3, 3)), ("Flatten", (1, 27))]
 
 
+def test_a_constant_that_is_a_single_number_stays_one():
+    """As exporters write x[:, 0]."""
+    nodes = [
+        helper.make_node("Constant", [], ["first"], value=numpy_helper.from_array(np.int64(0))),
+        helper.make_node("Gather", ["x", "first"], ["a"], axis=1, name="gather"),
+        helper.make_node("Nonsense", ["a"], ["y"]),
+    ]
+    layer, _ = network_from(model(nodes).SerializeToString(), "memory").layers
+    assert (layer.name, layer.output) == ("gather", (1, 5, 5))
+
+
 def test_what_a_file_says_of_its_shapes_is_not_believed():
     made = model([conv()], [weight(3, 2, 3, 3)])
     made.graph.value_info.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3, 99, 99]))
