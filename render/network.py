@@ -1,9 +1,9 @@
-"""What ONNX's operators are in torch's words: a graph becomes a Network of layers, and is run with conv_math."""
+"""What ONNX's operators are in torch's words: a graph becomes a Network of layers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,8 @@ from ..conv_math import (
     Upsample,
 )
 from ..scenes.network import Layer, Network, Part
-from .errors import RequestError
-from .onnxfile import MOST_CELLS, Constant, Graph, Node, graph_of, read_graph
+from .activations import Run, Unit, fitted
+from .onnxfile import Constant, Graph, Node, graph_of, read_graph
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -91,14 +91,6 @@ def network_of(graph: Graph) -> Network:
     return _Layers(graph).network()
 
 
-@dataclass(frozen=True)
-class _Unit:
-    """Nodes that are worked out together: as the parts of a layer, or each by itself."""
-
-    layer: Layer
-    nodes: tuple[Node, ...]
-
-
 class _Layers:
     def __init__(self, graph: Graph) -> None:
         self.graph, self.shapes, self.constants = graph, graph.shapes, graph.constants
@@ -111,7 +103,7 @@ class _Layers:
     def network(self) -> Network:
         graph = self.graph
         taken: set[int] = set()
-        units: list[_Unit] = []
+        units: list[Unit] = []
         parameters: dict[str, int] = {}
         for node in graph.nodes:
             if id(node) in taken:
@@ -122,9 +114,9 @@ class _Layers:
             names = self._parameters(nodes) if told.parameters is None else told.parameters
             sizes = {name: math.prod(self.constants[name].shape) for name in names}
             parameters |= sizes
-            units.append(_Unit(self._layer(nodes, told, sum(sizes.values())), nodes))
+            units.append(Unit(self._layer(nodes, told, sum(sizes.values())), nodes))
         layers = tuple(unit.layer for unit in units)
-        run = _Run(graph, units)
+        run = Run(graph, units)
         shape = graph.shapes[graph.input]
         return Network(graph.source, graph.input, shape, layers, sum(parameters.values()), run)
 
@@ -181,7 +173,7 @@ class _Layers:
         macs = 0
         shape: Any = given if parts[0].op.SEVERAL else given[0]
         for part in parts:
-            op = _fitted(part.op, shape)
+            op = fitted(part.op, shape)
             macs, shape = macs + op.macs(shape), op.output_shape(shape)
         if shape != output:
             raise _NoAnimationError(f"its output is {_x(output)}, which in PyTorch would be {_x(shape)}")
@@ -669,74 +661,6 @@ class _Layers:
         number = 1 if node.op == "Upsample" or self.graph.opset < 11 else 2
         told = node.get("scales", None) or self._numbers(node, number)
         return told[2:] if told and len(told) == axes else None
-
-
-class _Run:
-    """Works out the tensors of a network, one after another, and forgets what nobody needs any more."""
-
-    def __init__(self, graph: Graph, units: Sequence[_Unit]) -> None:
-        self.graph, self.units = graph, units
-
-    def __call__(self, x: Array, wanted: str) -> Array:
-        """What the network makes of its input. RequestError where that cannot be worked out."""
-        graph = self.graph
-        left = list(self._needed(wanted))
-        values: dict[str, Array] = {graph.input: x}
-        for at, unit in enumerate(left):
-            self._work_out(unit, values)
-            later = {name for other in left[at + 1 :] for node in other.nodes for name in node.inputs}
-            values = {name: array for name, array in values.items() if name in later or name == wanted}
-        return values[wanted]
-
-    def _needed(self, wanted: str) -> Iterator[_Unit]:
-        """Those that the tensor hangs on, in their order."""
-        needed, found = {wanted}, []
-        for unit in reversed(self.units):
-            if any(out in needed for node in unit.nodes for out in node.outputs):
-                found.append(unit)
-                needed |= {name for node in unit.nodes for name in node.inputs if name}
-        others = [name for name in self.graph.inputs[1:] if name in needed]
-        if others:
-            raise RequestError(f"{self.graph.source}: a picture is no input {others[0]!r}, which this layer needs too")
-        return reversed(found)
-
-    def _work_out(self, unit: _Unit, values: dict[str, Array]) -> None:
-        layer = unit.layer
-        if layer.parts:
-            given: Any = [values[name] for name in layer.reads]
-            if not layer.parts[0].op.SEVERAL:
-                given = given[0]
-            values[layer.makes] = self._forward(layer.parts, given)
-            return
-        for node in unit.nodes:
-            sizes = [self.graph.shapes.get(out) for out in node.outputs if out]
-            if any(shape is None or math.prod(shape) > MOST_CELLS for shape in sizes):
-                raise RequestError(
-                    f"{self.graph.source}: {layer.name} ({layer.op}) is not worked out here, as its size is not known"
-                )
-            arrays = [self._array(name, values) if name else None for name in node.inputs]
-            values.update(zip(node.outputs, self.graph.run(node, arrays), strict=False))
-
-    def _forward(self, parts: Sequence[Part], x: Any) -> Array:
-        for part in parts:
-            shape = [array.shape for array in x] if isinstance(x, list) else x.shape
-            weight, bias = (None if load is None else _real(load()) for load in (part.weight, part.bias))
-            x = _fitted(part.op, shape).forward(x, weight, bias)
-        return x
-
-    def _array(self, name: str, values: dict[str, Array]) -> Array:
-        return values[name] if name in values else _real(self.graph.constants[name].load())
-
-
-def _real(array: Array) -> Array:
-    """Numbers with fractions as float32, in which all is worked out; others as they are."""
-    return array.astype(np.float32) if array.dtype.kind == "f" else array
-
-
-def _fitted(op: Operation, shape: Any) -> Operation:
-    """The operation for as many spatial axes as an array with a batch has."""
-    first = shape[0] if isinstance(shape, list) else shape
-    return op.with_axes(len(first) - 2) if op.AXES is None else op
 
 
 def _matrix(weight: Constant, turned: bool, factor: float) -> Callable[[], Array]:

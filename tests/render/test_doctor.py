@@ -135,6 +135,16 @@ def test_a_missing_bpy_is_found(monkeypatch, whole):
     assert not finding.ok and finding.mend.startswith("pip install 'bpy==")
 
 
+def test_a_missing_onnx_is_told_and_no_failure(monkeypatch, whole):
+    def missing(name):
+        raise doctor.importlib.metadata.PackageNotFoundError(name)
+
+    assert next(finding for finding in doctor.report() if finding.name == "onnx").ok
+    monkeypatch.setattr(doctor.importlib.metadata, "version", missing)
+    finding = next(finding for finding in doctor.report() if finding.name == "onnx")
+    assert (finding.ok, finding.needed, finding.mend) == (False, False, "pip install onnx")
+
+
 def test_a_python_without_blender_is_found(monkeypatch):
     monkeypatch.delitem(sys.modules, "bpy", raising=False)
     monkeypatch.setattr(sys, "version_info", (3, 12, 1, "final", 0))

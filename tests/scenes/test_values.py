@@ -158,6 +158,13 @@ def test_in_a_small_tensor_all_values_are_told_apart():
     assert (np.diff(told(np.arange(-12.0, 13.0))) > 0.005).all()
 
 
+def test_the_scale_of_a_huge_tensor_is_that_of_a_part_of_it():
+    whole = np.random.default_rng(0).uniform(-1, 1, 2_500_000)
+    color = np.full((2, 3), 0.4)
+    few, all_of_them = (in_lightness(color, np.array([0.5, -0.5]), values) for values in (whole, whole[:900_000]))
+    assert few == pytest.approx(all_of_them, abs=0.002)
+
+
 def test_zeros_that_are_inserted_change_no_cell():
     values = np.linspace(-1.0, 2.0, 100)
     assert (told(values, np.concatenate([values, np.zeros(900)])) == told(values)).all()
