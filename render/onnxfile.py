@@ -67,6 +67,12 @@ NEVER_RUN = {
     *("StringNormalizer", "StringConcat", "StringSplit", "TfIdfVectorizer", "RegexFullMatch"),
 }
 """Of ONNX's operators, those with graphs inside, those left to chance, and those on texts and files."""
+OTHERWISE_BEFORE = {
+    **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), 13),
+    **dict.fromkeys(("Resize", "Upsample"), 11),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "PRelu", "And", "Or", "Equal", "Less", "Greater"), 7),
+}
+"""The version of ONNX since which operators do what its reference does for every version."""
 
 
 @dataclass(frozen=True)
@@ -468,7 +474,7 @@ class _Reader:
 
     def _run(self, node: Node, arrays: Sequence[Array | None], free: bool = False) -> list[Array]:
         """What a node makes of arrays, by onnx's own reference in NumPy."""
-        if node.domain or node.op in NEVER_RUN:
+        if node.domain or node.op in NEVER_RUN or self.opset < OTHERWISE_BEFORE.get(node.op, 0):
             self.refuse(f"{_called(node)} cannot be worked out here")
         if not free and any(array is not None and array.size > MOST_CELLS for array in arrays):
             self.refuse(f"{_called(node)} reads more than {MOST_CELLS:,} cells")

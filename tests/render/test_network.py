@@ -9,7 +9,8 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper, shape_inference
 
-from convmotion.render.network import read_network
+from convmotion.render.errors import RequestError
+from convmotion.render.network import network_from, read_network
 from convmotion.scenes import compose
 from convmotion.scenes.network import scene_of
 from convmotion.scenes.values import values_of
@@ -253,3 +254,81 @@ def test_an_operator_is_torchs_layer_and_gives_what_onnx_runtime_computes(name, 
     scene = scene_of(network, layer.name, x)
     close(values_of(scene)[0][-1], expected if network.shape[0] > 1 else expected[0])
     assert compose(scene, (96, 64), 4).frames > 2
+
+
+NOT_DRAWN = {
+    "Upsample": [
+        (
+            one(make("Upsample", "x,a", mode="linear"), I4, np.float32([1, 1, 2, 2]), opset=9),
+            "linear of asymmetric places",
+        ),
+        (one(make("Resize", "x,,a", mode="cubic"), I4, np.float32([1, 1, 2, 2])), "mode cubic has no animation"),
+        (
+            one(make("Resize", "x,,a", mode="nearest"), I4, np.float32([1, 1, 1.5, 2])),
+            "nearest cells of half_pixel places",
+        ),
+        (one(make("Resize", "x,,a", mode="nearest"), I4, np.float32([1, 2, 2, 2])), "other axes than the spatial"),
+    ],
+    "PixelShuffle": [(one(make("DepthToSpace", "x", blocksize=2), (1, 8, 3, 3)), "mode DCR")],
+    "PixelUnshuffle": [(one(make("SpaceToDepth", "x", blocksize=2), I4), "in another order")],
+    "ConvTranspose2d": [
+        (
+            one(make("ConvTranspose", "x,a", output_shape=[13, 13], strides=[2, 2]), I4, floats(4, 3, 3, 3)),
+            "output's size",
+        ),
+        (one(make("ConvTranspose", "x,a", pads=[0, 0, 1, 1]), I4, floats(4, 3, 3, 3)), "cuts more off the end"),
+    ],
+    "Softmax": [(one(make("Softmax", "x", axis=1), I4, opset=11), "several axes at once")],
+    "AvgPool2d": [(one(make("AveragePool", "x", kernel_shape=[2, 2], dilations=[2, 2]), I4), "dilations")],
+    "MaxPool2d": [(one(make("MaxPool", "x", kernel_shape=[3, 3], pads=[2, 2, 2, 2]), I4), "at most half of it")],
+    "Hardtanh": [(one(make("Clip", "x,a,b"), I4, np.float32(-1), np.float32(1)), "from -1.0 to 1.0")],
+    "Pad": [
+        (one(make("Pad", "x,a,b"), I4, whole(0, 0, 1, 1, 0, 0, 1, 1), np.float32(2)), "padding of 2.0"),
+        (one(make("Pad", "x,a"), I4, whole(0, 1, 0, 0, 0, 0, 0, 0)), "padding pictures or channels"),
+    ],
+    "Linear": [(one(make("MatMul", "x,a"), (1, 7, 5), floats(5, 3)), "3 axes; allowed: 2")],
+    "Concat": [
+        (one(make("Concat", "x,a", axis=1), I4, floats(1, 2, 6, 6)), "joining constants"),
+        (one(make("Concat", "x,x", axis=0), I4), "pictures of a batch"),
+    ],
+    "Add": [(one(make("Add", "x,a"), I4, floats(1, 4, 1, 1)), "adding constants")],
+    "Conv2d": [(one(make("Conv", "x,x"), (1, 1, 5, 5)), "its weight is worked out in the network")],
+    "BatchNorm2d": [
+        (
+            one(make("BatchNormalization", "x,a,b,c,d", training_mode=1), I4, *[floats(4) ** 2] * 4),
+            "still being trained",
+        )
+    ],
+    "ReduceMean": [(one(make("ReduceMean", "x,a"), I4, whole(1)), "over other axes")],
+    "Hardswish": [(one(make("HardSwish", "x"), I4), "Hardswish has no animation")],
+    "GELU": [(one(make("Gelu", "x"), I4), "GELU has no animation")],
+    "Mul": [(one(make("Mul", "x,x"), I4), "Mul has no animation")],
+}
+
+
+@pytest.mark.parametrize(("op", "data", "why"), [(op, *row) for op, rows in NOT_DRAWN.items() for row in rows])
+def test_what_has_no_animation_says_why_and_is_worked_out_all_the_same(op, data, why):
+    network = network_from(data, "one")
+    (layer,) = network.layers
+    assert (layer.op, layer.parts) == (op, ()), layer
+    assert why in layer.reason
+    x = floats(*network.shape, seed=4)
+    if onnx.ModelProto.FromString(data).opset_import[0].version >= 13 and why != "still being trained":
+        close(network.run(x, "y"), runtime(data, x, ["y"])["y"])
+    else:  # ONNX's reference does what later versions do, or chance
+        with pytest.raises(RequestError, match="worked out here"):
+            network.run(x, "y")
+
+
+def test_a_batch_norm_stays_where_the_convolution_is_read_by_another_too():
+    """Folded, the addition would add the wrong sum."""
+    net = networks.Builder((2, 5, 5), seed=2)
+    x = net.conv("x", "conv", 3, 3, p=1)
+    y = net.add(net.bn(x, "bn"), x, "add")
+    data = net.model(y).SerializeToString()
+    network = network_from(data, "net")
+    x = floats(1, 2, 5, 5)
+    scene = scene_of(network, "conv..add", x)
+    assert [type(stage.op).__name__ for stage in scene.stages] == ["Conv2d", "BatchNorm2d", "Add"]
+    assert "folded" not in scene.note.en
+    close(values_of(scene)[0][-1], runtime(data, x, [y])[y][0])
