@@ -517,7 +517,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: usage_counts([CONV], (0, -1), (2, 5, 5)), "output_cell=(0, -1); allowed: a cell of the output (2, 3, 3)"),
     (lambda: usage_counts([CONV], (0, 0), (1, 2, 5, 5)), "input_shape=(1, 2, 5, 5) has a batch axis; allowed: (C, *"),
     (lambda: usage_counts([CONV], (0, 0), (3, 5, 5)), "stage 0: Conv2d: the input has 3 channels; allowed: in_chan"),
-    (lambda: usage_counts([CONV], (0, 0), (2, 10**6, 10**6)), "cells; allowed: at most 100000000 at once"),
+    (lambda: usage_counts([CONV], (0, 0), (2, 10**6, 10**6)), "cells; allowed: at most 134217728 at once"),
     (lambda: usage_counts([Flatten()], (0, 0)), "input_shape=None, and no input was found that has (0, 0)"),
     (lambda: usage_counts([DEFORM], (0, 0), (1, 5, 5)), "stage 0: DeformConv2d; allowed: operations whose taps do not"),
     (lambda: usage_counts([UNPOOL], (0, 0), (1, 5, 5)), "stage 0: MaxUnpool2d: indices=None; allowed: integers of the"),
