@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
+from small_scenes import BATCHED_FILTERWISE, CHAIN, DILATED
 
 from convmotion.blender_addon import numerals
 from convmotion.blender_addon.build import NUMBERS, ON_ITS_WAY, build
@@ -29,46 +30,6 @@ from convmotion.scenes.story import ALWAYS
 
 pytestmark = pytest.mark.blender
 
-DILATED = """
-[input]
-shape = [2, 9, 8]
-[[stage]]
-op = "Conv2d"
-out_channels = 4
-kernel_size = [3, 2]
-stride = [2, 1]
-padding = [1, 2]
-dilation = [1, 3]
-groups = 2
-"""
-BATCHED_FILTERWISE = """
-[input]
-shape = [2, 4, 4, 5]
-[[stage]]
-op = "Conv2d"
-out_channels = 4
-kernel_size = 2
-padding = 1
-groups = 2
-[time]
-order = "filter"
-"""
-CHAIN = """
-[input]
-shape = [4, 5, 5]
-[[stage]]
-op = "Conv2d"
-out_channels = 4
-kernel_size = 2
-groups = 4
-[[stage]]
-op = "ChannelShuffle"
-groups = 2
-[[stage]]
-op = "Conv2d"
-out_channels = 2
-kernel_size = 3
-"""
 SCENES = ["standard", "grouped", "depthwise", "pointwise", "depthwise-separable", "single-channel"]
 FRACTIONS = """
 [input]

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from small_scenes import CHAIN
 
 from convmotion.render.jobs import MARGIN
 from convmotion.scenes import compose, find_scene, parse_scene
@@ -22,23 +23,6 @@ stride = [2, 1]
 padding = [1, 2]
 dilation = [1, 2]
 groups = 2
-"""
-CHAIN = """
-[input]
-shape = [4, 5, 5]
-[[stage]]
-op = "Conv2d"
-out_channels = 4
-kernel_size = 2
-groups = 4
-[[stage]]
-op = "ChannelShuffle"
-groups = 2
-[[stage]]
-op = "Conv2d"
-out_channels = 2
-kernel_size = 3
-padding = 1
 """
 VALUED = """
 [input]

@@ -3,6 +3,7 @@
 import bpy
 import numpy as np
 import pytest
+from small_scenes import BATCHED_FILTERWISE, CHAIN, DILATED
 
 from convmotion.blender_addon.build import NUMBERS, ON_ITS_WAY, build
 from convmotion.blender_addon.looks import set_solid
@@ -13,47 +14,6 @@ from convmotion.scenes.pose import lines_at, pose, progress
 
 pytestmark = pytest.mark.blender
 
-DILATED = """
-[input]
-shape = [2, 9, 8]
-[[stage]]
-op = "Conv2d"
-out_channels = 4
-kernel_size = [3, 2]
-stride = [2, 1]
-padding = [1, 2]
-dilation = [1, 3]
-groups = 2
-"""
-BATCHED_FILTERWISE = """
-[input]
-shape = [2, 4, 4, 5]
-[[stage]]
-op = "Conv2d"
-out_channels = 4
-kernel_size = 2
-padding = 1
-groups = 2
-[time]
-order = "filter"
-"""
-CHAIN = """
-[input]
-shape = [4, 5, 5]
-[[stage]]
-op = "Conv2d"
-out_channels = 4
-kernel_size = 2
-groups = 4
-[[stage]]
-op = "ChannelShuffle"
-groups = 2
-[[stage]]
-op = "Conv2d"
-out_channels = 2
-kernel_size = 3
-padding = 1
-"""
 VALUED = """
 [input]
 shape = [2, 4, 4]
