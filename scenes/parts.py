@@ -171,7 +171,8 @@ class Act:
 
     @property
     def first_frame(self) -> int:
-        return math.ceil(self.beats[0].start)
+        """The first one on which it is under way: where it begins, the act before it has just come to its end."""
+        return math.floor(self.beats[0].start) + 1
 
     @property
     def last_frame(self) -> int:

@@ -60,8 +60,8 @@ def all_captions(plan: Plan) -> Iterator[Caption]:
 
 def _spell(plan: Plan, act: Act) -> tuple[int, int]:
     """The frames on which an act's words stand: from its predecessor's end; the first has the title hold too."""
-    following = [other.first_frame for other in plan.played if other.first_step > act.first_step]
-    return 1 if act.first_step == 0 else act.first_frame + 1, min(following, default=plan.frames)
+    following = [other.first_frame - 1 for other in plan.played if other.first_step > act.first_step]
+    return 1 if act.first_step == 0 else act.first_frame, min(following, default=plan.frames)
 
 
 def _corner(plan: Plan, x: float, y: float, right: bool = False, bottom: bool = False) -> tuple[float, float]:
@@ -405,7 +405,7 @@ def _merging(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
     if merged := first_merged(plan, number):
         text = added(plan.words, "sum_values", *merged, _narration_room(plan, number, act))
         at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
-        spell = {"first": act.first_frame + 1, "last": math.floor(act.beats[0].end)}
+        spell = {"first": act.first_frame, "last": math.floor(act.beats[0].end)}
         yield _text(plan, f"phase-{number + 1}-1", text, "note", at, "left", color=plan.theme.faint_text, **spell)
 
 

@@ -206,6 +206,19 @@ def test_the_table_has_the_shapes_of_input_kernel_and_output():
     assert [words.get(f"table-1-{row}") for row in range(4)] == [None, "input", "kernel ×5", "output"]
 
 
+@pytest.mark.parametrize("name", ["depthwise-separable", "stacked", "lenet"])
+@pytest.mark.parametrize("fps", [7.0, 30.0])
+def test_a_window_comes_with_the_words_of_its_stage(name, fps):
+    board = compose(find_scene(name), fps=fps)
+    calls = {caption.name: caption for caption in board.captions if caption.name.startswith("call-")}
+    windows = [mover for mover in board.movers if mover.name.startswith("window-")]
+    assert len(windows) > 1
+    for window in windows:
+        call = calls[window.name.replace("window", "call")]
+        assert window.first == call.first or (window.name == "window-1" and call.first == 1)
+        assert window.last <= call.last
+
+
 def test_every_stage_is_called_by_its_name_while_it_is_played():
     text = '[input]\nshape = [4, 5, 5]\n[[stage]]\nop = "Conv2d"\nout_channels = 4\nkernel_size = 3\nbias = true\n'
     board = compose(parse_scene(text + '[[stage]]\nop = "ChannelShuffle"\ngroups = 2\n', "test"))
