@@ -38,7 +38,20 @@ from .contents import Contents, Shown
 from .counts import count_frames
 from .elision import Elision
 from .form import LEAST_BAR, WINDOW_BAR
-from .layout import BOTTOM, CAPITAL, LINE_HEIGHT, SIDE, TOP, Frame, Item, Placed, broken, text_width
+from .layout import (
+    BOTTOM,
+    CAPITAL,
+    LINE_HEIGHT,
+    SIDE,
+    TOP,
+    Frame,
+    Item,
+    Placed,
+    broken,
+    text_ascent,
+    text_descent,
+    text_width,
+)
 from .numerals import LEGIBLE, digit_height, numbers_on, shorts, told
 from .pacing import BEAT_SHARE, TRAVEL_SECONDS, Beat, beats, group_steps, held_from
 from .parts import Act, Bank, Tensor
@@ -927,15 +940,50 @@ class Plan:
 
     def call_lines(self, number: int) -> list[str]:
         """The operations as PyTorch writes them, broken after commas where they do not fit on a line."""
-        lines: list[str] = []
         stage = self.stages[number]
-        for call in self._calls[stage.number - len(stage.stages) : stage.number]:
+        return self._call_lines(self._calls[stage.number - len(stage.stages) : stage.number])
+
+    def _call_lines(self, calls: list[str]) -> list[str]:
+        lines: list[str] = []
+        for call in calls:
             lines.append("")
             for part in re.split("(?<=, )", call):
                 if lines[-1] and text_width(lines[-1] + part.rstrip()) * CAPITAL["line"] > self.heading_width:
                     lines.append("    ")
                 lines[-1] += part
         return [line.rstrip() for line in lines]
+
+    @cached_property
+    def whole_call(self) -> list[str]:
+        """The calls of all stages, on the result of several where the camera stays; none if they are too many lines."""
+        if self.leaves or self.summary_columns or self._calls_at_once:
+            return []
+        return self._headed(self._call_lines(self._calls))
+
+    @cached_property
+    def whole_story(self) -> list[str]:
+        """What the scene is about, where that is told in the place of these calls."""
+        if self.leaves or self.summary_columns or self._calls_at_once or self.whole_call:
+            return []
+        text = self.scene.description.in_language(self.language)
+        return self._headed(broken(text, self.heading_width / CAPITAL["line"])) if text else []
+
+    def first_line(self, lines: list[str]) -> float:
+        """How far below the upper margin the first of these lines below the title stands, in reference pixels."""
+        title = self.scene.title.in_language(self.language)
+        taken = text_descent(title) * CAPITAL["title"] + max(map(text_ascent, lines)) * CAPITAL["line"]
+        return CAPITAL["title"] + max(CAPITAL["line"] * LINE_HEIGHT, taken)
+
+    @property
+    def _calls_at_once(self) -> bool:
+        """Whether all calls are told together from the beginning: they are one stage."""
+        return self.stages[0].number == self.stages[-1].number
+
+    def _headed(self, lines: list[str]) -> list[str]:
+        """The lines, if there is room for them below the title."""
+        high = (CAPITAL["title"] + len(lines) * CAPITAL["line"]) * LINE_HEIGHT
+        room = self.heading_height if self.narrow else self._caption_room()[0] - 8.0
+        return lines if high <= room else []
 
     def note_lines(self) -> list[str]:
         """The scene's own last word, on as many lines as it takes."""

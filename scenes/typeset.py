@@ -84,14 +84,17 @@ def _heading(plan: Plan) -> Iterator[Caption]:
     yield _fitted(plan, _text(plan, "title", title, "title", _corner(plan, 0, y), "left"))
     for number, act in enumerate(plan.acts):
         first, last = _spell(plan, act)
-        yield from _call(plan, number, plan.call_lines(number), first, _before_summary(plan, last))
+        yield from _call(plan, f"call-{number + 1}", plan.call_lines(number), first, _before_whole(plan, last))
+    yield from _call(plan, "call-result", plan.whole_call, plan.result_frame, plan.frames)
+    yield from _call(plan, "story-result", plan.whole_story, plan.result_frame, plan.frames)
 
 
-def _call(plan: Plan, number: int, lines: list[str], first: int, last: int) -> Iterator[Caption]:
+def _call(plan: Plan, key: str, lines: list[str], first: int, last: int) -> Iterator[Caption]:
+    """Lines below the title."""
     for i, line in enumerate(lines, start=1):
-        at = _corner(plan, 0, CAPITAL["title"] + i * CAPITAL["line"] * LINE_HEIGHT)
+        at = _corner(plan, 0, plan.first_line(lines) + (i - 1) * CAPITAL["line"] * LINE_HEIGHT)
+        name = key if i == 1 else f"{key}-{i}"
         faint = plan.theme.faint_text
-        name = f"call-{number + 1}" if i == 1 else f"call-{number + 1}-{i}"
         yield _fitted(plan, _text(plan, name, line, "line", at, "left", color=faint, first=first, last=last))
 
 
@@ -125,12 +128,16 @@ def _before_summary(plan: Plan, last: int) -> int:
     return plan.result_frame - 1 if last == plan.frames and (plan.leaves or plan.summary_columns) else last
 
 
+def _before_whole(plan: Plan, last: int) -> int:
+    """The last frame of a stage's call: on the result all calls, or what the scene is about, take its place."""
+    whole = plan.whole_call or plan.whole_story
+    return plan.result_frame - 1 if last == plan.frames and whole else _before_summary(plan, last)
+
+
 def _result(plan: Plan) -> Iterator[Caption]:
     """What a travelling camera has in its last picture: what the scene is about, a row for each tensor, the cost."""
-    first, last, faint = plan.result_frame, plan.frames, plan.theme.faint_text
-    for i, line in enumerate(plan.result_lines, start=1):
-        at = _corner(plan, 0, CAPITAL["title"] + i * CAPITAL["line"] * LINE_HEIGHT)
-        yield _text(plan, f"story-result-{i}", line, "line", at, "left", color=faint, first=first, last=last)
+    first, last = plan.result_frame, plan.frames
+    yield from _call(plan, "story-result", plan.result_lines, first, last)
     yield from _table(plan, "table-result", plan.result_table, first, last, plan.result_top)
     yield _cost(plan, "cost-result", _total_costs(plan), 0, first, last)
 
@@ -231,7 +238,7 @@ def _flips(plan: Plan) -> Iterator[Caption]:
         op, (first, last) = plan.sight(number).op, _spell(plan, act)
         assert isinstance(op, Weighted)
         call = f"weight.flip({', '.join(str(2 + axis) for axis in range(len(op.each('kernel_size'))))})"
-        for caption in (*_call(plan, number, [call], first, last), *_facts(plan, number, first, last)):
+        for caption in (*_call(plan, f"call-{number + 1}", [call], first, last), *_facts(plan, number, first, last)):
             yield replace(caption, name=f"{caption.name}-flip")
         stages = plan.count_of(len(plan.acts) - 1)
         what = plan.words("stage_step", plan.count_of(number) - 1, stages)
@@ -245,7 +252,7 @@ def _traces(plan: Plan) -> Iterator[Caption]:
     for i, (trace, act) in enumerate(zip(plan.contents.traces, plan.traced, strict=True)):
         number, (first, last) = trace.number, _spell(plan, act)
         for caption in (
-            *_call(plan, number, plan.call_lines(number), first, _before_summary(plan, last)),
+            *_call(plan, f"call-{number + 1}", plan.call_lines(number), first, _before_whole(plan, last)),
             *_facts(plan, number, first, last),
         ):
             yield replace(caption, name=f"{caption.name}-again-{i + 1}")
@@ -370,7 +377,7 @@ def _note(plan: Plan) -> Iterator[Caption]:
 
 def _story(plan: Plan, number: int, first: int, last: int, narration: list[Caption]) -> Iterator[Caption]:
     """What a stage is about, wherever neither its first step nor the scene's last word is told in that place."""
-    if plan.leaves or (plan.note_lines() and not plan.traced):
+    if plan.leaves or plan.whole_story or (plan.note_lines() and not plan.traced):
         last = min(last, plan.result_frame - 1)
     spells = [(first, last)]
     if narration:

@@ -296,3 +296,31 @@ def test_on_the_result_stands_the_table_of_all_stages():
     assert last == board.frames and board.step.at(first)[0] == board.steps
     others = [c for c in board.captions if c.name.startswith("table-2")]
     assert others and all(c.last == first - 1 for c in others)
+
+
+def told_on_the_result(board, *kinds):
+    return [c for c in board.captions if c.last == board.frames and c.first > 1 and c.name.startswith(kinds)]
+
+
+def test_on_the_result_stand_the_calls_of_all_stages():
+    scene = find_scene("stacked")
+    board = compose(scene, (854, 480), 15.0)
+    whole = told_on_the_result(board, "call-")
+    assert [c.body for c in whole] == torch_calls(scene)
+    (first,) = {c.first for c in whole}
+    assert board.step.at(first)[0] == board.steps > board.step.at(first - 2)[0]
+    assert max(c.last for c in board.captions if c.name == "call-3") == first - 1
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_calls_that_are_too_many_lines_give_way_to_what_the_scene_is_about(language):
+    scene = find_scene("stacked")
+    board = compose(scene, (480, 480), 15.0, language)
+    assert not told_on_the_result(board, "call-")
+    assert [c.body for c in told_on_the_result(board, "story-")] == [scene.description.in_language(language)]
+
+
+def test_a_call_that_is_played_as_several_stages_stays_to_the_end():
+    board = compose(find_scene("transposed-stride-2"), (854, 480), 15.0)
+    told = told_on_the_result(board, "call-", "story-result")
+    assert {c.name for c in told} == {"call-3", "call-3-2"}
