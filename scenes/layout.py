@@ -607,6 +607,16 @@ def label_size(item: Item, pixel: float, style: int) -> tuple[float, float]:
     return width, WINDOW_ROOM + (len(lines) * LINE_HEIGHT + 0.5) * CAPITAL["label"] * pixel
 
 
+def without_pad(placed: Placed, view: View) -> Placed:
+    """The same, its rectangle that of the cells alone."""
+    c, h, w = placed.item.dims
+    ends = np.array([(x, y, z) for x in (-0.5, w - 0.5) for y in (-0.5, c - 0.5) for z in (0.5, 0.5 - h)])
+    shown = placed.base[placed.item.elision.drawn_blocks()]
+    flat = view.project(shown[:, None] + ends).reshape(-1, 2)
+    (left, bottom), (width, height) = flat.min(axis=0).tolist(), np.ptp(flat, axis=0).tolist()
+    return replace(placed, left=left, bottom=bottom, width=width, height=height)
+
+
 def _place(
     plans: Sequence[_Plan],
     tiers: int,

@@ -39,12 +39,17 @@ from .layout import (
     arrange,
     label_size,
     with_lanes_across,
+    without_pad,
 )
 
 READABLE = 10.0
 """Where cells are smaller than this, in pixels of a 480-pixel-high picture, the camera travels."""
 LARGEST = 20.0
 """In the same pixels: the camera comes no nearer than to cells of this size."""
+LARGEST_ALONE = 40.0
+"""The same where the last tensor stands alone."""
+SHARE_ALONE = 0.95
+"""It takes no more than this share of the free height, its label included, or width."""
 CLEAR = 8.0
 """Between the picture's edge, or that of the band, and what belongs to other sections; in the same pixels."""
 EDGE = 5.0
@@ -157,7 +162,7 @@ class _Row:
 
     def _insets(self, number: int) -> tuple[float, float, float]:
         """At the right, the top and the bottom of a section's picture, in reference pixels, beside the side margins."""
-        if self.result and number == len(self.sections) - 1:
+        if self.result and self._is_result(number):
             return self.result.right, self.result.top + TOP, self.result.bottom + BOTTOM
         return 0.0, self.top, self.bottom
 
@@ -205,12 +210,19 @@ class _Row:
         """The same, but not as wide as its label."""
         return _plan(plan.item, plan.across, plan.inner, plan.lane, plan.pitch, plan.label, self.tall, False)
 
+    def _nearest(self, number: int) -> float:
+        """How wide the picture of a section is at least: its cells are not larger than that."""
+        largest = LARGEST_ALONE if self._is_result(number) else LARGEST
+        return self.size[0] / min(self.size) * 480.0 / largest
+
+    def _is_result(self, number: int) -> bool:
+        return self.result is not None and number == len(self.sections) - 1
+
     def _draw_near(self, enough: float) -> None:
         self.widths = [enough] * len(self.sections)
-        nearest = self.size[0] / min(self.size) * 480.0 / LARGEST
         for _ in range(ROUNDS):
             for number, width in enumerate(self.widths):
-                self.widths[number] = min(width, max(nearest, _least(partial(self._fits, number))))
+                self.widths[number] = min(width, max(self._nearest(number), _least(partial(self._fits, number))))
         self._even_out(enough)
         for number, width in enumerate(self.widths):
             for i, plan in (self._own(number, width) or {}).items():
@@ -219,10 +231,10 @@ class _Row:
     def _even_out(self, enough: float) -> None:
         """Sections that follow each other and differ little have one width, and their words one size.
 
-        ``enough`` is a width that all may have.
+        ``enough`` is a width that all may have. The last tensor alone is as large as can be.
         """
         runs = [[0]]
-        for number in range(1, len(self.widths)):
+        for number in range(1, len(self.widths) - (self.result is not None)):
             run = [self.widths[i] for i in (*runs[-1], number)]
             if max(run) <= ALIKE * min(run):
                 runs[-1].append(number)
@@ -251,6 +263,8 @@ class _Row:
 
     def _fits(self, number: int, width: float) -> bool:
         """Whether a section's things fit a picture of this width, and with margins that keep them out of others."""
+        if self._is_result(number):
+            return self._fits_alone(width)
         own = self._own(number, width)
         if own is None:
             return False
@@ -261,6 +275,15 @@ class _Row:
         if across > self._area(number, width)[1 - self.flow]:
             return False
         return self._gap(number, width, plans) >= self._least_gap(number, width)
+
+    def _fits_alone(self, width: float) -> bool:
+        """The same of the last tensor."""
+        number = len(self.sections) - 1
+        if min(area := self._area(number, width)) <= 0:
+            return False
+        placed = without_pad(_spread(self.plans[-1], self.view, 0.0, 0.0, self.tall, self.capitals[-1]), self.view)
+        wide, high = self._label(-1, width)
+        return wide <= area[0] and max(placed.width / area[0], (placed.height + high) / area[1]) <= SHARE_ALONE
 
     def _label(self, i: int, width: float) -> tuple[float, float]:
         """Width and height of an item's label in a picture of this width."""
@@ -299,14 +322,14 @@ class _Row:
             around = [self._around(i, width) for i in section]
             for i, (before, _), (_, after) in zip(section[1:], around[1:], around, strict=False):
                 starts[i] = starts[i - 1] + plans[i - 1].size[self.flow] + after + gap + before
-            start = starts[section[0]] - around[0][0]
-            if len(section) == 1:
-                start -= self._lead(section[0], width, starts, gap)
-            stops.append(self._stop(number, start))
+            if len(section) > 1:
+                stops.append(self._stop(number, starts[section[0]] - around[0][0]))
         placed = []
         for plan, start, capital in zip(self.plans, starts.tolist(), self.capitals, strict=True):
             left, low = (-plan.size[0] / 2.0, -start - plan.size[1]) if self.tall else (start, 0.0)
             placed.append(_spread(plan, self.view, left, low, self.tall, capital))
+        if self.result:
+            stops.append(self._stop_alone(placed[-1], starts))
         floor = min(map(_lowest, placed))
         if self.tall:
             placed = [self._standing(p, floor) for p in placed]
@@ -320,11 +343,21 @@ class _Row:
             tuple(stops), band,
         )  # fmt: skip
 
-    def _lead(self, i: int, width: float, starts: NDArray[np.float64], spare: float) -> float:
-        """How far from its picture's beginning a lonely item may stand: in the middle, if nothing else is seen then."""
-        ends = starts[i - 1] + self.plans[i - 1].size[self.flow] + self._around(i - 1, self.widths[-2])[1]
-        room = starts[i] - self._around(i, width)[0] - ends - self._margin * self._room(width)[0]
-        return max(0.0, min(spare / 2.0, room))
+    def _stop_alone(self, placed: Placed, starts: NDArray[np.float64]) -> Stop:
+        """The picture of the last tensor: it and its label in the middle of the free area, if nothing else is seen."""
+        number, width = len(self.sections) - 1, self.widths[-1]
+        pixel, _, _ = self._room(width)
+        right, top, bottom = (inset * pixel for inset in self._insets(number))
+        bare, height = without_pad(placed, self.view), width * self.size[1] / self.size[0]
+        middle = bare.bottom + (bare.height - self._label(-1, width)[1]) / 2.0
+        x, y = bare.left + (bare.width + right) / 2.0, middle + (top - bottom) / 2.0
+        ends = starts[-2] + self.plans[-2].size[self.flow] + self._around(len(starts) - 2, self.widths[-2])[1]
+        ends += self._margin * pixel
+        if self.tall:
+            y = min(y, top - height / 2.0 - ends)
+        else:
+            x = max(x, ends + width / 2.0 - SIDE * pixel)
+        return Stop(np.array([x, y]), width, pixel, frozenset([placed.item.name]))
 
     def _stop(self, number: int, start: float) -> Stop:
         """The picture of a section, whose free area begins at ``start`` along the line."""

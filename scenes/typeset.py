@@ -25,6 +25,7 @@ from .layout import (
     note_texts,
     text_ascent,
     text_width,
+    without_pad,
 )
 from .parts import Act
 from .plan import LAND, MULTIPLY, WRITE, Plan
@@ -86,16 +87,20 @@ def _heading(plan: Plan) -> Iterator[Caption]:
         first, last = _spell(plan, act)
         yield from _call(plan, f"call-{number + 1}", plan.call_lines(number), first, _before_whole(plan, last))
     yield from _call(plan, "call-result", plan.whole_call, plan.result_frame, plan.frames)
-    yield from _call(plan, "story-result", plan.whole_story, plan.result_frame, plan.frames)
+    yield from _below_title(plan, "story-result", plan.whole_story, plan.result_frame, plan.frames)
 
 
 def _call(plan: Plan, key: str, lines: list[str], first: int, last: int) -> Iterator[Caption]:
-    """Lines below the title."""
+    """Lines below the title, smaller where one of them would run out of the heading's room."""
+    yield from (_fitted(plan, caption) for caption in _below_title(plan, key, lines, first, last))
+
+
+def _below_title(plan: Plan, key: str, lines: list[str], first: int, last: int) -> Iterator[Caption]:
     for i, line in enumerate(lines, start=1):
         at = _corner(plan, 0, plan.first_line(lines) + (i - 1) * CAPITAL["line"] * LINE_HEIGHT)
         name = key if i == 1 else f"{key}-{i}"
         faint = plan.theme.faint_text
-        yield _fitted(plan, _text(plan, name, line, "line", at, "left", color=faint, first=first, last=last))
+        yield _text(plan, name, line, "line", at, "left", color=faint, first=first, last=last)
 
 
 def _fitted(plan: Plan, caption: Caption) -> Caption:
@@ -137,7 +142,7 @@ def _before_whole(plan: Plan, last: int) -> int:
 def _result(plan: Plan) -> Iterator[Caption]:
     """What a travelling camera has in its last picture: what the scene is about, a row for each tensor, the cost."""
     first, last = plan.result_frame, plan.frames
-    yield from _call(plan, "story-result", plan.result_lines, first, last)
+    yield from _below_title(plan, "story-result", plan.result_lines, first, last)
     yield from _table(plan, "table-result", plan.result_table, first, last, plan.result_top)
     yield _cost(plan, "cost-result", _total_costs(plan), 0, first, last)
 
@@ -473,6 +478,8 @@ def _labels(plan: Plan) -> Iterator[Caption]:
     f = plan.frame
     sizes = [(placed, *spell) for placed in f.placed for spell in _spells(plan, placed.item.name)]
     for placed, turn, pixel, spell in sizes:
+        if plan.leaves and spell.get("last") == plan.frames:  # alone: below its cells, whatever room is beside them
+            placed = without_pad(placed, f.view)
         capital = CAPITAL["label"] * pixel
         item = placed.item
         label, notes = label_texts(item.label, f.label_style), note_texts(item.notes, f.label_style)

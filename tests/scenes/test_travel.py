@@ -356,6 +356,21 @@ def test_the_result_is_held_with_the_last_tensor_alone_and_a_row_for_each_of_all
     assert not any(kind_of(c.name) == "table" and said(board, c, end) and c.name in told for c in board.captions)
 
 
+@pytest.mark.parametrize("name", ["deep-stack", "mobilenet-block"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_last_tensor_is_seen_large_and_right_above_its_label(name, size):
+    board = board_of(name, size)
+    last, output = board.frames, f"output-{len(rests(board)) - 1}"
+    screen = Screen(board, last)
+    tensor = next(box for what, box in things(board, last) if what == output)
+    before = Screen(board, rests(board)[-2][1])
+    assert screen.zoom > 1.4 * before.zoom
+    label, *_ = (c for c in board.captions if c.name.startswith(f"label-{output}-") and said(board, c, last) is not None)
+    box = caption_box(label, screen)
+    assert abs(box[[0, 2]].mean() - tensor[[0, 2]].mean()) < 2.0
+    assert 0.0 <= box[1] - tensor[3] < 2.0 * 12.5 * min(size) / 480
+
+
 def kind_of(name):
     return name.split("-")[0]
 
