@@ -1006,6 +1006,51 @@ class Plan:
             return self._stacked(self.scene.description.in_language(self.language))
         return self._stacked(self.words(does) + self._of_padding(stage))
 
+    def view_lines(self, number: int) -> list[list[str]]:
+        """What becomes of the cells in each arrangement of a Move that has several; none of any other stage."""
+        stage = self.stages[number]
+        if not self.several_views(number):
+            return []
+        assert isinstance(stage.op, Move)
+        shapes = stage.op.view_shapes(stage.item)
+        before, texts = stage.item, []
+        for name, shape in shapes.items():
+            key = f"does_{type(stage.op).__name__}_{name}"
+            known = self.words(key, stage.item[0], *shape)
+            texts.append(
+                known if key in self.words else self.words("becomes", self.words(name), size(before), size(shape))
+            )
+            before = shape
+        return [self._stacked(text, self.counter_width(number)) for text in texts]
+
+    def several_views(self, number: int) -> bool:
+        """Whether a stage is a Move with arrangements on its way."""
+        return len(self.contents.view_shapes(number)) > 1
+
+    def view_spells(self, number: int) -> list[tuple[int, int, int, int]]:
+        """When each of these is made: its first step, how many there are, its first and its last frame."""
+        settled, first = self.settled(), self.acts[number].first_step
+        begin, spells = self.acts[number].first_frame, []
+        for turns in self.contents.move_turns(number):
+            steps = (self.contents.batch or 1) * turns
+            end = math.floor(settled[first + steps - 1])
+            spells.append((first, steps, begin, end))
+            first, begin = first + steps, end + 1
+        return spells
+
+    def counted(self, number: int, view: int = 0) -> str:
+        """What the counter counts."""
+        stages, views = self.count_of(len(self.stages) - 1), len(self.contents.view_shapes(number))
+        if views > 1:
+            which = view + 1, views, self.count_of(number), stages
+            return self.words("stage_view_step" if stages > 1 else "view_step", *which)
+        return self.words("stage_step", self.count_of(number), stages) if stages > 1 else self.words("step")
+
+    def counter_width(self, number: int) -> float:
+        """How wide the counter of a stage is, in capitals."""
+        steps = max(self.contents.move_turns(number)) * (self.contents.batch or 1)
+        return text_width(f"{self.counted(number)}  {count(steps)} / {count(steps)}")
+
     def _gather_padding(self, op: Operation, sides: list[int]) -> str:
         """Why a transposed convolution that gathers has so many zeros before the first cell of each axis."""
         assert isinstance(op, ConvTranspose)
@@ -1030,12 +1075,17 @@ class Plan:
     def told_lines(self) -> int:
         """How many lines there are above the formulas: one for the first step at the least."""
         stories = [self.story_lines(number) for number in range(len(self.stages))]
+        stories += [lines for number in range(len(self.stages)) for lines in self.view_lines(number)]
         return max(1, *map(len, (self.note_lines(), *stories, *map(self.flip_lines, self.contents.flipped))))
 
-    def _stacked(self, text: str) -> list[str]:
-        """On lines in the lower left corner, beside the counter where there is room for both."""
-        width = (1.0 if self.narrow else NOTE_SHARE) * (self.size[0] * 480.0 / min(self.size) - 2 * SIDE)
-        return broken(text, width / CAPITAL["note"]) if text else []
+    def _stacked(self, text: str, beside: float = 0.0) -> list[str]:
+        """On lines in the lower left corner, beside the counter where there is room for both.
+
+        ``beside``: how wide the counter is, in capitals, if that may be more than what other notes leave.
+        """
+        whole = (self.size[0] * 480.0 / min(self.size) - 2 * SIDE) / CAPITAL["note"]
+        width = whole if self.narrow else min(NOTE_SHARE * whole, whole - beside - 2.0)
+        return broken(text, width) if text else []
 
     @property
     def heading_height(self) -> float:

@@ -204,8 +204,22 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
             yield _cost(plan, "cost-result", _total_costs(plan), lift, plan.result_frame, last)
     yield _cost(plan, f"cost-{number + 1}", _costs(plan, number), lift, first, end)
     last = end if plan.leaves else last
-    what = _counted(plan, number)
-    yield from _counter(plan, f"{number + 1}", what, act, lift + 1, first, last)
+    if not plan.several_views(number):
+        steps = act.first_step, act.steps
+        yield from _counter(plan, f"{number + 1}", plan.counted(number), steps, lift + 1, first, last)
+        return
+    for view, (step, steps, begin, end) in enumerate(_view_spells(plan, number, first, last)):
+        name = f"{number + 1}-view-{view + 1}"
+        yield from _counter(plan, name, plan.counted(number, view), (step, steps), lift + 1, begin, end)
+
+
+def _view_spells(plan: Plan, number: int, first: int, last: int) -> list[tuple[int, int, int, int]]:
+    """When each arrangement of a Move is made, see Plan.view_spells; the words of the outer ones stand as long as the
+    stage's do."""
+    spells = plan.view_spells(number)
+    spells[0] = (*spells[0][:2], first, spells[0][3])
+    spells[-1] = (*spells[-1][:3], last)
+    return spells
 
 
 def _cost(plan: Plan, name: str, costs: tuple[str, str], line: int, first: int, last: int) -> Caption:
@@ -223,18 +237,21 @@ def _lift(plan: Plan, number: int) -> int:
     return len(plan.formulas(number)) + plan.told_lines if plan.narrow else 0
 
 
-def _counter(plan: Plan, name: str, what: str, act: Act, line: int, first: int, last: int) -> Iterator[Caption]:
-    """Which step it is, so many lines above the lower edge."""
-    body = f"{{step}} / {count(act.steps)}"
+def _counter(
+    plan: Plan, name: str, what: str, counts: tuple[int, int], line: int, first: int, last: int
+) -> Iterator[Caption]:
+    """Which step it is, so many lines above the lower edge; it ``counts`` from a step on so many."""
+    first_step, steps = counts
+    body = f"{{step}} / {count(steps)}"
     # The number that counts is a text of its own, so that the words beside it stand still.
-    apart = (0.5 + text_width(what if plan.narrow else body.replace("{step}", str(act.steps)))) * CAPITAL["note"]
+    apart = (0.5 + text_width(what if plan.narrow else body.replace("{step}", str(steps)))) * CAPITAL["note"]
     right, align = not plan.narrow, "left" if plan.narrow else "right"
     y = line * CAPITAL["note"] * LINE_HEIGHT
     places = {"what": 0.0 if plan.narrow else apart, "count": apart if plan.narrow else 0.0}
     at = {key: _corner(plan, x, y, right=right, bottom=True) for key, x in places.items()}
     yield _text(plan, f"step-name-{name}", what, "note", at["what"], align, first=first, last=last)
     counter = _text(plan, f"step-{name}", body, "note", at["count"], align, first=first, last=last)
-    yield replace(counter, first_step=act.first_step, steps=act.steps)
+    yield replace(counter, first_step=first_step, steps=steps)
 
 
 def _flips(plan: Plan) -> Iterator[Caption]:
@@ -247,7 +264,8 @@ def _flips(plan: Plan) -> Iterator[Caption]:
             yield replace(caption, name=f"{caption.name}-flip")
         stages = plan.count_of(len(plan.acts) - 1)
         what = plan.words("stage_step", plan.count_of(number) - 1, stages)
-        yield from _counter(plan, f"flip-{number + 1}", what, act, _lift(plan, number) + 1, first, last)
+        counts = act.first_step, act.steps
+        yield from _counter(plan, f"flip-{number + 1}", what, counts, _lift(plan, number) + 1, first, last)
         lines, above = plan.flip_lines(number), _above_formulas(plan, number)
         yield from _stacked(plan, f"story-{number + 1}-flip", lines, first, last, above, plan.theme.faint_text)
 
@@ -264,7 +282,7 @@ def _traces(plan: Plan) -> Iterator[Caption]:
         lines, result = plan.trace_lines[i], i == len(plan.traced) - 1
         what = plan.words("traced_step", plan.count_of(number), plan.count_of(len(plan.acts) - 1))
         line = max(map(len, plan.trace_lines)) if plan.narrow else 1
-        yield from _counter(plan, f"trace-{i + 1}", what, act, line, first, last)
+        yield from _counter(plan, f"trace-{i + 1}", what, (act.first_step, act.steps), line, first, last)
         yield from _stacked(
             plan, f"trace-told-{number + 1}-{trace.tensor}", lines, first, act.last_frame if result else last
         )
@@ -387,10 +405,22 @@ def _story(plan: Plan, number: int, first: int, last: int, narration: list[Capti
     spells = [(first, last)]
     if narration:
         spells = [(first, narration[0].first - 1), (narration[-1].last + 1, last)]
+    if plan.several_views(number):
+        yield from _rearranging(plan, number, first)
+        spells = [(plan.view_spells(number)[-1][3] + 1, last)]
     for i, (begin, end) in enumerate(spells, start=1):
         if begin <= end:
             name, above = f"story-{number + 1}-{i}", _above_formulas(plan, number)
             yield from _stacked(plan, name, plan.story_lines(number), begin, end, above, plan.theme.faint_text)
+
+
+def _rearranging(plan: Plan, number: int, first: int) -> Iterator[Caption]:
+    """What becomes of the cells in each arrangement of a Move, while it is made; of the first one from ``first`` on."""
+    above = _above_formulas(plan, number)
+    told = zip(plan.view_lines(number), plan.view_spells(number), strict=True)
+    for i, (lines, (_, _, begin, end)) in enumerate(told, start=1):
+        name, begin = f"view-{number + 1}-{i}", first if i == 1 else begin
+        yield from _stacked(plan, name, lines, begin, end, above, plan.theme.faint_text)
 
 
 def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
@@ -465,13 +495,7 @@ def _done(words: Words, sight: Sight) -> str:
 def _narration_room(plan: Plan, number: int, act: Act) -> float:
     """How wide what is told of the first step may be, in capitals: in wide pictures the counter is on its line."""
     room = (plan.size[0] * 480.0 / min(plan.size) - 2 * SIDE) / CAPITAL["note"]
-    return room if plan.narrow else room - text_width(f"{_counted(plan, number)}  {act.steps} / {act.steps}") - 1.0
-
-
-def _counted(plan: Plan, number: int) -> str:
-    """What the counter counts."""
-    stages = plan.count_of(len(plan.acts) - 1)
-    return plan.words("stage_step", plan.count_of(number), stages) if stages > 1 else plan.words("step")
+    return room if plan.narrow else room - text_width(f"{plan.counted(number)}  {act.steps} / {act.steps}") - 1.0
 
 
 def _labels(plan: Plan) -> Iterator[Caption]:

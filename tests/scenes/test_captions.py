@@ -3,6 +3,7 @@
 import math
 import re
 import string
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -326,3 +327,43 @@ def test_a_call_that_is_played_as_several_stages_stays_to_the_end():
     board = compose(find_scene("transposed-stride-2"), (854, 480), 15.0)
     told = told_on_the_result(board, "call-", "story-result")
     assert {c.name for c in told} == {"call-3", "call-3-2"}
+
+
+def test_each_arrangement_of_a_shuffle_is_told_and_counted_while_it_is_made():
+    board = compose(find_scene("channel-shuffle"), (854, 480), 30.0)
+    texts = [
+        "reshape: 8 channels into 2 groups of 4",
+        "transpose: 2 groups of 4 become 4 of 2",
+        "flatten: one row of 8 channels again",
+    ]
+    ends = [0, 8, 16, 24]
+    for view, (text, first, last) in enumerate(zip(texts, ends[:-1], ends[1:], strict=True), start=1):
+        told = next(c for c in board.captions if c.name == f"view-1-{view}-1")
+        counter, name = (
+            next(c for c in board.captions if c.name == f"{key}-1-view-{view}") for key in ("step", "step-name")
+        )
+        assert told.body == text and name.body == f"view {view} / 3 · step"
+        assert counter.body == "{step} / 8" and (counter.first_step, counter.steps) == (first, 8)
+        assert counter.first == name.first == told.first
+        assert first <= board.step.at(told.first)[0] < board.step.at(told.last)[0] <= last
+        assert view == 1 or board.step.at(told.first - 1)[0] == first
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_in_a_chain_the_views_are_counted_within_their_stage(language):
+    board = compose(find_scene("grouped-shuffled"), (854, 480), 30.0, language)
+    names = [c.body for c in board.captions if c.name.startswith("step-name-2-view-")]
+    assert names == [Words(language)("stage_view_step", view, 3, 2, 3) for view in (1, 2, 3)]
+    assert all(re.findall(r"\d", body) == ["2", "3", str(i), "3"] for i, body in enumerate(names, start=1))
+
+
+class Turned(ChannelShuffle):
+    """A shuffle that has no words of its own."""
+
+
+def test_arrangements_without_words_of_their_own_are_told_by_their_shapes():
+    scene = find_scene("channel-shuffle")
+    stage = replace(scene.stages[0], op=Turned(2))
+    board = compose(replace(scene, stages=(stage,)), (854, 480), 30.0)
+    told = [c.body for c in board.captions if c.name.startswith("view-1-")]
+    assert told[0] == "reshaped: 8 × 5 × 5 becomes 2 × 4 × 5 × 5" and len(told) == 3

@@ -365,7 +365,9 @@ def test_the_last_tensor_is_seen_large_and_right_above_its_label(name, size):
     tensor = next(box for what, box in things(board, last) if what == output)
     before = Screen(board, rests(board)[-2][1])
     assert screen.zoom > 1.4 * before.zoom
-    label, *_ = (c for c in board.captions if c.name.startswith(f"label-{output}-") and said(board, c, last) is not None)
+    label, *_ = (
+        c for c in board.captions if c.name.startswith(f"label-{output}-") and said(board, c, last) is not None
+    )
     box = caption_box(label, screen)
     assert abs(box[[0, 2]].mean() - tensor[[0, 2]].mean()) < 2.0
     assert 0.0 <= box[1] - tensor[3] < 2.0 * 12.5 * min(size) / 480
