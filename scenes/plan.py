@@ -74,6 +74,8 @@ LEGEND_SHARE = 0.55
 """How much of a wide picture's width a legend takes at most."""
 WHOLE_ROWS = 5
 """A table of all stages has no more rows, its head included, and stands beside one row of tensors: it takes height."""
+SUMMARY_SHARE = 0.6
+"""How much of a wide picture's width the table of all stages takes at most, their kernels included."""
 RESULT_ROOM = 110.0
 """What the table of all stages leaves to the last tensor and its label, in reference pixels across or along it."""
 MAX_SUMMARY_LINES = 6
@@ -794,9 +796,10 @@ class Plan:
 
     @cached_property
     def summary(self) -> list[tuple[str, list[str]]]:
-        """A row for each of many tensors, its name, shape and the parameters that made it; none where they are few.
+        """A row for each of many tensors: its name, shape, the kernels and how many parameters made it; none where they
+        are few.
 
-        First the names of the columns.
+        First the names of the columns. Kernels are left out where they would take too much of the picture's width.
         """
         several = any(stage.again or stage.in_parts or stage.gathers for stage in self.stages)
         if "table" not in self.show or self.whole_table or several or len(self.shapes) < WHOLE_ROWS:
@@ -804,7 +807,12 @@ class Plan:
         counts = [0, *(stage.op.num_parameters for stage in self.stages)]
         told = zip(self.contents.told_shapes, counts, strict=True)
         rows = [(self.called(i), [size(shape), count(made) if made else ""]) for i, (shape, made) in enumerate(told)]
-        return [("", [self.words("shape"), self.words("of_parameters")]), *rows]
+        rows = [("", [self.words("shape"), self.words("of_parameters")]), *rows]
+        kernels = [self.words("kernels"), "", *(size(stage.told.weight_shape or ()) for stage in self.stages)]
+        pairs = zip(rows, kernels, strict=True)
+        wider = [(name, [shape, kernel, made]) for (name, (shape, made)), kernel in pairs]
+        room = (1.0 if self.narrow else SUMMARY_SHARE) * (self.size[0] * 480.0 / min(self.size) - 2 * SIDE)
+        return wider if sum(self.table_widths(wider)) <= room else rows
 
     @cached_property
     def result_table(self) -> list[tuple[str, list[str]]]:
@@ -818,7 +826,7 @@ class Plan:
         most = max(3, int(high / note) - 1)
         if len(rows) > most:
             first = most // 2
-            rows = [*rows[:first], ("…", ["…", ""]), *rows[len(rows) - (most - first - 1) :]]
+            rows = [*rows[:first], ("…", ["…", *[""] * (len(head[0][1]) - 1)]), *rows[len(rows) - (most - first - 1) :]]
         return [*head, *rows]
 
     @property
@@ -876,7 +884,7 @@ class Plan:
         if not self.narrow:
             title = self.scene.title.in_language(self.language)
             wide -= text_width(title) * CAPITAL["title"] + COLUMN_GAP
-        rows = [(name, shape) for name, (shape, _) in self.summary[1:]]
+        rows = [(name, shape) for name, (shape, *_) in self.summary[1:]]
         least = max(len(self.table(number)) for number in range(len(self.stages)))
         for lines in range(least, MAX_SUMMARY_LINES + 1):
             high = math.ceil(len(rows) / math.ceil(len(rows) / lines))  # all columns alike

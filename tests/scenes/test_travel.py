@@ -349,10 +349,10 @@ def test_the_result_is_held_with_the_last_tensor_alone_and_a_row_for_each_of_all
     assert set(map(kind_of, told)) == {"title", "story", "table", "cost"}
     assert all(caption.first >= first for key, caption in told.items() if key != "title")
     assert told["table-result-1-0"].body == size_of(explain(scene_of(name))["stages"][0]["input"])
-    del told["table-result-0-1"]
-    columns = {key: c.body for key, c in told.items() if key.startswith("table-result") and key.count("-") == 3}
-    counts = [int(body.replace(",", "")) for key, body in columns.items() if key.endswith("-1")]
-    assert sum(counts) == explain(scene_of(name))["parameters"]
+    head, *columns = columns_of(told)
+    assert head == "shape" and columns in (["parameters"], ["kernels", "parameters"])
+    made = [int(body.replace(",", "")) for body in columns_of(told)["parameters"].values()]
+    assert sum(made) == explain(scene_of(name))["parameters"]
     assert not any(kind_of(c.name) == "table" and said(board, c, end) and c.name in told for c in board.captions)
 
 
@@ -371,6 +371,29 @@ def test_the_last_tensor_is_seen_large_and_right_above_its_label(name, size):
     box = caption_box(label, screen)
     assert abs(box[[0, 2]].mean() - tensor[[0, 2]].mean()) < 2.0
     assert 0.0 <= box[1] - tensor[3] < 2.0 * 12.5 * min(size) / 480
+
+
+def columns_of(told):
+    """The columns of the table on the result by their names: what stands in each row that has something there."""
+    cells = {tuple(map(int, key.split("-")[2:])): c.body for key, c in told.items() if key.startswith("table-result")}
+    names = {at[1]: body for at, body in cells.items() if at[0] == 0 and len(at) == 2}
+    return {
+        name: {at[0]: body for at, body in cells.items() if len(at) == 2 and at[1] == column and at[0] > 0}
+        for column, name in sorted(names.items())
+    }
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["lenet", "mobilenet-block"])
+def test_the_table_on_the_result_has_the_kernels_where_they_fit(name, size):
+    board = board_of(name, size)
+    told = {c.name: c for c in board.captions if said(board, c, board.frames) is not None}
+    columns = columns_of(told)
+    assert ("kernels" in columns) == (size == (854, 480))
+    if "kernels" in columns:
+        stages = [stage for stage in explain(scene_of(name))["stages"] if "Flatten" not in stage["op"]]
+        weights = {row: size_of(stage["kernel"]) for row, stage in enumerate(stages, start=2) if stage["parameters"]}
+        assert columns["kernels"] == weights
 
 
 def kind_of(name):
