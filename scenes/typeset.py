@@ -419,7 +419,7 @@ def _rearranging(plan: Plan, number: int, first: int) -> Iterator[Caption]:
     above = _above_formulas(plan, number)
     told = zip(plan.view_lines(number), plan.view_spells(number), strict=True)
     for i, (lines, (_, _, begin, end)) in enumerate(told, start=1):
-        name, begin = f"view-{number + 1}-{i}", first if i == 1 else begin
+        name, begin = f"story-{number + 1}-view-{i}", first if i == 1 else begin
         yield from _stacked(plan, name, lines, begin, end, above, plan.theme.faint_text)
 
 
