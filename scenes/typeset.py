@@ -210,7 +210,8 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
         return
     for view, (step, steps, begin, end) in enumerate(_view_spells(plan, number, first, last)):
         name = f"{number + 1}-view-{view + 1}"
-        yield from _counter(plan, name, plan.counted(number, view), (step, steps), lift + 1, begin, end)
+        if begin <= end:
+            yield from _counter(plan, name, plan.counted(number, view), (step, steps), lift + 1, begin, end)
 
 
 def _view_spells(plan: Plan, number: int, first: int, last: int) -> list[tuple[int, int, int, int]]:
@@ -420,7 +421,8 @@ def _rearranging(plan: Plan, number: int, first: int) -> Iterator[Caption]:
     told = zip(plan.view_lines(number), plan.view_spells(number), strict=True)
     for i, (lines, (_, _, begin, end)) in enumerate(told, start=1):
         name, begin = f"story-{number + 1}-view-{i}", first if i == 1 else begin
-        yield from _stacked(plan, name, lines, begin, end, above, plan.theme.faint_text)
+        if begin <= end:
+            yield from _stacked(plan, name, lines, begin, end, above, plan.theme.faint_text)
 
 
 def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
