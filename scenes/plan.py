@@ -496,7 +496,7 @@ class Plan:
             return self.words("output")
         made = (f"made_{kind.__name__}" for kind in type(stage.op).__mro__)
         known = next((key for key in made if key in self.words), None)
-        return self.words(known) if known else self.words("stage", self.count_of(number))
+        return self.words(known) if known else self.words("made", self.count_of(number))
 
     def _is_partial(self, number: int) -> bool:
         """Whether the channels' sums are added up only in the next stage: its filters are the slices of one."""

@@ -243,7 +243,7 @@ def _counter(
 ) -> Iterator[Caption]:
     """Which step it is, so many lines above the lower edge; it ``counts`` from a step on so many."""
     first_step, steps = counts
-    body = f"{{step}} / {count(steps)}"
+    body = f"{{step}} / {steps}"  # both alike: Blender counts without separators
     # The number that counts is a text of its own, so that the words beside it stand still.
     apart = (0.5 + text_width(what if plan.narrow else body.replace("{step}", str(steps)))) * CAPITAL["note"]
     right, align = not plan.narrow, "left" if plan.narrow else "right"

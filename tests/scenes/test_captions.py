@@ -23,6 +23,7 @@ from convmotion.conv_math import (
 from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.captions import WORDS, Words, count, size, size_formulas, torch_call, torch_calls
 from convmotion.scenes.paste import scene_from_lines
+from convmotion.scenes.screen import said
 
 CALLS = {
     "nn.Conv2d(8, 8, kernel_size=3)": Conv2d(8, 8, 3),
@@ -369,3 +370,18 @@ def test_arrangements_without_words_of_their_own_are_told_by_their_shapes():
     board = compose(replace(scene, stages=(stage,)), (854, 480), 30.0)
     told = [c.body for c in board.captions if c.name.startswith("story-1-view-")]
     assert told[0] == "reshaped: 8 × 5 × 5 becomes 2 × 4 × 5 × 5" and len(told) == 3
+
+
+@pytest.mark.parametrize(("language", "names"), [("en", ["output 1", "output 2"]), ("zh", ["输出 1", "输出 2"])])
+def test_what_is_made_on_the_way_is_called_an_output_not_a_stage(language, names):
+    board = compose(find_scene("stacked"), language=language)
+    labels = {c.name: c.body for c in board.captions if c.name.startswith("label-output")}
+    told = [labels[f"label-output-{number}-1"] for number in (1, 2, 3)]
+    assert [text.split("  ")[0] for text in told] == [*names, Words(language)("output")]
+
+
+def test_the_counter_tells_both_of_its_numbers_alike():
+    text = '[input]\nshape = [1, 40, 40]\n[[stage]]\nop = "MaxPool2d"\nkernel_size = 1\n'
+    board = compose(parse_scene(text, "test"))
+    (counter,) = [c for c in board.captions if "{step}" in c.body]
+    assert said(board, counter, board.frames) == "1600 / 1600"
