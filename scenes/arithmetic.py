@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..conv_math.pool import AdaptiveAvgPool, AvgPool
 from .captions import Words
 from .layout import text_width
 from .numerals import MINUS, told
@@ -33,6 +34,10 @@ class Sum:
     scatters: bool = False
     shares: NDArray[np.float64] | None = None
     """Where there are no filters, by what each of the ``cells`` is multiplied; None if all are by the same."""
+    divisor: float | None = None
+    """By what their sum is divided where ``result`` is their mean."""
+    alone: bool = True
+    """Whether all ``cells`` are of one channel."""
 
 
 def first_sum(plan: Plan, number: int) -> Sum | None:
@@ -54,9 +59,13 @@ def first_sum(plan: Plan, number: int) -> Sum | None:
     result = float(tensors[number + 1][tuple(sight.drawn(written, sight.output)[0])]) if len(written) else 0.0
     whole = len(cells) == sight.reads_at_once
     if kernel is None:
-        shares = taps.coefficient[own]
-        mixes = sight.op.reduce == "sum" and len(shares) > 0 and bool(np.ptp(shares))
-        return Sum(cells, result, whole, shares=shares if mixes else None)
+        shares, alone = taps.coefficient[own], sight.op.fan_in(sight.item) == 1
+        if sight.op.reduce != "sum" or not len(shares):
+            return Sum(cells, result, whole, alone=alone)
+        if np.ptp(shares):
+            return Sum(cells, result, whole, shares=shares, alone=alone)
+        divisor = 1.0 / float(shares[0]) if isinstance(sight.op, AvgPool | AdaptiveAvgPool) else None
+        return Sum(cells, result, whole, divisor=divisor, alone=alone)
     weight = taps.weight[own]
     weights = kernel[tuple(sight.drawn_weights(weight).T)]
     added = None if bias is None or not getattr(sight.op, "bias", False) else float(bias[0])
@@ -79,25 +88,44 @@ def first_merged(plan: Plan, number: int) -> tuple[list[float], float | None, fl
 Phases = tuple[str, str, str, str]
 
 
-def narrated(words: Words, one: Sum, phases: Phases, room: float) -> Phases:
-    """The phases of the step with its numbers, each no wider than ``room`` (capitals) if an ellipsis makes it so."""
+def narrated(words: Words, one: Sum, phases: Phases, room: float, who: str = "") -> Phases:
+    """The phases of the step with its numbers, each no wider than ``room`` (capitals) if an ellipsis makes it so.
+
+    ``who`` has these numbers where others have theirs in the same step: a filter or a channel.
+    """
     land, does, spread, write = phases
+    if who and one.weights is None and one.alone:
+        land = words("in", who, land)
     cells = one.cells[:1] if one.scatters else one.cells
     read = _listed(land + words.colon, list(map(told, cells.tolist())), room) if one.whole else land
+    writes = words.of(who, words("write_value", told(one.result)))
     if one.weights is None:
-        made, write = does + words.colon + told(one.result), words("write_value", told(one.result))
+        does = words.of(who, does)
         if one.shares is None:
-            return read, made, made, write
+            made = _mean(words, does, one, room)
+            return read, made, made, writes
         equals = _equals(one.result, *one.shares, *one.cells)
         mixed = _joined(_factors(one.shares, one.cells), " + ")
-        return read, does, shortened(words("sum_values", ""), mixed, " + …", equals, room), write
+        return read, does, shortened(words.of(who, words("sum_values", "")), mixed, " + …", equals, room), writes
     factors = _factors(one.cells, one.weights)
     if one.scatters:
-        return read, _listed(words("multiply_values", ""), factors, room), spread, write
-    return (read, *_multiplied_and_added(words, one, factors, room), words("write_value", told(one.result)))
+        return read, _listed(_multiplies(words, who), factors, room), spread, write
+    return (read, *_multiplied_and_added(words, one, factors, room, who), writes)
 
 
-def _multiplied_and_added(words: Words, one: Sum, factors: list[str], room: float) -> tuple[str, str]:
+def _mean(words: Words, does: str, one: Sum, room: float) -> str:
+    """What is made of cells without weights: the result alone or, of a mean of several cells, how it is worked out."""
+    if one.divisor is None or len(one.cells) == 1:
+        return does + words.colon + told(one.result)
+    rest = f") / {told(one.divisor)}" + _equals(one.result, *one.cells, one.divisor)
+    return shortened(f"{does}{words.colon}(", _added(one.cells.tolist()), " + …", rest, room)
+
+
+def _multiplies(words: Words, who: str) -> str:
+    return words("multiply_values", who or words("one_filter", 1), "")
+
+
+def _multiplied_and_added(words: Words, one: Sum, factors: list[str], room: float, who: str) -> tuple[str, str]:
     """What is multiplied and what is added.
 
     Where there are several channels, the products are those of the first one, with their sum, and what is added are the
@@ -114,16 +142,21 @@ def _multiplied_and_added(words: Words, one: Sum, factors: list[str], room: floa
         lead = words("multiply_channel", "")
         multiply = shortened(lead, _joined(factors[: mine.sum()], " + "), " + …", equals, room)
     else:
-        multiply = _listed(words("multiply_values", ""), factors, room)
-    return multiply, added(words, "sum_channels" if several else "sum_values", terms, one.bias, one.result, room)
+        multiply = _listed(_multiplies(words, who), factors, room)
+    lead = words.of(who, words("sum_channels" if several else "sum_values", ""))
+    return multiply, added(words, lead, terms, one.bias, one.result, room)
 
 
 def added(words: Words, lead: str, terms: list[float], bias: float | None, result: float, room: float) -> str:
-    """A sum in words, after those of ``lead``: ``3 − 5 + bias 1 = −1``."""
-    addends = [told(terms[0]), *(f" {MINUS if term < 0 else '+'} {told(abs(term))}" for term in terms[1:])]
+    """A sum in words, after the ``lead``: ``3 − 5 + bias 1 = −1``."""
     biases = [] if bias is None else [bias]
     rest = "".join(f" + {words('bias', _bracketed(b))}" for b in biases) + _equals(result, *terms, *biases)
-    return shortened(words(lead, ""), addends, " + …", rest, room)
+    return shortened(lead, _added(terms), " + …", rest, room)
+
+
+def _added(terms: Sequence[float]) -> list[str]:
+    """What is added, all but the first with its sign: ``3``, `` − 5``."""
+    return [told(terms[0]), *(f" {MINUS if term < 0 else '+'} {told(abs(term))}" for term in terms[1:])]
 
 
 def _equals(result: float, *numbers: float) -> str:

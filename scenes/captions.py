@@ -69,15 +69,18 @@ WORDS = {
         "sum_bias": "… adds the {0} products and its bias",
         "sum_bias_one": "… adds its bias to the product",
         "write": "… and writes one output cell",
-        "multiply_values": "filter 1 multiplies: {0}",
+        "one_filter": "filter {0}",
+        "one_channel": "channel {0}",
+        "in": "in {0} {1}",
+        "multiply_values": "{0} multiplies: {1}",
         "multiply_channel": "filter 1, channel 1: {0}",
         "sum_values": "… adds: {0}",
         "sum_channels": "… adds the channels: {0}",
         "bias": "bias {0}",
-        "write_value": "… and writes {0}",
+        "write_value": "… writes {0}",
         "land_one": "the window reads one cell",
         "max": "… keeps the largest",
-        "mean": "… takes their mean",
+        "mean": "… takes the mean",
         "mix": "… mixes them: the nearer, the more",
         "mix_one": "… mixes the nearest ones, here only one",
         "copy": "… copies it",
@@ -103,6 +106,9 @@ WORDS = {
         "columns": "columns",
         "columns_zeros": ", with zeros where it stands on padding",
         "columns_copies": ", on padding of the cells that it repeats",
+        "padding_max": "the empty cells are padding: −∞, never the largest",
+        "padding_mean": "padding counts as cells of 0",
+        "padding_apart": "padding does not count: a mean is of real cells",
         "matrix_zeros": "; weights on padding are not in the matrix",
         "matrix_copies": "; where padding repeats a cell, its weights add up",
         "row_meets": "each row meets a column of {0} cells",
@@ -207,7 +213,10 @@ WORDS = {
         "sum_bias": "…… 将 {0} 个乘积与偏置相加",
         "sum_bias_one": "…… 将乘积与偏置相加",
         "write": "…… 写入一个输出单元",
-        "multiply_values": "卷积核 1 相乘：{0}",
+        "one_filter": "卷积核 {0}",
+        "one_channel": "通道 {0}",
+        "in": "{0} 中，{1}",
+        "multiply_values": "{0} 相乘：{1}",
         "multiply_channel": "卷积核 1，通道 1：{0}",
         "sum_values": "…… 求和：{0}",
         "sum_channels": "…… 各通道相加：{0}",
@@ -241,6 +250,9 @@ WORDS = {
         "columns": "列",
         "columns_zeros": "，落在填充上的为 0",
         "columns_copies": "，落在填充上的取其重复的单元",
+        "padding_max": "空单元是填充：−∞，不会成为最大值",
+        "padding_mean": "填充按 0 计入",
+        "padding_apart": "填充不计入：只对真实单元取平均",
         "matrix_zeros": "；落在填充上的权重不列入矩阵",
         "matrix_copies": "；填充重复单元之处，权重相加",
         "row_meets": "每一行与一列的 {0} 个单元相乘",
@@ -311,7 +323,9 @@ class Words:
 
     def __init__(self, language: str) -> None:
         self._words = WORDS[language]
-        self.colon, self.comma = ("：", "，") if language == "zh" else (": ", ", ")
+        self.colon, self.comma, self.pause = ("：", "，", "；") if language == "zh" else (": ", ", ", "; ")
+        self.goes_on = "…… " if language == "zh" else "… "
+        """With this a phrase begins that goes on from the one before it."""
 
     def __contains__(self, key: str) -> bool:
         """Whether there is such a phrase."""
@@ -323,6 +337,10 @@ class Words:
         for i, value in enumerate(values):
             template = template.replace(f"{{{i}}}", str(value))
         return template
+
+    def of(self, who: str, phrase: str) -> str:
+        """A phrase that goes on, ``… adds: 3``, as one about somebody, ``filter 1 adds: 3``; as it is about nobody."""
+        return f"{who} {phrase.removeprefix(self.goes_on)}" if who else phrase
 
     def counted(self, key: str, number: int, *values: object) -> str:
         """The phrase with a number put in first, ``1,234 MACs``; if it is one, in the singular, if there is one."""

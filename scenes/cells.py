@@ -260,7 +260,8 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
     copied = plan.sight(number).copied(c, depth, h, w)
     known = copied[:, 0] >= 0
     front = tensor.in_front(index) & (depth == 0)
-    counts = plan.sight(number).op.reduce == "sum"  # what keeps the largest does not look at padding
+    op = plan.sight(number).op
+    counts = op.reduce == "sum" and getattr(op, "count_include_pad", True)  # else nothing looks at padding
     ghosts = cells_at(
         position,
         f"ghosts-{tensor.name}",

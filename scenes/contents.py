@@ -73,6 +73,11 @@ class Shown:
         return isinstance(self.told, ConvTranspose) and self.op is not self.told and not self.in_parts
 
     @property
+    def is_step(self) -> bool:
+        """Whether it is one of several steps as which an operation is played: what is told of that is told of all."""
+        return self.in_parts or self.gathers or self.stages[-1].view == "partial"
+
+    @property
     def is_product(self) -> bool:
         """Whether it is that product."""
         return isinstance(self.op, MatrixProduct | RowProduct)

@@ -47,7 +47,7 @@ WIDTHS = {
         0.82: "vyFLxk“”S*ET|aeY$+0123456789<=>Z^~×÷X",
         1.12: "G&DUHNOQw…",
         1.32: "%@MWmΣ",
-        1.70: "→",
+        1.70: "→∞",
     }.items()
     for letter in letters
 }

@@ -29,7 +29,7 @@ from ..conv_math import (
 from ..conv_math.conv import Conv, Weighted
 from ..conv_math.errors import per_axis
 from ..conv_math.matrix import MatrixProduct
-from ..conv_math.pool import Largest
+from ..conv_math.pool import Largest, Windowed
 from ..conv_math.rearrange import Columns, Reshape
 from ..conv_math.transposed import ConvTranspose
 from . import palette
@@ -490,7 +490,7 @@ class Plan:
             return self.words("made_Flatten" if following.matrix else "columns")
         if stage.stages[-1].name is not None and (following is None or following.number != stage.number):
             return stage.stages[-1].name.in_language(self.language)
-        if self._is_partial(number):
+        if self.is_partial(number):
             return self.words("partial_sums")
         if following is None or following.again:
             return self.words("output")
@@ -498,7 +498,7 @@ class Plan:
         known = next((key for key in made if key in self.words), None)
         return self.words(known) if known else self.words("made", self.count_of(number))
 
-    def _is_partial(self, number: int) -> bool:
+    def is_partial(self, number: int) -> bool:
         """Whether the channels' sums are added up only in the next stage: its filters are the slices of one."""
         return number + 1 < len(self.stages) and isinstance(self.stages[number + 1].op, ChannelSum)
 
@@ -537,7 +537,7 @@ class Plan:
         op = self.stages[number].op
         assert isinstance(op, Weighted)
         filters, dims = op.filters, (op.fan_in(), *op.each("kernel_size"))
-        if self._is_partial(number):
+        if self.is_partial(number):
             filters, dims = 1, (op.filters, *op.each("kernel_size"))
         label = self.words("filters", filters) if filters > 1 else self.words("filter")
         elision = self.contents.banks[number]
@@ -551,7 +551,7 @@ class Plan:
         """What each of a stage's filters is called, and by what the numbers on its cells are divided."""
         stage = self.stages[number].stages[-1]
         names, divisor = filter_names(stage), 1 if self.values is None else (stage.op.weight_shape or (1, 1))[1]
-        if self._is_partial(number):
+        if self.is_partial(number):
             names *= divisor
         return tuple(f"{name} ÷ {divisor}" for name in names) if divisor > 1 else names
 
@@ -773,7 +773,7 @@ class Plan:
         if isinstance(told, Linear):
             rows.append((self.words("kernel", told.out_features), ["", str(told.in_features), *[""] * axes]))
         elif isinstance(op, Weighted):
-            filters, fan_in = (1, op.filters) if self._is_partial(number) else (op.filters, op.fan_in())
+            filters, fan_in = (1, op.filters) if self.is_partial(number) else (op.filters, op.fan_in())
             kernel = [str(fan_in), *map(str, op.each("kernel_size"))]
             rows.append((self.words("kernel", filters), ["", *kernel]))
         elif stage.slide is not None and max(extents := stage.spans[0][-axes:]) > 1:
@@ -1011,7 +1011,8 @@ class Plan:
         if bias is not None:
             return self._stacked(self.words("does_ChannelSum_bias", told(float(bias[0]))))
         if stage.slide is not None or does not in self.words:
-            return self._stacked(self.scene.description.in_language(self.language))
+            texts = (self.scene.description.in_language(self.language), self._of_pooled_padding(number))
+            return self._stacked(self.words.pause.join(filter(None, texts)))
         return self._stacked(self.words(does) + self._of_padding(stage))
 
     def view_lines(self, number: int) -> list[list[str]]:
@@ -1078,6 +1079,15 @@ class Plan:
             return ""
         made = "columns" if isinstance(stage.op, Columns) else "matrix"
         return self.words(f"{made}_{'zeros' if conv.padding_mode == 'zeros' else 'copies'}")
+
+    def _of_pooled_padding(self, number: int) -> str:
+        """What a pool makes of the padding that is seen around what it reads."""
+        op = self.stages[number].op
+        if not isinstance(op, Windowed) or not any(map(sum, self.contents.padding(number))):
+            return ""
+        if op.reduce == "sum":
+            return self.words("padding_mean" if getattr(op, "count_include_pad", True) else "padding_apart")
+        return self.words("padding_max") if op.reduce == "max" else ""
 
     @property
     def told_lines(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
@@ -314,7 +315,7 @@ def _stacked(
 def _costs(plan: Plan, number: int) -> tuple[str, str]:
     """What a stage costs; twice, as there are no shorter words."""
     stage = plan.stages[number]
-    parameters = stage.told.num_parameters if stage.in_parts or stage.gathers else stage.op.num_parameters
+    parameters = (stage.told if stage.is_step else stage.op).num_parameters
     cost = f"{plan.words.counted('parameters', parameters)} · {_told_macs(plan, [number])}"
     return cost, cost
 
@@ -325,7 +326,7 @@ def _total_costs(plan: Plan) -> tuple[str, str]:
     Where several ways lead to results of their own, these are compared, not added.
     """
     stages = plan.stages
-    ways = [(way, [stages[n].op.num_parameters for n in way if stages[n].op.num_parameters]) for way in _ways(plan)]
+    ways = [(way, _parameters(plan, way)) for way in _ways(plan)]
     macs = [_macs(plan, way) for way, _ in ways]
     if len(ways) > 1:
         each = [sum(counts) for _, counts in ways]
@@ -360,10 +361,18 @@ def _ways(plan: Plan) -> list[list[int]]:
     return ways
 
 
+def _parameters(plan: Plan, way: list[int]) -> list[int]:
+    """Those of every operation that has any, whatever the steps as which it is played."""
+    counts = Counter[int]()
+    for stage in (plan.stages[number] for number in way):
+        counts[stage.number] += stage.op.num_parameters
+    return [count for count in counts.values() if count]
+
+
 def _macs(plan: Plan, way: list[int]) -> int:
     """The multiply-accumulates of these stages, or of the whole of which one is a part."""
     stages = [plan.stages[number] for number in way]
-    if len(stages) == 1 and (stages[0].in_parts or stages[0].gathers):
+    if len(stages) == 1 and stages[0].is_step:
         return stages[0].told.macs(stages[0].source)
     return sum(
         stage.told.macs(stage.source) if stage.gathers else stage.op.macs(stage.input)
@@ -433,7 +442,7 @@ def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
     ends = (LAND, MULTIPLY, WRITE, 1.0)
     texts = _happens(plan, number)
     if one := first_sum(plan, number):
-        texts = narrated(plan.words, one, texts, _narration_room(plan, number, act))
+        texts = narrated(plan.words, one, texts, _narration_room(plan, number, act), _whose(plan, number))
     at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
     first = math.floor(beat.start) + 1
     for i, (text, end) in enumerate(zip(texts, ends, strict=True)):
@@ -444,10 +453,19 @@ def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
         first = last + 1
 
 
+def _whose(plan: Plan, number: int) -> str:
+    """Whose numbers are told of a step: the first of several filters, or of channels that are each on its own."""
+    sight = plan.sight(number)
+    if sight.trajectory.filters == 1 or isinstance(sight.op, MatrixProduct):
+        return ""
+    filters = isinstance(sight.op, Weighted) and not plan.is_partial(number)
+    return plan.words("one_filter" if filters else "one_channel", 1)
+
+
 def _merging(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
     """What a merge's first cell is made of."""
     if merged := first_merged(plan, number):
-        text = added(plan.words, "sum_values", *merged, _narration_room(plan, number, act))
+        text = added(plan.words, plan.words("sum_values", ""), *merged, _narration_room(plan, number, act))
         at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
         spell = {"first": act.first_frame, "last": math.floor(act.beats[0].end)}
         yield _text(plan, f"phase-{number + 1}-1", text, "note", at, "left", color=plan.theme.faint_text, **spell)

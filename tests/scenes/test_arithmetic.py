@@ -93,6 +93,10 @@ def test_the_sum_is_that_of_its_products_and_the_result_that_of_forward(name, la
     several = 1 < len(set(channels.tolist())) < len(products)
     expected = [products[channels == c].sum() for c in range(channels.max() + 1)] if several else products.tolist()
     terms, cut, told_bias, total = equation(add)
+    who = {"en": "… ", "zh": "…… "}[language]
+    if name != "single-channel":
+        who = {"en": "filter 1 ", "zh": "卷积核 1 "}[language]
+    assert add.startswith(who) and write.startswith(who)
     assert list(map(read, terms)) == expected[: len(terms)] and (len(terms) < len(expected)) == cut and terms
     assert told_bias == (None if bias is None else bias[0])
     assert total == read(write.split()[-1]) == result
@@ -120,11 +124,15 @@ def test_the_sum_is_that_of_its_products_and_the_result_that_of_forward(name, la
 
 CELLS = "values = [[[1, 5, 2, 0], [7, 3, 4, 1], [0, 2, 8, 6], [9, 1, 3, 3]]]"
 OTHERS = {
-    'op = "MaxPool2d"\nkernel_size = 2': ["4 cells: 1, 5, 7, 3", "… keeps the largest: 7", "… and writes 7"],
-    'op = "AvgPool2d"\nkernel_size = 2': ["4 cells: 1, 5, 7, 3", "… takes their mean: 4", "… and writes 4"],
-    'op = "MaxPool2d"\nkernel_size = 3\npadding = 1': ["9 cells", "… keeps the largest: 7", "… and writes 7"],
-    'op = "Upsample"\nscale_factor = 2': ["one cell: 1", "… copies it: 1", "… and writes 1"],
-    'op = "ReLU"': ["one cell: 1", "… works out max(x, 0): 1", "… and writes 1"],
+    'op = "MaxPool2d"\nkernel_size = 2': ["4 cells: 1, 5, 7, 3", "… keeps the largest: 7", "… writes 7"],
+    'op = "AvgPool2d"\nkernel_size = 2': [
+        "4 cells: 1, 5, 7, 3",
+        "… takes the mean: (1 + 5 + 7 + 3) / 4 = 4",
+        "… writes 4",
+    ],
+    'op = "MaxPool2d"\nkernel_size = 3\npadding = 1': ["9 cells", "… keeps the largest: 7", "… writes 7"],
+    'op = "Upsample"\nscale_factor = 2': ["one cell: 1", "… copies it: 1", "… writes 1"],
+    'op = "ReLU"': ["one cell: 1", "… works out max(x, 0): 1", "… writes 1"],
 }
 
 
@@ -136,6 +144,85 @@ def test_what_has_no_filters_tells_its_cells_and_its_result(op):
     assert does_still == does
 
 
+CHANNELS = "[input]\nshape = [2, 2, 2]\nvalues = [[[1, 5], [7, 3]], [[2, 2], [2, 4]]]\n"
+EACH = {
+    'op = "MaxPool2d"\nkernel_size = 2': [
+        "in channel 1 the window reads 4 cells: 1, 5, 7, 3",
+        "channel 1 keeps the largest: 7",
+        "channel 1 writes 7",
+        "通道 1 中，窗口读取 4 个单元：1, 5, 7, 3",
+        "通道 1 保留最大的一个：7",
+        "通道 1 写入 7",
+    ],
+    'op = "AvgPool2d"\nkernel_size = 2\ndivisor_override = 3': [
+        "in channel 1 the window reads 4 cells: 1, 5, 7, 3",
+        "channel 1 takes the mean: (1 + 5 + 7 + 3) / 3 ≈ 5.33",
+        "channel 1 writes 5.33",
+        "通道 1 中，窗口读取 4 个单元：1, 5, 7, 3",
+        "通道 1 取平均值：(1 + 5 + 7 + 3) / 3 ≈ 5.33",
+        "通道 1 写入 5.33",
+    ],
+    'op = "AvgPool2d"\nkernel_size = 2\npadding = 1\ncount_include_pad = false': [
+        "in channel 1 the window reads 4 cells",
+        "channel 1 takes the mean: 1",
+        "channel 1 writes 1",
+        "通道 1 中，窗口读取 4 个单元",
+        "通道 1 取平均值：1",
+        "通道 1 写入 1",
+    ],
+    'op = "Softmax"': [
+        "the window reads one cell",
+        "channel 1 works out e^x / Σ e^x: 0.27",
+        "channel 1 writes 0.27",
+        "窗口读取一个单元",
+        "通道 1 计算 e^x / Σ e^x：0.27",
+        "通道 1 写入 0.27",
+    ],
+}
+
+
+@pytest.mark.parametrize("op", EACH)
+def test_of_channels_that_are_each_on_their_own_it_is_told_whose_numbers_these_are(op):
+    scene = parse_scene(f"{CHANNELS}[[stage]]\n{op}\n[look]\nshow = ['values']\n", "channels")
+    told = []
+    for language in LANGUAGES:
+        board = compose(scene, language=language)
+        land, does, _, write = (c.body for c in board.captions if "phase-" in c.name)
+        told += [land, does, write]
+    assert told == EACH[op]
+
+
+PADDED = """
+[input]
+shape = [1, 4, 4]
+[[stage]]
+op = "{}"
+kernel_size = 3
+padding = {}
+[look]
+show = ["values", "ghosts"]
+"""
+TOLD_OF_PADDING = {
+    "MaxPool2d": "the empty cells are padding: −∞, never the largest",
+    "AvgPool2d": "padding counts as cells of 0",
+    'AvgPool2d"\ncount_include_pad = false#"': "padding does not count: a mean is of real cells",
+}
+
+
+@pytest.mark.parametrize("op", TOLD_OF_PADDING)
+def test_what_a_pool_makes_of_padding_is_told_and_shown(op):
+    def told(padding, more=""):
+        board = compose(parse_scene(more + PADDED.format(op, padding), "padded"))
+        ghosts = [c for c in board.cells if c.role == "ghost"]
+        return {c.body for c in board.captions if c.name.startswith("story")}, ghosts
+
+    text, (ghosts,) = told(1)
+    assert text == {TOLD_OF_PADDING[op]}
+    assert any(map(len, ghosts.numbers)) == ("counts as" in TOLD_OF_PADDING[op])
+    assert told(0) == (set(), [])
+    assert told(1, 'description = "about it"\n')[0] == {f"about it; {TOLD_OF_PADDING[op]}"}
+
+
 @pytest.mark.parametrize("size", [(854, 480), (480, 854)])
 def test_a_bilinear_step_tells_the_four_cells_and_their_shares(size):
     board = compose(find_scene("upsample-bilinear"), size)
@@ -144,7 +231,7 @@ def test_a_bilinear_step_tells_the_four_cells_and_their_shares(size):
         "the window reads 4 cells: 8, 6, 2, 3",
         "… mixes them: the nearer, the more",
         "… adds: 0.56·8 + 0.19·6 + 0.19·2 + 0.06·3 ≈ 6.19",
-        "… and writes 6.19",
+        "… writes 6.19",
     ]
     assert abs((9 * 8 + 3 * 6 + 3 * 2 + 3) / 16 - 6.19) < 0.005
 
@@ -176,7 +263,7 @@ def test_where_the_first_step_reads_one_cell_the_first_that_reads_most_is_told_i
     reads = [len(tap) for tap in taps]
     assert reads.index(max(reads)) == step or reads[0] > 1 or "MaxPool" in op, "padding is no smaller window"
     result = scene.stages[0].op.forward(values_of(scene)[0][0]).reshape(-1)[step]
-    assert phases[-1].body == f"… and writes {round(result, 2):.4g}".replace("-", "−")
+    assert phases[-1].body == f"… writes {round(result, 2):.4g}".replace("-", "−")
 
 
 TRANSPOSED = f"""
@@ -204,7 +291,7 @@ def test_a_transposed_convolution_tells_what_it_scatters_or_gathers():
     assert narration("gather")[1:] == [
         "filter 1 multiplies: 0·(−4), 0·3, 0·2, 1·1",
         "… adds: 0 + 0 + 0 + 1 = 1",
-        "… and writes 1",
+        "… writes 1",
     ]
 
 
@@ -248,12 +335,24 @@ def test_where_the_sums_of_the_channels_are_apart_the_first_one_is_told_without_
     tensors, (weight,), _ = values_of(scene)
     board = compose(scene)
     first = (tensors[0][0, :2, :2] * weight[0, 0]).sum()
-    _, _, add, write = (c.body for c in board.captions if c.name.startswith("phase-1"))
+    _, multiply, add, write = (c.body for c in board.captions if c.name.startswith("phase-1"))
+    assert [text.split(":")[0] for text in (multiply, add)] == ["channel 1 multiplies", "channel 1 adds"]
+    assert write.startswith("channel 1 writes ")
     terms, cut, bias, total = equation(add)
     assert bias is None and not cut and len(terms) == 4 and sum(map(read, terms)) == total == first
     assert read(write.split()[-1]) == first
     output = next(c for c in board.cells if c.name == "output-2")
     assert output.numbers[0].value.tolist() == tensors[1].ravel().tolist()
+
+
+@pytest.mark.parametrize("view", ["whole", "partial"])
+@pytest.mark.parametrize("more", ["", '[[stage]]\nop = "Conv2d"\nout_channels = 2\nkernel_size = 1\n'])
+def test_what_an_operation_costs_is_told_alike_when_the_sums_of_its_channels_are_apart(view, more):
+    text = PARTIAL.replace('"partial"', f'"{view}"').replace("[look]", more + "[look]")
+    costs = [c.body for c in compose(parse_scene(text, view)).captions if c.name.startswith("cost")]
+    assert len(costs) == 1 + (view == "partial") + bool(more)
+    assert costs[-1] == ("9 + 2 = 11 parameters · 40 MACs" if more else "9 parameters · 32 MACs")
+    assert set(costs[: len(costs) - 1]) <= {"9 parameters · 32 MACs"}
 
 
 def test_something_is_left_out_only_where_there_is_no_room():

@@ -139,7 +139,7 @@ def test_where_rows_are_swept_the_window_takes_every_size_on_its_way():
     ("name", "told", "does"),
     [
         ("bilinear", "the window reads 4 cells: ", "… mixes them: the nearer, the more"),
-        ("adaptive", "the window reads 4 cells: ", "… takes their mean: "),
+        ("adaptive", "in channel 1 the window reads 4 cells: ", "channel 1 takes the mean: ("),
     ],
 )
 def test_the_step_that_is_told_says_what_it_reads_and_does(name, told, does):
