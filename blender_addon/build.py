@@ -402,7 +402,7 @@ class _Builder:
         geometry = tree.geometry
         if moving:
             stop = {} if cells.via is None else {"Reached": cells.rest[0], "Left": cells.rest[1]}
-            moved = tree.call(self._rest if cells.via is None else self._detour, geometry, stop)
+            moved = tree.call(self._carried if cells.via is None else self._detour, geometry, stop)
             geometry, inputs["Shown"] = moved["Geometry"], moved["Shown"]
             inputs["Scale"] = tree.math("MULTIPLY", moved["Scale"], cells.scale)
         if reader is not None and reader.opens:
@@ -416,9 +416,7 @@ class _Builder:
             inputs["Shown"] = tree.both(inputs["Shown"], bound)
         add_modifier(obj, tree.finish(tree.call(self._print, geometry, inputs)["Geometry"]))
         ends = [step for step in (numbers.last, cells.end) if step is not None]
-        appears = cells.arrive if cells.via is None else cells.start
-        appears = np.nextafter(appears[numbers.cell].min(), np.float32(-np.inf))  # with the step itself, not after it
-        first = max(numbers.first, float(appears))
+        first = max(numbers.first, float(cells.start[numbers.cell].min()))
         self._show_while(obj, first, min(ends, default=None))
 
     @cached_property
@@ -478,11 +476,23 @@ class _Builder:
         """
         tree = Tree(f"{NAME} flight")
         step, start, arrive = tree.step(self.step), tree.attribute("start", "FLOAT"), tree.attribute("arrive", "FLOAT")
-        position = tree.node("GeometryNodeInputPosition").outputs[0]
         u = tree.progress(step, start, arrive)
+        return self._flown(tree, u, tree.both(tree.greater(step, start), tree.greater(arrive, step)))
+
+    @cached_property
+    def _carried(self) -> Any:
+        """What is written on cells: on their way, and where they have arrived."""
+        tree = Tree(f"{NAME} carried")
+        step, start, arrive = tree.step(self.step), tree.attribute("start", "FLOAT"), tree.attribute("arrive", "FLOAT")
+        arrived = tree.negated(tree.greater(arrive, step))  # at once where nothing flies
+        u = tree.math("MAXIMUM", tree.progress(step, start, arrive), arrived)
+        return self._flown(tree, u, tree.greater(step, start))
+
+    def _flown(self, tree: Tree, u: Socket, shown: Socket) -> Any:
+        """So far, 0..1, from the origin to the place; growing."""
+        position = tree.node("GeometryNodeInputPosition").outputs[0]
         place = tree.between(tree.attribute("origin", "FLOAT_VECTOR"), position, u)
-        scale = tree.math("ADD", NEWBORN, tree.math("MULTIPLY", u, 1.0 - NEWBORN))
-        return self._moved(tree, place, tree.both(tree.greater(step, start), tree.greater(arrive, step)), scale)
+        return self._moved(tree, place, shown, tree.math("ADD", NEWBORN, tree.math("MULTIPLY", u, 1.0 - NEWBORN)))
 
     @cached_property
     def _detour(self) -> Any:

@@ -43,9 +43,8 @@ def pose(board: Storyboard, cells: Cells, frame: float) -> Pose:
     step = float(board.step.at(frame)[0])
     place, size, ripe = cells.position, np.ones(len(cells), np.float32), 0.0
     shown = resting = cells.visible(step)
-    carried = shown if cells.via is not None else shown & (cells.arrive <= np.float32(step))
     if (cells.start != ALWAYS).any():
-        resting = carried & (cells.via is None)
+        resting = shown & (cells.arrive <= np.float32(step)) & (cells.via is None)
         place, size = (_flight if cells.via is None else _detour)(cells, step)
     if cells.role == "copy":
         resting = np.zeros(len(cells), bool)
@@ -59,7 +58,7 @@ def pose(board: Storyboard, cells: Cells, frame: float) -> Pose:
         lit = _lit(board, cells, mover, frame, step)
         if mover.opens:
             size = size * _opened(board, cells, mover, frame, step)
-    written = tuple(carried[numbers.cell] & _legible(numbers, step) for numbers in cells.numbers)
+    written = tuple(shown[numbers.cell] & _legible(numbers, step) for numbers in cells.numbers)
     return Pose(shown, resting, place, size, ripe, lit, written)
 
 

@@ -71,8 +71,8 @@ class Track:
 class Numbers:
     """What is written on the fronts of some cells: row ``i`` of every array is one number.
 
-    It stands on row ``cell[i]`` of the cells, once that has come to its place and as long as it is seen; on travellers
-    all the time. ``color`` ``(m, 3)`` is linear RGB, ``size`` a digit's height in widths of the cells.
+    It stands on row ``cell[i]`` of the cells as long as that is seen, on its way to its place, too. ``color``
+    ``(m, 3)`` is linear RGB, ``size`` a digit's height in widths of the cells.
     """
 
     cell: NDArray[np.int64]

@@ -22,7 +22,7 @@ from convmotion.blender_addon.still import freeze
 from convmotion.blender_addon.words import HALO
 from convmotion.conv_math import SlideTrajectory
 from convmotion.scenes import compose, find_scene, parse_scene
-from convmotion.scenes.form import CUBE, FEWEST_PIXELS, GHOST_PIXELS, OPENED, TAP_BAR, WINDOW_BAR, WINDOW_MARGIN
+from convmotion.scenes.form import CUBE, FEWEST_PIXELS, GHOST_PIXELS, OPENED, PRINT, TAP_BAR, WINDOW_BAR, WINDOW_MARGIN
 from convmotion.scenes.numerals import GLYPHS, ROOM, shorts, width
 from convmotion.scenes.pose import pose
 from convmotion.scenes.screen import Screen, caption_box, said
@@ -532,6 +532,27 @@ def test_numbers_that_come_with_the_last_step_stand_on_the_result(empty_blender)
     assert not bpy.data.objects[f"output-2{NUMBERS}"].hide_render
     written = sum(len(text) for numbers in result.numbers for text in shorts(numbers.value))
     assert len(list(instances_of(f"output-2{NUMBERS}"))) == written
+
+
+@pytest.mark.parametrize("part", [0.3, 0.7, 1.0])
+def test_a_number_flies_with_its_cell(empty_blender, part):
+    board = compose(parse_scene(WRITTEN, "written"), (640, 360), 30.0)
+    build(board)
+    output = cells_named(board, "output-1")
+    (numbers,) = output.numbers
+    (first,) = np.flatnonzero(numbers.cell == output.arrive.argmin())
+    cell = numbers.cell[first]
+    step = output.start[cell] + part * (output.arrive[cell] - output.start[cell])
+    frame = next(f for f in range(1, board.frames) if board.step.at(f)[0] >= step)
+    now = pose(board, output, frame)
+    bpy.context.scene.frame_set(frame)
+    seen = [np.array(instance.matrix_world) for instance in instances_of(f"output-1{NUMBERS}")]
+    assert now.written[0][first] and len(seen) == len("".join(shorts(numbers.value[now.written[0]])))
+    nearest = min(seen, key=lambda matrix: np.linalg.norm(matrix[:3, 3] - now.place[cell]))
+    at, scale = nearest[:3, 3], np.linalg.norm(nearest[:3, 2])
+    assert scale == pytest.approx(numbers.size * now.size[cell], rel=1e-4)
+    assert at[[1, 2]] == pytest.approx(now.place[cell][[1, 2]] - [(CUBE / 2 + PRINT) * now.size[cell], 0.0], abs=1e-4)
+    assert (np.linalg.norm(now.place[cell] - output.position[cell]) > 0.1) == (part < 1.0)
 
 
 def test_glyphs_are_no_wider_than_the_storyboard_believes(empty_blender):
