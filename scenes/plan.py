@@ -515,6 +515,8 @@ class Plan:
         marks: tuple[str, ...] = ()
         if number == 0 and elision.blocks.length == 1 and split > 1 and elision.channels.length > 1:
             marks = self._marks(elision, lambda lane: self.words("group", lane + 1))
+        elif (pictures := self.contents.batch or 1) > 1:
+            marks = self._marks(elision, lambda block: self.words("picture", block % pictures + 1))
         pad = self.contents.room(number)
         label = (called, size(self.contents.told_shapes[number]))
         if number > 0 and self.undrawn(number - 1):

@@ -385,3 +385,18 @@ def test_the_counter_tells_both_of_its_numbers_alike():
     board = compose(parse_scene(text, "test"))
     (counter,) = [c for c in board.captions if "{step}" in c.body]
     assert said(board, counter, board.frames) == "1600 / 1600"
+
+
+@pytest.mark.parametrize(("language", "mark"), [("en", "picture {}"), ("zh", "图像 {}")])
+def test_the_pictures_of_a_batch_are_numbered_wherever_they_stand(language, mark):
+    def marks(shape):
+        text = f'[input]\nshape = {shape}\n[[stage]]\nop = "MaxPool2d"\nkernel_size = 2\n'
+        board = compose(parse_scene(text, "test"), language=language)
+        return {c.name.removeprefix("mark-"): c.body for c in board.captions if c.name.startswith("mark-")}
+
+    # the channels of a pool are apart: each has its pictures
+    told = {f"{lane * 2 + n + 1}": mark.format(n + 1) for lane in range(2) for n in range(2)}
+    assert marks([2, 2, 4, 4]) == {
+        f"{tensor}-{block}": body for tensor in ("input", "output-1") for block, body in told.items()
+    }
+    assert marks([2, 4, 4]) == marks([1, 2, 4, 4]) == {}
