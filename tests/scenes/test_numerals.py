@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convmotion.scenes import compose, find_scene, parse_scene
+from convmotion.scenes.form import CUBE, PRINT, WINDOW_BAR, WINDOW_MARGIN
+from convmotion.scenes.layout import DIRECTION, View
 from convmotion.scenes.numerals import GLYPHS, HEIGHT, LEGIBLE, ROOM, digit_height, numbers_on, short, shorts, width
 from convmotion.scenes.palette import INKS, ink_on
 from convmotion.scenes.pose import pose
@@ -144,6 +146,14 @@ def test_digits_are_of_one_height_or_as_high_as_the_widest_number_lets_them_be()
     for texts in (["1", "−12"], ["0.33"], ["−1e10"]):
         assert max(map(width, texts)) * digit_height(texts) == pytest.approx(ROOM)
         assert digit_height(texts) < HEIGHT
+
+
+def test_a_window_that_stands_above_a_row_leaves_its_digits_free():
+    view, edge = View.along(DIRECTION), 0.5 + WINDOW_MARGIN + WINDOW_BAR / 2
+    bar, top = np.array([0.0, -edge, -edge]), np.array([0.0, -(CUBE / 2 + PRINT), -1.0 + HEIGHT / 2])
+    apart = bar - top
+    apart[0] -= apart @ view.right / view.right[0]  # the point of the bar that is seen straight above
+    assert apart @ view.up > 0.05
 
 
 def luminance(color):
