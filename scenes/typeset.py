@@ -325,7 +325,6 @@ def _total_costs(plan: Plan) -> tuple[str, str]:
 
     Where several ways lead to results of their own, these are compared, not added.
     """
-    stages = plan.stages
     ways = [(way, _parameters(plan, way)) for way in _ways(plan)]
     macs = [_macs(plan, way) for way, _ in ways]
     if len(ways) > 1:
