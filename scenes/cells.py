@@ -36,7 +36,9 @@ FLIGHT = 0.06
 
 def cells_of(plan: Plan) -> Iterator[Cells]:
     for number, tensor in enumerate(plan.tensors):
-        if number > 0 and number - 1 in plan.views:
+        if number > 0 and plan.stages[number - 1].again:
+            yield from _repeated_cells(plan, number, tensor)
+        elif number > 0 and number - 1 in plan.views:
             yield from _arrangement_cells(plan, number - 1)
         else:
             yield from _tensor_cells(plan, number, tensor)
@@ -74,11 +76,22 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
     yield _visible_tensor(plan, number, tensor, index, position, origin, start, arrive, values)
 
 
+def _repeated_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
+    """A tensor that begins a row of its own, as soon as the one that it repeats is there."""
+    index = tensor.drawn()
+    since, empty = np.full(len(index), plan.since(number)), tensor.is_empty(index)
+    if empty.any():
+        yield _zeros(plan, number, tensor, index[empty], since[empty])
+    index, since = index[~empty], since[~empty]
+    position = tensor.at(index)
+    yield _visible_tensor(plan, number, tensor, index, position, position, since, since, plan.lightness(number))
+
+
 def _skip_cells(plan: Plan, number: int, tensor: Tensor) -> Cells:
     """The ``number``-th tensor once more, in another place, from when it is done."""
     index = tensor.drawn()
     position = tensor.at(index)
-    done = np.full(len(index), plan.acts[number].first_step if number else ALWAYS, float)
+    done = np.full(len(index), plan.since(number))
     values = plan.lightness(number)
     cells = _visible_tensor(plan, number, tensor, index, position, position, done, done, values)
     return replace(cells, anchor=cells.position, lit_by=None)
@@ -270,7 +283,7 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         index,
         plan.theme.ghost,
         # the padding of a tensor that does not exist yet would be a riddle
-        start=float(plan.acts[number].first_step) if number > 0 else ALWAYS,
+        start=plan.since(number),
         anchor=plan.anchor(number, tensor, index, position),
         lit_by=plan.reader(number),
         numbers=_zeros_on(plan, front & ~known & counts),

@@ -365,11 +365,16 @@ class Contents:
 
     @property
     def steps(self) -> list[int]:
-        """Of each stage: a Slide's are its trajectory's; a Move has one per channel and arrangement on its way."""
+        """Of each stage: a Slide's are its trajectory's; a Move has one per channel and arrangement on its way.
+
+        What only brings a tensor back takes no time: it stands there as soon as that does.
+        """
         return [self._steps(number) for number in range(len(self.stages))]
 
     def _steps(self, number: int) -> int:
         stage = self.stages[number]
+        if stage.again:
+            return 0
         if stage.slide is None:
             return (self.batch or 1) * sum(self.move_turns(number))
         assert stage.slide is not None
@@ -381,8 +386,6 @@ class Contents:
         views = self.view_shapes(number)
         if isinstance(stage.op, Columns):
             return [views[0][3]]
-        if stage.again:
-            return [1]
         turns = [lanes * c for lanes, c, _, _ in views]
         if isinstance(stage.op, ChannelSum):  # cell by cell
             return [math.prod(views[0][1:])]

@@ -64,6 +64,8 @@ WINDOW_ROOM = WINDOW_MARGIN + WINDOW_BAR / 2
 """How far a window reaches beyond the cells that it touches."""
 MARK_GAP = 0.3
 """Between a block and its mark, in cells."""
+BETWEEN_LABELS = 1.4
+"""Between two labels, in capitals: more than between the numbers of one."""
 LABEL_JOINT = "  "
 SIDE, TOP, BOTTOM = 30.0, 20.0, 18.0
 """Safe margins in the same pixels."""
@@ -74,6 +76,8 @@ LARGER = 1.25
 MAX_LINES, MAX_ITEMS_ON_LINES = 4, 60
 BESIDE = 1.2
 """For groups that are each on a row of its own, where none is in another's way, the cells may be so much smaller."""
+MORE_GAP = 1.2
+"""Where there is room to spare, items stand farther apart than they need to: by no more than this part of that."""
 
 
 @dataclass(frozen=True)
@@ -486,8 +490,12 @@ def _fit(
     height: float,
     tall: bool,
     label_style: int,
+    apart: bool = False,
 ) -> list[_Plan] | None:
-    """The arrangement that needs least room along the flow, or None where the free area is too small."""
+    """The arrangement that needs least room along the flow, or None where the free area is too small.
+
+    ``apart``: each item takes the width of its label; otherwise a label may stand below its item's neighbours, too.
+    """
     capital = CAPITAL["label"] * pixel
     labels = [label_size(item, pixel, label_style) for item in items]
     if tall and max(label[0] for label in labels) > width:
@@ -510,7 +518,7 @@ def _fit(
             total = 0.0
             made = []
             for member, (inner, lane, pitch) in zip(members, chosen, strict=True):
-                made.append(_plan(items[member], across, inner, lane, pitch, labels[member], tall, tiers == 1))
+                made.append(_plan(items[member], across, inner, lane, pitch, labels[member], tall, apart))
                 total += made[-1].size[1 if tall else 0]
             if best is None or total < best[0]:
                 best = (total, made)
@@ -520,7 +528,7 @@ def _fit(
     ordered = [plans[i] for i in range(len(items))]
     flow = 1 if tall else 0
     used = sum(p.size[flow] + (p.label[1] if tall else 0.0) for p in ordered) + (len(items) - 1) * _gap(tall)
-    if tiers > 1:
+    if not tall and not apart:
         used = _packed(ordered, tiers, capital)[1]
     if used > (height if tall else width):
         return None
@@ -535,11 +543,12 @@ def _tier_heights(labels: Sequence[tuple[float, float]], tiers: int) -> list[flo
 def _packed(plans: Sequence[_Plan], tiers: int, capital: float) -> tuple[list[float], float]:
     """Middles of items as close to each other as they and the labels on each tier allow; and the length of all."""
     middles: list[float] = []
-    ends = [-capital] * tiers
+    between = BETWEEN_LABELS * capital
+    ends = [-between] * tiers
     end = -_gap(False)
     for i, plan in enumerate(plans):
         half, half_label = plan.size[0] / 2.0, plan.label[0] / 2.0
-        middles.append(max(end + _gap(False) + half, ends[i % tiers] + capital + half_label))
+        middles.append(max(end + _gap(False) + half, ends[i % tiers] + between + half_label))
         end, ends[i % tiers] = middles[-1] + half, middles[-1] + half_label
     return middles, max(end, *ends)
 
@@ -631,24 +640,22 @@ def _place(
     heights = _tier_heights([p.label for p in plans], tiers)
     label = sum(heights)
     flow = 1 if tall else 0
-    used = sum(p.size[flow] + (p.label[1] if tall else 0.0) for p in plans)
-    spare = (height if tall else width) - used
-    gap = min(spare / max(len(plans) - 1, 1), _gap(tall) * 2.2)
-    lead = (spare - gap * (len(plans) - 1)) / 2.0
     ground = label + (height - label - max(p.size[1] for p in plans)) / 2.0 + corner[1]
-    top, left = corner[1] + height - lead, corner[0] + lead
-    middles, packed = _packed(plans, tiers, capital)
+    middles, used = _packed(plans, tiers, capital)
+    if tall:
+        used = sum(p.size[1] + p.label[1] for p in plans) + (len(plans) - 1) * _gap(tall)
+    between = max(len(plans) - 1, 1)
+    more = min(((height if tall else width) - used) / between, _gap(tall) * MORE_GAP)
+    lead = ((height if tall else width) - used - more * (len(plans) - 1)) / 2.0
+    top, gap = corner[1] + height - lead, _gap(tall) + more
     placed = []
     for number, plan in enumerate(plans):
         if tall:
             box_left, box_bottom = corner[0] + (width - plan.size[0]) / 2.0, top - plan.size[1]
             top = box_bottom - plan.label[1] - gap
-        elif tiers > 1:
-            box_left = corner[0] + (width - packed) / 2.0 + middles[number] - plan.size[0] / 2.0
-            box_bottom = ground
         else:
-            box_left, box_bottom = left, ground
-            left += plan.size[0] + gap
+            box_left = corner[0] + lead + middles[number] + number * more - plan.size[0] / 2.0
+            box_bottom = ground
         drop = sum(heights[: number % tiers])
         placed.append(replace(_spread(plan, view, box_left, box_bottom, tall, capital), label_drop=drop))
     return placed

@@ -449,7 +449,7 @@ def _written(plan: Plan, number: int, f: int, first: int, start: Vector, start_o
 
 def all_outlines(plan: Plan) -> Iterator[Outline]:
     """Where the results will be."""
-    placed = [t.placed for t in plan.tensors[1:]]
+    placed = [tensor.placed for number, tensor in enumerate(plan.tensors) if not plan.stands(number)]
     placed += [tensor.placed for row in plan.views.values() for tensor, _ in row[:-1]]
     placed += [plan.banks[number].placed for number in plan.keys if plan.stages[number].matrix is None]
     for where in placed:

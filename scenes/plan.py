@@ -200,10 +200,12 @@ class Plan:
     def _make_time(self) -> None:
         steps = self.contents.steps
         flipped = self.contents.flipped
-        rounds = len(steps) + len(flipped) + len(self.contents.traces)
+        rounds = np.count_nonzero(steps) + len(flipped) + len(self.contents.traces)
         room = max(1, int(BEAT_SHARE * count_frames(self.scene, self.fps) / rounds))
         sizes, openings, telling = [], [], {}
         for number, total in enumerate(steps):
+            if not total:
+                continue
             if number in flipped:
                 openings.append(len(sizes))
                 sizes.append([1])
@@ -222,14 +224,22 @@ class Plan:
         timed, self.frames = beats(sizes, self.fps, seconds, travels, openings, self.leaves, telling)
         rows = iter(timed)
         self.acts: list[Act] = []
+        """Of every stage; one that takes no time has that of what comes next."""
         self.flips: dict[int, Act] = {}
         """Before the act of a stage, that in which its kernel is flipped."""
+        waiting: list[Shown] = []
         for number, stage in enumerate(self.stages):
+            waiting.append(stage)
+            if stage.again:
+                continue
             if number in flipped:
                 self.flips[number] = _act(stage, next(rows))
-            self.acts.append(_act(stage, next(rows)))
+            row = next(rows)
+            self.acts += [_act(each, row) for each in waiting]
+            waiting = []
         self.traced = [_act(self.stages[trace.number], next(rows)) for trace in traces]
-        self.played = sorted((*self.acts, *self.flips.values(), *self.traced), key=lambda act: act.first_step)
+        acts = [act for act in self.acts if not act.stage.again]
+        self.played = sorted((*acts, *self.flips.values(), *self.traced), key=lambda act: act.first_step)
         """All of these in the order of time."""
         self.steps = self.played[-1].first_step + self.played[-1].steps
         self.travels = [
@@ -700,6 +710,18 @@ class Plan:
 
     # Cells
 
+    def stands(self, number: int) -> bool:
+        """Whether the ``number``-th tensor is there from the beginning: the input, in whatever row."""
+        return number == 0 or (self.stages[number - 1].again and self.stands(self.stages[number - 1].reads[0]))
+
+    def since(self, number: int) -> float:
+        """The step at which the ``number``-th tensor is there, which is not the last one: when the next one begins or,
+        of one that is brought back, when that is there."""
+        if self.stands(number):
+            return ALWAYS
+        stage = self.stages[number - 1]
+        return self.since(stage.reads[0]) if stage.again else float(self.acts[number].first_step)
+
     def reader(self, number: int) -> str | None:
         """The window that lights the ``number``-th tensor's cells as it passes over them."""
         if number < len(self.stages) and isinstance(self.stages[number].op, DeformConv2d):
@@ -1002,7 +1024,7 @@ class Plan:
     def story_lines(self, number: int) -> list[str]:
         """What a stage is about, on as many lines as it takes: what happens to the cells, or what the scene tells."""
         stage = self.stages[number]
-        does = "does_Again" if stage.again else f"does_{type(stage.op).__name__}"
+        does = f"does_{type(stage.op).__name__}"
         axes = len(stage.item) - 1
         if stage.gathers and isinstance(stage.op, ZeroInsert):
             zeros = (stride - 1 for stride in per_axis(stage.op.stride, axes))
@@ -1012,7 +1034,7 @@ class Plan:
         bias = self.values[2][number] if self.values and isinstance(stage.op, ChannelSum) else None
         if bias is not None:
             return self._stacked(self.words("does_ChannelSum_bias", told(float(bias[0]))))
-        if stage.slide is not None or does not in self.words:
+        if stage.slide is not None or stage.again or does not in self.words:
             texts = (self.scene.description.in_language(self.language), self._of_pooled_padding(number))
             return self._stacked(self.words.pause.join(filter(None, texts)))
         return self._stacked(self.words(does) + self._of_padding(stage))

@@ -177,7 +177,7 @@ class _Row:
         if min(free_width, free_height) <= 0:
             return None
         room = (free_width, inf) if self.tall else (inf, free_height)
-        return _fit([self.items[i] for i in chosen], 1, self.view, pixel, *room, self.tall, style)
+        return _fit([self.items[i] for i in chosen], 1, self.view, pixel, *room, self.tall, style, True)
 
     # One width for all: it decides how tensors are arranged, which are seen in two sections
 

@@ -42,7 +42,7 @@ COST_SHARE = 0.6
 
 def all_captions(plan: Plan) -> Iterator[Caption]:
     yield from _heading(plan)
-    for number, act in enumerate(plan.acts):
+    for number, act in _told(plan):
         first, last = _spell(plan, act)
         yield from _facts(plan, number, first, last)
         yield from _footer(plan, number, act, first, last)
@@ -58,6 +58,11 @@ def all_captions(plan: Plan) -> Iterator[Caption]:
         yield from _result(plan)
     yield from _labels(plan)
     yield from _marks(plan)
+
+
+def _told(plan: Plan) -> Iterator[tuple[int, Act]]:
+    """The stages that take time, by number, and when."""
+    yield from ((number, act) for number, act in enumerate(plan.acts) if not act.stage.again)
 
 
 def _spell(plan: Plan, act: Act) -> tuple[int, int]:
@@ -84,7 +89,7 @@ def _heading(plan: Plan) -> Iterator[Caption]:
     title = plan.scene.title.in_language(plan.language)
     y = CAPITAL["title"]
     yield _fitted(plan, _text(plan, "title", title, "title", _corner(plan, 0, y), "left"))
-    for number, act in enumerate(plan.acts):
+    for number, act in _told(plan):
         first, last = _spell(plan, act)
         yield from _call(plan, f"call-{number + 1}", plan.call_lines(number), first, _before_whole(plan, last))
     yield from _call(plan, "call-result", plan.whole_call, plan.result_frame, plan.frames)

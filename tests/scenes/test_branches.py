@@ -7,6 +7,7 @@ from convmotion.scenes import SceneError, compose, parse_scene
 from convmotion.scenes.contents import Contents
 from convmotion.scenes.palette import THEMES
 from convmotion.scenes.plan import Plan
+from convmotion.scenes.story import ALWAYS
 from convmotion.scenes.values import values_of
 
 HEAD = "[input]\nshape = [2, 5, 5]\n"
@@ -58,7 +59,6 @@ def test_a_stage_that_reads_something_earlier_begins_a_row_of_its_own():
     assert [stage.reads for stage in contents.stages] == [(0,), (0,), (2,)]
     board = compose(scene(SIDE))
     again = cells(board, "output-2")
-    assert np.array_equal(again.origin, cells(board, "input").position)
     assert np.array_equal(again.color, cells(board, "input").color)
     labels = [c.body for c in board.captions if c.name.startswith("label-output-2")]
     assert labels[0].startswith("the same input")
@@ -68,6 +68,21 @@ def test_a_stage_that_reads_something_earlier_begins_a_row_of_its_own():
     }
     low = {name: cells(board, name).position[:, 2].min() for name in ("input", "output-1", "output-2", "output-3")}
     assert max(low["output-2"], low["output-3"]) < min(low["input"], low["output-1"])
+
+
+@pytest.mark.parametrize("source", ["input", 1])
+def test_what_is_brought_back_takes_no_time_and_is_there_as_soon_as_what_it_repeats(source):
+    text = HEAD + CONV + CONV + CONV.replace("[[stage]]", f"[[stage]]\nfrom = {source!r}")
+    plan, board = plan_of(text), compose(scene(text))
+    assert plan.contents.steps == [25, 25, 0, 25] and board.steps == 75
+    again, (since,) = cells(board, "output-3"), {ALWAYS if source == "input" else 25.0}
+    assert (again.start == since).all() and (again.arrive == since).all()
+    assert np.array_equal(again.origin, again.position)
+    standing = {tuple(np.round(outline.center, 3)) for outline in board.outlines}
+    assert len(standing) == (3 if source == "input" else 4), "where results will be, and nowhere else"
+    said = [c for c in board.captions if c.name.startswith(("cost", "step-", "story"))]
+    assert {c.name.split("-")[1] for c in said if c.name.startswith("cost")} == {"1", "2", "4"}
+    assert not any(" 0 MACs" in c.body or c.body.endswith("/ 1") for c in said)
 
 
 def test_the_sums_of_the_channels_are_added_up_to_what_the_convolution_gives():
