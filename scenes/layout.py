@@ -163,6 +163,8 @@ class Item:
     """Whether it begins a row of its own: one of several stories side by side."""
     pitch: float = 1.0
     """How far apart its cells are, in units, and so how large: a kernel's may be larger than those of a big picture."""
+    above: Item | None = None
+    """In wide pictures: what stands above it, such as what it is explained by."""
     across: bool = False
     """Whether its lanes stand across the flow only, none behind another."""
 
@@ -390,6 +392,8 @@ class _Plan:
     size: tuple[float, float]
     label: tuple[float, float]
     """Width and height of its label."""
+    above: _Plan | None = None
+    """The arrangement of what stands above it: part of its size."""
 
 
 def _block_size(item: Item, view: View, capital: float) -> tuple[float, float]:
@@ -516,12 +520,18 @@ def _fit(
             if chosen is None:
                 continue
             total = 0.0
-            made = []
+            made: list[_Plan] = []
             for member, (inner, lane, pitch) in zip(members, chosen, strict=True):
                 made.append(_plan(items[member], across, inner, lane, pitch, labels[member], tall, apart))
+                if above := items[member].above:
+                    room = across_room - made[-1].size[1] - LANE_GAP
+                    if (over := _fit([above], 1, view, pixel, inf, room, tall, label_style)) is None:
+                        break
+                    made[-1] = _with_above(made[-1], over[0])
                 total += made[-1].size[1 if tall else 0]
-            if best is None or total < best[0]:
-                best = (total, made)
+            else:  # what stands above has room, too
+                if best is None or total < best[0]:
+                    best = (total, made)
         if best is None:
             return None
         plans.update(zip(members, best[1], strict=True))
@@ -597,6 +607,13 @@ def _plan(
     return _Plan(item, across, inner, lane, pitch, (max(width, label[0]) if apart else width, height), label)
 
 
+def _with_above(plan: _Plan, over: _Plan) -> _Plan:
+    """The arrangement with that of what stands above the item."""
+    width, height = plan.size
+    size = (max(width, over.size[0]), height + LANE_GAP + over.label[1] + over.size[1])
+    return replace(plan, size=size, label=(max(plan.label[0], over.label[0]), plan.label[1]), above=over)
+
+
 def label_texts(label: tuple[str, ...], style: int) -> tuple[str, ...]:
     """A label's lines: name and shape on one line (1) or on two (2, 3), the shape alone (0, 4), nothing (-1)."""
     if style == 1:
@@ -639,7 +656,6 @@ def _place(
     """World positions on a line whose free area's lower left corner projects to ``corner``."""
     heights = _tier_heights([p.label for p in plans], tiers)
     label = sum(heights)
-    flow = 1 if tall else 0
     ground = label + (height - label - max(p.size[1] for p in plans)) / 2.0 + corner[1]
     middles, used = _packed(plans, tiers, capital)
     if tall:
@@ -657,7 +673,17 @@ def _place(
             box_left = corner[0] + lead + middles[number] + number * more - plan.size[0] / 2.0
             box_bottom = ground
         drop = sum(heights[: number % tiers])
-        placed.append(replace(_spread(plan, view, box_left, box_bottom, tall, capital), label_drop=drop))
+        first, *over = _spread_all(plan, view, box_left, box_bottom, tall, capital)
+        placed += [replace(first, label_drop=drop), *over]
+    return placed
+
+
+def _spread_all(plan: _Plan, view: View, left: float, bottom: float, tall: bool, capital: float) -> list[Placed]:
+    """Place the blocks of an item inside its rectangle, and what stands above it."""
+    placed = [_spread(plan, view, left, bottom, tall, capital)]
+    if (over := plan.above) is not None:
+        beside = left + (plan.size[0] - over.size[0]) / 2.0
+        placed += _spread_all(over, view, beside, bottom + plan.size[1] - over.size[1], tall, capital)
     return placed
 
 

@@ -471,8 +471,14 @@ class Plan:
         items = [self._tensor_item("input", 0, self.words("input"))]
         for number, stage in enumerate(self.stages):
             label = self._called(number)
+            above = None
             if stage.is_product:
-                items += self._product_items(number)
+                key, factor = self._product_items(number)
+                if self.size[0] < self.size[1]:
+                    items.append(key)
+                else:
+                    above = key
+                items.append(factor)
             elif stage.slide is not None:
                 if number in self.contents.banks:
                     items.append(self._bank_item(number))
@@ -481,7 +487,7 @@ class Plan:
                 spots = zip(between, self.contents.views[number], strict=True)
                 items += [self._view_item(f"{view.name}-{number + 1}", view, elision) for view, elision in spots]
             item = self._tensor_item(f"output-{number + 1}", number + 1, label)
-            items.append(replace(item, begins=stage.again))
+            items.append(replace(item, begins=stage.again, above=above))
         return items
 
     def called(self, tensor: int) -> str:
@@ -575,8 +581,11 @@ class Plan:
             return {}
         return {f: f" · {self.words('bias', told(b))}" for f, b in enumerate(bias.tolist())}
 
-    def _product_items(self, number: int) -> list[Item]:
-        """The kernel whose colours the factor wears, and the factor: a matrix, or the filters as rows."""
+    def _product_items(self, number: int) -> tuple[Item, Item]:
+        """The kernel whose colours the factor wears, and the factor: a matrix, or the filters as rows.
+
+        In wide pictures the kernel stands above the product, out of the way of lines: it takes no part.
+        """
         stage = self.stages[number]
         shape = bank_shape(stage.told)
         assert shape is not None
@@ -584,14 +593,14 @@ class Plan:
         key = Elision.whole((1, filters, c, h, w))
         label = (self.words("the_kernel", filters), size(stage.told.weight_shape or ()))
         factor = (self.words("matrix"), size(stage.matrix.weight_shape)) if stage.matrix else None
-        return [
+        return (
             Item(f"kernel-{number + 1}", label, key),
             Item(
                 f"filters-{number + 1}",
                 factor or (self.words.counted("filter_rows", filters), size((filters, c * h * w))),
                 self.contents.banks[number],
             ),
-        ]
+        )
 
     def _view_item(self, name: str, view: View, elision: Elision) -> Item:
         return Item(

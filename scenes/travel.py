@@ -35,7 +35,8 @@ from .layout import (
     _gap,
     _Plan,
     _plan,
-    _spread,
+    _spread_all,
+    _with_above,
     arrange,
     label_size,
     with_lanes_across,
@@ -208,7 +209,8 @@ class _Row:
 
     def _bare(self, plan: _Plan) -> _Plan:
         """The same, but not as wide as its label."""
-        return _plan(plan.item, plan.across, plan.inner, plan.lane, plan.pitch, plan.label, self.tall, False)
+        bare = _plan(plan.item, plan.across, plan.inner, plan.lane, plan.pitch, plan.label, self.tall, False)
+        return _with_above(bare, plan.above) if plan.above else bare
 
     def _nearest(self, number: int) -> float:
         """How wide the picture of a section is at least: its cells are not larger than that."""
@@ -327,7 +329,7 @@ class _Row:
         placed = []
         for plan, start, capital in zip(self.plans, starts.tolist(), self.capitals, strict=True):
             left, low = (-plan.size[0] / 2.0, -start - plan.size[1]) if self.tall else (start, 0.0)
-            placed.append(_spread(plan, self.view, left, low, self.tall, capital))
+            placed += _spread_all(plan, self.view, left, low, self.tall, capital)
         if self.result:
             stops.append(self._stop_alone(placed[-1], starts))
         floor = min(map(_lowest, placed))
@@ -372,7 +374,8 @@ class _Row:
             label = max(self._label(i, width)[1] for i in section)
             ground = label + (free_height - label - max(self.plans[i].size[1] for i in section)) / 2.0
             center = (start + free_width / 2.0, height / 2.0 - bottom * pixel - ground)
-        names = frozenset(self.items[i].name for i in section)
+        above = [item.above for item in self.items[section.start : section.stop]]
+        names = frozenset(item.name for item in (*self.items[section.start : section.stop], *filter(None, above)))
         return Stop(np.array(center), width, pixel, names)
 
     def _standing(self, placed: Placed, floor: float) -> Placed:

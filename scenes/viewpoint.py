@@ -84,17 +84,20 @@ def arrange_turning(items: Sequence[Item], size: tuple[int, int], top_lines: flo
 
 def _arranged(items: Sequence[Item], apart: int, size: tuple[int, int], top_lines: float, bottom_lines: float) -> Frame:
     """Place all items, with so much more room on the right of each block."""
-    roomy = []
-    for item in items:
-        (before, after), rest = item.pad[2], item.pad[:2]
-        roomy.append(replace(item, pad=(*rest, (before, after + apart))))
-    frame = arrange(roomy, size, top_lines, bottom_lines)
-    known = {item.name: item for item in items}
+    frame = arrange([_roomy(item, apart) for item in items], size, top_lines, bottom_lines)
+    known = {item.name: item for item in (*items, *(item.above for item in items if item.above))}
     placed = []
     for each in frame.placed:
         told = replace(known[each.item.name], marks=each.item.marks, notes=each.item.notes)
         placed.append(replace(each, item=told))
     return replace(frame, placed=tuple(placed))
+
+
+def _roomy(item: Item, apart: int) -> Item:
+    """The item, and what stands above it, with so much more room on the right."""
+    (before, after), rest = item.pad[2], item.pad[:2]
+    above = _roomy(item.above, apart) if item.above else None
+    return replace(item, pad=(*rest, (before, after + apart)), above=above)
 
 
 def _corners(placed: Placed) -> NDArray[np.float64]:

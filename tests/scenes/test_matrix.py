@@ -1,6 +1,7 @@
 """A convolution that is seen as its matrix: the matrix is conv_math's, and so is what comes out."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from convmotion.scenes import SceneError, compose, explain, find_scene, palette,
 from convmotion.scenes.contents import Contents
 from convmotion.scenes.plan import Plan
 from convmotion.scenes.pose import lines_at, pose
+from convmotion.scenes.scenefile import Look
+from convmotion.scenes.screen import Screen
 from convmotion.scenes.values import values_of
 
 SCENES = ["conv-matrix", "transposed-matrix"]
@@ -221,3 +224,20 @@ def test_what_cannot_be_seen_as_a_matrix_is_refused_in_one_line(text, refused):
     with pytest.raises(SceneError, match=r"^test: stage 1") as error:
         parse_scene(text, "test")
     assert refused in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["conv-matrix", "transposed-matrix", "im2col"])
+@pytest.mark.parametrize("size", [(854, 480), (480, 480)])
+def test_no_line_passes_the_kernel_that_a_product_is_explained_by(name, size):
+    board = compose(replace(find_scene(name), look=Look(camera="still")), size, 12.0)
+    screen, kernel = Screen(board), next(c for c in board.cells if c.name == "kernel-2")
+    reach = screen.reach(kernel.position, 0.5)
+    middle = screen.pixels(kernel.position)
+    low, high = (middle - reach).min(axis=0), (middle + reach).max(axis=0)
+    product = screen.pixels(next(c for c in board.cells if c.name == "output-2").position)
+    assert high[1] < product[:, 1].min(), "it stands above the product"
+    times = [(lines, at - 1e-3) for lines in board.lines for at in board.settled]
+    ends = screen.pixels(np.concatenate([lines_at(board, lines, at) for lines, at in times]))
+    assert len(ends)
+    points = ends[:, :1] + np.linspace(0.0, 1.0, 101)[:, None] * (ends[:, 1:] - ends[:, :1])
+    assert not ((points > low) & (points < high)).all(axis=-1).any()
