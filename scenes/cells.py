@@ -23,7 +23,9 @@ from .story import ALWAYS, Cells, Numbers, cells_at
 from .values import in_lightness
 
 PARTIAL, GROWN = 0.62, 0.96
-"""How large a cell is that is not finished, or a copy of another one; and how large what is added up is at most."""
+"""How large a cell is that is not finished; and how large what is added up is at most."""
+COPIED = 0.8
+"""How large the copies of cells are that padding repeats: their numbers are to be read."""
 MOST_SUMS = 15
 """Of more sums in one place none has its number: each must hide the one before it."""
 MOST_PRODUCTS = 2**20
@@ -296,7 +298,7 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         if (values := plan.lightness(number)) is not None:
             own = values[tuple(source[known].T)]
             color = in_lightness(color, own, values)
-            numbers = plan.numbers(own, color, front[known], width=PARTIAL)
+            numbers = plan.numbers(own, color, front[known], width=COPIED)
         yield cells_at(
             position[known],
             f"copies-{tensor.name}",
@@ -307,7 +309,7 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
             start=ghosts.start[known],
             anchor=ghosts.anchor[known],
             lit_by=ghosts.lit_by,
-            scale=PARTIAL,
+            scale=COPIED,
             numbers=numbers,
         )
 

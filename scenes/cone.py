@@ -28,7 +28,7 @@ FADED = 0.82
 """How far a cell that does not count fades into the floor."""
 FADES = 0.4
 """In which part of the first step they fade."""
-DEEP, PALE = 0.3, 0.2
+DEEP, PALE = 0.15, 0.5
 """The darkest mark, as a part of the traced cell's light; and how much white is in the lightest."""
 
 

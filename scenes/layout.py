@@ -363,7 +363,7 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
     line_width, line_height = _line_room(lines, free_width, free_height, tall)
     for number, line in enumerate(plans):
         corner = (
-            (number * (line_width + ITEM_GAP), 0.0) if tall else (0.0, (lines - 1 - number) * (line_height + ITEM_GAP))
+            (number * (line_width + ITEM_GAP), 0.0) if tall else (0.0, (lines - 1 - number) * (line_height + LANE_GAP))
         )
         placed += _place(line, tiers, view, corner, line_width, line_height, tall, CAPITAL["label"] * pixel)
     # The free area's lower left corner is (0, 0) so far: find the frame's centre in the same coordinates.
@@ -445,8 +445,9 @@ def _inner_choices(item: Item, view: View, capital: float) -> list[tuple[tuple[i
 
 def _line_room(lines: int, width: float, height: float, tall: bool) -> tuple[float, float]:
     """The free area of each of so many lines: one below the other or, in tall pictures, side by side."""
-    gaps = (lines - 1) * ITEM_GAP
-    return ((width - gaps) / lines, height) if tall else (width, (height - gaps) / lines)
+    if tall:
+        return (width - (lines - 1) * ITEM_GAP) / lines, height
+    return width, (height - (lines - 1) * LANE_GAP) / lines  # labels keep them apart, too
 
 
 def _fit_lines(
@@ -615,10 +616,13 @@ def _with_above(plan: _Plan, over: _Plan) -> _Plan:
 
 
 def label_texts(label: tuple[str, ...], style: int) -> tuple[str, ...]:
-    """A label's lines: name and shape on one line (1) or on two (2, 3), the shape alone (0, 4), nothing (-1)."""
+    """A label's lines: name and shape on one line (1) or on two (2, 3), the shape alone (0, 4), nothing (-1).
+
+    Where the shape is known from elsewhere there is a name alone.
+    """
     if style == 1:
         return (LABEL_JOINT.join(label),)
-    return label if style in (2, 3) else (label[-1].replace(" ", ""),) if style >= 0 else ()
+    return label if style in (2, 3) else tuple(part.replace(" ", "") for part in label[1:]) if style >= 0 else ()
 
 
 def note_texts(notes: tuple[tuple[str, ...], ...], style: int) -> tuple[str, ...]:

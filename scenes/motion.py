@@ -16,7 +16,7 @@ from ..conv_math.rearrange import Columns
 from .elision import Axis, Elision
 from .pacing import Beat
 from .parts import Bank, Tensor
-from .plan import MULTIPLY, SWEEP_ARRIVE, Plan, stands_at
+from .plan import SWEEP_ARRIVE, Plan, stands_at
 from .sight import Sight, Span, depth_of
 from .story import Ease, Line, Lines, Mover, Outline, Track, Vector, vector
 
@@ -296,7 +296,7 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
             continue
         if arcs := tuple(_arcs(plan, number)):
             first = act.first_step - (1.0 if number == 0 else 0.0)  # that of others comes with the stage
-            yield Lines(f"arcs-{number + 1}", arcs, first, act.first_step + MULTIPLY)
+            yield Lines(f"arcs-{number + 1}", arcs, first, act.first_step + 1.0, True)
         if moved := tuple(_offset_lines(plan, number)):
             yield Lines(f"offsets-{number + 1}", moved, float(act.first_step), float(act.first_step + act.steps))
         filters = plan.sight(number).trajectory.filters

@@ -488,7 +488,19 @@ class Plan:
                 items += [self._view_item(f"{view.name}-{number + 1}", view, elision) for view, elision in spots]
             item = self._tensor_item(f"output-{number + 1}", number + 1, label)
             items.append(replace(item, begins=stage.again, above=above))
-        return items
+        return self._said_once(items)
+
+    @staticmethod
+    def _said_once(items: list[Item]) -> list[Item]:
+        """Shapes that are known from the first row are not said again in those below, whose words take their room."""
+        known: set[tuple[str, str]] = set()
+        below, result = False, []
+        for item in items:
+            below |= item.begins
+            what = "filters" if item.name.startswith("filters-") else "tensor", item.label[-1]
+            result.append(replace(item, label=item.label[:1]) if below and what in known else item)
+            known.add(what)
+        return result
 
     def called(self, tensor: int) -> str:
         """What a tensor is called."""

@@ -234,6 +234,8 @@ class Lines:
     lines: tuple[Line, ...]
     first: float
     last: float
+    over_cells: bool = False
+    """Whether they are as strong where a cell is behind them as elsewhere: those that tell of cells."""
 
 
 @dataclass(frozen=True)

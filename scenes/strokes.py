@@ -46,6 +46,7 @@ def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.
     multiplied with.
     """
     shown = [(lines_at(board, lines, frame), lines.lines) for lines in board.lines]
+    strong = np.repeat([lines.over_cells for lines in board.lines], [len(ends) for ends, _ in shown]).astype(np.bool_)
     edges = hidden_edges(board, frame)
     ends = np.concatenate([edges, *(ends for ends, _ in shown)])
     colors = [THEMES[board.theme].window] * len(edges) + [line.color for e, lines in shown for line in lines[: len(e)]]
@@ -57,7 +58,8 @@ def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.
     long = np.linalg.norm(flat[:, 1] - flat[:, 0], axis=1) > 1e-6
     if not long.any():
         return np.zeros(0, np.int64), np.zeros((0, 4), np.uint8)
-    hidden = _Hidden(board, frame, screen, through[long], np.array(leaves, np.bool_)[long])
+    strong = np.concatenate([np.zeros(len(edges), np.bool_), strong])
+    hidden = _Hidden(board, frame, screen, through[long], np.array(leaves, np.bool_)[long], strong[long])
     line, at, over = _covered(ends[long], flat[long], screen, hidden)
     touched = np.zeros(board.size[0] * board.size[1], np.bool_)
     touched[at] = True
@@ -143,13 +145,19 @@ class _Hidden:
 
     Of lines that show ``through`` cells (lines,): a little behind a cell, and nothing elsewhere, where they are to be
     seen as they are. Of a line that ``leaves`` a window (lines,) a little of the way, too, up to where it comes out of
-    the cells.
+    the cells. Of ``strong`` lines all that is before cells.
     """
 
     def __init__(
-        self, board: Storyboard, frame: int, screen: Screen, through: NDArray[np.bool_], leaves: NDArray[np.bool_]
+        self,
+        board: Storyboard,
+        frame: int,
+        screen: Screen,
+        through: NDArray[np.bool_],
+        leaves: NDArray[np.bool_],
+        strong: NDArray[np.bool_],
     ) -> None:
-        self.screen, self.through, self.leaves = screen, through, leaves
+        self.screen, self.through, self.leaves, self.strong = screen, through, leaves, strong
         states = [pose(board, cells, frame) for cells in board.cells]
         ghosts = [
             np.full(np.count_nonzero(s.shown), c.role == "ghost") for s, c in zip(states, board.cells, strict=True)
@@ -178,7 +186,8 @@ class _Hidden:
         number, cube = self._near(flat)
         meets, nearer = self._shares_in_line(ends[number], cube)
         solid, through = ~self.ghost[cube], self.through[line]
-        strength = np.where(_within_any(meets, number, line, share), OVER_CELLS, 1.0)
+        faint = ~self.strong[line] & _within_any(meets, number, line, share)
+        strength = np.where(faint, OVER_CELLS, 1.0)
         behind = _within_any((nearer[0][solid], nearer[1][solid]), number[solid], line, share)
         strength[behind | through] = 0.0
         strength[behind & (through | self.leaves[line] & _at_the_beginning(behind, line, back))] = THROUGH_CELLS

@@ -81,8 +81,21 @@ def test_what_is_brought_back_takes_no_time_and_is_there_as_soon_as_what_it_repe
     standing = {tuple(np.round(outline.center, 3)) for outline in board.outlines}
     assert len(standing) == (3 if source == "input" else 4), "where results will be, and nowhere else"
     said = [c for c in board.captions if c.name.startswith(("cost", "step-", "story"))]
-    assert {c.name.split("-")[1] for c in said if c.name.startswith("cost")} == {"1", "2", "4"}
+    assert {c.name.split("-")[1] for c in said if c.name.startswith("cost")} - {"result"} == {"1", "2", "4"}
     assert not any(" 0 MACs" in c.body or c.body.endswith("/ 1") for c in said)
+
+
+def test_shapes_that_the_first_row_tells_are_not_said_again():
+    other = CONV.replace("[[stage]]", "[[stage]]\nfrom = 'input'").replace("kernel_size = 3", "kernel_size = 1")
+    board = compose(scene(HEAD + CONV + other))
+    said = {}
+    for caption in board.captions:
+        if caption.name.startswith("label-"):
+            said.setdefault(caption.name.rsplit("-", 1)[0], []).append(caption.body)
+    told = {name: " ".join(" ".join(lines).split()) for name, lines in said.items()}
+    assert told["label-input"] == "input 2 × 5 × 5" and told["label-output-2"] == "the same input"
+    assert told["label-filters-1"] == "2 filters 2 × 3 × 3" and told["label-filters-3"] == "2 filters 2 × 1 × 1"
+    assert told["label-output-3"] == "output 2 × 7 × 7"
 
 
 def test_the_sums_of_the_channels_are_added_up_to_what_the_convolution_gives():

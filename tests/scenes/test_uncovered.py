@@ -10,6 +10,7 @@ from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.screen import Screen, caption_box
 from convmotion.scenes.sight import Sight
 from convmotion.scenes.story import ALWAYS
+from convmotion.scenes.strokes import drawn
 
 SIZES = [(854, 480), (480, 480), (480, 854)]
 GROUPED = ["grouped", "grouped-pointwise", "grouped-shuffled", "grouped-4-to-8", "shufflenet-unit"]
@@ -122,6 +123,15 @@ padding_mode = "{mode}"
     places = {tuple(index): place for index, place in zip(cells.index.tolist(), cells.position, strict=True)}
     starts = {tuple(np.round(start + np.array([0.0, 0.5, 0.0]), 3)) for start in pieces[::4, 0]}
     assert starts == {tuple(np.round(places[tuple(i)].astype(float), 3)) for i in taps.input[taps.ghost].tolist()}
+    assert arcs.last == 1.0, "as long as the window stands there"
+    frame = int(np.searchsorted([board.step.at(f)[0] for f in range(1, board.frames + 1)], 0.9)) + 1
+    assert 0.0 < float(board.step.at(frame)[0]) < 1.0
+    pixels, paint = drawn(board, frame)
+    alpha = np.zeros(board.size[0] * board.size[1])
+    alpha[pixels] = paint[:, 3]
+    x, y = np.floor(Screen(board).pixels(pieces.mean(axis=1))).astype(int).T
+    around = [(y + dy) * board.size[0] + x + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    assert np.median(alpha[np.array(around)].max(axis=0)) > 0.7 * 255, "before cells, too"
 
 
 @pytest.mark.parametrize("size", SIZES)
