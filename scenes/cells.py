@@ -102,12 +102,9 @@ def _skip_cells(plan: Plan, number: int, tensor: Tensor) -> Cells:
 def _arrival(act: Act, done: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The steps between which cells travel that are written with these steps of an act."""
     done = done + act.first_step
-    slow = done == act.slow.first
-    start, arrive = np.asarray(done, float), done + 1.0
-    if not act.swept:
-        start += np.where(slow, WRITE, SET_OUT)
-        arrive -= np.where(slow, 0.0, 1.0 - LANDED)
-    return start, arrive
+    slow, swept = done == act.slow.first, act.swept_at(done)
+    start = done + np.where(swept, 0.0, np.where(slow, WRITE, SET_OUT))
+    return start, done + np.where(swept | slow, 1.0, LANDED)
 
 
 def _partial_sums(
@@ -196,10 +193,10 @@ def _flies(plan: Plan, number: int, done: NDArray[np.int64]) -> NDArray[np.bool_
     act = plan.acts[number]
     if plan.cell_pixels(number) < FEWEST_PIXELS:
         return np.zeros(len(done), np.bool_)
-    part = 1.0 if act.swept else LANDED - SET_OUT
-    seconds = np.array([part * (b.end - b.start) / (b.last - b.first + 1) / plan.fps for b in act.beats])
-    beat = np.searchsorted([b.first for b in act.beats], done + act.first_step, side="right") - 1
-    return (seconds[beat] >= FLIGHT) | ((done + act.first_step == act.slow.first) & (not act.swept))
+    parts = [1.0 if b.swept else LANDED - SET_OUT for b in act.beats]
+    seconds = [p * (b.end - b.start) / (b.last - b.first + 1) / plan.fps for p, b in zip(parts, act.beats, strict=True)]
+    told = [b.slow and not b.swept for b in act.beats]
+    return ((np.array(seconds) >= FLIGHT) | np.array(told))[act.beat_at(done + act.first_step)]
 
 
 def _sources(
@@ -326,7 +323,7 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     act, tensor, sight = plan.acts[number], plan.tensors[number], plan.sight(number)
     order = plan.scene.time.order
     taps_per_step = math.prod(bank.shape) // (bank.shape[0] if order == "filter" else 1)
-    if act.swept or taps_per_step > MAX_TRAVELLERS or plan.cell_pixels(number) < FEWEST_PIXELS:
+    if act.slow.swept or taps_per_step > MAX_TRAVELLERS or plan.cell_pixels(number) < FEWEST_PIXELS:
         return
     read, weight = _read_first(plan, number), sight.drawn_weights(sight.first_taps.weight)
     drawn = tensor.shows(read.index) & bank.shows(weight)

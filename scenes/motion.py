@@ -292,7 +292,7 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
     if "lines" not in plan.show:
         return
     for number, act in enumerate(plan.acts):
-        if act.swept or act.stage.slide is None:
+        if act.stage.slide is None:
             continue
         if arcs := tuple(_arcs(plan, number)):
             first = act.first_step - (1.0 if number == 0 else 0.0)  # that of others comes with the stage
@@ -483,7 +483,7 @@ def strokes(chosen: list[Beat], row: int) -> Iterator[Stroke]:
     """The ways of a window along beats: to a single step; of swept ones along rows of so many steps.
 
     Where there is no time to be seen along every row, it goes along some of them only, each while that row or one of
-    its neighbours that are left out is written: along the first one and the last one in any case.
+    its neighbours that are left out is written: along the last one in any case.
     """
     groups: list[tuple[Beat, float]] = []
     for beat in chosen:
@@ -493,14 +493,17 @@ def strokes(chosen: list[Beat], row: int) -> Iterator[Stroke]:
                 groups[-1] = replace(group, last=beat.last, end=beat.end), stands
                 continue
         groups.append((beat, stands_at(beat)))
-    for i, (group, stands) in enumerate(groups):
-        rows = -(-(group.last - group.first + 1) // row)
-        count = min(rows, max(int((group.end - stands) / STROKE), 2 if i == 0 else 1))
+    begin = chosen[0].first
+    for group, stands in groups:
+        above = (group.first - begin) // row  # the row that it goes on with may have begun before
+        rows = (group.last - begin) // row + 1 - above
+        whole = above == 0 and group.last == chosen[-1].last
+        count = min(rows, max(int((group.end - stands) / STROKE), 2 if whole else 1))
         begins = np.linspace(stands, group.end, count + 1).tolist()
         chosen_rows = np.linspace(0, rows - 1, count).round().astype(int) if count > 1 else np.array([rows - 1])
         for k, (start, end) in enumerate(pairwise(begins)):
-            first = group.first + int(chosen_rows[k]) * row
-            last = min(first + row - 1, group.last)
+            first = begin + (above + int(chosen_rows[k])) * row
+            first, last = max(first, group.first), min(first + row - 1, group.last)
             if k == 0:
                 yield Stroke(first, last, group.start, stands, end)
             else:

@@ -1,7 +1,7 @@
 """Time: which step is under way at which frame.
 
 A *beat* is a run of steps that is shown in one go: a single step, or a swept row (then plane) of positions where there
-are more steps than a viewer could follow. Beats have weights (seconds they would like), squeezed into the seconds
+are more steps than a viewer could follow: of these only the first one is shown alone. Beats have weights (seconds they would like), squeezed into the seconds
 that the scene has.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,11 @@ class Beat:
     end: float
     slow: bool = False
 
+    @property
+    def swept(self) -> bool:
+        """Whether it has several steps."""
+        return self.last > self.first
+
 
 def group_steps(steps: int, row: int, plane: int, room: int) -> int:
     """How many steps make a beat: 1, a row or a plane of positions, so that at most ``room`` beats come out."""
@@ -51,6 +57,14 @@ def group_steps(steps: int, row: int, plane: int, room: int) -> int:
         if -(-steps // size) <= (min(SINGLE_STEPS, room) if size == 1 else room):
             return size
     return steps
+
+
+def beat_sizes(steps: int, run: int, apart: bool = False) -> list[int]:
+    """How many steps each beat has, of ``run`` steps each; set ``apart``, the first step has one of its own."""
+    starts = [*range(0, steps, run), steps]
+    if apart and 1 < run and 1 < steps:
+        starts.insert(1, 1)
+    return [end - start for start, end in pairwise(starts)]
 
 
 def beats(
@@ -114,14 +128,15 @@ def held_from(frames: int, fps: float) -> int:
 def _durations(sizes: list[list[int]], telling: list[int], fps: float, room: float) -> NDArray[np.float64]:
     """Frames per beat, summing to ``room``: slow, then reading speed, then faster and faster, the last one slow.
 
-    Where a stage's slow beat is not its first one, that has reading speed.
+    Where a stage's slow beat is not its first one, that has reading speed. One in which all the rest is swept has as much
+    time as the first step.
     """
     slow: list[float] = []
     fast: list[float] = []
     for number, stage in enumerate(sizes):
         n = len(stage)
-        for i in range(n):
-            if i == telling[number]:
+        for i, size in enumerate(stage):
+            if i == telling[number] or (size > 1 and i == n - 1 == 1):
                 slow.append(FIRST_STEP_SECONDS if number == 0 else FIRST_STEP_SECONDS * 0.7)
                 fast.append(0.0)
             elif i == 0 or (i <= READING_STEPS and n > READING_STEPS + 2):

@@ -180,7 +180,15 @@ class Act:
 
     @property
     def swept(self) -> bool:
-        return any(b.last > b.first for b in self.beats)
+        return any(beat.swept for beat in self.beats)
+
+    def beat_at(self, steps: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The beats, by number, in which steps are shown."""
+        return np.searchsorted([beat.first for beat in self.beats], steps, side="right") - 1
+
+    def swept_at(self, steps: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which steps are shown together with others."""
+        return np.array([beat.swept for beat in self.beats])[self.beat_at(steps)]
 
 
 def grid(*axes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -53,7 +53,7 @@ from .layout import (
     text_width,
 )
 from .numerals import LEGIBLE, digit_height, numbers_on, shorts, told
-from .pacing import BEAT_SHARE, TRAVEL_SECONDS, Beat, beats, group_steps, held_from
+from .pacing import BEAT_SHARE, TRAVEL_SECONDS, Beat, beat_sizes, beats, group_steps, held_from
 from .parts import Act, Bank, Tensor
 from .photo import pixels_of, worn
 from .scenefile import filter_names
@@ -103,7 +103,7 @@ ARRIVE, SET_OUT, LANDED = 0.4, 0.5, 0.9
 
 def stands_at(beat: Beat) -> float:
     """The frame at which the window has come to the first step of a beat."""
-    part = LAND if beat.slow else ARRIVE if beat.first == beat.last else SWEEP_ARRIVE
+    part = SWEEP_ARRIVE if beat.swept else LAND if beat.slow else ARRIVE
     return beat.start + part * (beat.end - beat.start)
 
 
@@ -211,13 +211,14 @@ class Plan:
                 sizes.append([1])
             row, plane = self._runs(number)
             run = group_steps(total, row, plane, room)
-            if run == 1 and self.stages[number].slide is not None:
+            slides = self.stages[number].slide is not None
+            if run == 1 and slides:
                 telling[len(sizes)] = self.sight(number).telling
-            sizes.append([min(run, total - start) for start in range(0, total, run)])
+            sizes.append(beat_sizes(total, run, slides))
         traces = self.contents.traces
         for trace in traces:
             run = group_steps(trace.steps, *trace.rows, room) if self.stages[trace.number].slide else trace.steps
-            sizes.append([min(run, trace.steps - start) for start in range(0, trace.steps, run)])
+            sizes.append(beat_sizes(trace.steps, run))
         self.leaves = len(self.frame.stops) > len(steps)
         """Whether a travelling camera has a picture of its own for the result."""
         seconds, travels = self.scene.time.seconds, bool(self.frame.stops)
@@ -263,7 +264,7 @@ class Plan:
     @staticmethod
     def _begins(act: Act, beat: Beat) -> float:
         """The frame from which the step grows: where a window sweeps, it waits until the window stands."""
-        waits = beat.last > beat.first and act.stage.slide is not None
+        waits = beat.swept and act.stage.slide is not None
         return stands_at(beat) if waits else beat.start
 
     def step_track(self) -> Track:

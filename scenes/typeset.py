@@ -47,7 +47,7 @@ def all_captions(plan: Plan) -> Iterator[Caption]:
         yield from _facts(plan, number, first, last)
         yield from _footer(plan, number, act, first, last)
         narration: list[Caption] = []
-        if not act.swept:
+        if not act.slow.swept:
             narration = list((_merging if isinstance(act.stage.op, Merge) else _narration)(plan, number, act))
         yield from narration
         yield from _story(plan, number, first, last, narration)

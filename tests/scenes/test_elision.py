@@ -191,7 +191,9 @@ def test_windows_and_heads_cross_a_gap_without_a_jump():
     for name in ("window-1", "head-1"):
         track = board.mover(name).track
         assert (np.diff(track.frames) > 0).all()
-        places = np.array([track.at(frame) for frame in np.arange(track.frames[1], track.frames[2], 0.05)])
+        first = track.eases.index("linear")  # the first step stands alone
+        end = track.frames[track.eases.index("cubic", first)]
+        places = np.array([track.at(frame) for frame in np.arange(track.frames[first], end, 0.05)])
         assert 0 < np.abs(np.diff(places, axis=0)).max() < 2.0
 
 

@@ -17,6 +17,7 @@ from convmotion.scenes.pacing import (
     SINGLE_STEPS,
     TITLE_SECONDS,
     TRAVEL_SECONDS,
+    beat_sizes,
     beats,
     group_steps,
     held_from,
@@ -33,7 +34,7 @@ def lengths(row):
 def laid_out(steps, fps=30.0, seconds=12.0):
     """Beats of one stage, as a scene gets them; at most 96 if there are more steps than are shown singly."""
     run = group_steps(steps, -(-steps // 96), steps, max(1, int(BEAT_SHARE * seconds * fps)))
-    sizes = [min(run, steps - start) for start in range(0, steps, run)]
+    sizes = beat_sizes(steps, run, True)
     rows, frames = beats([sizes], fps, seconds)
     return rows[0], frames
 
@@ -155,6 +156,22 @@ def test_there_are_never_more_beats_than_room(steps, row, rows, room):
     run = group_steps(steps, row, row * rows, room)
     assert 1 <= run <= max(steps, row * rows)
     assert -(-steps // run) <= room
+
+
+@given(st.integers(1, 5000), st.integers(1, 300))
+def test_of_steps_that_are_swept_only_the_first_one_is_set_apart(steps, run):
+    together, apart = beat_sizes(steps, run), beat_sizes(steps, run, True)
+    assert sum(together) == sum(apart) == steps and min(apart) == 1
+    assert set(together[:-1]) <= {run} and together[-1] <= run
+    if run > 1 and steps > 1:
+        assert apart == [1, together[0] - 1, *together[1:]]
+    else:
+        assert apart == together
+
+
+def test_where_all_the_rest_is_swept_at_once_it_has_as_much_time_as_the_first_step():
+    (row,), _ = beats([[1, 49_999]], 30.0, 6.0)
+    assert lengths(row)[0] == pytest.approx(lengths(row)[1], abs=1.0)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 2), (1, 5), (5, 5), (15, 20), (250, 200)])

@@ -345,7 +345,7 @@ def test_a_sweeping_window_keeps_to_the_row_that_is_being_written(text):
     board = board_of(text)
     (p,) = passages(text, board)
     home = p.read.position[0]
-    assert strides(board) == {20}
+    assert strides(board) == {1, 19, 20}
     for t in range(20, len(p.trajectory)):
         row, column = p.trajectory.origin(t)
         x, y, z = p.window.track.at(board.settled[t]) - home
@@ -354,19 +354,19 @@ def test_a_sweeping_window_keeps_to_the_row_that_is_being_written(text):
 
 
 HURRIED = {
-    "rows": (toml([1, 60, 20], [conv(out_channels=1, kernel_size=3)], seconds=5.0), 18),
-    "plane": (toml([1, 80, 9], [conv(out_channels=1, kernel_size=3)], seconds=3.0), 7 * 78),
-    "planes": (toml([1, 30, 12], [conv(out_channels=9, kernel_size=3)], "filter", seconds=4.0), 10 * 28),
+    "rows": (toml([1, 60, 20], [conv(out_channels=1, kernel_size=3)], seconds=5.0), {1, 17, 18}),
+    "plane": (toml([1, 80, 9], [conv(out_channels=1, kernel_size=3)], seconds=3.0), {1, 7 * 78 - 1}),
+    "planes": (toml([1, 30, 12], [conv(out_channels=9, kernel_size=3)], "filter", seconds=4.0), {1, 279, 280}),
 }
 
 
 @pytest.mark.parametrize("name", HURRIED)
 def test_where_rows_are_swept_in_a_hurry_the_window_in_its_true_size_goes_along_some_of_them(name):
     """Each in no less than four frames and while it, or a row that is left out beside it, is written."""
-    text, stride = HURRIED[name]
+    text, expected = HURRIED[name]
     board = board_of(text)
     (p,) = passages(text, board)
-    assert strides(board) == {stride}
+    assert strides(board) == expected
     assert p.window.counts == (3, 1, 3) and {size for _, size in p.window.boxes} == {(3.0, 1.0, 3.0)}
     home, track = p.read.position[0], p.window.track
     height, width = p.trajectory.positions
@@ -375,14 +375,17 @@ def test_where_rows_are_swept_in_a_hurry_the_window_in_its_true_size_goes_along_
     met = []
     for i in starts:
         (x0, y0, z0), (x1, y1, z1) = track.values[i] - home, track.values[i + 1] - home
-        assert (x0, x1, y0, y1) == pytest.approx((0, width - 1, 0, 0), abs=1e-4) and z0 == z1
+        assert (x0, x1, y0, y1) == pytest.approx(
+            (float(not met and round(z0) == 0), width - 1, 0, 0), abs=1e-4
+        ) and z0 == z1
         assert track.frames[i + 1] - track.frames[i - 1] >= 3.999
         steps = board.step.at(track.frames[i])[0], board.step.at(track.frames[i + 1])[0]
         written = np.arange(int(steps[0]) // width, -(-int(np.ceil(steps[1])) // width)) % height
         row = round(-z0)
         met.append(row)
         assert written.min() <= row <= written.max() or abs(written - row).min() <= 1
-    assert met[0] == 0 and met[-1] == height - 1
+    assert np.allclose(track.at(board.settled[0]), home, atol=1e-4)
+    assert met[-1] == height - 1
 
 
 def test_the_cells_under_a_sweeping_window_glow():
@@ -392,6 +395,21 @@ def test_the_cells_under_a_sweeping_window_glow():
         frame = board.settled[p.first + t]
         lit = pose(board, p.read, frame).lit
         assert rows(p.read.index[lit > 0.99]) == touched(p.read, p.window, frame) != set()
+
+
+def test_the_first_of_steps_that_are_swept_is_told_alone():
+    """Slowly, with lines, copies and words, as the first of few steps is; no cell of another step is written yet."""
+    board = board_of(WIDE)
+    (p,) = passages(WIDE, board)
+    begin, end = (float(board.step.frames[np.searchsorted(board.step.values[:, 0], step)]) for step in (0.0, 1.0))
+    assert end - begin > 0.1 * board.frames
+    phases = [c for c in board.captions if c.name.startswith("phase-1")]
+    assert len(phases) == 4 and begin <= phases[0].first and phases[-1].last <= end
+    assert [lines.name for lines in board.lines] == ["lines-1-1"]
+    assert any(c.name == "travellers-1" for c in board.cells)
+    done = p.written.start < 1.0
+    assert rows(p.written.index[done]) == {(0, 0, 0), (1, 0, 0)}
+    assert np.allclose(p.window.track.at(end), p.read.position[0] + (-1, 0, 1), atol=1e-4)
 
 
 def test_no_cell_of_a_swept_row_is_written_before_the_window_has_landed():
@@ -708,7 +726,7 @@ def strides(board: Storyboard) -> set[int]:
 def test_a_big_picture_is_swept_row_by_row():
     board = timed(toml([1, 224, 224], [conv(out_channels=1, kernel_size=3)], seconds=12.0))
     assert board.steps == 222 * 222
-    assert strides(board) == {222}
+    assert strides(board) == {1, 221, 222}
     assert board.frames == 360
 
 
@@ -716,7 +734,7 @@ def test_many_filters_over_a_big_picture_are_swept_plane_by_plane():
     text = toml([3, 56, 56], [conv(out_channels=64, kernel_size=3, padding=1)], "filter", seconds=12.0)
     board = timed(text)
     assert board.steps == 64 * 56 * 56
-    assert strides(board) == {56 * 56}
+    assert strides(board) == {1, 56 * 56 - 1, 56 * 56}
     (p,) = passages(text, board)
     for f in (0, 1, 31, 63):
         frame = board.settled[(f + 1) * 56 * 56 - 1]
@@ -729,6 +747,6 @@ def test_many_filters_over_a_big_picture_are_swept_plane_by_plane():
 
 def test_up_to_three_hundred_steps_are_shown_one_by_one():
     shown = timed(toml([1, 17, 20], [conv(out_channels=1, kernel_size=1)], seconds=20.0))
-    assert shown.steps == 340 and strides(shown) == {20}
+    assert shown.steps == 340 and strides(shown) == {1, 19, 20}
     shown = timed(toml([1, 15, 20], [conv(out_channels=1, kernel_size=1)], seconds=20.0))
     assert shown.steps == 300 and strides(shown) == {1}
