@@ -14,7 +14,7 @@ from ..conv_math import DeformConv2d
 from ..conv_math.conv import Conv
 from ..conv_math.rearrange import Columns
 from .elision import Axis, Elision
-from .pacing import Beat
+from .pacing import Beat, Knots, time_at
 from .parts import Bank, Tensor
 from .plan import SWEEP_ARRIVE, Plan, stands_at
 from .sight import Sight, Span, depth_of
@@ -463,7 +463,7 @@ def all_outlines(plan: Plan) -> Iterator[Outline]:
 class Stroke:
     """A window's way from step ``first`` to ``last``: at frame ``start`` it sets out, then it ``stands`` at the first.
 
-    At ``end`` it has come to the last one.
+    At ``end`` it has come to the last one, at one pace but for the ``knots`` of a beat.
     """
 
     first: int
@@ -471,6 +471,7 @@ class Stroke:
     start: float
     stands: float
     end: float
+    knots: Knots = ()
 
 
 def row_of(sight: Sight) -> int:
@@ -483,18 +484,23 @@ def strokes(chosen: list[Beat], row: int) -> Iterator[Stroke]:
     """The ways of a window along beats: to a single step; of swept ones along rows of so many steps.
 
     Where there is no time to be seen along every row, it goes along some of them only, each while that row or one of
-    its neighbours that are left out is written: along the last one in any case.
+    its neighbours that are left out is written: along the last one in any case. Where nothing is drawn it only comes to
+    the end of the last row.
     """
     groups: list[tuple[Beat, float]] = []
     for beat in chosen:
         if groups:
             group, stands = groups[-1]
-            if group.last > group.first and group.end - group.start < STROKE:
-                groups[-1] = replace(group, last=beat.last, end=beat.end), stands
+            seen = not group.unseen and not beat.unseen
+            if seen and group.swept and group.end - group.start < STROKE:
+                groups[-1] = replace(group, last=beat.last, end=beat.end, knots=()), stands
                 continue
         groups.append((beat, stands_at(beat)))
     begin = chosen[0].first
     for group, stands in groups:
+        if group.unseen:
+            yield Stroke(group.last, group.last, group.start, stands, group.end)
+            continue
         above = (group.first - begin) // row  # the row that it goes on with may have begun before
         rows = (group.last - begin) // row + 1 - above
         whole = above == 0 and group.last == chosen[-1].last
@@ -505,7 +511,7 @@ def strokes(chosen: list[Beat], row: int) -> Iterator[Stroke]:
             first = begin + (above + int(chosen_rows[k])) * row
             first, last = max(first, group.first), min(first + row - 1, group.last)
             if k == 0:
-                yield Stroke(first, last, group.start, stands, end)
+                yield Stroke(first, last, group.start, stands, end, group.knots)
             else:
                 yield Stroke(first, last, start, start + SWEEP_ARRIVE * (end - start), end)
 
@@ -539,7 +545,7 @@ def track_of(
         eases.append("constant" if single else "linear")
         if not single:
             for share, spot in _passed(stroke, where, bends):
-                frames.append(stroke.stands + share * (stroke.end - stroke.stands))
+                frames.append(stroke.stands + float(time_at(stroke.knots, share)) * (stroke.end - stroke.stands))
                 values.append(place(*spot))
                 eases.append("linear")
             here = place(*last)
@@ -558,6 +564,8 @@ def _passed(
         for step in range(stroke.first + 1, stroke.last):
             yield (step - stroke.first) / (stroke.last - stroke.first), where(step)
     elif first[:3] == last[:3]:
-        for bend in bends:
+        way = last[3] - first[3]
+        knots = [first[3] + done * way for _, done in stroke.knots]
+        for bend in sorted({round(bend, 6) for bend in (*bends, *knots)}):
             if first[3] < bend < last[3]:
-                yield (bend - first[3]) / (last[3] - first[3]), (*first[:3], bend)
+                yield (bend - first[3]) / way, (*first[:3], bend)

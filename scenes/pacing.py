@@ -1,18 +1,18 @@
 """Time: which step is under way at which frame.
 
 A *beat* is a run of steps that is shown in one go: a single step, or a swept row (then plane) of positions where there
-are more steps than a viewer could follow: of these only the first one is shown alone. Beats have weights (seconds they would like), squeezed into the seconds
-that the scene has.
+are more steps than a viewer could follow: of these only the first one is shown alone. Rows of which nothing is drawn
+share one beat. Beats have weights (seconds they would like), squeezed into the seconds that the scene has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 TITLE_SECONDS = 0.8
 RESULT_SECONDS = 1.5
@@ -35,20 +35,35 @@ SINGLE_STEPS = 300
 """Up to so many steps are shown one by one; above, rows are swept, and then whole planes."""
 
 
+Knots = tuple[tuple[float, float], ...]
+
+
 @dataclass(frozen=True)
 class Beat:
-    """Steps ``first..last`` (both included) between two frames; ``slow`` is a stage's longest one."""
+    """Steps ``first..last`` (both included) between two frames; ``slow`` is a stage's longest one.
+
+    Nothing that is written in an ``unseen`` one is drawn. Its steps have all one pace, but for ``knots``: by which
+    share of the time which share of the steps is done.
+    """
 
     first: int
     last: int
     start: float
     end: float
     slow: bool = False
+    unseen: bool = False
+    knots: Knots = ()
 
     @property
     def swept(self) -> bool:
         """Whether it has several steps."""
         return self.last > self.first
+
+
+def time_at(knots: Knots, share: ArrayLike) -> NDArray[np.float64]:
+    """By which share of the time of a beat with these knots these shares of its steps are done."""
+    time, done = np.array([(0.0, 0.0), *knots, (1.0, 1.0)]).T
+    return np.interp(share, done, time)
 
 
 def group_steps(steps: int, row: int, plane: int, room: int) -> int:
@@ -59,12 +74,15 @@ def group_steps(steps: int, row: int, plane: int, room: int) -> int:
     return steps
 
 
-def beat_sizes(steps: int, run: int, apart: bool = False) -> list[int]:
-    """How many steps each beat has, of ``run`` steps each; set ``apart``, the first step has one of its own."""
-    starts = [*range(0, steps, run), steps]
-    if apart and 1 < run and 1 < steps:
+def beat_sizes(steps: int, run: int, apart: bool = False, seen: Sequence[bool] = ()) -> list[int]:
+    """How many steps each beat has, of ``run`` steps each; set ``apart``, the first step has one of its own.
+
+    Runs that follow each other and are not ``seen`` (runs,) are one beat; without that all are.
+    """
+    starts = [start for i, start in enumerate(range(0, steps, run)) if not seen or i == 0 or seen[i] or seen[i - 1]]
+    if apart and run > 1 and steps > 1:
         starts.insert(1, 1)
-    return [end - start for start, end in pairwise(starts)]
+    return [end - start for start, end in pairwise([*starts, steps])]
 
 
 def beats(
@@ -75,6 +93,7 @@ def beats(
     openings: Collection[int] = (),
     leaves: bool = False,
     telling: Mapping[int, int] | None = None,
+    unseen: Collection[tuple[int, int]] = (),
 ) -> tuple[list[list[Beat]], int]:
     """Lay the beats out in time.
 
@@ -86,6 +105,7 @@ def beats(
         openings: the stages, by number, that only open the next one: the camera stays where it is.
         leaves: after the last stage the camera travels once more, before the hold on the result.
         telling: by the stage's number, the beat that is shown in slow motion, if that is not the first one.
+        unseen: the beats, by the stage's number and their own, in which nothing is written that is drawn.
 
     Returns:
         The beats per stage and the number of frames. Beats start and end at whole frames while there are at least as
@@ -102,7 +122,7 @@ def beats(
         last_frame -= max(1.0, round(pause))
         room = last_frame - first_frame
     slow = [(telling or {}).get(number, 0) for number in range(len(sizes))]
-    durations = _durations(sizes, slow, fps, room - len(before) * pause)
+    durations = _durations(sizes, slow, unseen, fps, room - len(before) * pause)
     if before:  # each is like a beat before a stage's first one
         firsts = np.cumsum([0, *map(len, sizes)])
         durations = np.insert(durations, firsts[before], pause)
@@ -113,8 +133,8 @@ def beats(
         i += number in before
         row: list[Beat] = []
         for beat, size in enumerate(stage):
-            told = beat == slow[number]
-            row.append(Beat(step, step + size - 1, float(bounds[i]), float(bounds[i + 1]), told))
+            told, hidden = beat == slow[number], (number, beat) in unseen
+            row.append(Beat(step, step + size - 1, float(bounds[i]), float(bounds[i + 1]), told, hidden))
             step, i = step + size, i + 1
         result.append(row)
     return result, frames
@@ -125,11 +145,13 @@ def held_from(frames: int, fps: float) -> int:
     return frames - round(min((RESULT_SECONDS + RETURN_SECONDS) * fps, 0.15 * frames))
 
 
-def _durations(sizes: list[list[int]], telling: list[int], fps: float, room: float) -> NDArray[np.float64]:
+def _durations(
+    sizes: list[list[int]], telling: list[int], unseen: Collection[tuple[int, int]], fps: float, room: float
+) -> NDArray[np.float64]:
     """Frames per beat, summing to ``room``: slow, then reading speed, then faster and faster, the last one slow.
 
-    Where a stage's slow beat is not its first one, that has reading speed. One in which all the rest is swept has as much
-    time as the first step.
+    Where a stage's slow beat is not its first one, that has reading speed; so have those that are ``unseen``. One in
+    which all the rest is swept has as much time as the first step.
     """
     slow: list[float] = []
     fast: list[float] = []
@@ -139,7 +161,7 @@ def _durations(sizes: list[list[int]], telling: list[int], fps: float, room: flo
             if i == telling[number] or (size > 1 and i == n - 1 == 1):
                 slow.append(FIRST_STEP_SECONDS if number == 0 else FIRST_STEP_SECONDS * 0.7)
                 fast.append(0.0)
-            elif i == 0 or (i <= READING_STEPS and n > READING_STEPS + 2):
+            elif i == 0 or (number, i) in unseen or (i <= READING_STEPS and n > READING_STEPS + 2):
                 slow.append(READING_SECONDS)
                 fast.append(0.0)
             elif i == n - 1:

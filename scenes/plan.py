@@ -53,7 +53,7 @@ from .layout import (
     text_width,
 )
 from .numerals import LEGIBLE, digit_height, numbers_on, shorts, told
-from .pacing import BEAT_SHARE, TRAVEL_SECONDS, Beat, beat_sizes, beats, group_steps, held_from
+from .pacing import BEAT_SHARE, TRAVEL_SECONDS, Beat, beat_sizes, beats, group_steps, held_from, time_at
 from .parts import Act, Bank, Tensor
 from .photo import pixels_of, worn
 from .scenefile import filter_names
@@ -68,6 +68,8 @@ LAND, MULTIPLY, SUM, WRITE = 0.2, 0.45, 0.6, 0.8
 """Parts of a first step: the window lands, its copies reach the filters, leave them, have become one cell."""
 SWEEP_ARRIVE = 0.1
 """The same for a beat of many steps: the window stands at the first of them."""
+PASSED = 0.9
+"""The same for one of which nothing is drawn: the window stands before what follows."""
 COLUMN_GAP = 16.0
 """Between the columns of the table, in reference pixels."""
 LEGEND_SHARE = 0.55
@@ -103,7 +105,7 @@ ARRIVE, SET_OUT, LANDED = 0.4, 0.5, 0.9
 
 def stands_at(beat: Beat) -> float:
     """The frame at which the window has come to the first step of a beat."""
-    part = SWEEP_ARRIVE if beat.swept else LAND if beat.slow else ARRIVE
+    part = PASSED if beat.unseen else SWEEP_ARRIVE if beat.swept else LAND if beat.slow else ARRIVE
     return beat.start + part * (beat.end - beat.start)
 
 
@@ -202,19 +204,22 @@ class Plan:
         flipped = self.contents.flipped
         rounds = np.count_nonzero(steps) + len(flipped) + len(self.contents.traces)
         room = max(1, int(BEAT_SHARE * count_frames(self.scene, self.fps) / rounds))
-        sizes, openings, telling = [], [], {}
+        sizes, openings, telling, unseen = [], [], {}, set()
         for number, total in enumerate(steps):
             if not total:
                 continue
             if number in flipped:
                 openings.append(len(sizes))
                 sizes.append([1])
-            row, plane = self._runs(number)
+            row, plane = self.runs(number)
             run = group_steps(total, row, plane, room)
             slides = self.stages[number].slide is not None
             if run == 1 and slides:
                 telling[len(sizes)] = self.sight(number).telling
-            sizes.append(beat_sizes(total, run, slides))
+            seen = self._seen(number, run) if slides and run in (row, plane) and run > 1 else []
+            sizes.append(beat_sizes(total, run, slides, seen))
+            starts = enumerate(np.cumsum([0, *sizes[-1][:-1]]).tolist())
+            unseen |= {(len(sizes) - 1, beat) for beat, start in starts if seen and not seen[start // run]}
         traces = self.contents.traces
         for trace in traces:
             run = group_steps(trace.steps, *trace.rows, room) if self.stages[trace.number].slide else trace.steps
@@ -222,7 +227,7 @@ class Plan:
         self.leaves = len(self.frame.stops) > len(steps)
         """Whether a travelling camera has a picture of its own for the result."""
         seconds, travels = self.scene.time.seconds, bool(self.frame.stops)
-        timed, self.frames = beats(sizes, self.fps, seconds, travels, openings, self.leaves, telling)
+        timed, self.frames = beats(sizes, self.fps, seconds, travels, openings, self.leaves, telling, unseen)
         rows = iter(timed)
         self.acts: list[Act] = []
         """Of every stage; one that takes no time has that of what comes next."""
@@ -235,8 +240,9 @@ class Plan:
                 continue
             if number in flipped:
                 self.flips[number] = _act(stage, next(rows))
-            row = next(rows)
-            self.acts += [_act(each, row) for each in waiting]
+            act = _act(stage, next(rows))
+            beats_of = [self._paced(number, act, beat) for beat in act.beats]
+            self.acts += [Act(each, act.first_step, beats_of) for each in waiting]
             waiting = []
         self.traced = [_act(self.stages[trace.number], next(rows)) for trace in traces]
         acts = [act for act in self.acts if not act.stage.again]
@@ -254,7 +260,43 @@ class Plan:
         self.result_frame = int(self.travels[-1][1]) if self.leaves else last + 1
         """The frame from which the words are those of the result."""
 
-    def _runs(self, number: int) -> tuple[int, int]:
+    def _seen(self, number: int, run: int) -> list[bool]:
+        """Whether something is drawn of what is written in each run of a stage's steps, a row or plane of positions."""
+        sight, elision = self.sight(number), self.contents.tensors[number + 1]
+        pictures, turns = sight.trajectory.grid[:2]
+        deep, rows, _ = sight.writes
+        lane, channel = np.divmod(np.arange(elision.lanes.length * elision.channels.length), elision.channels.length)
+        channels = elision.lanes.shows(lane) & elision.channels.shows(channel)
+        channels = channels.reshape(-1, depth_of(sight.output))
+        if turns == 1:
+            channels = channels.any(axis=0, keepdims=True)
+        planes = channels.any(axis=1)[:, None] if deep is None else deep.meets(channels)
+        drawn = rows.meets(elision.rows.shows(np.arange(elision.rows.length)))
+        shown = elision.blocks.shows(np.arange(pictures))[:, None, None, None] & planes[:, :, None] & drawn
+        row, _ = self.runs(number)
+        return (shown if run == row else shown.any(axis=-1)).reshape(-1).tolist()
+
+    def _paced(self, number: int, act: Act, beat: Beat) -> Beat:
+        """The beat; where it is in one row, of which columns are left out, at a pace that is even along what is drawn.
+
+        That is the mean of those along what is read and what is written.
+        """
+        row, first, last = self.runs(number)[0], beat.first - act.first_step, beat.last - act.first_step
+        axes = [self.contents.tensors[tensor].columns for tensor in (number, number + 1)]
+        elided = act.stage.slide is not None and any(axis.hidden for axis in axes)
+        if not elided or not beat.swept or first // row != last // row:
+            return beat
+        spans = self.sight(number).reads[2], self.sight(number).writes[2]
+        shares = []
+        for axis, span in zip(axes, spans, strict=True):
+            place = axis.at(span.first[first % row : last % row + 1], span.extent)
+            shares.append((place - place[0]) / max(place[-1] - place[0], 1.0))
+        share = np.sum(shares, axis=0)
+        share /= share[-1]
+        bends = np.flatnonzero(np.abs(np.diff(share, 2)) > 1e-9) + 1
+        return replace(beat, knots=tuple(zip(share[bends].tolist(), (bends / (last - first)).tolist(), strict=True)))
+
+    def runs(self, number: int) -> tuple[int, int]:
         """Steps in a row and in a plane of positions; for a Move, in a row of channels and in an arrangement."""
         if self.stages[number].slide is None:
             return self.contents.view_shapes(number)[0][1], self.contents.move_turns(number)[0]
@@ -264,7 +306,7 @@ class Plan:
     @staticmethod
     def _begins(act: Act, beat: Beat) -> float:
         """The frame from which the step grows: where a window sweeps, it waits until the window stands."""
-        waits = beat.swept and act.stage.slide is not None
+        waits = beat.swept and not beat.unseen and act.stage.slide is not None
         return stands_at(beat) if waits else beat.start
 
     def step_track(self) -> Track:
@@ -278,6 +320,9 @@ class Plan:
                 if begin > beat.start:
                     frames.append(begin)
                     values.append(beat.first)
+                for time, done in beat.knots:
+                    frames.append(begin + time * (beat.end - begin))
+                    values.append(beat.first + done * (beat.last - beat.first + 1))
             if following is None or following.beats[0].start > act.beats[-1].end:
                 frames.append(act.beats[-1].end)
                 values.append(act.beats[-1].last + 1)
@@ -291,7 +336,7 @@ class Plan:
             for beat in act.beats:
                 begin = self._begins(act, beat)
                 done = np.arange(1, beat.last - beat.first + 2) / (beat.last - beat.first + 1)
-                result[beat.first : beat.last + 1] = begin + done * (beat.end - begin)
+                result[beat.first : beat.last + 1] = begin + time_at(beat.knots, done) * (beat.end - begin)
         return result
 
     def camera_track(self, target: NDArray[np.float64]) -> Track | None:

@@ -144,6 +144,12 @@ class Span:
         """The cells that the window touches at a position, (taps,)."""
         return self.first[position] + self.distance * np.arange(self.touches(position), dtype=np.int64)
 
+    def meets(self, which: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """At which positions (..., positions) the window touches one of these cells (..., cells)."""
+        at = self.first[:, None] + self.distance * np.arange(self.taps, dtype=np.int64)
+        length = which.shape[-1]
+        return (which[..., at.clip(0, length - 1)] & (at >= 0) & (at < length)).any(axis=-1)
+
     def touches(self, position: int) -> int:
         """How many cells the window touches at a position."""
         return self.taps if self.counts is None else int(self.counts[position])

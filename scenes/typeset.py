@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from ..conv_math import Merge, Slide, Upsample
 from ..conv_math.conv import Weighted
@@ -49,6 +49,7 @@ def all_captions(plan: Plan) -> Iterator[Caption]:
         narration: list[Caption] = []
         if not act.slow.swept:
             narration = list((_merging if isinstance(act.stage.op, Merge) else _narration)(plan, number, act))
+        narration += _passing(plan, number, act)
         yield from narration
         yield from _story(plan, number, first, last, narration)
     yield from _flips(plan)
@@ -418,7 +419,9 @@ def _story(plan: Plan, number: int, first: int, last: int, narration: list[Capti
         last = min(last, plan.result_frame - 1)
     spells = [(first, last)]
     if narration:
-        spells = [(first, narration[0].first - 1), (narration[-1].last + 1, last)]
+        between = ((before.last + 1, after.first - 1) for before, after in pairwise(narration))
+        between = [(begin, end) for begin, end in between if begin <= end]
+        spells = [(first, narration[0].first - 1), *between, (narration[-1].last + 1, last)]
     if plan.several_views(number):
         yield from _rearranging(plan, number, first)
         spells = [(plan.view_spells(number)[-1][3] + 1, last)]
@@ -464,6 +467,21 @@ def _whose(plan: Plan, number: int) -> str:
         return ""
     filters = isinstance(sight.op, Weighted) and not plan.is_partial(number)
     return plan.words("one_filter" if filters else "one_channel", 1)
+
+
+def _passing(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
+    """Which rows of an output pass at once, as nothing of them is drawn; of whole planes, which steps."""
+    row, plane = plan.runs(number)
+    at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
+    for i, beat in enumerate(beat for beat in act.beats if beat.unseen):
+        (first, begin), (last, end) = (divmod(step - act.first_step, plane) for step in (beat.first, beat.last))
+        text = plan.words("pass_rows", count(begin // row + 1), count(end // row + 1))
+        if first != last or row == plane:
+            text = plan.words("pass_steps", count(first * plane + begin + 1), count(last * plane + end + 1))
+        spell = {"first": math.floor(beat.start) + 1, "last": math.floor(beat.end)}
+        name, faint = f"pass-{number + 1}-{i + 1}", plan.theme.faint_text
+        if spell["first"] <= spell["last"]:
+            yield _text(plan, name, text, "note", at, "left", color=faint, **spell)
 
 
 def _merging(plan: Plan, number: int, act: Act) -> Iterator[Caption]:

@@ -197,6 +197,35 @@ def test_windows_and_heads_cross_a_gap_without_a_jump():
         assert 0 < np.abs(np.diff(places, axis=0)).max() < 2.0
 
 
+@pytest.mark.parametrize(
+    ("name", "rows", "columns", "told"),
+    [
+        ("max-pool-big", (112, 10, 3), (112, 10, 3), {"output rows 11 to 109 pass: not drawn"}),
+        ("planes", (224, 24, 8), (224, 24, 8), {"output rows 25 to 216 pass: not drawn"}),
+    ],
+)
+def test_what_is_not_drawn_passes_quickly(name, rows, columns, told):
+    """All rows that are left out at once, and within a row the columns as fast as the window crosses their gap."""
+    board = board_of(name) if name in LAYERS else compose(find_scene(name))
+    height, top, bottom = rows
+    width, left, right = columns
+    ends = board.settled[width - 1 :: width]
+    assert len(ends) == height and ends[-bottom - 1] - ends[top - 1] < 0.07 * board.frames
+    for row in (1, height - 1):
+        settled = board.settled[row * width : (row + 1) * width]
+        before, gap, after = (np.ptp(settled[part]) for part in (slice(left), slice(left, -right), slice(-right, None)))
+        assert gap < 1.2 * before and (left - 1) / (right - 1) == pytest.approx(before / after, rel=0.3)
+    captions = [c for c in board.captions if c.name.startswith("pass")]
+    assert {c.body for c in captions} == told
+    assert ends[top - 1] < captions[0].first and captions[0].last <= ends[-bottom - 1]
+
+
+def test_a_scene_without_gaps_keeps_one_pace_and_passes_nothing():
+    board = compose(find_scene("many-filters"))
+    assert not [c for c in board.captions if c.name.startswith("pass")]
+    assert np.ptp(np.diff(board.settled[28:56])) < 1e-6
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize(("name", "size"), list(itertools.product(LAYERS, SIZES)))
 def test_elided_scenes_are_laid_out_as_others_are(name, size, language):
