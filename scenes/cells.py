@@ -103,8 +103,8 @@ def _arrival(act: Act, done: NDArray[np.int64]) -> tuple[NDArray[np.float64], ND
     """The steps between which cells travel that are written with these steps of an act."""
     done = done + act.first_step
     slow, swept = done == act.slow.first, act.swept_at(done)
-    start = done + np.where(swept, 0.0, np.where(slow, WRITE, SET_OUT))
-    return start, done + np.where(swept | slow, 1.0, LANDED)
+    begins, ends = np.where(swept, 0.0, np.where(slow, WRITE, SET_OUT)), np.where(swept | slow, 1.0, LANDED)
+    return np.asarray(done + begins, float), np.asarray(done + ends, float)
 
 
 def _partial_sums(

@@ -228,9 +228,24 @@ def _box(
     counts, spacing = (kw, kd, kh), (float(dw), float(dd), -float(dh))
     firsts = [] if isinstance(sight.op, DeformConv2d) else [center - middle for center, _ in boxes]
     parts = tuple(part for first in firsts for part in _parts(first, counts, spacing))
+    if deep is None and elision.channels.hidden:
+        boxes, parts = (_beside_gap(each, elision.channels) for each in (boxes, parts))
     opens = deep is not None and bool(np.ptp(deep.first))
     made = Mover(name, track, act.first_frame, act.last_frame, boxes, counts, spacing, taps, parts)
     return replace(made, bar=plan.bar(number), opens=opens)
+
+
+def _beside_gap(boxes: tuple[tuple[Vector, Vector], ...], channels: Axis) -> tuple[tuple[Vector, Vector], ...]:
+    """Of boxes over all channels what is before the gap for those left out and then, of each, what is behind it.
+
+    What ran through it would be a tangle of bars.
+    """
+    ends = (0, channels.first), (channels.span - channels.last, channels.last)
+    return tuple(
+        ((x, y + begin + (deep - channels.span) / 2.0, z), (width, float(deep), height))
+        for begin, deep in ends
+        for (x, y, z), (width, _, height) in boxes
+    )
 
 
 def _parts(
@@ -359,7 +374,7 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
     for group in groups:
         # A group that stands on several boxes is led from its first one.
         box = 0
-        if len(window.boxes) > 1 and tensor.split >= bank.groups:
+        if not plan.contents.takes_turns(number) and tensor.split >= bank.groups:
             box = min(int(np.searchsorted(lanes, group * tensor.split // bank.groups)), len(lanes) - 1)
         center, size = window.boxes[box]
         members = list(range(max(chosen.start, group * per_group), min(chosen.stop, (group + 1) * per_group)))
@@ -409,7 +424,8 @@ def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
     """Where there are no filters, or they are not drawn: from the window's near side to the output cells."""
     window, tensor = window_of(plan, number), plan.tensors[number]
     output, deep = plan.tensors[number + 1], depth_of(plan.sight(number).output)
-    apart = len(window.boxes) == tensor.split > 1
+    together = plan.contents.takes_turns(number) or tensor.placed.item.elision.lanes.hidden
+    apart = tensor.split > 1 and not together
     shown = [f for f in filters if len(filters) == 1 or bool(output.shows(output.first_of(f * deep))[0])]
     for side, height in SIDES.items():
         if height and apart:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 TITLE_SECONDS = 0.8
 RESULT_SECONDS = 1.5
@@ -60,7 +60,7 @@ class Beat:
         return self.last > self.first
 
 
-def time_at(knots: Knots, share: ArrayLike) -> NDArray[np.float64]:
+def time_at(knots: Knots, share: float | NDArray[np.float64]) -> NDArray[np.float64]:
     """By which share of the time of a beat with these knots these shares of its steps are done."""
     time, done = np.array([(0.0, 0.0), *knots, (1.0, 1.0)]).T
     return np.interp(share, done, time)

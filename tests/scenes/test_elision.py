@@ -197,6 +197,25 @@ def test_windows_and_heads_cross_a_gap_without_a_jump():
         assert 0 < np.abs(np.diff(places, axis=0)).max() < 2.0
 
 
+@pytest.mark.parametrize("name", ["channels", "groups", "all axes"])
+def test_no_bar_of_a_window_runs_through_a_gap_of_channels(name):
+    """A box is around what is drawn before the gap, another one around what is behind it; both end with the cells."""
+    board = board_of(name)
+    window, read = board.mover("window-1"), next(c for c in board.cells if c.name == "input")
+    lanes = len(window.boxes) // 2
+    lane = read.index[:, 0] // (read.shape[0] // lanes)
+    pairs = zip(window.boxes[:lanes], window.boxes[lanes:], strict=True)
+    for number, ((front, before), (rear, behind)) in enumerate(pairs):
+        depths = np.unique(read.position[lane == number, 1] - window.track.values[-1, 1])
+        assert (front[0], front[2], before[0], before[2]) == (rear[0], rear[2], behind[0], behind[2])
+        edges = [at[1] + side * size[1] / 2.0 for at, size in ((front, before), (rear, behind)) for side in (-1, 1)]
+        assert edges[1] < edges[2] - GAP + 0.01
+        within = [depths[(depths > low) & (depths < high)] for low, high in (edges[:2], edges[2:])]
+        for (low, high), inside in zip((edges[:2], edges[2:]), within, strict=True):
+            assert inside.min() == pytest.approx(low + 0.5) and inside.max() == pytest.approx(high - 0.5)
+        assert sum(map(len, within)) == len(depths)
+
+
 @pytest.mark.parametrize(
     ("name", "rows", "columns", "told"),
     [
