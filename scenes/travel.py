@@ -283,7 +283,9 @@ class _Row:
         number = len(self.sections) - 1
         if min(area := self._area(number, width)) <= 0:
             return False
-        placed = without_pad(_spread(self.plans[-1], self.view, 0.0, 0.0, self.tall, self.capitals[-1]), self.view)
+        placed = without_pad(
+            _spread_all(self.plans[-1], self.view, 0.0, 0.0, self.tall, self.capitals[-1])[0], self.view
+        )
         wide, high = self._label(-1, width)
         return wide <= area[0] and max(placed.width / area[0], (placed.height + high) / area[1]) <= SHARE_ALONE
 
