@@ -165,6 +165,8 @@ class Item:
     """How far apart its cells are, in units, and so how large: a kernel's may be larger than those of a big picture."""
     above: Item | None = None
     """In wide pictures: what stands above it, such as what it is explained by."""
+    known: bool = False
+    """Whether its shape is known from elsewhere, so that its name is enough."""
     across: bool = False
     """Whether its lanes stand across the flow only, none behind another."""
 
@@ -615,14 +617,15 @@ def _with_above(plan: _Plan, over: _Plan) -> _Plan:
     return replace(plan, size=size, label=(max(plan.label[0], over.label[0]), plan.label[1]), above=over)
 
 
-def label_texts(label: tuple[str, ...], style: int) -> tuple[str, ...]:
+def label_texts(item: Item, style: int) -> tuple[str, ...]:
     """A label's lines: name and shape on one line (1) or on two (2, 3), the shape alone (0, 4), nothing (-1).
 
     Where the shape is known from elsewhere there is a name alone.
     """
+    label = item.label[:1] if item.known else item.label
     if style == 1:
         return (LABEL_JOINT.join(label),)
-    return label if style in (2, 3) else tuple(part.replace(" ", "") for part in label[1:]) if style >= 0 else ()
+    return label if style in (2, 3) else (item.label[-1].replace(" ", ""),) if style >= 0 else ()
 
 
 def note_texts(notes: tuple[tuple[str, ...], ...], style: int) -> tuple[str, ...]:
@@ -632,7 +635,7 @@ def note_texts(notes: tuple[tuple[str, ...], ...], style: int) -> tuple[str, ...
 
 def label_size(item: Item, pixel: float, style: int) -> tuple[float, float]:
     """Width and height of all that stands below an item."""
-    lines = (*label_texts(item.label, style), *note_texts(item.notes, style))
+    lines = (*label_texts(item, style), *note_texts(item.notes, style))
     width = max((text_width(text) for text in lines), default=0.0) * (CAPITAL["label"] * pixel)
     return width, WINDOW_ROOM + (len(lines) * LINE_HEIGHT + 0.5) * CAPITAL["label"] * pixel
 

@@ -544,7 +544,7 @@ class Plan:
         for item in items:
             below |= item.begins
             what = "filters" if item.name.startswith("filters-") else "tensor", item.label[-1]
-            result.append(replace(item, label=item.label[:1]) if below and what in known else item)
+            result.append(replace(item, known=below and what in known))
             known.add(what)
         return result
 

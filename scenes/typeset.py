@@ -548,7 +548,7 @@ def _labels(plan: Plan) -> Iterator[Caption]:
             placed = without_pad(placed, f.view)
         capital = CAPITAL["label"] * pixel
         item = placed.item
-        label, notes = label_texts(item.label, f.label_style), note_texts(item.notes, f.label_style)
+        label, notes = label_texts(item, f.label_style), note_texts(item.notes, f.label_style)
         lines = (*label, *notes)
         x = placed.left + placed.width / 2 - f.center[0]
         top = placed.bottom - placed.label_drop - f.center[1] - WINDOW_ROOM
