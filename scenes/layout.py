@@ -556,7 +556,7 @@ def _tier_heights(labels: Sequence[tuple[float, float]], tiers: int) -> list[flo
 def _packed(plans: Sequence[_Plan], tiers: int, capital: float) -> tuple[list[float], float]:
     """Middles of items as close to each other as they and the labels on each tier allow; and the length of all."""
     middles: list[float] = []
-    between = BETWEEN_LABELS * capital
+    between = BETWEEN_LABELS * capital if any(plan.label[0] for plan in plans) else 0.0
     ends = [-between] * tiers
     end = -_gap(False)
     for i, plan in enumerate(plans):
