@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -209,14 +210,17 @@ def _fill_quietly(settings: Any, text: str) -> None:
 
 
 WORDS = ("description", "note", "place")
+FILES = ("image", "file")
+"""Keys whose values are names of files."""
 
 
 def fill(settings: Any, table: Mapping[str, Any], source: str = SOURCE) -> None:
     """Set everything from a table as scene files say it. SceneError, and nothing is changed, if it is none.
 
-    The names of pictures are relative to ``source``.
+    The names of files are relative to ``source``.
     """
-    scene = scene_from_table(table, source)
+    scene_from_table(table, source)
+    table = _placed(table, source)
     for name in ("stages", "more", "order", "seconds", "camera", "theme", "show", "apart"):
         settings.property_unset(name)
     settings.stages.clear()
@@ -228,16 +232,26 @@ def fill(settings: Any, table: Mapping[str, Any], source: str = SOURCE) -> None:
     shape = table["input"]["shape"]
     settings.dims = len(shape)
     settings.shape = (*shape, *(1,) * (5 - len(shape)))
-    more = {name: value for name, value in table["input"].items() if name != "shape"}
-    if (photo := photo_of(scene)) is not None:
-        more["values"] = {"image": str(photo.path.absolute())}
-    settings.more = _inline(more)
+    settings.more = _inline({name: value for name, value in table["input"].items() if name != "shape"})
     time, look = table.get("time", {}), table.get("look", {})
     for part in (time, look):
         for name, value in part.items():
             setattr(settings, name, set(value) if name == "show" else value)
     for row in table["stage"]:
         _fill_stage(settings.stages.add(), row)
+
+
+def _placed(table: Any, source: str) -> Any:
+    """A table in which the names of files beside ``source`` tell where they are."""
+    if isinstance(table, list):
+        return [_placed(entry, source) for entry in table]
+    if not isinstance(table, Mapping):
+        return table
+    here = Path(source).parent
+    return {
+        name: str((here / value).absolute()) if name in FILES and isinstance(value, str) else _placed(value, source)
+        for name, value in table.items()
+    }
 
 
 def _fill_stage(stage: Any, row: Mapping[str, Any]) -> None:
@@ -434,5 +448,6 @@ def catalog_items(language: str) -> list[tuple[str, str, str] | tuple[str, str, 
 
 
 def catalog_table(name: str) -> Mapping[str, Any]:
-    """A scene of the catalog as a table."""
-    return tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    """A scene of the catalog as a table, which is the same wherever it is read."""
+    path = FOLDER / f"{name}.toml"
+    return _placed(tomllib.loads(path.read_text(encoding="utf-8")), str(path))

@@ -58,6 +58,8 @@ DESCENTS = ((0.36, frozenset("gjpqyQ@$|")), (0.22, frozenset("()[]{}_,;")))
 """How far a text with one of these characters reaches below its line, in capitals."""
 CHINESE_DESCENT, DESCENT = 0.22, 0.06
 DESCENDER = DESCENTS[0][0]
+CELL_GAP = 0.35
+"""Between lanes of a single cell each: wider gaps would only make them small."""
 LABEL_GAP = 0.42
 """Between a block, in its window, and its label, in capitals."""
 WINDOW_ROOM = WINDOW_MARGIN + WINDOW_BAR / 2
@@ -577,7 +579,8 @@ def _family(
     side = 0 if tall else 1
     choices = [_inner_choices(item, view, capital) for item in items]
     least = max(min(size[side] for _, size in choice) for choice in choices)
-    lane_room = (room - (across - 1) * LANE_GAP) / across
+    gap = max(map(_lane_gap, items))
+    lane_room = (room - (across - 1) * gap) / across
     if least > lane_room:
         return None
     pitch_room = lane_room if len(items) == 1 else least
@@ -587,8 +590,13 @@ def _family(
             (c for c in choice if c[1][side] <= pitch_room + 1e-9), key=lambda c: (c[1][1 - side], c[1][side])
         )
         result.append((inner, lane))
-    pitch = (max(lane[side] for _, lane in result)) + LANE_GAP
+    pitch = (max(lane[side] for _, lane in result)) + gap
     return [(inner, lane, pitch) for inner, lane in result]
+
+
+def _lane_gap(item: Item) -> float:
+    """Between lanes of an item."""
+    return CELL_GAP if item.per_lane == 1 and item.padded == (1, 1, 1) else LANE_GAP
 
 
 def _plan(
@@ -605,7 +613,7 @@ def _plan(
     along = ceil(item.lanes / across)
     side = 0 if tall else 1
     cross = (min(across, item.lanes) - 1) * pitch + lane[side]
-    main = along * lane[1 - side] + (along - 1) * LANE_GAP
+    main = along * lane[1 - side] + (along - 1) * _lane_gap(item)
     width, height = (cross, main) if tall else (main, cross)
     return _Plan(item, across, inner, lane, pitch, (max(width, label[0]) if apart else width, height), label)
 
@@ -701,7 +709,7 @@ def _spread(plan: _Plan, view: View, left: float, bottom: float, tall: bool, cap
     along = ceil(item.lanes / plan.across)
     side = 0 if tall else 1
     cross = (min(plan.across, item.lanes) - 1) * plan.pitch + plan.lane[side]
-    main = along * plan.lane[1 - side] + (along - 1) * LANE_GAP
+    main = along * plan.lane[1 - side] + (along - 1) * _lane_gap(item)
     grid_width, grid_height = (cross, main) if tall else (main, cross)
     origin_x = left + (plan.size[0] - grid_width) / 2.0
     origin_y = bottom + grid_height
@@ -716,9 +724,9 @@ def _spread(plan: _Plan, view: View, left: float, bottom: float, tall: bool, cap
     for lane in range(item.lanes):
         a, m = (lane // along, lane % along) if not tall else (lane % plan.across, lane // plan.across)
         if tall:
-            x, y = origin_x + a * plan.pitch, origin_y - m * (plan.lane[1] + LANE_GAP)
+            x, y = origin_x + a * plan.pitch, origin_y - m * (plan.lane[1] + _lane_gap(item))
         else:
-            x, y = origin_x + m * (plan.lane[0] + LANE_GAP), origin_y - a * plan.pitch
+            x, y = origin_x + m * (plan.lane[0] + _lane_gap(item)), origin_y - a * plan.pitch
         for b in range(item.per_lane):
             row, column = divmod(b, columns)
             bx = x + column * (block_width + BLOCK_GAP)

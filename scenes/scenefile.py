@@ -5,11 +5,9 @@ Every error is a :class:`SceneError` of one line that names the file, the key, i
 
 from __future__ import annotations
 
-import errno
 import inspect
 import math
 import re
-import stat
 import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +35,7 @@ from . import kernels
 from .elision import LIMIT
 from .errors import SceneError
 from .photo import Photo
+from .stored import content_of, stored
 
 LANGUAGES = ("en", "zh")
 ORDERS = ("position", "filter")
@@ -55,6 +54,8 @@ MAX_STAGES = 500
 """Beyond it nobody can follow, and arranging them takes seconds."""
 MAX_LINE = 120
 MAX_PATH = 1000
+IN_FILE = '{ file = "numbers.npz", name = "an array in it" }'
+"""How numbers are given that stand in a file."""
 MAX_DEPTH = 32
 """Of nested tables and lists: what reads them later may recurse."""
 
@@ -193,16 +194,7 @@ class Scene:
 def load_scene(path: str | Path) -> Scene:
     """Read a scene file (UTF-8, TOML). SceneError for a file that cannot be read or says something impossible."""
     path = Path(path)
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its writer
-            raise OSError(errno.EINVAL, "it is no regular file")
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise SceneError(f"{path}: cannot be read: {(reason or one_line(error)).lower()}") from None
-    if len(data) > MAX_FILE_BYTES:
-        raise SceneError(f"{path}: is larger than {MAX_FILE_BYTES:,} bytes, which no scene file is")
+    data = content_of(path, MAX_FILE_BYTES, "scene file")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -413,25 +405,45 @@ class _Reader:
                 self.fail(key, value, allowed)
         return tuple(found)
 
+    def path(self, key: str, name: object) -> Path:
+        """A file beside this one, or anywhere if the name begins at the root."""
+        if not isinstance(name, str) or not 0 < len(name) <= MAX_PATH or not all(map(_drawable, name)):
+            self.fail(key, name, f"a file's name, {MAX_PATH} characters at most")
+        return Path(self.source).parent / name
+
+    def numbers(self, key: str, value: object, shape: tuple[int, ...]) -> object:
+        """What a file holds, as nested lists, where it is named; else the value as it is."""
+        if not isinstance(value, Mapping) or not value:
+            return value
+        table = self.table(key, value, ("file", "name"))
+        path, name = self.path(f"{key}.file", table.get("file")), table.get("name")
+        if not isinstance(name, str):
+            self.fail(f"{key}.name", name, f"the name of an array in {path}")
+        try:
+            return stored(path, name, shape)
+        except SceneError as error:
+            raise SceneError(f"{self.source}: {key}: {error}") from None
+
     def input_values(self, value: object, shape: tuple[int, ...]) -> Any:
-        """A name, a picture, or nested lists of finite numbers of exactly this shape."""
-        if isinstance(value, Mapping) and value:
-            name = self.table("input.values", value, ("image",))["image"]
-            if not isinstance(name, str) or not 0 < len(name) <= MAX_PATH or not all(map(_drawable, name)):
-                self.fail("input.values.image", name, f"a file's name, {MAX_PATH} characters at most")
+        """A name, a picture, or nested lists of finite numbers of exactly this shape, which may stand in a file."""
+        if isinstance(value, Mapping) and "image" in value:
+            path = self.path("input.values.image", self.table("input.values", value, ("image",))["image"])
             if len(shape) not in (3, 4) or shape[-3] not in (1, 3):
                 self.fail(
                     "input.shape", list(shape), "for an image C, H, W or N, C, H, W, and C 3 (colours) or 1 (grey)"
                 )
-            return Photo(Path(self.source).parent / name)
+            return Photo(path)
+        value = self.numbers("input.values", value, shape)
         if value not in VALUES and not _has_shape(value, shape):
-            allowed = f'{", ".join(VALUES)}, {{ image = "photo.png" }}'
+            allowed = f'{", ".join(VALUES)}, {{ image = "photo.png" }}, {IN_FILE}'
             self.fail("input.values", value, f"{allowed}, or nested lists of numbers, {' x '.join(map(str, shape))}")
         return value
 
     def weight(self, key: str, value: object, op: Operation) -> Any:
-        """ "random", a kernel's name or one per filter, or nested lists of finite numbers of exactly this shape."""
+        """ "random", a kernel's name or one per filter, or nested lists of finite numbers of exactly this shape, which
+        may stand in a file."""
         shape = op.weight_shape or ()
+        value = self.numbers(key, value, shape)
         names = (value,) if isinstance(value, str) else value
         if value == "random" or _has_shape(value, shape):
             return value
@@ -439,7 +451,7 @@ class _Reader:
             named = (
                 f"a kernel's name ({', '.join(kernels.NAMES)}) or a list of names, " if isinstance(op, Conv2d) else ""
             )
-            self.fail(key, value, f"random, {named}or nested lists of numbers, {' x '.join(map(str, shape))}")
+            self.fail(key, value, f"random, {named}{IN_FILE}, or nested lists of numbers, {' x '.join(map(str, shape))}")
         filters, _, rows, columns = op.weight_shape or (0, 0, 0, 0)
         for name in names:
             self.choice(key, name, kernels.NAMES if name is not value else ("random", *kernels.NAMES))
@@ -480,10 +492,12 @@ class _Reader:
             arguments["bias"] = bias is not False
         with naming(f"{self.source}: {key}"):
             op = cls(**arguments)
+        filters = op.bias_shape or (0,)
+        bias = self.numbers(f"{key}: bias", bias, filters)
         if isinstance(bias, bool):
             bias = None
-        elif not _has_shape(bias, op.bias_shape or (0,)):
-            self.fail(f"{key}: bias", bias, f"true, false, or a list of {(op.bias_shape or (0,))[0]} numbers")
+        elif not _has_shape(bias, filters):
+            self.fail(f"{key}: bias", bias, f"true, false, {IN_FILE}, or a list of {filters[0]} numbers")
         weight = self.weight(f"{key}: weight", row.get("weight", "random"), op)
         view = self.choice(f"{key}: view", row["view"], views) if "view" in row else None
         if view in PRODUCTS:
@@ -493,9 +507,10 @@ class _Reader:
         if isinstance(op, DeformConv2d):
             with naming(f"{self.source}: {key}"):
                 moved = op.offset_shape(shape)
+            offset = self.numbers(f"{key}: offset", offset, moved)
             if offset != "random" and not _has_shape(offset, moved):
                 self.fail(
-                    f"{key}: offset", offset, f"random, or nested lists of numbers, {' x '.join(map(str, moved))}"
+                    f"{key}: offset", offset, f"random, {IN_FILE}, or nested lists of numbers, {' x '.join(map(str, moved))}"
                 )
         return Stage(op, weight, bias, view, reads, name, offset)
 
