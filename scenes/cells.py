@@ -168,7 +168,7 @@ def _unfinished(
     scale, numbers = PARTIAL + (GROWN - PARTIAL) * turn / max(1, turns - 1), ()
     if values is not None:
         front = tensor.in_front(index) & (turns <= MOST_SUMS)
-        numbers = plan.numbers(values, color, front, width=scale)
+        numbers = plan.numbers(values, color, front, width=scale, stages=_stages_of(number))
     position = tensor.at(index)
     return cells_at(
         position,
@@ -244,7 +244,7 @@ def _visible_tensor(
     if values is not None:
         own = values[tuple(index.T)]
         color = in_lightness(color, own, values)
-        numbers = plan.numbers(own, color, tensor.in_front(index), last=plan.counting)
+        numbers = plan.numbers(own, color, tensor.in_front(index), last=plan.counting, stages=_stages_of(number))
     return cells_at(
         position,
         tensor.name,
@@ -285,7 +285,7 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         start=plan.since(number),
         anchor=plan.anchor(number, tensor, index, position),
         lit_by=plan.reader(number),
-        numbers=_zeros_on(plan, front & ~known & counts),
+        numbers=_zeros_on(plan, number, front & ~known & counts),
     )
     yield ghosts
     if known.any():
@@ -295,7 +295,7 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         if (values := plan.lightness(number)) is not None:
             own = values[tuple(source[known].T)]
             color = in_lightness(color, own, values)
-            numbers = plan.numbers(own, color, front[known], width=COPIED)
+            numbers = plan.numbers(own, color, front[known], width=COPIED, stages=(number,))
         yield cells_at(
             position[known],
             f"copies-{tensor.name}",
@@ -311,11 +311,17 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         )
 
 
-def _zeros_on(plan: Plan, front: NDArray[np.bool_]) -> tuple[Numbers, ...]:
+def _zeros_on(plan: Plan, number: int, front: NDArray[np.bool_]) -> tuple[Numbers, ...]:
     """A zero on cells that read as empty: one looks through them, at the backdrop."""
     if plan.values is None:
         return ()
-    return plan.numbers(np.zeros(len(front)), np.broadcast_to(np.array(plan.theme.floor), (len(front), 3)), front)
+    color = np.broadcast_to(np.array(plan.theme.floor), (len(front), 3))
+    return plan.numbers(np.zeros(len(front)), color, front, stages=(number,))
+
+
+def _stages_of(number: int) -> tuple[int, ...]:
+    """Those at which the ``number``-th tensor is seen, counted from 0: it is made, then read."""
+    return (max(number - 1, 0), number)
 
 
 def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
@@ -343,8 +349,8 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     if plan.values is not None and (kernel := plan.values[1][number]) is not None:
         front, products = weight[:, 1] == 0, read.values * kernel[tuple(weight.T)]
         numbers = (
-            *plan.numbers(read.values, read.color, front, ALWAYS, rest[0]),
-            *plan.numbers(products, becomes, front, rest[0]),
+            *plan.numbers(read.values, read.color, front, ALWAYS, rest[0], stages=(number,)),
+            *plan.numbers(products, becomes, front, rest[0], stages=(number,)),
         )
     yield cells_at(
         position,

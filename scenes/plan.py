@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -168,9 +168,14 @@ class Plan:
         first: float = ALWAYS,
         last: float | None = None,
         width: float = 1.0,
+        stages: Sequence[int] = (),
     ) -> tuple[Numbers, ...]:
-        """What is written on cells of these values (n,), as far as it can be read: see :func:`numbers_on`."""
-        return numbers_on(values, color, front, width * self.size[0] / self.frame.width, first, last)
+        """What is written on cells of these values (n,), as far as it can be read: see :func:`numbers_on`.
+
+        ``stages`` are those at which they are seen, if the camera travels: it is not as near to all of them.
+        """
+        seen = [stop.width for number in stages for stop in self.frame.stops[number : number + 1]]
+        return numbers_on(values, color, front, width * self.size[0] / max(seen, default=self.frame.width), first, last)
 
     def cell_pixels(self, number: int) -> float:
         """How wide a stage's cells are in the picture in which it is seen, in reference pixels."""

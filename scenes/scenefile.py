@@ -451,7 +451,9 @@ class _Reader:
             named = (
                 f"a kernel's name ({', '.join(kernels.NAMES)}) or a list of names, " if isinstance(op, Conv2d) else ""
             )
-            self.fail(key, value, f"random, {named}{IN_FILE}, or nested lists of numbers, {' x '.join(map(str, shape))}")
+            self.fail(
+                key, value, f"random, {named}{IN_FILE}, or nested lists of numbers, {' x '.join(map(str, shape))}"
+            )
         filters, _, rows, columns = op.weight_shape or (0, 0, 0, 0)
         for name in names:
             self.choice(key, name, kernels.NAMES if name is not value else ("random", *kernels.NAMES))
@@ -510,7 +512,9 @@ class _Reader:
             offset = self.numbers(f"{key}: offset", offset, moved)
             if offset != "random" and not _has_shape(offset, moved):
                 self.fail(
-                    f"{key}: offset", offset, f"random, {IN_FILE}, or nested lists of numbers, {' x '.join(map(str, moved))}"
+                    f"{key}: offset",
+                    offset,
+                    f"random, {IN_FILE}, or nested lists of numbers, {' x '.join(map(str, moved))}",
                 )
         return Stage(op, weight, bias, view, reads, name, offset)
 

@@ -1,4 +1,4 @@
-"""Train the weights of the catalog's scene lenet: scenes/catalog/lenet.npz, and lenet.png, a digit that it has not seen.
+"""Train the weights of the catalog's lenet: scenes/catalog/lenet.npz; and pick lenet.png, a digit that it has not seen.
 
     pip install scikit-learn && python tools/train_lenet.py
 
@@ -113,7 +113,10 @@ def _halved(x: Array) -> Array:
 
 
 def trained(x: Array, wanted: NDArray[np.int64]) -> Weights:
-    """Weights that tell these digits apart, by Adam with decoupled weight decay (Loshchilov, Hutter, arXiv 1711.05101)."""
+    """Weights that tell these digits apart, by Adam with decoupled weight decay.
+
+    Source: Loshchilov and Hutter, "Decoupled weight decay regularization", arXiv 1711.05101.
+    """
     random = np.random.default_rng(SEED)
     weights: Weights = {}
     for name, shape in SHAPES.items():
@@ -169,7 +172,6 @@ def main() -> int:
     print(f"{count:,} parameters in {file.stat().st_size:,} bytes")
     print(f"right: {seen:.1%} of {(~held_out).sum():,} digits learnt from, {unseen:.1%} of {held_out.sum()} held out")
     return 0
-
 
 
 if __name__ == "__main__":

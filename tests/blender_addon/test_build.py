@@ -21,7 +21,7 @@ from convmotion.blender_addon.looks import CUTTER, set_layer, set_solid
 from convmotion.blender_addon.still import freeze
 from convmotion.blender_addon.words import HALO
 from convmotion.conv_math import SlideTrajectory
-from convmotion.scenes import compose, find_scene, parse_scene
+from convmotion.scenes import compose, find_scene, parse_scene, with_photo
 from convmotion.scenes.form import CUBE, FEWEST_PIXELS, GHOST_PIXELS, OPENED, PRINT, TAP_BAR, WINDOW_BAR, WINDOW_MARGIN
 from convmotion.scenes.numerals import GLYPHS, ROOM, shorts, width
 from convmotion.scenes.pose import pose
@@ -202,7 +202,8 @@ def assert_the_camera_sees_what_the_screen_says(board, frames):
 
 @pytest.mark.parametrize("size", [(320, 180), (180, 320)])
 def test_a_travelling_camera_sees_in_blender_what_the_screen_says(size):
-    board = compose(find_scene("lenet"), size, 10.0)
+    scene = with_photo(find_scene("lenet"), np.full((32, 32, 3), 128, np.uint8))
+    board = compose(scene, size, 10.0)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     build(board)
     start, end = board.camera.travel.frames[5:7]
