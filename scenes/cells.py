@@ -522,7 +522,7 @@ def _zeros(plan: Plan, number: int, tensor: Tensor, index: NDArray[np.int64], st
         arrive=step + 1.0,
         anchor=plan.anchor(number, tensor, index, position),
         lit_by=plan.reader(number),
-        numbers=_zeros_on(plan, tensor.in_front(index)),
+        numbers=_zeros_on(plan, number, tensor.in_front(index)),
     )
 
 

@@ -50,7 +50,8 @@ def test_blenders_validator_has_nothing_to_say(packed, platform):
     assert zipped.name == f"convmotion-0.1.0-{platform}.zip"
     names = zipfile.ZipFile(zipped).namelist()
     assert {"blender_manifest.toml", "__init__.py", "LICENSE", "wheels/one-1.0-py3-none-any.whl"} <= set(names)
-    assert "scenes/catalog/standard.toml" in names and not any("__pycache__" in name for name in names)
+    assert {f"scenes/catalog/{name}" for name in ("standard.toml", "lenet.npz", "lenet.png")} <= set(names)
+    assert not any("__pycache__" in name for name in names)
 
 
 def test_what_the_validator_refuses_stops_packing(packed, monkeypatch):

@@ -22,6 +22,7 @@ from convmotion.blender_addon.ui_settings import (
     StageSettings,
     catalog_items,
     catalog_table,
+    complete,
     fill,
     judge,
     table_of,
@@ -291,6 +292,16 @@ def test_a_preset_that_is_wrong_is_told_in_a_line_and_changes_nothing(settings, 
         settings.toml = text
         said = capsys.readouterr().out
         assert words in said and said.count("\n") == 1 and settings.toml == before
+
+
+@pytest.mark.parametrize("name", ["lenet", "edge-detection"])
+def test_files_beside_a_scene_are_found_from_anywhere(settings, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    fill(settings, catalog_table(name))
+    told, opened = judge(settings), table_of(settings)
+    assert not told.error and complete(told.scene).input.pixels.any()
+    fill(settings, tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8")), str(FOLDER / f"{name}.toml"))
+    assert table_of(settings) == opened and str(FOLDER / "lenet.npz") in settings.toml or name != "lenet"
 
 
 # Building

@@ -121,6 +121,15 @@ def test_the_network_that_is_trained_is_that_of_the_scene():
     assert train_lenet.forward(named, tensors[0][None])[0][0] == pytest.approx(tensors[-2])
 
 
+def test_another_order_of_its_first_filters_changes_nothing_but_who_stands_in_front(small):
+    weights, x, _ = small
+    moved = train_lenet.fronted(weights, x[0])
+    assert (moved["c1.bias"] != weights["c1.bias"]).any()
+    assert train_lenet.forward(moved, x)[0] == pytest.approx(train_lenet.forward(weights, x)[0])
+    contrasts = values_of(lenet())[0][1].std(axis=(1, 2))
+    assert (np.diff(contrasts) < 0).all()
+
+
 def test_rounding_keeps_what_it_can_in_few_levels(small):
     for name, values in train_lenet.rounded(small[0]).items():
         unit = abs(values[values != 0]).min()

@@ -149,7 +149,7 @@ def test_heading_table_and_formula_stay_where_they_are(name, size):
 def test_all_cells_are_larger_than_in_one_picture(name, size, monkeypatch):
     board = board_of(name, size)
     monkeypatch.setattr("convmotion.scenes.plan.HURRIED", 1e9)
-    whole = compose(find_scene(name), size)
+    whole = compose(scene_of(name), size)
     assert whole.camera.travel is None
     assert (cell_pixels(board) >= cell_pixels(whole)).all()
     assert cell_pixels(board).mean() > 1.25 * cell_pixels(whole)
@@ -346,7 +346,8 @@ def test_the_result_is_held_with_the_last_tensor_alone_and_a_row_for_each_of_all
     told = {c.name: c for c in board.captions if said(board, c, last) is not None and not c.in_world}
     for caption in told.values():
         assert not any(overlaps(caption_box(caption, screen), box) for box in shown.values()), caption.name
-    assert set(map(kind_of, told)) == {"title", "story", "table", "cost"}
+    noted = {"note"} if scene_of(name).note.en else set()
+    assert set(map(kind_of, told)) == {"title", "story", "table", "cost"} | noted
     assert all(caption.first >= first for key, caption in told.items() if key != "title")
     assert told["table-result-1-0"].body == size_of(explain(scene_of(name))["stages"][0]["input"])
     head, *columns = columns_of(told)
