@@ -426,6 +426,8 @@ class _Reader:
 
     def input_values(self, value: object, shape: tuple[int, ...]) -> Any:
         """A name, a picture, or nested lists of finite numbers of exactly this shape, which may stand in a file."""
+        if isinstance(value, Mapping):
+            self.table("input.values", value, ("image", "file", "name"))
         if isinstance(value, Mapping) and "image" in value:
             path = self.path("input.values.image", self.table("input.values", value, ("image",))["image"])
             if len(shape) not in (3, 4) or shape[-3] not in (1, 3):
