@@ -168,7 +168,7 @@ def _unfinished(
     scale, numbers = PARTIAL + (GROWN - PARTIAL) * turn / max(1, turns - 1), ()
     if values is not None:
         front = tensor.in_front(index) & (turns <= MOST_SUMS)
-        numbers = plan.numbers(values, color, front, width=scale, stages=_stages_of(number))
+        numbers = plan.numbers(values, color, front, width=scale, stages=_stages_of(plan, number))
     position = tensor.at(index)
     return cells_at(
         position,
@@ -244,7 +244,7 @@ def _visible_tensor(
     if values is not None:
         own = values[tuple(index.T)]
         color = in_lightness(color, own, values)
-        numbers = plan.numbers(own, color, tensor.in_front(index), last=plan.counting, stages=_stages_of(number))
+        numbers = plan.numbers(own, color, tensor.in_front(index), last=plan.counting, stages=_stages_of(plan, number))
     return cells_at(
         position,
         tensor.name,
@@ -319,9 +319,10 @@ def _zeros_on(plan: Plan, number: int, front: NDArray[np.bool_]) -> tuple[Number
     return plan.numbers(np.zeros(len(front)), color, front, stages=(number,))
 
 
-def _stages_of(number: int) -> tuple[int, ...]:
-    """Those at which the ``number``-th tensor is seen, counted from 0: it is made, then read."""
-    return (max(number - 1, 0), number)
+def _stages_of(plan: Plan, number: int) -> tuple[int, ...]:
+    """Those at which the ``number``-th tensor is seen, counted from 0: it is made, then read. The last is read in the
+    end, alone and from near."""
+    return (number,) if number == len(plan.stages) else (max(number - 1, 0), number)
 
 
 def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
