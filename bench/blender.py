@@ -20,7 +20,7 @@ from .row import Sampler, row
 ROOT = Path(__file__).parents[1]
 SIZE = (854, 480)
 BIG, HUGE, SCRUBBED = (32, 39), (64, 88), (16, 15)
-"""Channels and sides of inputs that make scenes of 102,584, 1,014,136 and 11,552 cells."""
+"""Channels and sides of inputs that make scenes of 102,584, 1,014,136 and 12,832 cells."""
 
 
 @cache
@@ -164,7 +164,7 @@ def milliseconds_a_frame(board: Storyboard) -> float:
 
 @row(
     "frame_set 10k",
-    "frame_set of 11,552 cells, the mean over the frames",
+    "frame_set of 12,832 cells, the mean over the frames",
     "the same of 87 cells",
     "ms",
     limit=15,

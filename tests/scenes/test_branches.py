@@ -189,5 +189,5 @@ def test_offsets_are_those_that_the_values_are_made_with():
     op = scene(HEAD + DEFORM).stages[0].op
     assert np.allclose(still, op.forward(x, weight, offset=np.zeros((18, 5, 5)))) and not np.allclose(moved, still)
     for wrong in ("1", "'none'", "[1, 2]"):
-        with pytest.raises(SceneError, match=r"stage 1: offset is .*; allowed: random, or nested lists"):
+        with pytest.raises(SceneError, match=r"stage 1: offset is .*; allowed: random, .* or nested lists"):
             scene(HEAD + DEFORM + f"offset = {wrong}\n")

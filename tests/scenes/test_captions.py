@@ -208,7 +208,7 @@ def test_the_table_has_the_shapes_of_input_kernel_and_output():
     assert [words.get(f"table-1-{row}") for row in range(4)] == [None, "input", "kernel ×5", "output"]
 
 
-@pytest.mark.parametrize("name", ["depthwise-separable", "stacked", "lenet"])
+@pytest.mark.parametrize("name", ["depthwise-separable", "stacked", "deep-stack"])
 @pytest.mark.parametrize("fps", [7.0, 30.0])
 def test_a_window_comes_with_the_words_of_its_stage(name, fps):
     board = compose(find_scene(name), fps=fps)

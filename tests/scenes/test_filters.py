@@ -134,7 +134,7 @@ def test_the_flip_has_a_step_of_its_own_before_the_convolution_and_is_counted_as
     board = compose(scene, (854, 480))
     number = number_of(board)
     cells, window = cells_named(board, "flipping-"), board.mover(f"window-{number}")
-    assert np.floor(cells.start[0]) + 1 == cells.end == board.step.at(window.first)[0]
+    assert np.floor(cells.start[0]) + 1 == cells.end == board.step.at(window.first - 1)[0]
     assert (np.diff(board.step.frames) > 0).all() and (np.diff(board.step.values[:, 0]) >= 0).all()
     assert explain(scene)["steps"] == board.steps
     told = {caption.name: caption for caption in board.captions}

@@ -91,7 +91,7 @@ def test_a_reduction_of_its_own_is_replayed_and_told(op, does, in_chinese):
     assert y.tolist() == [[[5, 0]]]
     for order in ("position", "filter"):
         assert replay(scene.stages[0].op.trajectory(x.shape, order), x).tolist() == y.tolist()
-    assert said(compose(scene), "phase") == ["the window reads 4 cells: 1, 7, 5, 5", does, does, "… and writes 5"]
+    assert said(compose(scene), "phase") == ["the window reads 4 cells: 1, 7, 5, 5", does, does, "… writes 5"]
     assert in_chinese in said(compose(scene, language="zh"), "phase")
     assert said(compose(scene_from_lines(f"nn.{op}(2)", (1, 4, 4))), "call") == [f"nn.{op}(kernel_size=2)"]
 
