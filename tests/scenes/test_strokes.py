@@ -121,6 +121,11 @@ def test_of_a_line_that_leaves_the_picture_the_rest_is_the_same():
         assert not alpha_of(with_lines_alone(board_of(), ends)).any()
 
 
+def unopened(board):
+    """The same, with no cell before a window shrunk: what is hidden is then hidden along all of an edge."""
+    return replace(board, movers=tuple(replace(mover, opens=False) for mover in board.movers))
+
+
 def hidden_by_marching(board, frame, points):
     """Whether something stands between points (n, 3) and the viewer: small steps, and every cube at each of them."""
     states = [pose(board, c, frame) for c in board.cells if c.role != "ghost"]
@@ -270,7 +275,7 @@ def test_a_line_is_faint_where_a_cell_or_a_ghost_is_behind_it_and_whole_where_no
 
 @pytest.mark.parametrize(("name", "boxes"), [("conv3d", 1), ("batch", 1), ("grouped", 2)])
 def test_the_edges_of_a_window_show_through_the_cells_exactly_where_these_hide_them(name, boxes):
-    board = replace(whole_board(name), lines=(), captions=())
+    board = unopened(replace(whole_board(name), lines=(), captions=()))
     screen, checked = Screen(board), {True: 0, False: 0}
     for frame in (midway(board), int(board.settled[0])):
         edges, alpha = strokes.hidden_edges(board, frame), alpha_of(board, frame)
@@ -293,8 +298,7 @@ def test_the_edges_of_a_window_show_through_the_cells_exactly_where_these_hide_t
 
 def test_a_line_that_leaves_a_window_inside_a_tensor_is_seen_from_its_corner_on():
     """All the way: through the cells, then before the picture's ground; from a corner that nothing hides, as ever."""
-    board = replace(whole_board("conv3d"), captions=())
-    board = replace(board, movers=tuple(replace(mover, opens=False) for mover in board.movers))
+    board = unopened(replace(whole_board("conv3d"), captions=()))
     frame, screen = int(board.settled[13]), Screen(board)
     (lines,) = (lines for lines in board.lines if lines.first < board.step.at(frame)[0] < lines.last)
     ends = lines_at(board, lines, frame)
