@@ -153,13 +153,18 @@ def test_the_numbers_on_the_cells_and_in_the_words_are_those_that_are_computed(n
         assert texts.shape == expected.shape, cells
         allowed = np.vectorize(rounded)(texts)
         assert (abs(numbers(texts) - expected) <= allowed).all(), (cells, texts, expected)
-        shape, label = " × ".join(map(str, expected.shape)), said(f"label-{cells}-")
-        assert shape in label or (" × " not in label and shape in said("label-")), f"{cells}, or beside it"
+        assert_told(expected.shape, cells)
     assert " × ".join(map(str, x.shape)) in said("label-input-")
     for bank, weight in filters.items():
         number = bank.removeprefix("filters-")
-        assert " × ".join(map(str, weight.shape)) in said(f"label-{bank}-")
+        assert_told(weight.shape, bank)
         assert str(weight.size) in re.findall(r"\d+", said(f"cost-{number}")), "its parameters"
+
+
+def assert_told(shape, name):
+    """The shape stands below what is called so, or below its like in the row above."""
+    told, label = " × ".join(map(str, shape)), said(f"label-{name}-")
+    assert told in label or (" × " not in label and told in said("label-")), name
 
 
 def said(start):
