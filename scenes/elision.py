@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,15 +57,15 @@ class Axis:
             return cls(length, length)
         return cls(length, *keep, gap)
 
-    @property
+    @cached_property
     def drawn(self) -> int:
         return self.first + self.last
 
-    @property
+    @cached_property
     def hidden(self) -> int:
         return self.length - self.drawn
 
-    @property
+    @cached_property
     def span(self) -> int:
         """How many units it is long, the gap included."""
         return self.drawn + self.gap
@@ -141,17 +142,17 @@ class Elision:
     def true_cells(self) -> int:
         return math.prod(self.sizes)
 
-    @property
+    @cached_property
     def cells(self) -> int:
         """How many are drawn."""
         return math.prod(axis.drawn for axis in self.axes)
 
-    @property
+    @cached_property
     def slots(self) -> tuple[int, int]:
         """Lanes, and blocks in a lane, gaps counted as one."""
         return self.lanes.span, self.blocks.span
 
-    @property
+    @cached_property
     def dims(self) -> tuple[int, int, int]:
         """Units that a block takes: channels, rows, columns."""
         return self.channels.span, self.rows.span, self.columns.span

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from math import ceil, inf
 
@@ -172,21 +172,21 @@ class Item:
     across: bool = False
     """Whether its lanes stand across the flow only, none behind another."""
 
-    @property
+    @cached_property
     def lanes(self) -> int:
         return self.elision.slots[0]
 
-    @property
+    @cached_property
     def per_lane(self) -> int:
         return self.elision.slots[1]
 
-    @property
+    @cached_property
     def dims(self) -> tuple[float, float, float]:
         """Units that a block takes: channels, rows, columns."""
         c, h, w = (cells * self.pitch for cells in self.elision.dims)
         return c, h, w
 
-    @property
+    @cached_property
     def padded(self) -> tuple[float, float, float]:
         c, h, w = (d + sum(p) for d, p in zip(self.dims, self.pad, strict=True))
         return c, h, w
