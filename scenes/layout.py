@@ -82,7 +82,7 @@ MORE_GAP = 1.2
 """Where there is room to spare, items stand farther apart than they need to: by no more than this part of that."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """An orthographic camera's basis: unit vectors of the picture's right, up and the look, in world space."""
 
@@ -403,13 +403,21 @@ class _Plan:
 def _block_size(item: Item, view: View, capital: float) -> tuple[float, float]:
     """Width and height that a block takes in the picture, its mark included; ``capital`` is the mark's height."""
     c, h, w = item.padded
-    width, height = (float(np.abs(axis) @ (w, c, h)) for axis in (view.right, view.up))
+    width, height = _box_size(item.padded, view)
     if item.marks:
         front = w * view.up[0] + h * view.up[2]
         width_of_mark = max(text_width(mark) for mark in item.marks) * capital
         ascent = capital * max(text_ascent(mark) for mark in item.marks)
         height = max(height, front + _mark_lift(c, width_of_mark, capital, view) + ascent)
         width = max(width, width_of_mark + capital)
+    return width, height
+
+
+@lru_cache(1024)
+def _box_size(sides: tuple[float, float, float], view: View) -> tuple[float, float]:
+    """Width and height in the picture of a box of so many channels, rows and columns."""
+    c, h, w = sides
+    width, height = (float(np.abs(axis) @ (w, c, h)) for axis in (view.right, view.up))
     return width, height
 
 
@@ -431,20 +439,28 @@ def mark_corner(placed: Placed, block: int) -> NDArray[np.float64]:
     return placed.base[block] + np.array([placed.item.dims[2] - 0.5 + after, -0.5, 0.5 + top])
 
 
-def _inner_choices(item: Item, view: View, capital: float) -> list[tuple[tuple[int, int], tuple[float, float]]]:
-    """Every sensible grid of a lane's blocks with its width and height."""
+_Grid = tuple[tuple[int, int], tuple[float, float]]
+"""Rows and columns of a lane's blocks; their width and height."""
+
+
+def _inner_choices(item: Item, view: View, capital: float) -> list[_Grid]:
+    """Every sensible grid of a lane's blocks."""
     width, height = _block_size(item, view, capital)
-    choices, seen = [], set()
-    for rows in range(1, item.per_lane + 1):
-        columns = ceil(item.per_lane / rows)
-        if columns in seen:
-            continue
-        seen.add(columns)
-        size = (columns * width + (columns - 1) * BLOCK_GAP, rows * height + (rows - 1) * BLOCK_GAP)
-        choices.append(((rows, columns), size))
-        if rows > 64:
+    return [
+        ((rows, columns), (columns * width + (columns - 1) * BLOCK_GAP, rows * height + (rows - 1) * BLOCK_GAP))
+        for rows, columns in _grids(item.per_lane)
+    ]
+
+
+@lru_cache
+def _grids(blocks: int) -> tuple[tuple[int, int], ...]:
+    """Rows and columns for so many blocks, each number of columns with the fewest rows."""
+    choices: dict[int, int] = {}
+    for rows in range(1, blocks + 1):
+        choices.setdefault(ceil(blocks / rows), rows)
+        if rows > 64 and choices[ceil(blocks / rows)] == rows:
             break
-    return choices
+    return tuple((rows, columns) for columns, rows in choices.items())
 
 
 def _line_room(lines: int, width: float, height: float, tall: bool) -> tuple[float, float]:
@@ -517,11 +533,12 @@ def _fit(
     for members in families.values():
         best: tuple[float, list[_Plan]] | None = None
         lanes = items[members[0]].lanes
+        choices = [_inner_choices(items[m], view, capital) for m in members]
         least_across = lanes if items[members[0]].across else 1
         for across in range(least_across, min(lanes, 64) + 1):
             if not tall and across < lanes and ceil(lanes / across) == ceil(lanes / max(across - 1, 1)) and across > 1:
                 continue  # more rows, no fewer columns
-            chosen = _family([items[m] for m in members], across, view, across_room, tall, capital)
+            chosen = _family([items[m] for m in members], choices, across, across_room, tall)
             if chosen is None:
                 continue
             total = 0.0
@@ -573,11 +590,13 @@ def _gap(tall: bool) -> float:
 
 
 def _family(
-    items: Sequence[Item], across: int, view: View, room: float, tall: bool, capital: float
+    items: Sequence[Item], choices: Sequence[list[_Grid]], across: int, room: float, tall: bool
 ) -> list[tuple[tuple[int, int], tuple[float, float], float]] | None:
-    """Lanes of the same groups share their pitch across the flow, so that a group can be followed by eye."""
+    """Lanes of the same groups share their pitch across the flow, so that a group can be followed by eye.
+
+    ``choices`` are those of :func:`_inner_choices` for every item.
+    """
     side = 0 if tall else 1
-    choices = [_inner_choices(item, view, capital) for item in items]
     least = max(min(size[side] for _, size in choice) for choice in choices)
     gap = max(map(_lane_gap, items))
     lane_room = (room - (across - 1) * gap) / across
