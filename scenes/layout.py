@@ -82,6 +82,41 @@ MORE_GAP = 1.2
 """Where there is room to spare, items stand farther apart than they need to: by no more than this part of that."""
 
 
+@dataclass(frozen=True)
+class Page:
+    """A picture's size in reference pixels, of which its shorter side has 480."""
+
+    width: float
+    height: float
+
+    @classmethod
+    def of(cls, size: tuple[int, int]) -> Page:
+        """Of a picture of so many pixels."""
+        width, height = (side * 480.0 / min(size) for side in size)
+        return cls(width, height)
+
+    @property
+    def safe_width(self) -> float:
+        """From margin to margin."""
+        return self.width - 2 * SIDE
+
+    @property
+    def safe_height(self) -> float:
+        return self.height - TOP - BOTTOM
+
+    @property
+    def tall(self) -> bool:
+        return self.width < self.height
+
+    def room(self, width: float, top: float, bottom: float) -> tuple[float, float, float]:
+        """Units per reference pixel where the picture is so many units wide; width and height that are free then.
+
+        ``top`` and ``bottom`` are heights that are not, the margins included, in reference pixels.
+        """
+        pixel = width / self.width
+        return pixel, self.safe_width * pixel, (self.height - top - bottom) * pixel
+
+
 @dataclass(frozen=True, eq=False)
 class View:
     """An orthographic camera's basis: unit vectors of the picture's right, up and the look, in world space."""
@@ -304,15 +339,11 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
         size: the picture in pixels.
         top_lines, bottom_lines: heights reserved for captions, in reference pixels.
     """
-    view = View.along(DIRECTION)
-    width_px, height_px = size
-    tall = width_px < height_px
-    scale = min(width_px, height_px) / 480.0
+    view, page = View.along(DIRECTION), Page.of(size)
+    tall = page.tall
 
     def room(width: float) -> tuple[float, float, float]:
-        pixel = width / width_px * scale
-        height = width * height_px / width_px
-        return pixel, width - 2 * SIDE * pixel, height - (top_lines + bottom_lines + TOP + BOTTOM) * pixel
+        return page.room(width, top_lines + TOP, bottom_lines + BOTTOM)
 
     def least_width(things: Sequence[Item], grid: tuple[int, int], label_style: int) -> float:
         """The narrowest picture, in units, that holds everything; infinite where words alone are too much for it."""
@@ -338,16 +369,18 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
 
     grid = (1, 1)
     width, label_style = best(grid)
-    together, items = items, with_lanes_across(items)
-    if (apart := best(grid))[0] <= min(BESIDE * width, width_px / scale / SMALL_CELL):
-        width, label_style = apart
-    else:
-        items = together
+    across = with_lanes_across(items)
+    if across != list(items):
+        together, items = items, across
+        if (apart := best(grid))[0] <= min(BESIDE * width, page.width / SMALL_CELL):
+            width, label_style = apart
+        else:
+            items = together
     rows = 1 + sum(item.begins for item in items)
     if rows > 1:
         grids = [(lines, 1) for lines in range(1 if tall else 2, min(MAX_LINES, rows) + 1)]
         width, label_style, grid = min((*best(grid), grid) for grid in grids)
-    elif width_px / scale < SMALL_CELL * width and 2 < len(items) <= MAX_ITEMS_ON_LINES:
+    elif page.width < SMALL_CELL * width and 2 < len(items) <= MAX_ITEMS_ON_LINES:
         taken = width
         for lines, tiers in [(1, 2)] * (not tall) + [(lines, 1) for lines in range(2, min(MAX_LINES, len(items)) + 1)]:
             narrower, its_style = best((lines, tiers))
@@ -361,7 +394,7 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
     pixel, free_width, free_height = room(width)
     plans = _fit_lines(items, grid, view, pixel, free_width, free_height, tall, label_style)
     assert plans is not None
-    height = width * height_px / width_px
+    height = page.height * pixel
     placed: list[Placed] = []
     lines, tiers = grid
     line_width, line_height = _line_room(lines, free_width, free_height, tall)
@@ -379,7 +412,7 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
 def with_lanes_across(items: Sequence[Item]) -> list[Item]:
     """The items, the groups of filters and of what these read and write all across the flow."""
     groups = {item.lanes for item in items if item.name.startswith("filters-")}
-    return [replace(item, across=item.lanes in groups) for item in items]
+    return [replace(item, across=item.lanes > 1 and item.lanes in groups) for item in items]
 
 
 @dataclass(frozen=True)

@@ -39,13 +39,11 @@ from .counts import count_frames
 from .elision import Elision
 from .form import LEAST_BAR, WINDOW_BAR
 from .layout import (
-    BOTTOM,
     CAPITAL,
     LINE_HEIGHT,
-    SIDE,
-    TOP,
     Frame,
     Item,
+    Page,
     Placed,
     broken,
     text_ascent,
@@ -116,6 +114,7 @@ class Plan:
         self, contents: Contents, size: tuple[int, int], fps: float, language: str, theme: palette.Theme
     ) -> None:
         self.contents, self.size, self.fps, self.theme = contents, size, fps, theme
+        self.page = Page.of(size)
         self.scene = scene = contents.scene
         self.language, self.words = language, Words(language)
         self.show = set(scene.look.show)
@@ -132,9 +131,8 @@ class Plan:
 
     def _trace_room(self) -> float:
         """How long these lines may be, in heights of a capital: in wide pictures a counter stands beside them."""
-        width = self.size[0] * 480.0 / min(self.size) - 2 * SIDE
         beside = 0.0 if self.narrow else counter_width(self.contents, self.words) + 2.0
-        return width / CAPITAL["note"] - beside
+        return self.page.safe_width / CAPITAL["note"] - beside
 
     def _known_values(self) -> tuple[list[Values], list[Values | None], list[Values | None]]:
         """Values of every tensor and of every stage's weight as they are drawn, and its bias, worked out once."""
@@ -525,7 +523,7 @@ class Plan:
             above = None
             if stage.is_product:
                 key, factor = self._product_items(number)
-                if self.size[0] < self.size[1]:
+                if self.page.tall:
                     items.append(key)
                 else:
                     above = key
@@ -907,7 +905,7 @@ class Plan:
         kernels = [self.words("kernels"), "", *(size(stage.told.weight_shape or ()) for stage in self.stages)]
         pairs = zip(rows, kernels, strict=True)
         wider = [(name, [shape, kernel, made]) for (name, (shape, made)), kernel in pairs]
-        room = (1.0 if self.narrow else SUMMARY_SHARE) * (self.size[0] * 480.0 / min(self.size) - 2 * SIDE)
+        room = (1.0 if self.narrow else SUMMARY_SHARE) * self.page.safe_width
         return wider if sum(self.table_widths(wider)) <= room else rows
 
     @cached_property
@@ -915,10 +913,9 @@ class Plan:
         """The summary as far as the last picture of a travelling camera has room for it: a gap for the rest."""
         head, rows = self.summary[:1], self.summary[1:]
         note = CAPITAL["note"] * LINE_HEIGHT
-        high = self.size[1] * 480.0 / min(self.size) - TOP - BOTTOM - self._result_footer
+        high = self.page.safe_height - self._result_footer
         if self.narrow:
-            tall = self.size[0] < self.size[1]
-            high -= RESULT_ROOM + (self._caption_room()[0] if tall else self.result_heading_height)
+            high -= RESULT_ROOM + (self._caption_room()[0] if self.page.tall else self.result_heading_height)
         most = max(3, int(high / note) - 1)
         if len(rows) > most:
             first = most // 2
@@ -934,7 +931,7 @@ class Plan:
     @cached_property
     def result_lines(self) -> list[str]:
         """What the scene is about, below the title of the last picture."""
-        width = self.size[0] * 480.0 / min(self.size) - 2 * SIDE
+        width = self.page.safe_width
         if not self.narrow:
             width -= sum(self.table_widths(self.summary)) + COLUMN_GAP
         text = self.scene.description.in_language(self.language)
@@ -954,7 +951,7 @@ class Plan:
         if not self.narrow:
             wide = sum(self.table_widths(self.result_table)) + COLUMN_GAP
             return Result(wide, max(top, self.result_heading_height + 8.0), bottom)
-        if self.size[0] < self.size[1]:
+        if self.page.tall:
             return Result(0.0, top, max(bottom, self._result_footer + table))
         return Result(0.0, self.result_heading_height + table, self._result_footer)
 
@@ -963,9 +960,9 @@ class Plan:
         """How far below the upper margin the table of the last picture begins, in reference pixels."""
         if not self.narrow:
             return 0.0
-        if self.size[0] >= self.size[1]:
+        if not self.page.tall:
             return self.result_heading_height
-        high = self.size[1] * 480.0 / min(self.size) - TOP - BOTTOM - self._result_footer
+        high = self.page.safe_height - self._result_footer
         return high - len(self.result_table) * CAPITAL["note"] * LINE_HEIGHT
 
     @cached_property
@@ -976,7 +973,7 @@ class Plan:
         """
         if not self.contents.traces or not self.summary:
             return []
-        wide = self.size[0] * 480.0 / min(self.size) - 2 * SIDE
+        wide = self.page.safe_width
         if not self.narrow:
             title = self.scene.title.in_language(self.language)
             wide -= text_width(title) * CAPITAL["title"] + COLUMN_GAP
@@ -1008,7 +1005,7 @@ class Plan:
 
     def legend_lines(self, number: int) -> list[str]:
         """What is left out of a stage's input, filters and output, a line or more for each."""
-        width = (1.0 if self.narrow else LEGEND_SHARE) * (self.size[0] * 480.0 / min(self.size) - 2 * SIDE)
+        width = (1.0 if self.narrow else LEGEND_SHARE) * self.page.safe_width
         things = [("input", self._tensor_left_out(number)), ("output", self._tensor_left_out(number + 1))]
         if number in self.contents.banks:
             things.insert(1, ("kernels", self._left_out(self.contents.banks[number], "filters")))
@@ -1027,7 +1024,7 @@ class Plan:
     @property
     def heading_width(self) -> float:
         """The room for title and call in reference pixels: what the table leaves, or in narrow pictures all."""
-        width = self.size[0] * 480.0 / min(self.size) - 2 * SIDE
+        width = self.page.safe_width
         if self.legend and not self.narrow:
             return width - LEGEND_SHARE * width - COLUMN_GAP
         if self.narrow or "table" not in self.show:
@@ -1197,7 +1194,7 @@ class Plan:
 
         ``beside``: how wide the counter is, in capitals, if that may be more than what other notes leave.
         """
-        whole = (self.size[0] * 480.0 / min(self.size) - 2 * SIDE) / CAPITAL["note"]
+        whole = self.page.safe_width / CAPITAL["note"]
         width = whole if self.narrow else min(NOTE_SHARE * whole, whole - beside - 2.0)
         return broken(text, width) if text else []
 

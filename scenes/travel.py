@@ -28,6 +28,7 @@ from .layout import (
     WIDEST,
     Frame,
     Item,
+    Page,
     Placed,
     Stop,
     View,
@@ -94,12 +95,12 @@ def arrange_stages(
     tensors = [i for i, item in enumerate(items) if item.name == "input" or item.name.startswith("output-")]
     if camera == "still" or len(tensors) < 3 or (camera != "dolly" and whole.pixel * READABLE <= 1.0):
         return whole
-    parts, apart = (
-        _Row(chosen, tensors, size, top_lines, bottom_lines, result).frame()
-        for chosen in (items, with_lanes_across(items))
-    )
-    if parts is not None and apart is not None and _unit(apart) <= BESIDE * _unit(parts):
-        parts = apart
+    parts = _Row(items, tensors, size, top_lines, bottom_lines, result).frame()
+    across = with_lanes_across(items)
+    if parts is not None and across != list(items):
+        apart = _Row(across, tensors, size, top_lines, bottom_lines, result).frame()
+        if apart is not None and _unit(apart) <= BESIDE * _unit(parts):
+            parts = apart
     if parts is None or camera == "dolly":
         return parts or whole
     larger = max(stop.pixel for stop in parts.stops) <= whole.pixel and _unit(parts) * LARGER <= whole.pixel
@@ -123,13 +124,13 @@ class _Row:
         bottom_lines: float,
         result: Result | None,
     ) -> None:
-        self.items, self.size, self.result = items, size, result
+        self.items, self.page, self.result = items, Page.of(size), result
         self.sections = [range(a, b + 1) for a, b in pairwise(tensors)]
         if result:
             self.sections.append(range(tensors[-1], tensors[-1] + 1))
         self.top, self.bottom = top_lines + TOP, bottom_lines + BOTTOM
         self.view = View.along(DIRECTION)
-        self.tall = size[0] < size[1]
+        self.tall = self.page.tall
         self.flow = 1 if self.tall else 0
         self.style = 0
         self.plans: list[_Plan] = []
@@ -157,9 +158,7 @@ class _Row:
 
     def _room(self, width: float) -> tuple[float, float, float]:
         """Units per reference pixel; width and height of the free area."""
-        pixel = width / self.size[0] * min(self.size) / 480.0
-        height = width * self.size[1] / self.size[0]
-        return pixel, width - 2 * SIDE * pixel, height - (self.top + self.bottom) * pixel
+        return self.page.room(width, self.top, self.bottom)
 
     def _insets(self, number: int) -> tuple[float, float, float]:
         """At the right, the top and the bottom of a section's picture, in reference pixels, beside the side margins."""
@@ -171,7 +170,7 @@ class _Row:
         """Width and height of the free area in the picture of a section."""
         pixel, wide, _ = self._room(width)
         right, top, bottom = self._insets(number)
-        return wide - right * pixel, width * self.size[1] / self.size[0] - (top + bottom) * pixel
+        return wide - right * pixel, (self.page.height - top - bottom) * pixel
 
     def _fit(self, chosen: range, width: float, style: int) -> list[_Plan] | None:
         pixel, free_width, free_height = self._room(width)
@@ -215,7 +214,7 @@ class _Row:
     def _nearest(self, number: int) -> float:
         """How wide the picture of a section is at least: its cells are not larger than that."""
         largest = LARGEST_ALONE if self._is_result(number) else LARGEST
-        return self.size[0] / min(self.size) * 480.0 / largest
+        return self.page.width / largest
 
     def _is_result(self, number: int) -> bool:
         return self.result is not None and number == len(self.sections) - 1
@@ -338,7 +337,7 @@ class _Row:
         if self.tall:
             placed = [self._standing(p, floor) for p in placed]
         first, band = stops[0], None
-        height = first.width * self.size[1] / self.size[0]
+        height = self.page.height * first.pixel
         if self.tall:
             low, high = (side * first.pixel - height / 2.0 for side in (self.bottom - EDGE, self.top - EDGE))
             band = (low, -high)
@@ -352,7 +351,7 @@ class _Row:
         number, width = len(self.sections) - 1, self.widths[-1]
         pixel, _, _ = self._room(width)
         right, top, bottom = (inset * pixel for inset in self._insets(number))
-        bare, height = without_pad(placed, self.view), width * self.size[1] / self.size[0]
+        bare, height = without_pad(placed, self.view), self.page.height * pixel
         middle = bare.bottom + (bare.height - self._label(-1, width)[1]) / 2.0
         x, y = bare.left + (bare.width + right) / 2.0, middle + (top - bottom) / 2.0
         ends = starts[-2] + self.plans[-2].size[self.flow] + self._around(len(starts) - 2, self.widths[-2])[1]
@@ -369,7 +368,7 @@ class _Row:
         pixel, free_width, _ = self._room(width)
         _, top, bottom = self._insets(number)
         free_height = self._area(number, width)[1]
-        height = width * self.size[1] / self.size[0]
+        height = self.page.height * pixel
         if self.tall:
             center = (0.0, top * pixel - height / 2.0 - start)
         else:

@@ -233,7 +233,7 @@ def _view_spells(plan: Plan, number: int, first: int, last: int) -> list[tuple[i
 def _cost(plan: Plan, name: str, costs: tuple[str, str], line: int, first: int, last: int) -> Caption:
     """What something costs, in the shorter words if need be, so many lines above the lower edge."""
     right = not plan.narrow
-    room = plan.size[0] * 480.0 / min(plan.size) - 2 * SIDE
+    room = plan.page.safe_width
     long, short = costs
     cost = long if text_width(long) * CAPITAL["note"] <= (room if plan.narrow else COST_SHARE * room) else short
     at = _corner(plan, 0, line * CAPITAL["note"] * LINE_HEIGHT, right=right, bottom=True)
@@ -536,7 +536,7 @@ def _done(words: Words, sight: Sight) -> str:
 
 def _narration_room(plan: Plan, number: int, act: Act) -> float:
     """How wide what is told of the first step may be, in capitals: in wide pictures the counter is on its line."""
-    room = (plan.size[0] * 480.0 / min(plan.size) - 2 * SIDE) / CAPITAL["note"]
+    room = plan.page.safe_width / CAPITAL["note"]
     return room if plan.narrow else room - text_width(f"{plan.counted(number)}  {act.steps} / {act.steps}") - 1.0
 
 

@@ -26,6 +26,7 @@ from .layout import (
     Eye,
     Frame,
     Item,
+    Page,
     Placed,
     View,
     arrange,
@@ -71,7 +72,7 @@ def arrange_turning(items: Sequence[Item], size: tuple[int, int], top_lines: flo
 
     A turn lets one end of a row rise and the other sink in the picture: there must be room for that.
     """
-    across, tilt = size[0] / min(size) * 240.0 - SIDE, -float(View.along(DIRECTION).forward[2])
+    across, tilt = Page.of(size).safe_width / 2.0, -float(View.along(DIRECTION).forward[2])
     for angle, apart in itertools.product(map(radians, ANGLES), APART):
         rise = across * sin(angle) * tilt
         frame = _arranged(items, apart, size, top_lines + rise, bottom_lines + rise)

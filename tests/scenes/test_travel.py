@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from convmotion.scenes import catalog_names, compose, explain, find_scene, parse_scene
+from convmotion.scenes import catalog_names, compose, explain, find_scene, parse_scene, travel
 from convmotion.scenes.changes import Changes
 from convmotion.scenes.form import WINDOW_BAR, WINDOW_MARGIN
 from convmotion.scenes.pose import pose
@@ -450,3 +450,11 @@ def test_after_a_trace_back_through_many_stages_all_of_them_are_told(size):
     boxes = [(c, caption_box(c, Screen(board, board.frames))) for c in told]
     for (one, box), (other, its_box) in itertools.combinations(boxes, 2):
         assert not overlaps(box + np.array([0.01, 0.01, -0.01, -0.01]), its_box), (one.name, other.name)
+
+
+@pytest.mark.parametrize(("name", "rows"), [("lenet", 1), ("shufflenet-unit", 2)])
+def test_a_row_is_laid_out_once_more_only_where_groups_can_stand_apart(name, rows, monkeypatch):
+    frame, made = travel._Row.frame, []
+    monkeypatch.setattr(travel._Row, "frame", lambda row: made.append(row) or frame(row))
+    compose(scene_of(name), (854, 480))
+    assert len(made) == rows
