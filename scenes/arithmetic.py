@@ -14,11 +14,13 @@ from .captions import Words
 from .layout import text_width
 from .numerals import MINUS, told
 from .plan import Plan
+from .sight import mixed
 
 
 @dataclass(frozen=True)
 class Sum:
-    """One output cell: what is made of ``cells`` (k,), which the window reads. Padding is a cell of 0.
+    """One output cell: what is made of ``cells`` (k,), which the window reads. Padding is a cell of 0; cells that are
+    mixed before they are multiplied count as one.
 
     Where there are filters, the first one multiplies them by its ``weights`` (k,), each in one of its ``channels``
     (k,), and adds a bias, if it has one; where it ``scatters``, these are all products of one cell, for many outputs.
@@ -66,7 +68,9 @@ def first_sum(plan: Plan, number: int) -> Sum | None:
             return Sum(cells, result, whole, shares=shares, alone=alone)
         divisor = 1.0 / float(shares[0]) if isinstance(sight.op, AvgPool | AdaptiveAvgPool) else None
         return Sum(cells, result, whole, divisor=divisor, alone=alone)
-    weight = taps.weight[own]
+    which, first = mixed(taps.output[own], taps.weight[own])
+    weight, cells = taps.weight[own][first], np.bincount(which, taps.coefficient[own] * cells)
+    whole = len(cells) == sight.reads_at_once
     weights = kernel[tuple(sight.drawn_weights(weight).T)]
     added = None if bias is None or not getattr(sight.op, "bias", False) else float(bias[0])
     return Sum(cells, result, whole or sight.scatters, weights, weight[:, 1], added, sight.scatters)

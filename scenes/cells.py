@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import Merge
+from ..conv_math import DeformConv2d, Merge
 from ..conv_math.rearrange import Columns
 from .elision import DOTS, Axis, Elision
 from .filters import filter_cells, flipping_cells
@@ -18,7 +18,7 @@ from .matrix import column_mouths, matrix_cells
 from .palette import EMPTY
 from .parts import MOUTH, Act, Bank, Tensor
 from .plan import LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
-from .sight import depth_of
+from .sight import depth_of, mixed
 from .story import ALWAYS, Cells, Numbers, cells_at
 from .values import in_lightness
 
@@ -332,13 +332,14 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     taps_per_step = math.prod(bank.shape) // (bank.shape[0] if order == "filter" else 1)
     if act.slow.swept or taps_per_step > MAX_TRAVELLERS or plan.cell_pixels(number) < FEWEST_PIXELS:
         return
-    read, weight = _read_first(plan, number), sight.drawn_weights(sight.first_taps.weight)
+    read = _read_first(plan, number)
+    weight = sight.drawn_weights(read.weight)
     drawn = tensor.shows(read.index) & bank.shows(weight)
     read, weight = read.of(drawn), weight[drawn]
     if not len(weight):
         return
     made = plan.tensors[number + 1]
-    written, behind = sight.around(sight.first_taps.output[drawn], sight.output)
+    written, behind = sight.around(read.output, sight.output)
     position = bank.mouths()[weight[:, 0]]
     if plan.stages[number].matrix is not None:
         position = column_mouths(bank, weight[:, 3])
@@ -374,19 +375,23 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """What the first window reads, a row for each multiply: ``index`` (n, rank) of cells, of zeros that of their place.
+    """What the first window reads, a row for each multiply: ``index`` (n, rank) of cells, of zeros that of their place,
+    of what several cells are mixed to that of the first of them.
 
-    ``position`` (n, 3) is where they stand, ``values`` (n,) are 0 where values are not shown.
+    ``position`` (n, 3) is where they stand, ``values`` (n,) are 0 where values are not shown; ``weight`` is what they
+    are multiplied with, ``output`` where the product goes.
     """
 
     index: NDArray[np.int64]
     position: NDArray[np.float64]
     color: NDArray[np.float64]
     values: NDArray[np.float64]
+    weight: NDArray[np.int64]
+    output: NDArray[np.int64]
 
     def of(self, which: NDArray[np.bool_]) -> Read:
         """Some of them."""
-        return Read(self.index[which], self.position[which], self.color[which], self.values[which])
+        return Read(**{each.name: getattr(self, each.name)[which] for each in fields(self)})
 
 
 def _read_first(plan: Plan, number: int) -> Read:
@@ -404,7 +409,13 @@ def _read_first(plan: Plan, number: int) -> Read:
     color = np.where((zero | tensor.is_empty(index))[:, None], EMPTY, color)
     if taps.ghost.any():
         place[taps.ghost], behind[taps.ghost] = sight.around(sight.stood_on(taps.weight[taps.ghost]), sight.item)
-    return Read(np.where(zero[:, None], place, index), tensor.at(place, behind), color, values)
+    which, first = mixed(taps.output, taps.weight)
+    values, *color = (np.bincount(which, taps.coefficient * each) for each in (values, *color.T))
+    index, weight = np.where(zero[:, None], place, index)[first], taps.weight[first]
+    position = tensor.at(place, behind)[first]
+    if isinstance(sight.op, DeformConv2d):
+        position = tensor.between(np.zeros_like(first), sight.sampled(weight))
+    return Read(index, position, np.stack(color, axis=1), values, weight, taps.output[first])
 
 
 def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:

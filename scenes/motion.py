@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +28,14 @@ Visit = tuple[int, int | None, tuple[int, int, int]]
 """What a step visits: see :meth:`Sight.place`."""
 ARC_PIECES = 4
 """Straight pieces of an arc from a cell of the padding to the one that it copies."""
-TAP = 0.36
-"""How wide the square is that shows where a deformable window reads."""
+TAP = 0.06
+"""How wide the dots are where a deformable window would regularly read."""
 TAP_LIFT = 0.1
-"""How far in front of the cells it is."""
+"""How far in front of the cells they are, and the arrows from there to where it does."""
+BARB, BARB_SHARE = 0.32, 0.6
+"""How long the lines of an arrow's head are at most, in cells and as a share of its way."""
+BARBS = {"": 0.0, "-left": 0.5, "-right": -0.5}
+"""What an arrow's lines begin or end at, and the angle (radians) between them and its way."""
 APPROACH = -1.5
 """How far in front of its first position a window starts."""
 SIDES = {"upper": 0.5, "middle": 0.0, "lower": -0.5}
@@ -88,28 +92,39 @@ def _block_of(plan: Plan, number: int, tensor: Tensor) -> Callable[[int, int | N
 
 
 def _moved_taps(plan: Plan, number: int) -> Iterator[Mover]:
-    """Of a deformable window, a small square for every cell of it, where the offsets have moved that."""
+    """Of a deformable window, for every cell of it, where the offsets have moved that, and the ends of the head of the
+    arrow to there."""
     act, tensor, sight = plan.acts[number], plan.tensors[number], plan.sight(number)
     if not isinstance(sight.op, DeformConv2d):
         return
     offsets = sight.trajectory.offsets  # (N, kernel cells, 2, rows, columns)
     kernel, (_, rows, columns) = sight.op.window.kernel_size, sight.reads
     base, elision = tensor.placed.base, tensor.placed.item.elision
-    box = (0.0, -0.5 - TAP_LIFT, 0.0), (TAP, 0.0, TAP)
-    for cell in range(math.prod(kernel)):
+
+    def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
+        return base[block] + offset_in(elision, depth, row, column)
+
+    for cell, (end, angle) in product(range(math.prod(kernel)), BARBS.items()):
         kh, kw = divmod(cell, kernel[1])
 
-        def stands(step: int, cell: int = cell, kh: int = kh, kw: int = kw) -> _Place:
+        def stands(step: int, cell: int = cell, kh: int = kh, kw: int = kw, angle: float = angle) -> _Place:
             n, _, (_, row, column) = sight.place(step - act.first_step)
-            down, right = offsets[n, cell, :, row, column]
+            moved = offsets[n, cell, :, row, column]
+            down, right = moved + (_barb(moved, angle) if angle else 0.0)
             at = rows.first[row] + kh * rows.distance + down, columns.first[column] + kw * columns.distance + right
             return n, 0, float(at[0]), float(at[1])
 
-        def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
-            return base[block] + offset_in(elision, depth, row, column)
-
         track = track_of(act.beats, row_of(sight), stands, place, (), APPROACH)
-        yield Mover(f"tap-{number + 1}-{cell + 1}", track, act.first_frame, act.last_frame, (box,))
+        name = f"tap-{number + 1}-{cell + 1}{end}"
+        yield Mover(name, track, act.first_frame, act.last_frame)
+
+
+def _barb(way: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
+    """From an arrow's tip to the end of one of its head's lines, if the arrow goes this ``way`` (2,)."""
+    long = float(np.hypot(*way))
+    back = -way * min(BARB / long, BARB_SHARE) if long else way
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    return turn @ back
 
 
 def head_of(plan: Plan, number: int) -> Mover:
@@ -226,8 +241,9 @@ def _box(
     taps = taps_of(act.beats, row, lambda step: visit(step - act.first_step)[2], sizes, (kw, kd, kh))
     track = track_of(act.beats, row, stands, place, bends if taps is None else None, approach)
     counts, spacing = (kw, kd, kh), (float(dw), float(dd), -float(dh))
-    firsts = [] if isinstance(sight.op, DeformConv2d) else [center - middle for center, _ in boxes]
-    parts = tuple(part for first in firsts for part in _parts(first, counts, spacing))
+    firsts = [center - middle for center, _ in boxes]
+    homes = isinstance(sight.op, DeformConv2d)
+    parts = tuple(part for f in firsts for part in (_homes if homes else _parts)(f, counts, spacing))
     if deep is None and elision.channels.hidden:
         boxes, parts = (_beside_gap(each, elision.channels) for each in (boxes, parts))
     opens = deep is not None and bool(np.ptp(deep.first))
@@ -262,6 +278,14 @@ def _parts(
     middle = (size - 1.0) / 2.0 * np.sign(spacing)
     for tap in np.ndindex(*np.where(apart, counts, 1).tolist()):
         yield vector(first + middle + np.array(tap) * spacing), vector(size)
+
+
+def _homes(
+    first: NDArray[np.float64], counts: tuple[int, int, int], spacing: tuple[float, float, float]
+) -> Iterator[tuple[Vector, Vector]]:
+    """Dots on the fronts of the cells that a window would touch, were it not moved, whose ``first`` one is there."""
+    for column, row in np.ndindex(counts[0], counts[2]):
+        yield vector(first + np.array([column, 0, row]) * spacing + (0.0, -0.5 - TAP_LIFT, 0.0)), (TAP, 0.0, TAP)
 
 
 def taps_of(
@@ -313,7 +337,8 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
             first = act.first_step - (1.0 if number == 0 else 0.0)  # that of others comes with the stage
             yield Lines(f"arcs-{number + 1}", arcs, first, act.first_step + 1.0, True)
         if moved := tuple(_offset_lines(plan, number)):
-            yield Lines(f"offsets-{number + 1}", moved, float(act.first_step), float(act.first_step + act.steps))
+            first, last = float(act.first_step), float(act.first_step + act.steps)
+            yield Lines(f"offsets-{number + 1}", moved, first, last, True)
         filters = plan.sight(number).trajectory.filters
         turns = [range(filters)]
         if plan.scene.time.order == "filter":
@@ -353,12 +378,15 @@ def _arcs(plan: Plan, number: int) -> Iterator[Line]:
 
 
 def _offset_lines(plan: Plan, number: int) -> Iterator[Line]:
-    """Of a deformable window, from where each of its cells would regularly be to where the offsets have moved it."""
+    """Of a deformable window, arrows from where its cells would regularly be to where the offsets have moved them."""
     window, front = window_of(plan, number), np.array([0.0, -0.5 - TAP_LIFT, 0.0])
-    for cell, tap in enumerate(_moved_taps(plan, number)):
+    shade = vector(_shade(plan, number, 0))
+    names = [mover.name for mover in _moved_taps(plan, number)]
+    for cell, (tip, *barbs) in enumerate(zip(*[iter(names)] * len(BARBS), strict=True)):
         row, column = divmod(cell, window.counts[0])
         home = np.array([column, 0.0, row]) * window.spacing + front
-        yield Line(vector(home), window.name, vector(front), tap.name, plan.theme.window)
+        for start, on in ((home, window.name), *((front, barb) for barb in barbs)):
+            yield Line(vector(start), on, vector(front), tip, shade)
 
 
 def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterator[Line]:
@@ -438,14 +466,20 @@ def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
             yield from _written(plan, number, f, filters.start, leave, on)
 
 
+def _shade(plan: Plan, number: int, f: int) -> NDArray[np.float64]:
+    """The colour of a filter's lines: what it writes, on a light floor darker."""
+    output = plan.tensors[number + 1]
+    color = output.color_of(output.first_of(f * depth_of(plan.sight(number).output)))[0]
+    return color * 0.55 if plan.theme.name == "light" else color
+
+
 def _written(plan: Plan, number: int, f: int, first: int, start: Vector, start_on: str | None) -> Iterator[Line]:
     """To the cell that a filter writes, in its hue; the head stands at the one that filter ``first`` writes.
 
     A filter that scatters is led to the corners of the box over the cells to which it adds.
     """
     output, sight = plan.tensors[number + 1], plan.sight(number)
-    color = output.color_of(output.first_of(f * depth_of(sight.output)))[0]
-    shade = color * 0.55 if plan.theme.name == "light" else color
+    shade = _shade(plan, number, f)
     name = f"head-{number + 1}"
     if sight.scatters:
         if f == first:

@@ -155,6 +155,14 @@ class Span:
         return self.taps if self.counts is None else int(self.counts[position])
 
 
+def mixed(output: Rows, weight: Rows) -> tuple[Rows, Rows]:
+    """Of which multiply each tap (n, axes) is a part, (n,), and the first tap of each: cells that meet one weight for
+    one output are brought together before, by their coefficients."""
+    _, first, which = np.unique(np.column_stack([output, weight]), axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return np.argsort(order)[which.reshape(-1)], first[order]
+
+
 def trajectory_of(op: Slide, input_shape: Shape, order: str, offset: NDArray[np.float64] | None = None) -> Any:
     """The steps of a Slide; of a deformable one by these offsets, or before its window's cells are moved."""
     if not isinstance(op, DeformConv2d):
@@ -269,6 +277,13 @@ class Sight:
         at = weight[:, 2:] * np.array(window.dilation) - np.array([before for before, _ in window.padding])
         channel = weight[:, 0] // (op.filters // op.groups) * fan_in + weight[:, 1]
         return np.column_stack([*[np.zeros_like(channel)] * len(self.batch), channel, at])
+
+    def sampled(self, weight: Rows) -> NDArray[np.float64]:
+        """Where the offsets have moved these weights' cells of a deformable convolution's first window: (n, 3) channel,
+        row, column of cubes, mostly between them."""
+        cell = np.ravel_multi_index(tuple(weight[:, 2:].T), _kernel_size(self.op))
+        moved = self.trajectory.offsets[0, cell, :, 0, 0]
+        return self.drawn(self.stood_on(weight), self.item)[:, -3:] + np.insert(moved, 0, 0.0, axis=1)
 
     def around(self, rows: Rows, item: Shape) -> tuple[Rows, Rows]:
         """Cells as :meth:`drawn` has them, though they may lie outside; and how far each stands behind its channel."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby, pairwise
 
-from ..conv_math import Merge, Slide, Upsample
+from ..conv_math import DeformConv2d, Merge, Slide, Upsample
 from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import AdaptiveAvgPool, AvgPool
@@ -513,6 +513,7 @@ def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
         return words("land_one"), words.counted("scatter", products), spread, words("add")
     reads, alone = sight.reads_at_once, "_alone" if op.filters == 1 else ""
     land = f"row_meets{alone}" if isinstance(op, RowProduct) else "land"
+    land = "sample" if isinstance(op, DeformConv2d) else land
     multiply = "multiply_part" if products < reads else f"multiply{alone}"
     total = words.counted("sum_bias" if op.bias else "sum", products)
     several = op.filters > 1 and plan.scene.time.order == "position"

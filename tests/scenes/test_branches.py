@@ -5,10 +5,12 @@ import pytest
 
 from convmotion.scenes import SceneError, compose, parse_scene
 from convmotion.scenes.contents import Contents
+from convmotion.scenes.numerals import told
 from convmotion.scenes.palette import THEMES
 from convmotion.scenes.plan import Plan
+from convmotion.scenes.pose import lines_at
 from convmotion.scenes.story import ALWAYS
-from convmotion.scenes.values import values_of
+from convmotion.scenes.values import offset_of, values_of
 
 HEAD = "[input]\nshape = [2, 5, 5]\n"
 CONV = "[[stage]]\nop = 'Conv2d'\nout_channels = 2\nkernel_size = 3\npadding = 1\n"
@@ -165,7 +167,7 @@ def test_an_unpooling_without_its_pool_is_refused(text):
 DEFORM = "[[stage]]\nop = 'DeformConv2d'\nout_channels = 2\nkernel_size = 3\npadding = 1\n"
 
 
-def test_the_boxes_of_a_deformable_window_stand_where_it_reads():
+def test_the_arrows_of_a_deformable_window_lead_from_its_regular_places_to_where_it_samples():
     board = compose(scene(HEAD + DEFORM), (854, 480), 12.0)
     plan = Plan(Contents(scene(HEAD + DEFORM)), (854, 480), 12.0, "en", THEMES["light"])
     sight, tensor = plan.sight(0), plan.tensors[0]
@@ -173,13 +175,58 @@ def test_the_boxes_of_a_deformable_window_stand_where_it_reads():
     for step in (0, 7, 24):
         taps = sight.trajectory.taps(step)
         for cell in range(9):
-            box = board.mover(f"tap-1-{cell + 1}").track.at(float(board.settled[step]))
+            tip = board.mover(f"tap-1-{cell + 1}").track.at(float(board.settled[step]))
             mine = (taps.weight[:, 0] == 0) & (taps.weight[:, 1] == 0)
             mine &= (taps.weight[:, 2:] == divmod(cell, 3)).all(axis=1)
             read = taps.input[mine]
             if np.isclose(taps.coefficient[mine].sum(), 1.0) and (read >= 0).all():  # all of it on the input
                 middle = taps.coefficient[mine] @ tensor.at(read)
-                assert np.allclose(box, middle, atol=1e-4)
+                assert np.allclose(tip, middle, atol=1e-4)
+
+
+def test_an_arrow_has_a_head_unless_nothing_is_moved():
+    zeros = f"offset = {np.zeros((18, 5, 5)).tolist()}\n"
+    for more in ("", zeros):
+        board = compose(scene(HEAD + DEFORM + more), (854, 480), 12.0)
+        (arrows,) = (lines for lines in board.lines if lines.name == "offsets-1")
+        assert arrows.over_cells and len(arrows.lines) == 3 * 9
+        ends = lines_at(board, arrows, round(board.settled[7])).reshape(9, 3, 2, 3)
+        assert np.allclose(ends[:, :, 1], ends[:, :1, 1]), "its three lines end at its tip"
+        front = board.cells[0].position[:, 1].min() - 0.5
+        homes = board.mover("window-1").track.at(float(board.settled[7])) + [
+            (column, 0.0, -row) for row in range(3) for column in range(3)
+        ]
+        assert np.allclose(ends[:, 0, 0, [0, 2]], homes[:, [0, 2]]) and (ends[..., 1] < front).all()
+        way, heads = ends[:, 0, 1] - ends[:, 0, 0], ends[:, 1:, 0] - ends[:, 1:, 1]
+        if more:
+            assert not way.any() and not heads.any()
+        else:
+            long = np.linalg.norm(way, axis=1, keepdims=True)
+            assert ((heads * -way[:, None]).sum(axis=2) > 0.8 * long * np.linalg.norm(heads, axis=2)).all()
+            assert (np.linalg.norm(heads, axis=2) < long).all() and (heads[:, 0] != heads[:, 1]).any(axis=1).all()
+
+
+def test_of_a_deformable_window_a_sample_travels_to_each_weight_and_the_products_add_up():
+    there = scene(HEAD + DEFORM + "bias = [3, -1]\n" + "[look]\nshow = ['values', 'lines']\n")
+    board = compose(there, (854, 480), 12.0)
+    tensors, (weight,), (bias,) = values_of(there)
+    taps = there.stages[0].op.trajectory(there.input.shape, offset=offset_of(there, 0)).taps(0)
+    parts = np.where(taps.ghost, 0.0, taps.coefficient * tensors[0][tuple(taps.input.clip(0).T)])
+    samples = np.zeros(weight.shape)
+    np.add.at(samples, tuple(taps.weight.T), parts)
+    cells = {each.name: each for each in board.cells}
+    travellers = cells["travellers-1"]
+    carried, products = travellers.numbers
+    assert len(travellers) == weight.size and len(carried) == len(weight) * 9
+    assert np.allclose(np.sort(carried.value), np.sort(samples[:, 0].ravel()))
+    assert np.allclose(np.sort(products.value), np.sort((samples * weight)[:, 0].ravel()))
+    assert np.allclose((samples * weight).sum(axis=(1, 2, 3)) + bias, tensors[1][:, 0, 0])
+    tips = [board.mover(f"tap-1-{cell + 1}").track.at(float(board.settled[0])) for cell in range(9)]
+    starts = np.unique(np.round(travellers.origin[carried.cell], 3), axis=0)
+    assert np.allclose(starts, np.unique(np.round(tips, 3), axis=0), atol=2e-3)
+    (added,) = (c.body for c in board.captions if c.name == "phase-1-2")
+    first = (samples * weight)[0, 0].sum()
+    assert added.endswith(f"≈ {told(float(first))}")
 
 
 def test_offsets_are_those_that_the_values_are_made_with():

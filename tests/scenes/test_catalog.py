@@ -134,7 +134,7 @@ NUMBERS = {
     "adaptive-avg-pool": ("4x7x7 4x3x3", []),
     "global-avg-pool": ("4x7x7 4x1x1", []),
     "upsample-bilinear": ("1x3x3 1x6x6", []),
-    "deformable": ("1x7x7 1x5x5", [9]),
+    "deformable": ("1x5x5 1x3x3", [9]),
     "mobilenet-block": ("8x7x7 16x7x7 16x7x7 8x7x7 8x7x7", [128, 144, 128]),
     "resnext-block": ("8x7x7 8x7x7 8x7x7 8x7x7 8x7x7", [64, 144, 64]),
     "edge-detection": ("3x64x64 2x62x62", [54]),
