@@ -78,7 +78,7 @@ def numbers_on(
 
     Args:
         values: of all cells of a tensor, (n,).
-        color: what the cells wear, (n, 3) linear RGB.
+        color: as what the cells' fronts are seen, (n, 3) linear RGB.
         front: whose fronts are seen, (n,).
         scale: pixels to a cell.
         first, last: the steps after which the numbers are seen, and are no longer.

@@ -48,7 +48,8 @@ GAMUT_SLACK = 1e-5
 class Theme:
     """The surroundings: linear RGB colours and strengths of light (W/m2 for the sun, a factor for the sky).
 
-    ``text`` can be read on a floor in shadow; ``faint_text`` is for where no shadow falls.
+    ``text`` can be read on a floor in shadow; ``faint_text`` is for where no shadow falls. ``face`` is the part of its own
+    luminance that the front of a cell is seen with.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Theme:
     ghost: tuple[float, float, float]
     sun: float
     sky_strength: float
+    face: float
 
 
 EMPTY = (0.60, 0.61, 0.63)
@@ -78,6 +80,7 @@ THEMES = {
         ghost=(0.35, 0.37, 0.42),
         sun=1.9,
         sky_strength=0.62,
+        face=0.77,  # of a draft; with light it is about 1, but there thin strokes of white look bolder than of black
     ),
     "dark": Theme(
         name="dark",
@@ -90,6 +93,7 @@ THEMES = {
         ghost=(0.30, 0.32, 0.38),
         sun=2.0,
         sky_strength=0.45,
+        face=0.60,  # between a draft (0.77) and a picture with light (0.53)
     ),
 }
 

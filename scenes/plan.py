@@ -173,7 +173,8 @@ class Plan:
         ``stages`` are those at which they are seen, if the camera travels: it is not as near to all of them.
         """
         seen = [stop.width for number in stages for stop in self.frame.stops[number : number + 1]]
-        return numbers_on(values, color, front, width * self.size[0] / max(seen, default=self.frame.width), first, last)
+        scale = width * self.size[0] / max(seen, default=self.frame.width)
+        return numbers_on(values, self.theme.face * color, front, scale, first, last)
 
     def cell_pixels(self, number: int) -> float:
         """How wide a stage's cells are in the picture in which it is seen, in reference pixels."""

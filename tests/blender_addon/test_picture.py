@@ -9,6 +9,7 @@ import pytest
 from convmotion.render import blender, doctor
 from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.layout import View
+from convmotion.scenes.palette import linear_of, luminance
 from convmotion.scenes.screen import Screen, caption_box
 
 pytestmark = pytest.mark.blender
@@ -219,3 +220,27 @@ def test_frames_of_equal_state_are_equal_pictures(tmp_path):
     take = blender.Studio(board, "draft", "cycles", "cpu").camera("all", tmp_path / "picture.png")
     pictures = [take(frame, (0, 0, *SIZE)) for frame in (2, 5)]
     assert (pictures[0] == pictures[1]).all()
+
+
+SHADES = """
+[input]
+shape = [1, 4, 5]
+values = [[[-9, -8, -7, -6, -5], [-4, -3, -2, -1, 0], [0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]]
+[[stage]]
+op = "ReLU"
+[look]
+show = ["values"]
+"""
+
+
+@pytest.mark.parametrize(("quality", "theme", "least"), [("draft", "light", 4.4), ("standard", "dark", 3.9)])
+def test_numbers_stand_out_from_the_cells_as_they_are_seen(quality, theme, least, tmp_path):
+    board = compose(parse_scene(SHADES, "shades"), SIZE, theme=theme)
+    cells = named(board, "input")
+    (numbers,) = cells.numbers
+    row, column = pixel_of(board, cells.position[numbers.cell] + np.array([0.0, -0.47, 0.37]))
+    picture = render(board, 1, tmp_path, quality)[row, column, :3]
+    ground, ink = luminance(linear_of(picture / 255.0)), luminance(numbers.color.astype(float))
+    low, high = np.sort([ground, ink], axis=0) + 0.05
+    assert (high / low).min() >= least
+    assert 0 < np.count_nonzero(ink > 0.5) < len(ink) == 20

@@ -13,7 +13,7 @@ from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.form import CUBE, PRINT, WINDOW_BAR, WINDOW_MARGIN
 from convmotion.scenes.layout import DIRECTION, View
 from convmotion.scenes.numerals import GLYPHS, HEIGHT, LEGIBLE, ROOM, digit_height, numbers_on, short, shorts, width
-from convmotion.scenes.palette import INKS, ink_on
+from convmotion.scenes.palette import INKS, THEMES, ink_on
 from convmotion.scenes.pose import pose
 from convmotion.scenes.values import values_of
 
@@ -186,7 +186,9 @@ def test_on_every_front_stands_the_value_that_conv_math_computes(name):
             values = whole[cells.name].reshape(cells.shape)
             expected = [values[tuple(i)] for i in cells.index[numbers.cell]]
             assert numbers.value.tolist() == expected
-            assert np.allclose(numbers.color, ink_on(cells.color[numbers.cell].astype(float)))
+            assert np.allclose(
+                numbers.color, ink_on(THEMES[board.theme].face * cells.color[numbers.cell].astype(float))
+            )
             checked += len(numbers)
     assert checked >= 8
 

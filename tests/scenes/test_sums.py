@@ -8,7 +8,7 @@ import pytest
 
 from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.cells import MOST_SUMS
-from convmotion.scenes.palette import ink_on
+from convmotion.scenes.palette import THEMES, ink_on
 from convmotion.scenes.pose import pose
 from convmotion.scenes.values import values_of
 
@@ -84,7 +84,7 @@ def test_the_sums_of_the_channels_are_added_one_after_another_and_each_sum_is_wr
             sums = [(window[c] * weight[0, c]).sum() for c in range(channels)]
             expected = sum(sums[: turn + 1]) + (bias[0] if cells is made else 0.0)
             assert value == pytest.approx(expected), (turn, i, j)
-        assert np.allclose(numbers.color, ink_on(cells.color[numbers.cell].astype(float)))
+        assert np.allclose(numbers.color, ink_on(THEMES[board.theme].face * cells.color[numbers.cell].astype(float)))
     source = cells_of(board, "output-1")
     for turn, cells in enumerate((*partial, made)):
         mine = source.index[:, -3] == turn
