@@ -398,7 +398,11 @@ class _Builder:
         obj = self._object(name, meshes.points(name, cells.position[cell], attributes), "numbers")
         looks.let_light_pass(obj)
         tree = Tree(name)
-        inputs: dict[str, Any] = {"Shown": True, "Scale": cells.scale, "Height": numbers.size}
+        inputs: dict[str, Any] = {
+            "Shown": True,
+            "Scale": cells.scale,
+            "Size": (numbers.size * numbers.narrow, 1.0, numbers.size),
+        }
         geometry = tree.geometry
         if moving:
             stop = {} if cells.via is None else {"Reached": cells.rest[0], "Left": cells.rest[1]}
@@ -432,15 +436,15 @@ class _Builder:
     @cached_property
     def _print(self) -> Any:
         """The glyphs of characters, on the fronts of their cells."""
-        sockets = {"Shown": "NodeSocketBool", "Scale": "NodeSocketFloat", "Height": "NodeSocketFloat"}
+        sockets = {"Shown": "NodeSocketBool", "Scale": "NodeSocketFloat", "Size": "NodeSocketVector"}
         tree = Tree(f"{NAME} print", sockets)
-        shown, scale, height = list(tree.inputs.values())[1:4]
+        shown, scale, size = list(tree.inputs.values())[1:4]
         offset = tree.scaled(tree.attribute("offset", "FLOAT_VECTOR"), scale)
         placed = tree.node("GeometryNodeSetPosition", {"Geometry": tree.geometry, "Offset": offset}).outputs[0]
         folder = {"Collection": self._glyphs[0], "Separate Children": True, "Reset Children": True}
         glyph = tree.node("GeometryNodeCollectionInfo", folder).outputs[0]
         inputs = {"Points": placed, "Selection": shown, "Instance": glyph, "Pick Instance": True}
-        inputs |= {"Instance Index": tree.attribute("glyph", "FLOAT"), "Scale": tree.math("MULTIPLY", scale, height)}
+        inputs |= {"Instance Index": tree.attribute("glyph", "FLOAT"), "Scale": tree.scaled(size, scale)}
         node = tree.node("GeometryNodeInstanceOnPoints", inputs)
         return tree.finish(tree.call(self._either, node.outputs[0])["Geometry"])
 

@@ -59,5 +59,5 @@ def characters(numbers: Numbers, advances: NDArray[np.float64]) -> tuple[NDArray
         glyph += which
         across += (ends - advances[which] - ends[-1] / 2).tolist()
     offset = np.zeros((len(row), 3), np.float32)
-    offset[:, 0], offset[:, 1] = np.array(across) * numbers.size, -(CUBE / 2 + PRINT)
+    offset[:, 0], offset[:, 1] = np.array(across) * numbers.size * numbers.narrow, -(CUBE / 2 + PRINT)
     return np.array(row, np.int64), {"glyph": np.array(glyph, np.float32), "offset": offset}

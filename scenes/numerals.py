@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ LONG = 1e7
 """From here on numbers in words are told in three digits and a power of ten."""
 HEIGHT, ROOM = 0.6, 0.84
 """In cells: how high a digit is at most, how wide a number may be on the flat part of a cube's front."""
+NARROWEST = 0.68
+"""Long numbers are narrowed before they are made smaller, to no less than this part of their width."""
 LEGIBLE = 5.0
 """Pixels: digits that would be lower are not written."""
 _WIDTHS = {".": 0.38, MINUS: 0.46, "e": 0.79}
@@ -61,9 +63,14 @@ def width(text: str) -> float:
     return sum(_WIDTHS.get(character, _DIGIT_WIDTH) for character in text)
 
 
-def digit_height(texts: Iterable[str]) -> float:
+def digit_height(texts: Collection[str]) -> float:
     """How high digits are, in cells, so that the widest of the numbers has room: one size for a tensor looks calm."""
-    return min(HEIGHT, ROOM / max(map(width, texts)))
+    return min(HEIGHT, ROOM / (NARROWEST * max(map(width, texts))))
+
+
+def narrowed(texts: Collection[str]) -> float:
+    """How narrow digits of that height are then: 1 where the widest number has room as it is."""
+    return min(1.0, ROOM / (digit_height(texts) * max(map(width, texts))))
 
 
 def numbers_on(
@@ -86,8 +93,10 @@ def numbers_on(
     cell = np.flatnonzero(front & np.isfinite(values))
     if not len(cell):
         return ()
-    size = digit_height(set(shorts(values[cell])))
+    texts = set(shorts(values[cell]))
+    size = digit_height(texts)
     if size * scale < LEGIBLE:
         return ()
     ink = np.ascontiguousarray(ink_on(color[cell]), np.float32)
-    return (Numbers(cell.astype(np.int64), np.ascontiguousarray(values[cell], np.float64), ink, size, first, last),)
+    own = np.ascontiguousarray(values[cell], np.float64)
+    return (Numbers(cell.astype(np.int64), own, ink, size, first, last, narrow=narrowed(texts)),)

@@ -48,8 +48,8 @@ GAMUT_SLACK = 1e-5
 class Theme:
     """The surroundings: linear RGB colours and strengths of light (W/m2 for the sun, a factor for the sky).
 
-    ``text`` can be read on a floor in shadow; ``faint_text`` is for where no shadow falls. ``face`` is the part of its own
-    luminance that the front of a cell is seen with.
+    ``text`` can be read on a floor in shadow; ``faint_text`` is for where no shadow falls. ``face`` is the part of its
+    own luminance that the front of a cell is seen with.
     """
 
     name: str

@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.form import CUBE, PRINT, WINDOW_BAR, WINDOW_MARGIN
 from convmotion.scenes.layout import DIRECTION, View
-from convmotion.scenes.numerals import GLYPHS, HEIGHT, LEGIBLE, ROOM, digit_height, numbers_on, short, shorts, width
+from convmotion.scenes.numerals import (
+    GLYPHS,
+    HEIGHT,
+    LEGIBLE,
+    NARROWEST,
+    ROOM,
+    digit_height,
+    narrowed,
+    numbers_on,
+    short,
+    shorts,
+    width,
+)
 from convmotion.scenes.palette import INKS, THEMES, ink_on
 from convmotion.scenes.pose import pose
 from convmotion.scenes.values import values_of
@@ -143,9 +155,10 @@ def test_many_are_written_as_each_is(values):
 
 def test_digits_are_of_one_height_or_as_high_as_the_widest_number_lets_them_be():
     assert digit_height(["7", "3"]) == HEIGHT
+    assert digit_height(["29"]) == digit_height(["−7"]) == HEIGHT and narrowed(["29"]) < 1.0 == narrowed(["−7", "3"])
     for texts in (["1", "−12"], ["0.33"], ["−1e10"]):
-        assert max(map(width, texts)) * digit_height(texts) == pytest.approx(ROOM)
-        assert digit_height(texts) < HEIGHT
+        assert max(map(width, texts)) * digit_height(texts) * narrowed(texts) == pytest.approx(ROOM)
+        assert digit_height(texts) < HEIGHT and narrowed(texts) == pytest.approx(NARROWEST)
 
 
 def test_a_window_that_stands_above_a_row_leaves_its_digits_free():

@@ -183,7 +183,7 @@ def printed(name):
             matrices.append(np.array(instance.matrix_world))
             characters.append(GLYPHS[int(instance.object.name.removeprefix("glyph "))])
     matrices = np.array(matrices).reshape(-1, 4, 4)
-    return matrices[:, :3, 3], matrices[:, 0, 0], "".join(characters)
+    return matrices[:, :3, 3], matrices[:, 2, 2], "".join(characters)
 
 
 @pytest.mark.parametrize(
