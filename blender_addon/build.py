@@ -40,7 +40,7 @@ from .animate import keyframe, show_between
 from .compat import enable_nodes
 from .materials import card_material, cell_material, floor_material, glow_material, plain_material
 from .nodes import STEP_PATH, TAPS_PATH, Socket, Tree, add_modifier, step_group, taps_group
-from .words import counter_object, halo_object, load_face, text_object
+from .words import counter_object, halo_object, load_face, plate_object, text_object
 
 NAME = "convmotion"
 ON_ITS_WAY = " on its way"
@@ -183,7 +183,7 @@ class _Builder:
             corners = [at for low, high in sides for at in ((-x, low), (x, low), (x, high), (-x, high))]
             mesh = bpy.data.meshes.new("cards")
             mesh.from_pydata([(*at, CARDS) for at in corners], [], [(0, 1, 2, 3), (4, 5, 6, 7)])
-            mesh.materials.append(card_material("card", None if self.board.transparent else self.backdrop))
+            mesh.materials.append(self._card())
             cards = self._object("cards", mesh, "cards")
             cards.parent = page
             looks.let_light_pass(cards)
@@ -281,6 +281,12 @@ class _Builder:
         if name not in self.glows:  # another scene of this file may have the same in other colours
             self.glows[name] = glow_material(f"{NAME} {name}", color)
         return self.glows[name]
+
+    def _card(self) -> Any:
+        """The material of what hides all that is behind it."""
+        if "card" not in self.glows:
+            self.glows["card"] = card_material("card", None if self.board.transparent else self.backdrop)
+        return self.glows["card"]
 
     # Cells
 
@@ -646,7 +652,9 @@ class _Builder:
             else:
                 obj = text_object(caption, face, material)
             texts = [obj]
-            if caption.halo and not self.board.transparent:
+            if caption.boxed:
+                texts.append(plate_object(caption, self._card()))
+            elif caption.halo and not self.board.transparent:
                 texts.append(halo_object(caption, face, self._glow("halo", self.backdrop)))
             for text, behind in zip(texts, (0.0, HALO_BEHIND), strict=False):
                 self._link(text, "captions")

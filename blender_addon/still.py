@@ -23,7 +23,7 @@ from . import meshes
 from .compat import copy_animation, fcurves_of
 from .looks import CUTTER, FIXED, let_light_pass, node_materials
 from .materials import cutter_material
-from .words import RESOLUTION, load_face, text_object
+from .words import HALO, RESOLUTION, load_face, text_object
 
 MOST_CUT = 5000
 """Up to so many cells are copied."""
@@ -109,8 +109,9 @@ def _freeze_texts(collection: Any) -> None:
     Or two: those that are fixed to the camera, and those that stay behind when it travels.
     """
     joined: dict[Any, _Joined] = {}
-    for text in [obj for obj in collection.all_objects if obj.type == "FONT"]:
-        mesh, folder = _filled(text.data), text.users_collection[0]
+    for text in [obj for obj in collection.all_objects if obj.type == "FONT" or obj.name.endswith(HALO)]:
+        mesh = _filled(text.data) if text.type == "FONT" else text.data.copy()
+        folder = text.users_collection[0]
         if text.animation_data is not None:
             _stand_in(text, mesh, folder)
             continue

@@ -56,13 +56,17 @@ def said(board: Storyboard, caption: Caption, frame: int) -> str | None:
     return caption.body.replace("{step}", str(int(min(max(step, 1), caption.steps))))
 
 
+def caption_corners(caption: Caption) -> NDArray[np.float64]:
+    """The upper left and the lower right corner of what a caption covers at most, in units from where it is put."""
+    body = caption.body.replace("{step}", str(caption.steps))
+    wide = text_width(body)
+    left = -{"left": 0.0, "center": 0.5, "right": 1.0}[caption.align] * wide
+    return np.array([[left, text_ascent(body)], [left + wide, -text_descent(body)]]) * caption.size
+
+
 def caption_box(caption: Caption, screen: Screen) -> NDArray[np.float64]:
     """The pixels that a caption covers at most: left, top, right, bottom."""
-    body = caption.body.replace("{step}", str(caption.steps))
-    wide = text_width(body) * caption.size
-    left = caption.at[0] - {"left": 0.0, "center": 0.5, "right": 1.0}[caption.align] * wide
-    low = caption.at[1] - text_descent(body) * caption.size
-    corners = np.array([[left, caption.at[1] + text_ascent(body) * caption.size], [left + wide, low]])
+    corners = caption.at + caption_corners(caption)
     if caption.anchor is not None:
         return screen.plane(corners + screen.eye.seen(np.array(caption.anchor))).ravel()
     return screen.plane(corners - screen.travelled if caption.in_world else corners / screen.zoom).ravel()

@@ -265,6 +265,8 @@ class Caption:
     """What it stands beside, in the world: ``at`` counts from where that is seen."""
     halo: float = 0.0
     """How far around its letters, in units, the backdrop's colour hides what passes behind it."""
+    boxed: bool = False
+    """Whether that is hidden around all of it, between its letters, too."""
 
 
 @dataclass(frozen=True)

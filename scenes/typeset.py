@@ -563,7 +563,7 @@ def _labels(plan: Plan) -> Iterator[Caption]:
             told = i < len(label)
             line = i + 1 + turn * len(lines)
             name = f"label-{item.name}-{line}" if told else f"elision-{item.name}-{line - len(label)}"
-            caption = _text(plan, name, text, "label", (x, y), "center", halo=HALO * pixel, **spell)
+            caption = _text(plan, name, text, "label", (x, y), "center", halo=HALO * pixel, boxed=True, **spell)
             yield replace(caption, size=capital)
 
 

@@ -742,12 +742,19 @@ def test_words_among_things_have_a_halo_behind_them(empty_blender):
             assert halo.location.z < text.location.z and halo.location.xy == text.location.xy
             inner, outer = (np.array([v.co[:2] for v in obj.to_mesh().vertices]) for obj in (text, halo))
             grown = np.stack([inner.min(axis=0) - outer.min(axis=0), outer.max(axis=0) - inner.max(axis=0)])
-            assert (grown > 0.5 * caption.halo).all() and (grown < 2.0 * caption.halo).all(), caption.body
+            label = caption.name.startswith("label-")
+            most = 2.0 * caption.halo + (0.6 * caption.size if label else 0.0)
+            assert (grown > 0.5 * caption.halo).all() and (grown < most).all(), caption.body
+            assert (len(outer) == 4) is label, "all between a label's letters is hidden, too"
 
 
-def test_on_nothing_words_have_no_halo(empty_blender):
+def test_on_nothing_labels_are_cut_out_and_no_words_have_a_colour_around_them(empty_blender):
     build(compose(find_scene("grouped"), (320, 180), transparent=True), empty_blender)
-    assert not [obj for obj in bpy.data.objects if obj.name.endswith(HALO)]
+    around = [obj for obj in bpy.data.objects if obj.name.endswith(HALO)]
+    assert around and all(obj.name.startswith("label-") for obj in around)
+    for obj in around:
+        output = obj.active_material.node_tree.nodes["Material Output"].inputs["Surface"]
+        assert output.links[0].from_node.bl_idname == "ShaderNodeHoldout"
 
 
 UNEQUAL = """

@@ -169,5 +169,6 @@ def assert_told(shape, name):
 
 def said(start):
     """All words of the text objects whose names begin so."""
-    found = sorted((obj.name, obj.data.body) for obj in bpy.data.objects if obj.name.startswith(start))
+    texts = [obj for obj in bpy.data.objects if obj.type == "FONT"]
+    found = sorted((obj.name, obj.data.body) for obj in texts if obj.name.startswith(start))
     return " ".join(body for _, body in found if body)

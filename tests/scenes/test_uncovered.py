@@ -5,7 +5,7 @@ import pytest
 
 from convmotion.conv_math import Slide
 from convmotion.scenes import compose, find_scene, parse_scene
-from convmotion.scenes.form import OPENED, WINDOW_BAR
+from convmotion.scenes.form import CUBE, OPENED, WINDOW_BAR
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.screen import Screen, caption_box
 from convmotion.scenes.sight import Sight
@@ -146,3 +146,27 @@ def test_what_copies_pass_behind_has_a_halo_that_touches_no_other_word(name, siz
         others = np.array([caption_box(c, screen) for c in among[:i] + among[i + 1 :]])
         apart = (others[:, 0] > box[2]) | (others[:, 2] < box[0]) | (others[:, 1] > box[3]) | (others[:, 3] < box[1])
         assert apart.all(), among[i].name
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["standard", "im2col", "pixel-shuffle", "padding-modes", "grouped", "conv-matrix"])
+def test_cells_pass_behind_the_whole_of_a_label_and_none_rests_there(name, size):
+    board = compose(find_scene(name), size)
+    passed = 0
+    for frame in range(1, board.frames + 1, 2):
+        screen, step = Screen(board, frame), float(board.step.at(frame)[0])
+        labels = [c for c in board.captions if c.name.startswith("label-") and c.first <= frame <= c.last]
+        boxes = np.array([caption_box(c, screen) + c.halo * screen.scale * np.array([-1, -1, 1, 1]) for c in labels])
+        for cells in board.cells:
+            if not cells.visible(step).any() or (cells.arrive <= 0).all() and frame > 1:
+                continue
+            state = pose(board, cells, frame)
+            place, width = state.place[state.shown], state.size[state.shown]
+            at, reach = screen.pixels(place), screen.reach(place, 0.5 * CUBE * width)
+            low, high = (at - reach)[:, None], (at + reach)[:, None]
+            over = ((low < boxes[:, 2:]) & (high > boxes[:, :2])).all(axis=2)
+            passed += over.any()
+            resting = state.resting[state.shown]
+            assert not over[resting].any(), (cells.name, frame)
+            assert all(label.boxed for label, any_over in zip(labels, over.any(axis=0), strict=True) if any_over)
+    assert passed or size != (480, 854)
