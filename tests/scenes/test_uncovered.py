@@ -158,7 +158,7 @@ def test_cells_pass_behind_the_whole_of_a_label_and_none_rests_there(name, size)
         labels = [c for c in board.captions if c.name.startswith("label-") and c.first <= frame <= c.last]
         boxes = np.array([caption_box(c, screen) + c.halo * screen.scale * np.array([-1, -1, 1, 1]) for c in labels])
         for cells in board.cells:
-            if not cells.visible(step).any() or (cells.arrive <= 0).all() and frame > 1:
+            if not cells.visible(step).any() or ((cells.arrive <= 0).all() and frame > 1):
                 continue
             state = pose(board, cells, frame)
             place, width = state.place[state.shown], state.size[state.shown]
