@@ -6,7 +6,7 @@ PYTHON ?=
 ready := $(VENV)/.convmotion-ready
 bin := $(VENV)/bin
 
-.PHONY: help setup demo catalog addon test test-window bench lint clean
+.PHONY: help setup demo catalog addon test test-faults test-window bench lint clean
 .DELETE_ON_ERROR:
 
 help: ## print this menu
@@ -34,6 +34,9 @@ addon: $(ready) ## pack the Blender extension for each platform into dist/ (down
 
 test: $(ready) ## run the tests; ARGS="-k gif" picks some
 	@"$(bin)/python" -m pytest -q $(ARGS)
+
+test-faults: $(ready) ## break renders on purpose, a good half hour long, and see that nothing is lost; ARGS="--only twin" picks
+	@"$(bin)/python" tools/faults.py $(ARGS)
 
 test-window: $(ready) ## run the panel in a real window: BLENDER="how to start it" SHOT="what takes a picture, into the file named behind"
 	@"$(bin)/python" tools/window_run.py "$(or $(BLENDER),blender)" "$(SHOT)"
