@@ -12,7 +12,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -22,34 +22,18 @@ MARK = b"convmotion: "
 """How a line begins that is meant for the other side."""
 
 
-class BlenderPool(ThreadPoolExecutor):
-    """An Executor like ProcessPoolExecutor, whose processes are Blenders of so many threads.
+class Child:
+    """A process started with this command line, which calls :func:`serve`: it does one call after another."""
 
-    What they leave behind when they are killed lies in ``folder``.
-    """
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+        )
 
-    def __init__(self, workers: int, threads: int, folder: Path) -> None:
-        super().__init__(workers)
-        self._threads_each = threads
-        self._environment = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
-        self._here = threading.local()
-        self._started: list[subprocess.Popen[bytes]] = []
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """The future result of a call in one of the processes; BrokenProcessPool if that dies meanwhile."""
-        return super().submit(self._call, fn, *args, **kwargs)
-
-    def kill(self) -> None:
-        """End all processes at once."""
-        for process in self._started:
-            process.kill()
-            process.wait()
-
-    def _call(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if not hasattr(self._here, "process"):
-            self._here.process = self._start()
-        to: Any = self._here.process.stdin
-        back: Any = self._here.process.stdout
+    def call(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What a call in the process returns or raises; BrokenProcessPool if that dies meanwhile."""
+        to: Any = self._process.stdin
+        back: Any = self._process.stdout
         try:
             to.write(_line((fn, args, kwargs)))
             to.flush()
@@ -63,18 +47,45 @@ class BlenderPool(ThreadPoolExecutor):
                 return result
         raise BrokenProcessPool("a worker has ended")
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+
+
+class BlenderPool(ThreadPoolExecutor):
+    """An Executor like ProcessPoolExecutor, whose processes are Blenders of so many threads.
+
+    What they leave behind when they are killed lies in ``folder``.
+    """
+
+    def __init__(self, workers: int, threads: int, folder: Path) -> None:
+        super().__init__(workers)
+        self._threads_each = threads
+        self._environment = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
+        self._here = threading.local()
+        self._started: list[Child] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """The future result of a call in one of the processes; BrokenProcessPool if that dies meanwhile."""
+        return super().submit(self._call, fn, *args, **kwargs)
+
+    def kill(self) -> None:
+        """End all processes at once."""
+        for child in self._started:
+            child.kill()
+
+    def _call(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if not hasattr(self._here, "child"):
+            self._here.child = self._start()
+        return self._here.child.call(fn, *args, **kwargs)
+
+    def _start(self) -> Child:
         from ..blender_addon.child import command
 
-        process = subprocess.Popen(
-            command(".render.inside", "serve", threads=self._threads_each),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=self._environment,
-        )
-        self._started.append(process)
-        return process
+        child = Child(command(".render.inside", "serve", threads=self._threads_each), self._environment)
+        self._started.append(child)
+        return child
 
 
 def serve() -> int:

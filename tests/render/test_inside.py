@@ -49,8 +49,8 @@ def test_a_worker_ends_when_nothing_more_can_come(tmp_path):
     pool.submit(len, "").result()
     asleep = pool.submit(time.sleep, 60)
     time.sleep(0.5)
-    pool._started[0].stdin.close()  # as when its parent ends
-    assert pool._started[0].wait(timeout=20) == 1
+    pool._started[0]._process.stdin.close()  # as when its parent ends
+    assert pool._started[0]._process.wait(timeout=20) == 1
     with pytest.raises(BrokenProcessPool):
         asleep.result()
     pool.shutdown()
