@@ -20,14 +20,7 @@ demo: $(ready) ## render the standard convolution to out/standard.mp4 and out/st
 	@"$(bin)/convmotion" render standard -o out/standard.mp4 -o out/standard.gif --size 854x480 --fps 20
 
 catalog: $(ready) ## render all animations as drafts, and a contact sheet of each, to out/
-	@mkdir -p out; \
-	names=$$("$(bin)/convmotion" list | cut -d ' ' -f 1); failed=; \
-	[ -n "$$names" ] || { echo "make: the catalog cannot be listed" >&2; exit 1; }; \
-	for name in $$names; do \
-	  "$(bin)/convmotion" render "$$name" -o "out/$$name.gif" --sheet "out/$$name.png" \
-	    --quality draft --size 427x240 --fps 15 || failed="$$failed $$name"; \
-	done; \
-	if [ -n "$$failed" ]; then echo "make: not rendered:$$failed" >&2; exit 1; fi
+	@"$(bin)/convmotion" render-all catalog -o out --sheet --quality draft --size 427x240 --fps 15
 
 addon: $(ready) ## pack the Blender extension for each platform into dist/ (downloads wheels, once); ARGS="linux-x64" picks
 	@"$(bin)/python" tools/pack_addon.py $(ARGS)

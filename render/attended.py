@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -29,3 +30,7 @@ def _end_with_listener() -> None:
         _thread.interrupt_main(signal.SIGTERM)  # the command line may not be ready for it at first
         time.sleep(1.0)
     os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

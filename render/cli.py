@@ -1,4 +1,4 @@
-"""The command line: ``convmotion list | explain | render | op | model | new | doctor``.
+"""The command line: ``convmotion list | explain | render | render-all | op | model | new | doctor``.
 
 Exit codes: 0 done; 2 the request is wrong (one line on stderr); 1 anything else; 130 interrupted, 143 terminated.
 """
@@ -16,8 +16,9 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,8 +49,10 @@ from . import doctor, encode, pictures, sheet
 from .errors import RenderError, RequestError
 from .film import make
 from .frames import CHUNK, FramePlan
-from .jobs import Job
+from .jobs import Here, Job
+from .many import CATALOG, render_all, scenes_of
 from .network import read_network
+from .slots import Slots, share_of, slots_folder
 from .store import MOST_BYTES, FrameStore, default_folder
 
 QUALITIES = ("draft", "standard", "final")
@@ -60,6 +63,7 @@ OPAQUE = (".mp4",)
 """Those without transparency."""
 LEAST_SIDE, MOST_SIDE = 64, 7680
 MOST_FPS = 120.0
+WAITING = "waiting for other renders"
 BYTES_PER_CELL = 2500
 """What a cell takes in memory while it is rendered: 2.5 GB were measured at a million."""
 BYTES_PER_WORKER = 500_000_000
@@ -155,6 +159,9 @@ def _parser() -> argparse.ArgumentParser:
     rendering.add_argument("scene", metavar="SCENE", help="a name from the catalog, or the path of a scene file")
     _add_render_options(rendering)
 
+    all_of_them = command("render-all", "render many scenes; one that fails does not stop the others", _render_all)
+    _add_render_all_options(all_of_them)
+
     pasted = command("op", "render the line from your model, such as 'nn.Conv2d(8, 8, kernel_size=3)'", _op)
     pasted.add_argument("line", metavar="LINE", help="one or more layers as PyTorch writes them")
     pasted.add_argument("--input", type=_shape, required=True, metavar="CxHxW", help="the input's shape, such as 8x7x7")
@@ -206,6 +213,27 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     add("--seconds", type=_seconds, default=15.0, help="how long the animation is (default 15)")
 
 
+def _add_render_all_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "scenes",
+        nargs="+",
+        metavar="SCENES",
+        help=f"{CATALOG}, a folder of scene files, or single scenes as render takes them",
+    )
+    add("-o", "--output", type=Path, default=Path("out"), metavar="DIR", help="where the files go (default: out)")
+    add(
+        "--format",
+        type=_endings,
+        default=(".gif",),
+        metavar="gif,mp4",
+        help=f"one or more of {' '.join(ending[1:] for ending in OUTPUTS)} (default: gif)",
+    )
+    add("--sheet", action="store_true", help="and SCENE-sheet.png: some moments side by side")
+    add("--at-once", type=_count, metavar="N", help="scenes that are in work side by side (default: one per core)")
+    parser.set_defaults(handed_on=_add_look_options(parser))
+
+
 def _add_render_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
@@ -225,6 +253,17 @@ def _add_render_options(parser: argparse.ArgumentParser) -> None:
         metavar="PNG",
         help="title, first step, some moments and the end side by side in one picture",
     )
+    _add_look_options(parser)
+    add("--progress", action="store_true", help="tell how far it is in lines, also where stderr is no terminal")
+
+
+def _add_look_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """How and where it is rendered; a list of the options, for `_written`."""
+    known: list[argparse.Action] = []
+
+    def add(*names: str, **how: Any) -> None:
+        known.append(parser.add_argument(*names, **how))
+
     add("--size", type=_size, default=(854, 480), metavar="WxH", help="pixels (default 854x480)")
     add("--fps", type=_fps, default=30.0, help="frames a second (default 30)")
     add("--quality", choices=QUALITIES, default="standard")
@@ -247,21 +286,48 @@ def _add_render_options(parser: argparse.ArgumentParser) -> None:
     add("--engine", choices=ENGINES, default="cycles")
     add("--device", choices=DEVICES, default="auto")
     add("--workers", type=_count, metavar="N", help="processes that render side by side (default: one per core)")
-    differences = parser.add_mutually_exclusive_group()
-    differences.add_argument(
-        "--chunk",
+    add(
+        "--cores",
         type=_count,
-        default=CHUNK,
         metavar="N",
-        help="the most frames from one that is rendered whole to the next (default %(default)s); "
-        "of those between, only what differs from the frame before is rendered",
+        help="the most cores to render on (default: all that no other render of this machine uses; they take turns)",
+    )
+    differences = parser.add_mutually_exclusive_group()
+    known.append(
+        differences.add_argument(
+            "--chunk",
+            type=_count,
+            default=CHUNK,
+            metavar="N",
+            help="the most frames from one that is rendered whole to the next (default %(default)s); "
+            "of those between, only what differs from the frame before is rendered",
+        )
     )
     differences.add_argument(
         "--whole-frames", dest="chunk", action="store_const", const=1, help="render every frame whole"
     )
     add("--cache", type=Path, metavar="DIR", help="where rendered frames are kept (default: your cache folder)")
     add("--cache-size", type=_bytes, default=MOST_BYTES, metavar="SIZE", help="the most it may hold (default 2GB)")
-    add("--progress", action="store_true", help="tell how far it is in lines, also where stderr is no terminal")
+    return known
+
+
+def _written(options: Sequence[argparse.Action], arguments: argparse.Namespace) -> list[str]:
+    """The words behind a command that say so again, but for those that would say its defaults."""
+    words: list[str] = []
+    for option in options:
+        value = getattr(arguments, option.dest)
+        if value == option.default:
+            continue
+        words.append(option.option_strings[-1])
+        if option.dest == "frames":
+            words.append(":".join(map(str, value)))
+        elif option.dest == "size":
+            words.append("x".join(map(str, value)))
+        elif option.dest in ("max_bytes", "cache_size"):
+            words.append(f"{value}B")
+        elif option.nargs != 0:
+            words.append(str(value))
+    return words
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -391,6 +457,38 @@ def _render(scene: Scene, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _render_all(arguments: argparse.Namespace) -> int:
+    scenes = scenes_of(arguments.scenes)
+    folder: Path = arguments.output
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"-o {shown(str(folder))} cannot be a folder: {error.strerror}") from None
+    at_once = min(arguments.at_once or doctor.cores(), len(scenes))
+    arguments.cores = arguments.cores or max(1, doctor.cores() // at_once)
+    words = _written(arguments.handed_on, arguments)
+    commands: list[tuple[str, list[str]]] = []
+    every: list[tuple[str, Path]] = []
+    for scene in scenes:
+        name = Path(scene).stem if scene.endswith(".toml") else Path(scene).name
+        outputs = [("-o", folder / f"{name}{ending}") for ending in arguments.format]
+        outputs += [("--sheet", folder / f"{name}-sheet.png")] if arguments.sheet else []
+        commands.append((scene, [*words, *(f"-o{out}" if flag == "-o" else f"{flag}={out}" for flag, out in outputs)]))
+        every += outputs
+    _check_outputs(every, OPAQUE if arguments.transparent else ())
+    with _bar("rendering", len(scenes), "scene") as bar:
+        outcomes = render_all(commands, at_once, lambda outcome: bar.update())
+    failed = [outcome for outcome in outcomes if outcome.trouble]
+    stored = sum(not outcome.pictures for outcome in outcomes) - sum(not outcome.pictures for outcome in failed)
+    for outcome in outcomes:
+        for note in outcome.notes:
+            print(f"convmotion: {outcome.scene}: {note}", file=sys.stderr)
+    print(f"{len(outcomes) - len(failed) - stored} rendered, {stored} from the store, {len(failed)} failed")
+    for outcome in failed:
+        print(f"failed: {outcome.scene}: {outcome.trouble.removeprefix(f'{outcome.scene}: ')}")
+    return 1 if failed else 0
+
+
 def _check_outputs(outputs: Sequence[tuple[str, Path]], opaque: Sequence[str]) -> None:
     """Refuse what cannot be written, by its flag and name; of endings, those that are ``opaque``."""
     places: set[Path] = set()
@@ -427,9 +525,24 @@ def _check_memory(scene: Scene, cells: int) -> None:
 
 def _workers(cells: int, engine: str) -> int:
     """As many processes as there are cores, if memory is enough for all; the engines on GL share one anyway."""
-    needed, there = cells * BYTES_PER_CELL + BYTES_PER_WORKER, doctor.memory_bytes()
-    fitting = doctor.cores() if there is None else there // needed
-    return max(1, min(doctor.cores(), fitting)) if engine == "cycles" else 1
+    return _fitting(_needed(cells)) if engine == "cycles" else 1
+
+
+def _needed(cells: int) -> int:
+    """Bytes that a process takes."""
+    return cells * BYTES_PER_CELL + BYTES_PER_WORKER
+
+
+def _fitting(needed: int) -> int:
+    """How many processes of so many bytes this machine has cores and memory for."""
+    there = doctor.memory_bytes()
+    return max(1, doctor.cores() if there is None else min(doctor.cores(), there // needed))
+
+
+def _here(cells: int, most: int | None, waiting: Callable[[], object]) -> Here:
+    """This machine, where renders that are started at once take turns."""
+    slots = Slots(slots_folder(), _fitting(BYTES_PER_WORKER))
+    return Here(slots, share_of(_needed(cells), doctor.memory_bytes(), slots.count), most, waiting)
 
 
 def _chosen(board: Storyboard, wanted: tuple[int, int] | None) -> range:
@@ -454,6 +567,7 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
     moments = sheet.moments(board, frames) if arguments.sheet else []
     shown = {*wanted, *moments, *([poster] if stills else [])}
     saved = [(folder / f"{i}.blend", out) for i, out in enumerate(blends)]
+    cells = sum(map(len, board.cells))
     job = Job(
         scene,
         arguments.size,
@@ -467,7 +581,7 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
         tuple(path for path, _ in saved),
         folder / "blender.log",
         store,
-        arguments.workers or _workers(sum(map(len, board.cells)), engine),
+        arguments.workers or _workers(cells, engine),
         arguments.all_cells,
         arguments.transparent,
     )
@@ -476,8 +590,15 @@ def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse
     films = [([poster], out) for out in stills] + [(wanted, out) for out in moving]
     sheets = [(moments, out) for out in arguments.sheet]
     with _bar("rendering", len(missing), "picture", arguments.progress) as bar:
+        job = replace(job, place=_here(cells, arguments.cores, lambda: bar.set_description_str(WAITING)))
+
+        def rendered(count: int) -> None:
+            if count:
+                bar.set_description_str("rendering", refresh=False)
+            bar.update(count)
+
         _, notes = make(
-            job, plan, films, bar.update, lambda out, done: _tell(bar, out, done), sheets, arguments.max_bytes
+            job, plan, films, rendered, lambda out, done: _tell(bar, out, done), sheets, arguments.max_bytes
         )
     store.trim()
     for path, out in saved:
@@ -561,7 +682,7 @@ def _fps(text: str) -> float:
 
 
 def _bytes(text: str) -> int:
-    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(B|kB|MB|GB)", text, re.IGNORECASE)
+    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)(B|kB|MB|GB)", text, re.IGNORECASE)
     units = {"b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
     value = int(float(match[1]) * units[match[2].lower()]) if match else 0
     if value < 1:
@@ -573,6 +694,14 @@ def _count(text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]?", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not in range; allowed: a whole number from 1 to 99")
     return int(text)
+
+
+def _endings(text: str) -> tuple[str, ...]:
+    endings = tuple(f".{word.strip().removeprefix('.').lower()}" for word in text.split(","))
+    if wrong := [ending for ending in endings if ending not in OUTPUTS]:
+        allowed = ",".join(ending[1:] for ending in OUTPUTS)
+        raise argparse.ArgumentTypeError(f"{wrong[0][1:]!r} is no format; allowed: one or more of {allowed}")
+    return tuple(dict.fromkeys(endings))
 
 
 def _range(text: str) -> tuple[int, int]:

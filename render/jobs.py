@@ -11,10 +11,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..scenes import Scene, Storyboard, compose
 from ..scenes.changes import Changes, Rectangle
@@ -24,12 +24,15 @@ from .errors import RenderError, RequestError, cut_short
 from .frames import Shot
 from .inside import BlenderPool
 from .pictures import Pixels
+from .slots import Slots
 from .store import FrameStore
 
 if TYPE_CHECKING:
     from .blender import Studio
 
 POLL_SECONDS = 0.2
+MOST_PROCESSES = 99
+"""Where nobody counts them."""
 MARGIN = 6
 """By how many pixels a rectangle is rendered larger than it is: the denoiser looks at what is around a pixel."""
 LAST_BYTES = b"\xb1\xea\x92\x8f"
@@ -41,9 +44,9 @@ class Job:
     """What the processes do: compose and build a scene, save ``blends``, render what of the ``shots`` is not there.
 
     ``shots`` are those of FramePlan.work. A finished patch is ``path(key)``; it goes to the ``store``, too, if there is
-    one. ``workers`` processes share the work. Beside ``log`` they put whatever else they write, so that nothing is left
-    once their caller removes that folder. It carries the scene and not its storyboard: composing again is quicker than
-    copying arrays between processes.
+    one. ``workers`` processes share the work at most, in a ``place`` (None: here). Beside ``log`` they put what else
+    they write, so that nothing is left once their caller removes that folder. It carries the scene and not its
+    storyboard: composing again is quicker than copying arrays between processes.
     """
 
     scene: Scene
@@ -61,6 +64,7 @@ class Job:
     workers: int = 1
     all_cells: bool = False
     transparent: bool = False
+    place: Place | None = None
 
     def path(self, key: str) -> Path:
         """Where the patch of this key is put."""
@@ -93,6 +97,45 @@ class Spent:
         return Spent(self.seconds + other.seconds, self.pixels + other.pixels)
 
 
+class Place(Protocol):
+    """Where the processes run."""
+
+    def processes(self, job: Job, parts: int) -> AbstractContextManager[tuple[Executor, int]]:
+        """What runs so many parts of a job, each call in a process; of how many threads. Afterwards none is left."""
+        ...
+
+
+@dataclass(frozen=True)
+class Here:
+    """This machine. A process takes ``share`` of its ``slots``, of which all together take ``most`` cores' worth;
+    ``waiting`` is called if other renders hold them."""
+
+    slots: Slots | None = None
+    share: int = 1
+    most: int | None = None
+    waiting: Callable[[], object] = lambda: None
+
+    @contextmanager
+    def processes(self, job: Job, parts: int) -> Iterator[tuple[Executor, int]]:
+        with self._turn() as (most, free):
+            workers = min(job.workers, parts, most)
+            threads = max(1, free // workers)
+            with _processes(workers, threads, job.log.parent) as executor:
+                yield executor, threads
+
+    @contextmanager
+    def _turn(self) -> Iterator[tuple[int, int]]:
+        """Wait for slots; how many processes they are for, and how many cores."""
+        there = cores()
+        most = min(self.most or there, there)
+        if self.slots is None:
+            yield MOST_PROCESSES, most
+            return
+        count = self.slots.count
+        with self.slots.taken(self.share, max(self.share, most * count // there), self.waiting) as taken:
+            yield max(1, taken // self.share), max(1, min(most, taken * there // count))
+
+
 def run(job: Job, progress: Callable[[int], object]) -> Spent:
     """Run a job and wait. ``progress`` gets the number of shots finished since the last call.
 
@@ -102,11 +145,9 @@ def run(job: Job, progress: Callable[[int], object]) -> Spent:
     missing = job.missing()
     if not missing and not job.blends:
         return Spent()
-    parts = [replace(job, shots=[row], blends=()) for row in missing]
-    parts[:1] = [replace(parts[0] if parts else replace(job, shots=[]), blends=job.blends)]
-    workers = min(job.workers, len(parts))
-    threads = max(1, cores() // workers)
-    with _processes(workers, threads, job.log.parent) as executor:
+    parts = [replace(job, shots=[row], blends=(), place=None) for row in missing]
+    parts[:1] = [replace(parts[0] if parts else replace(job, shots=[], place=None), blends=job.blends)]
+    with (job.place or Here()).processes(job, len(parts)) as (executor, threads):
         return _do(job, executor, parts, missing, threads, progress)
 
 
