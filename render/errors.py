@@ -9,6 +9,14 @@ class RenderError(RuntimeError):
     """The request was right, but the machine, Blender or ffmpeg could not do it. Exit code 1."""
 
 
+class FrameError(RenderError):
+    """One ``frame`` could not be made, however often it was tried."""
+
+    def __init__(self, frame: int, why: str) -> None:
+        super().__init__(f"frame {frame}: {why}")
+        self.frame = frame
+
+
 def cut_short(path: object) -> RenderError:
     """What to say where Blender, which does not notice a full disk, has written half a file."""
     return RenderError(f"Blender could not write all of {path}: is the disk full? TMPDIR may name another one")

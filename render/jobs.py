@@ -8,6 +8,8 @@ import signal
 import sys
 import tempfile
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -20,7 +22,7 @@ from ..scenes import Scene, Storyboard, compose
 from ..scenes.changes import Changes, Rectangle
 from . import patches, pictures
 from .doctor import cores, inside_blender
-from .errors import RenderError, RequestError, cut_short
+from .errors import FrameError, RenderError, RequestError, cut_short
 from .frames import Shot
 from .inside import BlenderPool
 from .pictures import Pixels
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from .blender import Studio
 
 POLL_SECONDS = 0.2
+ATTEMPTS = 3
+"""How often a picture, or the start, is tried while processes die of it or hang."""
+PATIENCE = 600.0
+"""Seconds after which processes hang that have made no picture, unless told otherwise."""
 MOST_PROCESSES = 99
 """Where nobody counts them."""
 MARGIN = 6
@@ -46,7 +52,8 @@ class Job:
     ``shots`` are those of FramePlan.work. A finished patch is ``path(key)``; it goes to the ``store``, too, if there is
     one. ``workers`` processes share the work at most, in a ``place`` (None: here). Beside ``log`` they put what else
     they write, so that nothing is left once their caller removes that folder. It carries the scene and not its
-    storyboard: composing again is quicker than copying arrays between processes.
+    storyboard: composing again is quicker than copying arrays between processes. If no shot is finished for
+    ``patience`` seconds, they hang.
     """
 
     scene: Scene
@@ -65,10 +72,15 @@ class Job:
     all_cells: bool = False
     transparent: bool = False
     place: Place | None = None
+    patience: float = PATIENCE
 
     def path(self, key: str) -> Path:
         """Where the patch of this key is put."""
         return self.log.parent / f"{key}{patches.ENDING}"
+
+    def begun(self, key: str) -> Path:
+        """The mark of a shot that is being rendered; it stays if that is its process's end."""
+        return self.log.parent / f"{key}.begun"
 
     def missing(self) -> list[list[Shot]]:
         """The work that is not done yet."""
@@ -136,40 +148,56 @@ class Here:
             yield max(1, taken // self.share), max(1, min(most, taken * there // count))
 
 
+class _Lost(Exception):
+    """Processes have died, or hang: why."""
+
+
 def run(job: Job, progress: Callable[[int], object]) -> Spent:
     """Run a job and wait. ``progress`` gets the number of shots finished since the last call.
 
-    Raises RenderError if Blender fails or dies, RequestError if it lacks what was asked for. However it ends, the
-    processes have ended before.
+    What processes leave undone that die or hang is tried again. Raises FrameError for the frame of a shot by which that
+    happens ATTEMPTS times, RenderError if Blender fails or dies otherwise, RequestError if it lacks what was asked for.
+    However it ends, the processes have ended before.
     """
-    missing = job.missing()
-    if not missing and not job.blends:
-        return Spent()
-    parts = [replace(job, shots=[row], blends=(), place=None) for row in missing]
-    parts[:1] = [replace(parts[0] if parts else replace(job, shots=[], place=None), blends=job.blends)]
-    with (job.place or Here()).processes(job, len(parts)) as (executor, threads):
-        return _do(job, executor, parts, missing, threads, progress)
+    tried: Counter[Shot | None] = Counter()
+    while missing := job.missing() or ([[]] if job.blends else []):
+        parts = [replace(job, shots=[row] if row else [], blends=(), place=None) for row in missing]
+        parts[0] = replace(parts[0], blends=job.blends)
+        alone = max(tried.values(), default=0) == ATTEMPTS - 1  # then nobody dies of another one's shot
+        try:
+            with (job.place or Here()).processes(replace(job, workers=1) if alone else job, len(parts)) as pool:
+                return _do(job, pool, parts, progress)
+        except _Lost as lost:
+            tried = Counter({each: tried[each] + 1 for each in _suspects(job)})
+            worst, times = tried.most_common(1)[0]
+            if times == ATTEMPTS:
+                why = f"{lost} {times} times{_last_words(job.log)}"
+                raise (FrameError(worst.frame, why) if worst else RenderError(why)) from None
+    return Spent()
 
 
-def _do(
-    job: Job,
-    executor: Executor,
-    parts: Sequence[Job],
-    missing: Sequence[Sequence[Shot]],
-    threads: int,
-    progress: Callable[[int], object],
-) -> Spent:
+def _suspects(job: Job) -> set[Shot | None]:
+    """What was being rendered when processes were lost, None if nothing was; their marks are taken away."""
+    begun = {shot for row in job.missing() for shot in row if job.begun(shot.key).exists()}
+    for shot in begun:
+        job.begun(shot.key).unlink()
+    return {*begun} or {None}
+
+
+def _do(job: Job, pool: tuple[Executor, int], parts: Sequence[Job], progress: Callable[[int], object]) -> Spent:
+    """Have all parts done by a pool of processes of so many threads."""
+    executor, threads = pool
     try:
         with _deaf_to_interrupts():
             futures = [executor.submit(_work, part, threads) for part in parts]
-        awaited = {job.path(shot.key) for row in missing for shot in row}
-        _watch(futures, [path for path in awaited if not path.exists()], progress)
+        awaited = {job.path(shot.key) for part in parts for row in part.shots for shot in row}
+        _watch(futures, [path for path in awaited if not path.exists()], progress, job.patience)
         for path in job.blends:
             _check_whole(path)
         return sum((future.result() for future in futures), Spent())
     except BrokenProcessPool:
-        raise RenderError(f"Blender ended unexpectedly{_last_words(job.log)}") from None
-    except (RequestError, RenderError):
+        raise _Lost("Blender ended unexpectedly") from None
+    except (RequestError, RenderError, _Lost):
         raise
     except Exception as error:
         raise RenderError(f"Blender failed: {type(error).__name__}: {' '.join(str(error).split())}") from error
@@ -211,21 +239,25 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _watch(futures: list[Future[Spent]], paths: list[Path], progress: Callable[[int], object]) -> None:
+def _watch(futures: list[Future[Spent]], paths: list[Path], progress: Callable[[int], object], patience: float) -> None:
     """Count the files that have appeared: that needs no line to the processes, wherever they run.
 
-    Raises what the first of them that fails raises.
+    Raises what the first of them that fails raises, and _Lost if for so many seconds none appears and none ends.
     """
-    awaited = list(paths)
+    awaited, ended, last = list(paths), 0, time.monotonic()
     while True:
         done, running = wait(futures, POLL_SECONDS, FIRST_EXCEPTION)
         still = [path for path in awaited if not path.exists()]
         progress(len(awaited) - len(still))
-        awaited = still
+        if len(still) < len(awaited) or len(done) > ended:
+            last = time.monotonic()
+        awaited, ended = still, len(done)
         for future in done:
             future.result()
         if not running:
             return
+        if time.monotonic() - last > patience:
+            raise _Lost(f"Blender made nothing for {patience:g} s")
 
 
 def _check_whole(path: Path) -> None:
@@ -264,6 +296,7 @@ def _render(job: Job, take: Callable[[int, Rectangle], Pixels], changes: Changes
         if path.exists():
             parts = patches.read(path) if ground is not None else []
         else:
+            job.begun(shot.key).touch()
             found = ((0, 0, *job.size),) if shot.whole else changes.rectangles(shot.before, shot.frame)
             parts: list[patches.Part] = []
             for rectangle in found:
@@ -275,6 +308,7 @@ def _render(job: Job, take: Callable[[int, Rectangle], Pixels], changes: Changes
                     pixels = pictures.matched(pixels, ground[y : around[3], x : around[2]], inner)
                 parts.append((rectangle, pixels[top - y : bottom - y, left - x : right - x]))
             patches.write(parts, path)
+            job.begun(shot.key).unlink()
             if job.store:
                 job.store.put(shot.key, path)
         if ground is not None:

@@ -2,10 +2,11 @@
 
     python tools/faults.py [--runs 84] [--seed 0] [--only NAME]
 
-Every run renders a small scene with `convmotion render` and meets one fault. It passes if it ends with the frames of an
-undisturbed run, or with one line that says why, nothing under the names of its outputs, and the frames that were finished
-kept: the same command then ends well. In either case no process and no temporary file may be left. Linux only: processes
-are found in /proc. What needs a disk of its own (a small tmpfs) is left out where it cannot be mounted, and said so.
+Every run renders a small scene with `convmotion render` and meets one fault. It passes if it ends with the frames of
+an undisturbed run, or with one line that says why, nothing that is not whole under the names of its outputs, and the
+frames that were finished kept: the same command then ends well. In either case no process and no temporary file may be
+left. Linux only: processes are found in /proc. What needs a disk of its own (a small tmpfs) is left out where it cannot
+be mounted, and said so.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +39,7 @@ kernel_size = 3
 seconds = 4
 """
 OUTPUTS = ("frame_%03d.png", "small.gif", "small.mp4")
-OPTIONS = ("--size", "128x72", "--fps", "10", "--workers", "2", "--chunk", "20")
+OPTIONS = ("--size", "128x72", "--fps", "10", "--workers", "2", "--chunk", "20", "--timeout", "20")
 MOST_SECONDS = 120.0
 """No run takes so long, hung workers included."""
 GONE_SECONDS = 5.0
@@ -73,8 +74,10 @@ class Render:
         scene.write_text(SCENE)
         outputs = [word for name in OUTPUTS for word in ("-o", str(self.out / name))]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "convmotion.render.start", "render", str(scene), *outputs, *OPTIONS]
-            + ["--quality", self.quality, "--cache", str(self.store), *more],
+            [
+                *(sys.executable, "-m", "convmotion.render.start", "render", str(scene), *outputs, *OPTIONS),
+                *("--quality", self.quality, "--cache", str(self.store), *more),
+            ],
             env={**os.environ, "TMPDIR": str(self.temporary), **self.environment},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -168,10 +171,8 @@ def _listening(render: Render) -> None:
 
 def _signal(pid: int | None, number: signal.Signals) -> None:
     if pid is not None:
-        try:
+        with suppress(ProcessLookupError):  # it was faster
             os.kill(pid, number)
-        except ProcessLookupError:
-            pass  # it was faster
 
 
 def worker_killed(render: Render, rng: random.Random, seconds: float) -> bool:

@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from convmotion.render import jobs, patches
-from convmotion.render.errors import RenderError
+from convmotion.render.errors import FrameError, RenderError
 from convmotion.render.frames import FramePlan
 from convmotion.render.jobs import Job, Spent, run
 from convmotion.render.store import FrameStore
@@ -54,6 +57,13 @@ def children(pid):
         if int(parent) == pid and state != "Z":
             found += [int(stat.parent.name), *children(int(stat.parent.name))]
     return found
+
+
+def command(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def alive(pid):
@@ -127,10 +137,14 @@ def test_stopping_ends_blender_and_leaves_nothing(rendering, number, whole_termi
 @pytest.mark.blender
 def test_blenders_death_is_told_in_one_line(rendering):
     process, out, temporary, processes = rendering
-    os.kill(processes[-1], signal.SIGKILL)
+    while process.poll() is None:
+        for pid in children(process.pid):
+            if b"spawn_main" in command(pid):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
     code, err = ended(process)
     assert code == 1
-    assert err.startswith("convmotion: Blender ended unexpectedly; ") and err.count("\n") == 1
+    assert err.startswith("convmotion: ") and "Blender ended unexpectedly 3 times; " in err and err.count("\n") == 1
     assert_untouched(out, temporary, processes)
 
 
@@ -222,30 +236,119 @@ def test_a_finished_shot_is_in_the_store_though_the_job_fails(tmp_path):
 
 
 @pytest.mark.blender
-def test_after_a_workers_death_only_what_is_missing_is_rendered(tmp_path, monkeypatch):
+def test_what_a_dead_worker_leaves_undone_is_rendered_by_others(tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "POLL_SECONDS", 0.01)
-    broken = job(tmp_path / "broken", range(1, 25), chunk=1, store=FrameStore(tmp_path / "store"), workers=2)
-    before, counted = multiprocessing.active_children(), []
+    broken = job(tmp_path / "broken", range(1, 25), chunk=1, workers=2)
+    before, counted, lost = multiprocessing.active_children(), [], []
 
-    def kill(done):
+    def lose(done):
         counted.append(done)
-        if sum(counted) > 8:
-            for child in [child for child in multiprocessing.active_children() if child not in before][:1]:
-                child.kill()  # there may be none any more: this is called again before the end is noticed
+        if sum(counted) > 8 and not lost:
+            lost.extend(child for child in multiprocessing.active_children() if child not in before)
+            lost[0].kill()
+            times.update({path: path.stat().st_mtime_ns for path in (tmp_path / "broken").glob("*.patch")})
 
-    with pytest.raises(RenderError, match=r"^Blender ended unexpectedly"):
-        run(broken, kill)
-    for name in ("again", "calm"):
-        (tmp_path / name).mkdir()
-    again = replace(broken, log=tmp_path / "again" / "blender.log")
-    kept, counted = taken(again), []
-    assert 8 <= kept < len(shots(again))
-    first = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "again").glob("*.patch")}
-    run(again, counted.append)
-    assert sum(counted) == len(shots(again)) - kept
-    assert all((tmp_path / "again" / name).stat().st_mtime_ns == time for name, time in first.items())
+    times = {}
+    run(broken, lose)
+    assert len(lost) == 2 and not any(child.is_alive() for child in lost)
+    assert sum(counted) == len(shots(broken)) and 8 <= len(times) < len(shots(broken))
+    assert all(path.stat().st_mtime_ns == time for path, time in times.items())
+    (tmp_path / "calm").mkdir()
     run(replace(broken, log=tmp_path / "calm" / "blender.log"), lambda _: None)
-    assert finished(tmp_path / "again") == finished(tmp_path / "calm")
+    assert finished(tmp_path / "broken") == finished(tmp_path / "calm")
+    assert not list((tmp_path / "broken").glob("*.begun"))
+
+
+class Dying(Executor):
+    """A place of work where ``fatal`` shots end the process that works on them, and all wait for it."""
+
+    def __init__(self, fatal=(), patient=()):
+        self.fatal, self.patient, self.workers, self.over = set(fatal), set(patient), [], False
+
+    @contextmanager
+    def processes(self, job, parts):
+        self.workers.append(job.workers)
+        self.over = False
+        yield self, 1
+
+    def submit(self, fn, part, threads):
+        """All parts begin at once, unless there is one worker only."""
+        future = Future()
+        for shot in (shot for row in part.shots for shot in row):
+            if self.over and self.workers[-1] == 1:
+                break
+            if not part.path(shot.key).exists():
+                part.begun(shot.key).touch()
+                if shot in self.fatal or (shot in self.patient and self.workers[-1] > 1):
+                    self.over = True
+                    break
+                patches.write([], part.path(shot.key))
+                part.begun(shot.key).unlink()
+        else:
+            future.set_result(Spent(1.0, 1))
+            return future
+        future.set_exception(BrokenProcessPool())
+        return future
+
+
+def test_a_picture_that_no_process_survives_is_named_after_three_attempts(tmp_path):
+    one = job(tmp_path / "job", range(1, 25), chunk=1, workers=2)
+    first, second = one.shots
+    place = Dying(fatal=[second[1]], patient=[first[0]])
+    with pytest.raises(FrameError) as caught:
+        run(replace(one, place=place), lambda _: None)
+    assert str(caught.value) == f"frame {second[1].frame}: Blender ended unexpectedly 3 times"
+    assert caught.value.frame == second[1].frame
+    assert place.workers == [2, 2, 1]  # by itself, so that the other that was begun each time is not blamed
+    assert one.path(first[0].key).exists() and one.path(second[0].key).exists()
+
+
+def test_one_that_dies_twice_is_no_reason_to_give_up(tmp_path):
+    one = job(tmp_path / "job", range(1, 25), chunk=1, workers=2)
+    fatal = {row[0] for row in one.shots}
+    place = Dying(patient=fatal)
+    assert run(replace(one, place=place), lambda _: None).seconds
+    assert place.workers == [2, 2, 1] and not one.missing()
+
+
+def test_processes_that_hang_are_left_for_others(tmp_path, monkeypatch):
+    class Hanging(Dying):
+        def submit(self, fn, part, threads):
+            if len(self.workers) > 1:
+                return super().submit(fn, part, threads)
+            part.begun(part.shots[0][0].key).touch()
+            return Future()
+
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.01)
+    one = job(tmp_path / "job", range(1, 25), chunk=1, workers=2, patience=0.2)
+    run(replace(one, place=(place := Hanging())), lambda _: None)
+    assert place.workers == [2, 2] and not one.missing()
+
+
+def test_a_picture_at_which_all_processes_hang_is_named(tmp_path, monkeypatch):
+    class Hanging(Dying):
+        def submit(self, fn, part, threads):
+            part.begun(part.shots[0][0].key).touch()
+            return Future()
+
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.01)
+    one = job(tmp_path / "job", range(1, 5), chunk=1, patience=0.2, place=Hanging())
+    with pytest.raises(FrameError, match=r"^frame 1: Blender made nothing for 0\.2 s 3 times$"):
+        run(replace(one, shots=one.shots[:1]), lambda _: None)
+
+
+def test_processes_that_die_before_their_first_picture_are_told(tmp_path):
+    class Stillborn(Dying):
+        def submit(self, fn, part, threads):
+            future = Future()
+            future.set_exception(BrokenProcessPool())
+            return future
+
+    one = job(tmp_path / "job", range(1, 9), place=(place := Stillborn()))
+    (tmp_path / "job" / "blender.log").write_text("Blender 1.0\nno light\n\n")
+    with pytest.raises(RenderError, match=r"^Blender ended unexpectedly 3 times; the last it said was: no light$"):
+        run(one, lambda _: None)
+    assert len(place.workers) == 3
 
 
 @pytest.mark.blender
