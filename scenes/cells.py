@@ -22,7 +22,7 @@ from .sight import depth_of, mixed
 from .story import ALWAYS, Cells, Numbers, cells_at
 from .values import in_lightness
 
-PARTIAL, GROWN = 0.62, 0.96
+PARTIAL, GROWN = 0.8, 0.96
 """How large a cell is that is not finished; and how large what is added up is at most."""
 COPIED = 0.8
 """How large the copies of cells are that padding repeats: their numbers are to be read."""

@@ -20,7 +20,7 @@ LONG = 1e7
 """From here on numbers in words are told in three digits and a power of ten."""
 HEIGHT, ROOM = 0.6, 0.84
 """In cells: how high a digit is at most, how wide a number may be on the flat part of a cube's front."""
-NARROWEST = 0.68
+NARROWEST = 0.67
 """Long numbers are narrowed before they are made smaller, to no less than this part of their width."""
 LEGIBLE = 5.0
 """Pixels: digits that would be lower are not written."""

@@ -16,6 +16,7 @@ from convmotion.scenes.numerals import (
     GLYPHS,
     HEIGHT,
     LEGIBLE,
+    MINUS,
     NARROWEST,
     ROOM,
     digit_height,
@@ -156,7 +157,7 @@ def test_many_are_written_as_each_is(values):
 def test_digits_are_of_one_height_or_as_high_as_the_widest_number_lets_them_be():
     assert digit_height(["7", "3"]) == HEIGHT
     assert digit_height(["29"]) == digit_height(["−7"]) == HEIGHT and narrowed(["29"]) < 1.0 == narrowed(["−7", "3"])
-    for texts in (["1", "−12"], ["0.33"], ["−1e10"]):
+    for texts in (["1", "−1.5"], ["0.33"], ["−1e10"]):
         assert max(map(width, texts)) * digit_height(texts) * narrowed(texts) == pytest.approx(ROOM)
         assert digit_height(texts) < HEIGHT and narrowed(texts) == pytest.approx(NARROWEST)
 
@@ -380,6 +381,20 @@ def test_numbers_that_could_not_be_read_are_not_written():
     assert min(written) >= LEGIBLE and not heights[64] and len(heights[854]) == 5
     deep = compose(parse_scene("[input]\nshape = [1, 90, 90]\n[[stage]]\nop = 'ChannelShuffle'\ngroups = 1\n", "deep"))
     assert not any(cells.numbers for cells in deep.cells)
+
+
+@pytest.mark.parametrize(
+    ("name", "things"),
+    [("multi-channel", "input filters-1 output-1 output-2"), ("bias", "input filters-1 output-1")],
+)
+def test_numbers_of_three_characters_are_as_high_as_words(name, things):
+    board, texts = compose(find_scene(name), (854, 480)), set()
+    for cells in (cells for cells in board.cells if cells.numbers and cells.role in ("input", "filter", "output")):
+        (numbers,) = cells.numbers
+        high = numbers.size * cells.scale * 854 / board.camera.width
+        assert high >= (12.0 if cells.name in things.split() else 9.5), cells.name
+        texts.update(shorts(numbers.value))
+    assert any(len(text) == 3 and text.startswith(MINUS) for text in texts)
 
 
 def test_what_is_no_number_is_not_written():
