@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convmotion.scenes import compose, find_scene, parse_scene
+from convmotion.scenes import catalog_names, compose, find_scene, parse_scene, photo_of
 from convmotion.scenes.arithmetic import shortened
 from convmotion.scenes.captions import Words
 from convmotion.scenes.layout import SIDE, text_width
@@ -433,3 +433,15 @@ def test_without_values_the_words_stay_as_they_were():
     bodies = [c.body for c in board.captions if c.name.startswith("phase-")]
     words = Words("en")
     assert bodies == [words("land", 9), words("multiply", 9), words("sum_bias", 9), words("write_filters")]
+
+
+SHOWN = [name for name in catalog_names() if "values" in find_scene(name).look.show]
+
+
+@pytest.mark.parametrize("name", [name for name in SHOWN if not photo_of(find_scene(name))])
+def test_what_a_scene_of_the_catalog_multiplies_is_all_seen(name):
+    board = compose(find_scene(name), (854, 480))
+    told_of = [c.name.split("-")[1] for c in board.captions if c.name.startswith("phase-") and "·" in c.body]
+    for travellers in (cells for cells in board.cells if cells.role == "traveller"):
+        if travellers.name.split("-")[1] in told_of:
+            assert all(len(numbers) == len(travellers) for numbers in travellers.numbers)

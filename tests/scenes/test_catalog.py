@@ -106,7 +106,7 @@ NUMBERS = {
     "spatially-separable": ("1x7x7 1x5x7 1x5x5 1x5x5", [3, 3, 9]),
     "flattened": ("8x7x7 1x7x7 1x5x7 1x5x5", [8, 3, 3]),
     "grouped-shuffled": ("8x7x7 8x5x5 8x5x5 8x3x3", [288, 288]),
-    "bias": ("2x4x4 3x4x4", [9]),
+    "bias": ("1x4x4 3x4x4", [6]),
     "receptive-field": ("1x9x9 1x7x7 1x5x5 1x3x3", [9, 9, 9]),
     "im2col": ("1x4x4 1x2x2", [9]),
     "depthwise-multiplier": ("3x7x7 12x5x5", [108]),
