@@ -15,9 +15,10 @@ from .elision import DOTS, Axis, Elision
 from .filters import filter_cells, flipping_cells
 from .form import FEWEST_PIXELS
 from .matrix import column_mouths, matrix_cells
+from .pacing import LAND
 from .palette import EMPTY
 from .parts import MOUTH, Act, Bank, Tensor
-from .plan import LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
+from .plan import LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
 from .sight import depth_of, mixed
 from .story import ALWAYS, Cells, Numbers, cells_at
 from .values import in_lightness

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise, product
 
 import numpy as np
@@ -14,9 +14,9 @@ from ..conv_math import DeformConv2d
 from ..conv_math.conv import Conv
 from ..conv_math.rearrange import Columns
 from .elision import Axis, Elision
-from .pacing import Beat, Knots, time_at
+from .pacing import Beat, Stroke, strokes, time_at
 from .parts import Bank, Tensor
-from .plan import SWEEP_ARRIVE, Plan, stands_at
+from .plan import Plan
 from .sight import Sight, Span, depth_of
 from .story import Ease, Line, Lines, Mover, Outline, Track, Vector, vector
 
@@ -40,8 +40,6 @@ APPROACH = -1.5
 """How far in front of its first position a window starts."""
 SIDES = {"upper": 0.5, "middle": 0.0, "lower": -0.5}
 """How high above its middle lines leave a window, in heights of its box."""
-STROKE = 4.0
-"""Frames that a window needs at least along a row: in fewer nobody sees it go."""
 
 
 def all_movers(plan: Plan) -> Iterator[Mover]:
@@ -509,61 +507,10 @@ def all_outlines(plan: Plan) -> Iterator[Outline]:
             yield Outline(vector(base + middle), (float(w), float(c), float(h)))
 
 
-@dataclass(frozen=True)
-class Stroke:
-    """A window's way from step ``first`` to ``last``: at frame ``start`` it sets out, then it ``stands`` at the first.
-
-    At ``end`` it has come to the last one, at one pace but for the ``knots`` of a beat.
-    """
-
-    first: int
-    last: int
-    start: float
-    stands: float
-    end: float
-    knots: Knots = ()
-
-
 def row_of(sight: Sight) -> int:
     """How many steps make a row of positions."""
     positions = sight.trajectory.positions
     return int(positions[-1]) if len(positions) else 1
-
-
-def strokes(chosen: list[Beat], row: int) -> Iterator[Stroke]:
-    """The ways of a window along beats: to a single step; of swept ones along rows of so many steps.
-
-    Where there is no time to be seen along every row, it goes along some of them only, each while that row or one of
-    its neighbours that are left out is written: along the last one in any case. Where nothing is drawn it only comes to
-    the end of the last row.
-    """
-    groups: list[tuple[Beat, float]] = []
-    for beat in chosen:
-        if groups:
-            group, stands = groups[-1]
-            seen = not group.unseen and not beat.unseen
-            if seen and group.swept and group.end - group.start < STROKE:
-                groups[-1] = replace(group, last=beat.last, end=beat.end, knots=()), stands
-                continue
-        groups.append((beat, stands_at(beat)))
-    begin = chosen[0].first
-    for group, stands in groups:
-        if group.unseen:
-            yield Stroke(group.last, group.last, group.start, stands, group.end)
-            continue
-        above = (group.first - begin) // row  # the row that it goes on with may have begun before
-        rows = (group.last - begin) // row + 1 - above
-        whole = above == 0 and group.last == chosen[-1].last
-        count = min(rows, max(int((group.end - stands) / STROKE), 2 if whole else 1))
-        begins = np.linspace(stands, group.end, count + 1).tolist()
-        chosen_rows = np.linspace(0, rows - 1, count).round().astype(int) if count > 1 else np.array([rows - 1])
-        for k, (start, end) in enumerate(pairwise(begins)):
-            first = begin + (above + int(chosen_rows[k])) * row
-            first, last = max(first, group.first), min(first + row - 1, group.last)
-            if k == 0:
-                yield Stroke(first, last, group.start, stands, end, group.knots)
-            else:
-                yield Stroke(first, last, start, start + SWEEP_ARRIVE * (end - start), end)
 
 
 def track_of(

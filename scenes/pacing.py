@@ -7,8 +7,8 @@ share one beat. Beats have weights (seconds they would like), squeezed into the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -34,6 +34,17 @@ BEAT_SHARE = 0.72
 SINGLE_STEPS = 300
 """Up to so many steps are shown one by one; above, rows are swept, and then whole planes."""
 
+
+LAND, ARRIVE = 0.2, 0.4
+"""The part of a step in slow motion, and of any other, in which the window comes to where it stands."""
+SWEEP_ARRIVE = 0.1
+"""The same of a row that is swept."""
+SKIP_ARRIVE = 0.3
+"""The same where rows before it pass: they are written meanwhile."""
+PASSED = 0.9
+"""The same of a beat of which nothing is drawn: the window comes to what is before the next one."""
+STROKE = 4.0
+"""Frames that a window needs at least along a row: in fewer nobody sees it go."""
 
 Knots = tuple[tuple[float, float], ...]
 
@@ -196,3 +207,96 @@ def _bounds(durations: NDArray[np.float64], first: float, last: float) -> NDArra
     for i in range(len(whole) - 2, 0, -1):  # ... and none pushed past the end
         whole[i] = min(whole[i], whole[i + 1] - 1)
     return whole
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """A window's way from step ``first`` to ``last``: at frame ``start`` it sets out, then it ``stands`` at the first.
+
+    At ``end`` it has come to the last one, at one pace but for the ``knots`` of a beat.
+    """
+
+    first: int
+    last: int
+    start: float
+    stands: float
+    end: float
+    knots: Knots = ()
+    waits: bool = False
+    """Whether its steps are done only while the window goes along, and those left out before it stands."""
+
+
+def strokes(chosen: Sequence[Beat], row: int) -> Iterator[Stroke]:
+    """The ways of a window along beats: to a single step; of swept ones along rows of so many steps.
+
+    Where there is no time to be seen along every row, it goes along some of them only: along the last one in any case.
+    Where nothing is drawn it only comes to the end of the last row.
+    """
+    groups: list[tuple[Beat, float]] = []
+    for beat in chosen:
+        if groups:
+            group, stands = groups[-1]
+            seen = not group.unseen and not beat.unseen
+            if seen and group.swept and group.end - group.start < STROKE:
+                groups[-1] = replace(group, last=beat.last, end=beat.end, knots=()), stands
+                continue
+        groups.append((beat, _stands_at(beat)))
+    begin = chosen[0].first
+    for group, stands in groups:
+        if group.unseen:
+            yield Stroke(group.last, group.last, group.start, stands, group.end)
+            continue
+        above = (group.first - begin) // row  # the row that it goes on with may have begun before
+        rows = (group.last - begin) // row + 1 - above
+        whole = above == 0 and group.last == chosen[-1].last
+        count = min(rows, max(int((group.end - stands) / STROKE), 2 if whole else 1))
+        starts = [group.start, *np.linspace(stands, group.end, count + 1)[1:].tolist()]
+        chosen_rows = np.linspace(0, rows - 1, count).round().astype(int) if count > 1 else np.array([rows - 1])
+        following = group.first
+        for k, (start, end) in enumerate(pairwise(starts)):
+            first = max(begin + (above + int(chosen_rows[k])) * row, group.first)
+            last = min(begin + (above + int(chosen_rows[k]) + 1) * row - 1, group.last)
+            if first > following:
+                stands = start + SKIP_ARRIVE * (end - start)
+            elif k:
+                stands = start + SWEEP_ARRIVE * (end - start)
+            yield Stroke(first, last, start, stands, end, () if k else group.knots, group.swept)
+            following = last + 1
+
+
+def _stands_at(beat: Beat) -> float:
+    """The frame at which the window has come to the first step of a beat."""
+    part = PASSED if beat.unseen else SWEEP_ARRIVE if beat.swept else LAND if beat.slow else ARRIVE
+    return beat.start + part * (beat.end - beat.start)
+
+
+def pace(chosen: Sequence[Beat], row: int | None) -> list[tuple[float, float]]:
+    """Keys of how many steps are done: frames, and steps at these; between them they grow evenly.
+
+    Where a window sweeps along a ``row`` of so many steps, these are done along with that.
+    Without a window (None) beats are done evenly but for their knots.
+    """
+    if row is None:
+        ways = [Stroke(beat.first, beat.last, beat.start, beat.start, beat.end, beat.knots, True) for beat in chosen]
+    else:
+        ways = list(strokes(chosen, row))
+    keys, done = [], chosen[0].first
+    for way in ways:
+        keys.append((way.start, float(done)))
+        if way.waits and way.stands > way.start:
+            keys.append((way.stands, float(way.first)))
+        if way.waits:
+            span, steps = way.end - way.stands, way.last + 1 - way.first
+            keys += [(way.stands + time * span, way.first + share * steps) for time, share in way.knots]
+        done = way.last + 1
+    return [*keys, (chosen[-1].end, float(done))]
+
+
+def reached(keys: Sequence[tuple[float, float]], steps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The first frames (n,) at which so many steps are done, of these keys."""
+    frames, done = np.array(keys).T
+    after = np.searchsorted(done, steps)
+    before = np.maximum(after - 1, 0)
+    span = done[after] - done[before]
+    share = np.divide(steps - done[before], span, out=np.ones(len(steps)), where=span > 0)
+    return frames[before] + share * (frames[after] - frames[before])

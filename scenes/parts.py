@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .contents import Shown
 from .layout import Placed
-from .pacing import Beat
+from .pacing import Beat, pace
 
 MOUTH = 1.2
 """How far in front of a filter its results come out."""
@@ -159,10 +160,17 @@ class Act:
     stage: Shown
     first_step: int
     beats: list[Beat]
+    row: int | None = None
+    """How many steps make a row of positions of its window; None where none goes along with the steps."""
 
     @property
     def steps(self) -> int:
         return self.beats[-1].last + 1 - self.first_step
+
+    @cached_property
+    def pace(self) -> list[tuple[float, float]]:
+        """Frames, and how many steps of all are done at these."""
+        return pace(self.beats, self.row)
 
     @property
     def slow(self) -> Beat:

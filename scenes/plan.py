@@ -51,7 +51,7 @@ from .layout import (
     text_width,
 )
 from .numerals import LEGIBLE, digit_height, numbers_on, shorts, told
-from .pacing import BEAT_SHARE, TRAVEL_SECONDS, Beat, beat_sizes, beats, group_steps, held_from, time_at
+from .pacing import BEAT_SHARE, TRAVEL_SECONDS, Beat, beat_sizes, beats, group_steps, held_from, reached
 from .parts import Act, Bank, Tensor
 from .photo import pixels_of, worn
 from .scenefile import filter_names
@@ -62,12 +62,8 @@ from .travel import Result, arrange_stages, framings
 from .values import Values, offset_of, values_of
 from .viewpoint import arrange_near, arrange_turning
 
-LAND, MULTIPLY, SUM, WRITE = 0.2, 0.45, 0.6, 0.8
-"""Parts of a first step: the window lands, its copies reach the filters, leave them, have become one cell."""
-SWEEP_ARRIVE = 0.1
-"""The same for a beat of many steps: the window stands at the first of them."""
-PASSED = 0.9
-"""The same for one of which nothing is drawn: the window stands before what follows."""
+MULTIPLY, SUM, WRITE = 0.45, 0.6, 0.8
+"""Parts of a first step, after LAND: copies of what is read reach the filters, leave them, have become one cell."""
 COLUMN_GAP = 16.0
 """Between the columns of the table, in reference pixels."""
 LEGEND_SHARE = 0.55
@@ -97,14 +93,8 @@ MAX_MARKS = 64
 """More filters or groups than these are not numbered."""
 OTHER_CAMERAS = {"perspective": arrange_near, "turntable": arrange_turning}
 """What places all for a camera that is not far away along one direction."""
-ARRIVE, SET_OUT, LANDED = 0.4, 0.5, 0.9
-"""Parts of any other step: the window stands, the output cells set out, have come to their place."""
-
-
-def stands_at(beat: Beat) -> float:
-    """The frame at which the window has come to the first step of a beat."""
-    part = PASSED if beat.unseen else SWEEP_ARRIVE if beat.swept else LAND if beat.slow else ARRIVE
-    return beat.start + part * (beat.end - beat.start)
+SET_OUT, LANDED = 0.5, 0.9
+"""Parts of any other step, after ARRIVE: the output cells set out, have come to their place."""
 
 
 class Plan:
@@ -246,9 +236,10 @@ class Plan:
                 self.flips[number] = _act(stage, next(rows))
             act = _act(stage, next(rows))
             beats_of = [self._paced(number, act, beat) for beat in act.beats]
-            self.acts += [Act(each, act.first_step, beats_of) for each in waiting]
+            row = self.runs(number)[0] if stage.slide is not None else None
+            self.acts += [Act(each, act.first_step, beats_of, row) for each in waiting]
             waiting = []
-        self.traced = [_act(self.stages[trace.number], next(rows)) for trace in traces]
+        self.traced = [_act(self.stages[trace.number], next(rows), trace.rows[0]) for trace in traces]
         acts = [act for act in self.acts if not act.stage.again]
         self.played = sorted((*acts, *self.flips.values(), *self.traced), key=lambda act: act.first_step)
         """All of these in the order of time."""
@@ -307,29 +298,14 @@ class Plan:
         positions = (1, 1, *self.sight(number).trajectory.positions)
         return positions[-1], positions[-1] * positions[-2]
 
-    @staticmethod
-    def _begins(act: Act, beat: Beat) -> float:
-        """The frame from which the step grows: where a window sweeps, it waits until the window stands."""
-        waits = beat.swept and not beat.unseen and act.stage.slide is not None
-        return stands_at(beat) if waits else beat.start
-
     def step_track(self) -> Track:
-        """The step over the frames: it grows evenly in a beat, but in a swept one only once the window stands."""
+        """The step over the frames: it grows evenly in a beat, but where a window sweeps, only along with that."""
         frames, values = [], []
         for act, following in zip(self.played, [*self.played[1:], None], strict=True):
-            for beat in act.beats:
-                frames.append(beat.start)
-                values.append(beat.first)
-                begin = self._begins(act, beat)
-                if begin > beat.start:
-                    frames.append(begin)
-                    values.append(beat.first)
-                for time, done in beat.knots:
-                    frames.append(begin + time * (beat.end - begin))
-                    values.append(beat.first + done * (beat.last - beat.first + 1))
-            if following is None or following.beats[0].start > act.beats[-1].end:
-                frames.append(act.beats[-1].end)
-                values.append(act.beats[-1].last + 1)
+            last = following is None or following.beats[0].start > act.beats[-1].end
+            for frame, step in act.pace if last else act.pace[:-1]:
+                frames.append(frame)
+                values.append(step)
         eases: tuple[Ease, ...] = ("linear",) * len(frames)
         return Track(np.array(frames, float), np.array(values, float)[:, None], eases)
 
@@ -337,10 +313,8 @@ class Plan:
         """The frame at which each step is done, ``(steps,)``."""
         result = np.empty(self.steps)
         for act in self.played:
-            for beat in act.beats:
-                begin = self._begins(act, beat)
-                done = np.arange(1, beat.last - beat.first + 2) / (beat.last - beat.first + 1)
-                result[beat.first : beat.last + 1] = begin + time_at(beat.knots, done) * (beat.end - begin)
+            first, end = act.first_step, act.first_step + act.steps
+            result[first:end] = reached(act.pace, np.arange(first + 1, end + 1))
         return result
 
     def camera_track(self, target: NDArray[np.float64]) -> Track | None:
@@ -1219,8 +1193,8 @@ class Plan:
         return max(self.heading_height, table) + 8.0, max(footer, 1 + self.told_lines) * note + 6.0
 
 
-def _act(stage: Shown, row: list[Beat]) -> Act:
-    return Act(stage, row[0].first, row)
+def _act(stage: Shown, beats: list[Beat], row: int | None = None) -> Act:
+    return Act(stage, beats[0].first, beats, None if stage.slide is None else row)
 
 
 def _one_or_each(numbers: Iterable[int]) -> str:

@@ -28,8 +28,9 @@ from .layout import (
     text_width,
     without_pad,
 )
+from .pacing import LAND
 from .parts import Act
-from .plan import LAND, MULTIPLY, WRITE, Plan
+from .plan import MULTIPLY, WRITE, Plan
 from .sight import RowProduct, Sight
 from .story import Caption, vector
 from .viewpoint import foot, mark_foot

@@ -354,19 +354,18 @@ def test_a_sweeping_window_keeps_to_the_row_that_is_being_written(text):
 
 
 HURRIED = {
-    "rows": (toml([1, 60, 20], [conv(out_channels=1, kernel_size=3)], seconds=5.0), {1, 17, 18}),
-    "plane": (toml([1, 80, 9], [conv(out_channels=1, kernel_size=3)], seconds=3.0), {1, 7 * 78 - 1}),
-    "planes": (toml([1, 30, 12], [conv(out_channels=9, kernel_size=3)], "filter", seconds=4.0), {1, 279, 280}),
+    "rows": toml([1, 60, 20], [conv(out_channels=1, kernel_size=3)], seconds=5.0),
+    "plane": toml([1, 80, 9], [conv(out_channels=1, kernel_size=3)], seconds=3.0),
+    "planes": toml([1, 30, 12], [conv(out_channels=9, kernel_size=3)], "filter", seconds=4.0),
 }
 
 
 @pytest.mark.parametrize("name", HURRIED)
 def test_where_rows_are_swept_in_a_hurry_the_window_in_its_true_size_goes_along_some_of_them(name):
-    """Each in no less than four frames and while it, or a row that is left out beside it, is written."""
-    text, expected = HURRIED[name]
+    """Each in no less than four frames, and while just this row is written: what is left out was written before."""
+    text = HURRIED[name]
     board = board_of(text)
     (p,) = passages(text, board)
-    assert strides(board) == expected
     assert p.window.counts == (3, 1, 3) and {size for _, size in p.window.boxes} == {(3.0, 1.0, 3.0)}
     home, track = p.read.position[0], p.window.track
     height, width = p.trajectory.positions
@@ -379,11 +378,12 @@ def test_where_rows_are_swept_in_a_hurry_the_window_in_its_true_size_goes_along_
             (float(not met and round(z0) == 0), width - 1, 0, 0), abs=1e-4
         ) and z0 == z1
         assert track.frames[i + 1] - track.frames[i - 1] >= 3.999
-        steps = board.step.at(track.frames[i])[0], board.step.at(track.frames[i + 1])[0]
-        written = np.arange(int(steps[0]) // width, -(-int(np.ceil(steps[1])) // width)) % height
+        first, end = (board.step.at(track.frames[at])[0] for at in (i, i + 1))
         row = round(-z0)
+        told = not met and row == 0  # its first step was
+        assert first % (width * height) == pytest.approx(row * width + told)
+        assert end - first == pytest.approx(width - told)
         met.append(row)
-        assert written.min() <= row <= written.max() or abs(written - row).min() <= 1
     assert np.allclose(track.at(board.settled[0]), home, atol=1e-4)
     assert met[-1] == height - 1
 
@@ -726,7 +726,7 @@ def strides(board: Storyboard) -> set[int]:
 def test_a_big_picture_is_swept_row_by_row():
     board = timed(toml([1, 140, 140], [conv(out_channels=1, kernel_size=3)], seconds=12.0))
     assert board.steps == 138 * 138
-    assert strides(board) == {1, 137, 138}
+    assert strides(board) == {1, 137, 138} | {rows * 138 for rows in (1, 2, 3)}, "some rows pass"
     assert board.frames == 360
 
 
@@ -741,7 +741,7 @@ def test_many_filters_over_a_big_picture_are_swept_plane_by_plane():
     text = toml([3, 56, 56], [conv(out_channels=64, kernel_size=3, padding=1)], "filter", seconds=12.0)
     board = timed(text)
     assert board.steps == 64 * 56 * 56
-    assert strides(board) == {1, 56 * 56 - 1, 56 * 56, 54 * 56 * 56}
+    assert 54 * 56 * 56 in strides(board) and 56 * 56 in set(board.step.values[:, 0])
     (p,) = passages(text, board)
     for f in (0, 1, 31, 63):
         frame = board.settled[(f + 1) * 56 * 56 - 1]
