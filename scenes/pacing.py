@@ -292,11 +292,11 @@ def pace(chosen: Sequence[Beat], row: int | None) -> list[tuple[float, float]]:
     return [*keys, (chosen[-1].end, float(done))]
 
 
-def reached(keys: Sequence[tuple[float, float]], steps: NDArray[np.int64]) -> NDArray[np.float64]:
+def reached(keys: Sequence[tuple[float, float]], steps: NDArray[np.float64]) -> NDArray[np.float64]:
     """The first frames (n,) at which so many steps are done, of these keys."""
-    frames, done = np.array(keys).T
+    frames, done = np.array(keys, np.float64).T
     after = np.searchsorted(done, steps)
     before = np.maximum(after - 1, 0)
     span = done[after] - done[before]
-    share = np.divide(steps - done[before], span, out=np.ones(len(steps)), where=span > 0)
+    share = np.where(span > 0, (steps - done[before]) / np.where(span > 0, span, 1.0), 1.0)
     return frames[before] + share * (frames[after] - frames[before])

@@ -314,7 +314,7 @@ class Plan:
         result = np.empty(self.steps)
         for act in self.played:
             first, end = act.first_step, act.first_step + act.steps
-            result[first:end] = reached(act.pace, np.arange(first + 1, end + 1))
+            result[first:end] = reached(act.pace, np.arange(first + 1.0, end + 1.0))
         return result
 
     def camera_track(self, target: NDArray[np.float64]) -> Track | None:
