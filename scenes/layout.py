@@ -289,6 +289,11 @@ class Frame:
     turn: float = 0.0
     """By how many radians the camera turns to both sides."""
 
+    @property
+    def least_cell(self) -> float:
+        """How wide a cell is, in reference pixels, in the picture of a stage where it is smallest."""
+        return min(1.0 / stop.pixel for stop in self.stops or (self,))
+
     def capital(self, kind: str) -> float:
         """The height of a capital in units."""
         return CAPITAL[kind] * self.pixel

@@ -72,6 +72,9 @@ WHOLE_ROWS = 5
 """A table of all stages has no more rows, its head included, and stands beside one row of tensors: it takes height."""
 SUMMARY_SHARE = 0.6
 """How much of a wide picture's width the table of all stages takes at most, their kernels included."""
+TABLE_CELL, WORTH = 8.0, 1.1
+"""Where cells are smaller than this, in reference pixels, a line takes the table's place if that makes them so much
+larger."""
 RESULT_ROOM = 110.0
 """What the table of all stages leaves to the last tensor and its label, in reference pixels across or along it."""
 MAX_SUMMARY_LINES = 6
@@ -355,19 +358,18 @@ class Plan:
         splits = self.contents.splits
         views = {n: self._views_of(n) for n, stage in enumerate(self.stages) if stage.slide is None}
         items = self._items(views)
+        self.brief = False
+        """Whether there is a line of shapes in the place of the table, so that cells can be larger."""
         self.legend = False
         """Whether what is left out is told in the table's place, there being no room for it below the things."""
-        frame = self._arrange(items)
-        for _ in range(ROUNDS):  # larger kernels may leave less room for all
-            larger = [self._readable(item, frame) for item in items]
-            if larger == items:
-                break
-            items, frame = larger, self._arrange(larger)
-        self.frame: Frame = frame
-        if self.frame.label_style < 0 and any(item.notes for item in items):
-            self.legend = True
-            items = [replace(item, notes=()) for item in items]
-            self.frame = self._arrange(items)
+        self.frame, self.legend = self._framed(items)
+        if self.narrow and "table" in self.show and (cell := self.frame.least_cell) < TABLE_CELL:
+            legend, self.legend, self.brief = self.legend, False, True
+            frame, its_legend = self._framed(items)
+            if frame.least_cell >= WORTH * cell:
+                self.frame, self.legend = frame, its_legend
+            else:
+                self.legend, self.brief = legend, False
         placed = {p.item.name: p for p in self.frame.placed}
         self.skips: dict[tuple[int, int], Tensor] = {}
         """By stage and tensor: what a merge reads from farther away, beside it once more."""
@@ -394,6 +396,19 @@ class Plan:
                 spots = [placed[f"{view.name}-{number + 1}"] for view in views[number][:-1]]
                 self.views[number] = self._arrangements(number, views[number], [*spots, where])
                 self.tensors.append(self.views[number][-1][0])
+
+    def _framed(self, items: list[Item]) -> tuple[Frame, bool]:
+        """All in its place, and whether what is left out is told in the table's place."""
+        frame = self._arrange(items)
+        for _ in range(ROUNDS):  # larger kernels may leave less room for all
+            larger = [self._readable(item, frame) for item in items]
+            if larger == items:
+                break
+            items, frame = larger, self._arrange(larger)
+        if frame.label_style >= 0 or not any(item.notes for item in items):
+            return frame, False
+        self.legend = True
+        return self._arrange([replace(item, notes=()) for item in items]), True
 
     def _readable(self, item: Item, frame: Frame) -> Item:
         """The item, its cells as large as their numbers need to be read if it is a bank of kernels with a name."""
@@ -883,7 +898,7 @@ class Plan:
         room = (1.0 if self.narrow else SUMMARY_SHARE) * self.page.safe_width
         return wider if sum(self.table_widths(wider)) <= room else rows
 
-    @cached_property
+    @property
     def result_table(self) -> list[tuple[str, list[str]]]:
         """The summary as far as the last picture of a travelling camera has room for it: a gap for the rest."""
         head, rows = self.summary[:1], self.summary[1:]
@@ -966,6 +981,33 @@ class Plan:
         """Widths of a column's names and shapes in reference pixels."""
         name, shape = (max(map(text_width, texts)) for texts in zip(*rows, strict=True))
         return name * CAPITAL["note"] + COLUMN_GAP / 2.0, shape * CAPITAL["note"] + COLUMN_GAP
+
+    def shape_lines(self, number: int) -> list[str]:
+        """The rows of a stage's table in one, on as few lines as hold it: ``1×8×7×7 → kernel ×8: 4×3×3 → 1×8×5×5``."""
+        (_, read), *between, (_, made) = [(name, "×".join(filter(None, row))) for name, row in self.table(number)[1:]]
+        return self._in_a_row([read, *(f"{name}{self.words.colon}{shape}" for name, shape in between), made], " →")
+
+    @property
+    def whole_lines(self) -> list[str]:
+        """The same of all tensors, where a table of these stands on the result."""
+        if not self.whole_table and not self.summary_columns:
+            return []
+        shapes = ["×".join(map(str, shape)) for shape in self.contents.told_shapes]
+        if self.contents.chain is not None:
+            return self._in_a_row(shapes, " →")
+        return self._in_a_row(
+            [f"{self.called(i)} {shape}" for i, shape in enumerate(shapes)], self.words.comma.rstrip()
+        )
+
+    def _in_a_row(self, parts: list[str], joint: str) -> list[str]:
+        """The parts, with joints between them, on lines of the picture's width."""
+        lines: list[str] = []
+        for part in [*(part + joint for part in parts[:-1]), parts[-1]]:
+            if lines and text_width(f"{lines[-1]} {part}") * CAPITAL["note"] <= self.page.safe_width:
+                lines[-1] += f" {part}"
+            else:
+                lines.append(part)
+        return lines
 
     @property
     def tables(self) -> list[list[tuple[str, list[str]]]]:
@@ -1184,6 +1226,8 @@ class Plan:
         note = CAPITAL["note"] * LINE_HEIGHT
         table = max(map(len, self.tables)) * note if "table" in self.show else 0.0
         table = max(table, max(map(len, self.summary_columns), default=0) * note)
+        if self.brief:
+            table = max(len(self.whole_lines), *(len(self.shape_lines(n)) for n in range(len(self.stages)))) * note
         if self.legend:
             table = max(len(self.legend_lines(n)) for n in range(len(self.stages))) * note
         footer = max(len(self.formulas(n)) for n in range(len(self.stages))) + self.told_lines

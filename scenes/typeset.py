@@ -122,6 +122,10 @@ def _facts(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
     """In the upper right corner: a stage's table, and on the result that of all stages."""
     if plan.legend:
         yield from _legend(plan, number, first, _before_summary(plan, last))
+    elif plan.brief:
+        end = _before_result(plan, last)
+        yield from _shapes(plan, f"table-{number + 1}", plan.shape_lines(number), first, end)
+        yield from _shapes(plan, "table-whole", plan.whole_lines, end + 1, last)
     elif "table" in plan.show:
         end = _before_result(plan, last)
         if end < last:
@@ -129,6 +133,14 @@ def _facts(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
                 yield from _table(plan, "table-whole", plan.whole_table, end + 1, last)
             yield from _columns(plan, end + 1, last)
         yield from _table(plan, f"table-{number + 1}", plan.table(number), first, end)
+
+
+def _shapes(plan: Plan, key: str, lines: list[str], first: int, last: int) -> Iterator[Caption]:
+    """Below the calls; nothing where the last frame is before the first one."""
+    top = CAPITAL["note"] + plan.heading_height
+    for i, line in enumerate(lines if first <= last else ()):
+        at = _corner(plan, 0, top + i * CAPITAL["note"] * LINE_HEIGHT)
+        yield _text(plan, f"{key}-{i + 1}", line, "note", at, "left", first=first, last=last)
 
 
 def _before_result(plan: Plan, last: int) -> int:

@@ -400,3 +400,38 @@ def test_the_pictures_of_a_batch_are_numbered_wherever_they_stand(language, mark
         f"{tensor}-{block}": body for tensor in ("input", "output-1") for block, body in told.items()
     }
     assert marks([2, 4, 4]) == marks([1, 2, 4, 4]) == {}
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", "1×8×7×7 → kernel ×8: 4×3×3 → 1×8×5×5"), ("zh", "1×8×7×7 → 卷积核 ×8：4×3×3 → 1×8×5×5")],
+)
+def test_where_cells_would_be_small_a_line_of_shapes_stands_in_the_place_of_the_table(language, told):
+    table = {
+        size: {name: body for name, body in words_of(board, 1).items() if name.startswith("table")}
+        for size in ((480, 480), (640, 480), (854, 480))
+        for board in [compose(find_scene("grouped"), size, 15.0, language)]
+    }
+    assert table[480, 480] == table[640, 480] == {"table-1-1": told}
+    assert len(table[854, 480]) == 4 + 3 + 4 + 3 + 4, "in wide pictures it takes no height"
+
+
+def test_the_table_stays_where_cells_are_large_without_its_room_and_where_they_would_gain_little():
+    for name in ("single-channel", "dilated-1-2-4"):
+        words = words_of(compose(find_scene(name), (480, 480), 15.0), 1)
+        assert words["table-1-0-0"] == "batch", name
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("depthwise-separable", ["8×7×7 → 8×5×5 → 8×5×5"]),
+        ("causal", ["1×16 → 1×17 → 1×16 → 1×18 → 1×16 → 1×20 →", "1×16 → 1×24 → 1×16"]),
+    ],
+)
+def test_on_the_result_such_a_line_has_the_shapes_of_all_tensors(name, told):
+    board = compose(find_scene(name), (480, 480), 15.0)
+    whole = told_on_the_result(board, "table")
+    assert [caption.body for caption in whole] == told
+    before = words_of(board, whole[0].first - 1)
+    assert [key.startswith("table-whole") for key in before if key.startswith("table")] == [False]
