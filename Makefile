@@ -5,6 +5,9 @@ VENV ?= .venv
 PYTHON ?=
 ready := $(VENV)/.convmotion-ready
 bin := $(VENV)/bin
+# A process for every core, but no more memory than usual machines have. The tests of a file share what they render, so
+# they share a process; in the order of the list it is no long file that is left to the end.
+parallel := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo catalog addon test test-faults test-window bench lint clean
 .DELETE_ON_ERROR:
@@ -25,8 +28,8 @@ catalog: $(ready) ## render all animations as drafts, and a contact sheet of eac
 addon: $(ready) ## pack the Blender extension for each platform into dist/ (downloads wheels, once); ARGS="linux-x64" picks
 	@"$(bin)/python" tools/pack_addon.py $(ARGS)
 
-test: $(ready) ## run the tests; ARGS="-k gif" picks some
-	@"$(bin)/python" -m pytest -q $(ARGS)
+test: $(ready) ## run the tests, several files at a time; ARGS="-k gif" picks some
+	@"$(bin)/python" -m pytest -q $(parallel) $(ARGS)
 
 test-faults: $(ready) ## break renders on purpose, a good half hour long, and see that nothing is lost; ARGS="--only twin" picks
 	@"$(bin)/python" tools/faults.py $(ARGS)

@@ -228,10 +228,17 @@ def seen(name):
     return scene if photo_of(scene) is None else with_photo(scene, np.full((96, 96, 3), 128, np.uint8))
 
 
-@pytest.mark.parametrize("name", catalog_names())
-def test_every_picture_speaks_the_language_that_was_asked_for(name):
+@pytest.fixture(scope="module", params=catalog_names())
+def usual(request):
+    """A scene, and its storyboard in English and in light colours: tests take turns with it."""
+    scene = seen(request.param)
+    return scene, compose(scene, language="en", theme="light")
+
+
+def test_every_picture_speaks_the_language_that_was_asked_for(usual):
     """But for what names things (titles, marks, stories, last words), and calls and formulas, no language's."""
-    english, chinese = (compose(seen(name), language=language) for language in ("en", "zh"))
+    scene, english = usual
+    chinese = compose(scene, language="zh")
     assert not [c.body for c in english.captions if re.search(r"[\u4e00-\u9fff]", c.body)]
     words = [
         c for c in chinese.captions if not c.name.startswith(("title", "story", "note", "call", "formula", "mark"))
@@ -240,9 +247,9 @@ def test_every_picture_speaks_the_language_that_was_asked_for(name):
     assert any(re.search(r"[\u4e00-\u9fff]", c.body) for c in words)
 
 
-@pytest.mark.parametrize("name", catalog_names())
-def test_every_scene_is_the_same_in_both_themes_but_for_its_colours(name):
-    light, dark = (compose(seen(name), theme=theme) for theme in ("light", "dark"))
+def test_every_scene_is_the_same_in_both_themes_but_for_its_colours(usual):
+    scene, light = usual
+    dark = compose(scene, theme="dark")
     shades = {theme: {colors.text: "strong", colors.faint_text: "faint"} for theme, colors in THEMES.items()}
     for one, other in zip(light.captions, dark.captions, strict=True):
         assert replace(one, color=other.color) == other

@@ -3,20 +3,24 @@
 import json
 import math
 import os
+import random
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given, seed, settings
 from hypothesis import strategies as st
 
 from convmotion.conv_math import Slide, SlideTrajectory
 from convmotion.scenes import Scene, Storyboard, compose, find_scene, parse_scene
+from convmotion.scenes.form import FEWEST_PIXELS
 from convmotion.scenes.pose import pose
+from convmotion.scenes.screen import Screen
 from convmotion.scenes.story import ALWAYS, Cells, Mover, Track, ease
 
 SIZES = [(854, 480), (480, 480), (480, 854), (640, 480)]
@@ -71,6 +75,7 @@ def scene_of(text: str) -> Scene:
     return find_scene(text) if text in SCENES else parse_scene(text, "test")
 
 
+@lru_cache(64)
 def board_of(text: str, size: tuple[int, int] = SIZES[0]) -> Storyboard:
     return compose(scene_of(text), size)
 
@@ -89,11 +94,15 @@ CHAIN = toml(
 SWEPT = toml([2, 24, 20], [conv(out_channels=2, kernel_size=3, padding=1, groups=2)], seconds=6.0)
 
 
+SEED = random.randrange(2**32)
+"""Other ones in every run; in one run all tests meet the same ones, so that each is composed once."""
+
+
 def every_scene(test):
     """The hand-picked scenes and random ones."""
     for text in (SWEPT, CHAIN, FILTERWISE, DILATED, PADDED, "grouped", "channel-shuffle"):
         test = example(text)(test)
-    return settings(max_examples=25, deadline=None)(given(scenes())(test))
+    return seed(SEED)(settings(max_examples=25, deadline=None)(given(scenes())(test)))
 
 
 def cells_named(board: Storyboard, name: str) -> Cells:
@@ -461,7 +470,8 @@ def test_travellers_go_from_the_first_windows_cells_over_their_weights_to_where_
         travellers = next((c for c in board.cells if c.name == f"travellers-{p.number}"), None)
         taps = p.trajectory.taps(0)
         if travellers is None:
-            assert len(beat_ends(p, board)) < len(p.trajectory)
+            small = Screen(board, round(board.settled[p.first])).scale * 480.0 / min(board.size) < FEWEST_PIXELS
+            assert small or len(beat_ends(p, board)) < len(p.trajectory)
             continue
         real = ~taps.ghost
         filters = cells_named(board, f"filters-{p.number}")
@@ -620,13 +630,13 @@ def test_the_hash_is_the_same_for_a_second_composition_and_in_another_process():
     )
     board = compose(find_scene("depthwise-separable"))
     assert board.content_hash == compose(find_scene("depthwise-separable")).content_hash
-    for seed in ("1", "2"):
+    for hashed in ("1", "2"):
         done = subprocess.run(
             [sys.executable, "-c", code],
             capture_output=True,
             text=True,
             check=True,
-            env={**os.environ, "PYTHONHASHSEED": seed},
+            env={**os.environ, "PYTHONHASHSEED": hashed},
         )
         assert done.stdout.strip() == board.content_hash
 
@@ -711,9 +721,9 @@ def test_keys_grow_with_the_steps_and_not_with_the_cells(side, channels):
 
 
 def timed(text: str) -> Storyboard:
-    begin = time.perf_counter()
-    board = board_of(text)
-    assert time.perf_counter() - begin < 5.0
+    begin = time.process_time()
+    board = compose(scene_of(text), SIZES[0])
+    assert time.process_time() - begin < 5.0
     assert keys_of(board) <= 5 * board.frames + 10
     return board
 

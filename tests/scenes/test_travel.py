@@ -14,6 +14,7 @@ from convmotion.scenes.pose import pose
 from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.travel import READABLE
 
+from .test_layout import board_of as board_in_one_picture
 from .test_layout import in_one_picture, scene_of
 
 SIZES = [(854, 480), (480, 480), (480, 854)]
@@ -220,7 +221,7 @@ def test_while_the_camera_travels_the_whole_picture_differs(layer):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", catalog_names())
 def test_the_camera_travels_along_chains_of_the_catalog_that_are_too_small_to_read(name, size):
-    board, whole = board_of(name, size), compose(in_one_picture(scene_of(name)), size)
+    board, whole = board_of(name, size), board_in_one_picture(name, size, "en")
     assert whole.camera.travel is None
     if board.camera.travel is None:
         assert board.content_hash == whole.content_hash
@@ -329,7 +330,7 @@ def test_what_a_merge_reads_from_farther_away_stands_beside_it_once_more(merge, 
     [("mobilenet-block", SIZES[0]), ("mobilenet-block", SIZES[2]), *(("resnext-block", size) for size in SIZES)],
 )
 def test_blocks_with_a_shortcut_are_told_stage_by_stage_in_larger_cells(name, size):
-    board, whole = board_of(name, size), compose(in_one_picture(scene_of(name)), size)
+    board, whole = board_of(name, size), board_in_one_picture(name, size, "en")
     assert len(rests(board)) == 4 + 1
     assert cell_pixels(board).min() > 1.4 * cell_pixels(whole)[0]
 
