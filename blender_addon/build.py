@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import replace
 from functools import cached_property
+from itertools import product
 from math import atan
 from typing import Any
 
@@ -17,11 +18,11 @@ from ..scenes.form import (
     AMBIENT_REACH,
     CLOSING,
     COVER,
+    CUBE,
     FEWEST_PIXELS,
     FLOOR_GLOSS,
     GHOST_BAR,
     GHOST_PIXELS,
-    LINE_RADIUS,
     NEWBORN,
     OPENED,
     OUTLINE_BAR,
@@ -51,6 +52,7 @@ WORDS, CARDS, LABELS = -1.0, -1.5, -2.0
 """How far before the camera they stand: what moves with it is nearer than what stays in the world."""
 HALO_BEHIND = 0.02
 """How far behind a text its halo is."""
+_CORNERS = np.array(list(product((-0.5, 0.5), repeat=3)))
 FLOOR_SIZE = 30.0
 """Half the floor's width, in widths of the picture."""
 
@@ -185,6 +187,7 @@ class _Builder:
             mesh.from_pydata([(*at, CARDS) for at in corners], [], [(0, 1, 2, 3), (4, 5, 6, 7)])
             mesh.materials.append(self._card())
             cards = self._object("cards", mesh, "cards")
+            show_between(cards, spec.band_from, self.board.frames, self.board.frames)
             cards.parent = page
             looks.let_light_pass(cards)
         return page
@@ -237,11 +240,16 @@ class _Builder:
         shadow = plane + np.outer(drift, (0.0, 0.0, 1.0))
         lows, highs = [], []
         for cells in self.board.cells:
-            position = cells.position.T.astype(float)
-            for spots in (plane @ position, shadow @ position - drift[:, None] * self.board.floor):
-                lows.append(spots.min(axis=1))
-                highs.append(spots.max(axis=1))
-        low, high = np.min(lows, axis=0) - AMBIENT_REACH, np.max(highs, axis=0) + AMBIENT_REACH
+            position, far = cells.position.astype(float), AMBIENT_REACH
+            if cells.extent is not None:
+                position, far = (
+                    (position[:, None] + _CORNERS * cells.extent[:, None]).reshape(-1, 3),
+                    cells.extent.max(),
+                )
+            for spots in (plane @ position.T, shadow @ position.T - drift[:, None] * self.board.floor):
+                lows.append(spots.min(axis=1) - far)
+                highs.append(spots.max(axis=1) + far)
+        low, high = np.min(lows, axis=0), np.max(highs, axis=0)
         x, y = (low + high) / 2.0
         half = (high - low) / 2.0
         center = view.right * x + away * y
@@ -294,13 +302,17 @@ class _Builder:
         shapes = {}
         small = self.board.size[0] < FEWEST_PIXELS * self._widths[0]
         material = cell_material("cell")
-        templates = {"cell": (material, small), "moving": (plain_material("moving"), small)}
+        cube_of = meshes.sharp_cube if small else meshes.rounded_cube
+        templates = {
+            name: (cube_of(name), of) for name, of in (("cell", material), ("moving", plain_material("moving")))
+        }
         if any(cells.scale > 1.0 for cells in self.board.cells):  # kernels beside a picture of many cells
-            templates[meshes.LARGE] = (material, False)
-        for name, (material, sharp) in templates.items():
-            cube = (meshes.sharp_cube if sharp else meshes.rounded_cube)(name)
+            templates[meshes.LARGE] = meshes.rounded_cube(meshes.LARGE), material
+        if any(cells.extent is not None for cells in self.board.cells):
+            templates[meshes.BOX] = meshes.rounded_cube(meshes.BOX, meshes.BOX_BEVEL), material
+        for name, (cube, of) in templates.items():
             looks.make_paintable(cube)
-            cube.materials.append(material)
+            cube.materials.append(of)
             shapes[name] = self._template(cube)
         flat = min(self.board.size) / 480.0 * GHOST_PIXELS * self._widths[0] > self.board.size[0]
         box = ((0.0, -0.44, 0.0), (0.88, 0.0, 0.88)) if flat else ((0.0, 0.0, 0.0), (0.88, 0.88, 0.88))
@@ -329,6 +341,8 @@ class _Builder:
             attributes |= {"via": cells.via} | ({} if cells.bow is None else {"bow": cells.bow})
         if cells.becomes is not None:
             attributes["becomes"] = meshes.opaque(cells.becomes)
+        if cells.extent is not None:
+            attributes["extent"] = cells.extent / np.float32(CUBE)
         mesh = meshes.points(cells.name, cells.position, attributes)
         if not moving:
             parts = {cells.name: None}
@@ -382,6 +396,8 @@ class _Builder:
         node = tree.node("GeometryNodeInstanceOnPoints", instances)
         if cells.scale != 1.0:
             scale = tree.math("MULTIPLY", scale, cells.scale)
+        if cells.extent is not None:
+            scale = tree.attribute("extent", "FLOAT_VECTOR")
         if scale != 1.0:
             tree.feed(node.inputs["Scale"], scale)
         return tree.finish(tree.call(self._either, node.outputs[0])["Geometry"])
@@ -606,7 +622,7 @@ class _Builder:
             place = tree.vector("ADD", place, carried)
         moved = tree.node("GeometryNodeSetPosition", {"Geometry": tree.geometry, "Position": place}).outputs[0]
         curve = tree.node("GeometryNodeMeshToCurve", {0: moved}).outputs[0]
-        ring = tree.node("GeometryNodeCurvePrimitiveCircle", {"Resolution": 6, "Radius": LINE_RADIUS}).outputs[0]
+        ring = tree.node("GeometryNodeCurvePrimitiveCircle", {"Resolution": 6, "Radius": lines.radius}).outputs[0]
         tube = tree.node("GeometryNodeCurveToMesh", {0: curve, 1: ring}).outputs[0]
         material = self._glow("line", None)
         painted = tree.node("GeometryNodeSetMaterial", {"Geometry": tube, "Material": material}).outputs[0]

@@ -65,25 +65,31 @@ LARGE = "large cell"
 """The template of cells that are larger than a unit: these have gaps between them, however small the others are."""
 
 
+BOX, BOX_BEVEL = "box", 0.012
+"""The template of boxes, which is made as long as each of them is, and the radius of its edges."""
+
+
 def template_of(cells: Cells) -> str:
     """The template of cells at rest."""
+    if cells.extent is not None:
+        return BOX
     return LARGE if cells.scale > 1.0 else "cell"
 
 
-def rounded_cube(name: str) -> Any:
+def rounded_cube(name: str, bevel: float = BEVEL) -> Any:
     """A cube with rounded edges whose faces shade flat: normals are those of the exact rounded box."""
     mesh = bpy.data.meshes.new(name)
     shape = bmesh.new()
     bmesh.ops.create_cube(shape, size=CUBE)
     bmesh.ops.bevel(
-        shape, geom=shape.edges[:], offset=BEVEL, offset_type="OFFSET", segments=SEGMENTS, profile=0.5, affect="EDGES"
+        shape, geom=shape.edges[:], offset=bevel, offset_type="OFFSET", segments=SEGMENTS, profile=0.5, affect="EDGES"
     )
     shape.to_mesh(mesh)
     shape.free()
     vertices = np.empty(len(mesh.vertices) * 3, np.float32)
     mesh.vertices.foreach_get("co", vertices)
     vertices = vertices.reshape(-1, 3)
-    core = CUBE / 2 - BEVEL
+    core = CUBE / 2 - bevel
     normals = vertices - np.clip(vertices, -core, core)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     mesh.polygons.foreach_set("use_smooth", np.ones(len(mesh.polygons), bool))

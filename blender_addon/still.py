@@ -17,6 +17,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 from numpy.typing import NDArray
 
+from ..scenes.form import CUBE
 from ..scenes.screen import said
 from ..scenes.story import ALWAYS, Caption, Storyboard
 from . import meshes
@@ -157,7 +158,8 @@ def _cut_fixed(board: Storyboard, collection: Any, camera: Any) -> None:
     spots, triangles, colors, first = [], [], [], 0
     for cells in fixed:
         corners, faces = _triangulated(bpy.data.objects[meshes.template_of(cells)].data)
-        spots.append((cells.position[:, None] + np.float32(cells.scale) * corners).reshape(-1, 3))
+        large = np.float32(cells.scale) if cells.extent is None else cells.extent[:, None] / np.float32(CUBE)
+        spots.append((cells.position[:, None] + large * corners).reshape(-1, 3))
         begin = first + np.arange(len(cells), dtype=np.int32)[:, None, None] * len(corners)
         triangles.append((begin + faces).reshape(-1, 3))
         colors.append(np.repeat(cells.color, len(corners), axis=0))

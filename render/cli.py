@@ -42,7 +42,8 @@ from ..scenes import (
 from ..scenes.compose import MAX_CELLS
 from ..scenes.counts import count_cells
 from ..scenes.explain import explain_text
-from ..scenes.network import TO, Network, scene_of, table_of
+from ..scenes.network import SECONDS, TO, Network, scene_of, table_of
+from ..scenes.overview import Overview, overview_of
 from ..scenes.photo import scaled_to
 from ..scenes.scenefile import LANGUAGES, MAX_SECONDS, THEMES, Text, shown
 from . import doctor, encode, pictures, sheet
@@ -185,13 +186,19 @@ def _parser() -> argparse.ArgumentParser:
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", type=Path, metavar="NET.onnx", help="an ONNX file; weights may be in files beside it")
-    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted = parser.add_mutually_exclusive_group()
     wanted.add_argument("--list", action="store_true", help="print a table of its layers")
     wanted.add_argument(
         "--layer",
         metavar="NAME",
         help=f"animate this layer, as --list calls it, or FIRST{TO}LAST: from one to another with all between, "
         "in which a batch norm becomes part of the convolution before it",
+    )
+    add(
+        "--overview",
+        action="store_true",
+        help="show the whole network as blocks, along which a camera travels; with --layer it dives into that one, "
+        "whose animation follows",
     )
     add("--json", action="store_true", help="with --list: as a list of objects")
     add(
@@ -210,7 +217,12 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     add("--mean", type=_numbers, metavar="R,G,B", help="what is subtracted from the picture's channels (default 0)")
     add("--std", type=_numbers, metavar="R,G,B", help="what they are divided by after that (default 1)")
     add("--seed", type=_seed, default=0, metavar="N", help="of the random input (default 0)")
-    add("--seconds", type=_seconds, default=15.0, help="how long the animation is (default 15)")
+    add(
+        "--seconds",
+        type=_seconds,
+        help="how long the animation is (default 15; of an overview, as long as it takes to read); "
+        "with --overview --layer the layer's alone, after the way there",
+    )
 
 
 def _add_render_all_options(parser: argparse.ArgumentParser) -> None:
@@ -368,6 +380,10 @@ def _op(arguments: argparse.Namespace) -> int:
 
 
 def _model(arguments: argparse.Namespace) -> int:
+    if arguments.list and arguments.overview:
+        raise RequestError("argument --overview: not allowed with argument --list")
+    if not (arguments.list or arguments.overview or arguments.layer is not None):
+        raise RequestError("one of the arguments --list --layer --overview is required")
     network = read_network(arguments.model, arguments.input)
     if arguments.list:
         rows = [layer.row() for layer in network.layers]
@@ -375,12 +391,19 @@ def _model(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.json:
         raise RequestError("--json is for --list; allowed: --list --json")
+    if arguments.overview and arguments.layer is None:
+        if arguments.image is not None:
+            raise RequestError("--image is for a layer; allowed: --overview --layer NAME --image PICTURE")
+        return _render(overview_of(network, arguments.seconds), arguments)
     x, told, pixels = None, None, None
     if arguments.image is not None:
         x, told, pixels = _pictured(network, arguments)
     elif arguments.mean or arguments.std:
         raise RequestError("--mean and --std are for a picture; allowed: --image PICTURE")
-    scene = scene_of(network, arguments.layer, x, told, pixels, arguments.seed, arguments.seconds)
+    seconds = SECONDS if arguments.seconds is None else arguments.seconds
+    scene = scene_of(network, arguments.layer, x, told, pixels, arguments.seed, seconds)
+    if arguments.overview:
+        return _render(overview_of(network, None, arguments.layer, scene), arguments)
     return _render(scene, arguments)
 
 
@@ -429,7 +452,7 @@ def render_scene(scene: Scene, *arguments: str) -> None:
     _render(scene, parser.parse_args(arguments))
 
 
-def _render(scene: Scene, arguments: argparse.Namespace) -> int:
+def _render(scene: Scene | Overview, arguments: argparse.Namespace) -> int:
     outputs = [("-o", out) for out in arguments.output] + [("--sheet", out) for out in arguments.sheet]
     if not outputs:
         raise RequestError(f"nothing to write is named; allowed: -o OUT ({' '.join(OUTPUTS)}), --sheet PNG")
@@ -514,7 +537,7 @@ def _check_outputs(outputs: Sequence[tuple[str, Path]], opaque: Sequence[str]) -
         places.add(place)
 
 
-def _check_memory(scene: Scene, cells: int) -> None:
+def _check_memory(scene: Scene | Overview, cells: int) -> None:
     needed, there = cells * BYTES_PER_CELL, doctor.memory_bytes()
     if cells <= MAX_CELLS and there is not None and needed > there:
         raise RequestError(
@@ -553,7 +576,9 @@ def _chosen(board: Storyboard, wanted: tuple[int, int] | None) -> range:
     return range(first, last + 1)
 
 
-def _produce(scene: Scene, board: Storyboard, frames: range, arguments: argparse.Namespace, folder: Path) -> None:
+def _produce(
+    scene: Scene | Overview, board: Storyboard, frames: range, arguments: argparse.Namespace, folder: Path
+) -> None:
     """Render what the outputs need, each picture once, then write them."""
     outputs: list[Path] = arguments.output
     stills = [o for o in outputs if o.suffix.lower() == ".png" and "%" not in o.name]

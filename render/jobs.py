@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..scenes import Scene, Storyboard, compose
 from ..scenes.changes import Changes, Rectangle
+from ..scenes.overview import Overview
 from . import patches, pictures
 from .doctor import cores, inside_blender
 from .errors import FrameError, RenderError, RequestError, cut_short
@@ -56,7 +57,7 @@ class Job:
     ``patience`` seconds, they hang.
     """
 
-    scene: Scene
+    scene: Scene | Overview
     size: tuple[int, int]
     fps: float
     language: str

@@ -151,6 +151,7 @@ class _Layers:
             parts,
             "" if parts else reason or f"{told.op} has no animation",
             node.op in PASSES and not node.domain and bool(reads),
+            tuple(last.outputs[1:]),
         )
 
     def _name(self, node: Node, makes: str, told: _Told) -> str:

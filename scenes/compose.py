@@ -17,6 +17,7 @@ from .counts import count_frames
 from .errors import SceneError
 from .layout import DIRECTION
 from .motion import all_lines, all_movers, all_outlines
+from .overview import Overview, overview_board
 from .plan import Plan
 from .scenefile import Scene
 from .story import Camera, Storyboard, vector
@@ -30,7 +31,7 @@ MAX_FRAMES = 216_000
 
 
 def compose(
-    scene: Scene,
+    scene: Scene | Overview,
     size: tuple[int, int] = (854, 480),
     fps: float = 30.0,
     language: str = "en",
@@ -41,7 +42,7 @@ def compose(
     """Compose the whole animation.
 
     Args:
-        scene: what to show.
+        scene: what to show; of a network's overview the blocks, and then the scene that it dives into.
         size: width and height of the picture in pixels: it decides how things are arranged.
         fps: frames a second.
         language: "en" or "zh".
@@ -52,14 +53,18 @@ def compose(
     Raises:
         SceneError: the scene has an operation that is not drawn, or more cells, steps, channels or frames than can be.
     """
+    if isinstance(scene, Overview):
+        dive = scene.dive and compose(scene.dive, size, fps, language, theme, all_cells, transparent)
+        surroundings = palette.THEMES[theme or (scene.dive.look.theme if scene.dive else "light")]
+        board = overview_board(scene, size, fps, language, surroundings, transparent, dive)
+        _check_frames(scene.source, board.frames)
+        return board
     contents = Contents(scene, all_cells)
     for stage in contents.stages:
         if isinstance(stage.op, MaxUnpool2d) and (contents.batch or 1) > 1:
             raise SceneError(f"{scene.source}: stage {stage.number}: {torch_call(stage.told)} cannot be drawn yet")
     _check_size(contents)
-    frames = count_frames(scene, fps)
-    if frames > MAX_FRAMES:
-        raise SceneError(f"{scene.source}: {count(frames)} frames; allowed: at most {count(MAX_FRAMES)}")
+    _check_frames(scene.source, count_frames(scene, fps))
     plan = Plan(contents, size, fps, language, palette.THEMES[theme or scene.look.theme])
     frame = plan.frame
     target, distance = frame.view.on_wall(float(frame.center[0]), float(frame.center[1])), None
@@ -104,6 +109,11 @@ def _poster(plan: Plan, settled: NDArray[np.float64]) -> int:
     if plan.traced:
         return plan.frames
     return max(1, min(plan.frames, round(float(settled[int(0.55 * (plan.steps - 1))]))))
+
+
+def _check_frames(source: str, frames: int) -> None:
+    if frames > MAX_FRAMES:
+        raise SceneError(f"{source}: {count(frames)} frames; allowed: at most {count(MAX_FRAMES)}")
 
 
 def _check_size(contents: Contents) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .contents import Contents
+from .overview import Overview
 from .scenefile import Scene
 
 
@@ -16,6 +17,8 @@ def count_steps(scene: Scene) -> list[int]:
     return [*contents.steps, *(1 for _ in contents.flipped), *(trace.steps for trace in contents.traces)]
 
 
-def count_cells(scene: Scene, all_cells: bool = False) -> int:
-    """The cells that are drawn: tensors, filters, arrangements on the way, ghosts. Nothing is made."""
+def count_cells(scene: Scene | Overview, all_cells: bool = False) -> int:
+    """The cells that are drawn: tensors, filters, arrangements on the way, ghosts; blocks. Nothing is made."""
+    if isinstance(scene, Overview):
+        return len(scene.chart.blocks) + (count_cells(scene.dive, all_cells) if scene.dive else 0)
     return Contents(scene, all_cells).cells

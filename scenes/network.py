@@ -27,6 +27,10 @@ TO = ".."
 SHOW = ("lines", "ghosts", "values", "formula", "table")
 MOST_NAMED = 5
 """Names that an error proposes."""
+SECONDS = 15.0
+"""How long an animation is, unless told otherwise."""
+MOST_TOLD = 20
+"""Characters of a name where there is little room."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Layer:
     reason: str = ""
     passes: bool = False
     """Whether it does nothing once a network is trained."""
+    also: tuple[str, ...] = ()
+    """Tensors that it makes besides."""
 
     def row(self) -> dict[str, Any]:
         """The same as an object of JSON."""
@@ -186,7 +192,7 @@ def scene_of(
     told: Text | None = None,
     pixels: Array | None = None,
     seed: int = 0,
-    seconds: float = 15.0,
+    seconds: float = SECONDS,
 ) -> Scene:
     """The scene of a layer, or of a range of them, see :meth:`Network.chain`, with true weights.
 
@@ -324,13 +330,26 @@ def _plain(name: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
+def called(name: str) -> str:
+    """A layer's name as it is told where there is little room: that of its module, if it is one of torch's exporter."""
+    scopes = _scopes(name)
+    module = name.startswith("/") and len(scopes) > 0
+    plain = _plain(scopes[max(0, len(scopes) - 2)] if module else name)
+    return plain if len(plain) <= MOST_TOLD else f"…{plain[1 - MOST_TOLD :]}"
+
+
 def _paths(name: str) -> tuple[set[str], set[str]]:
     """What else a layer may be called: ``layer1.0.conv1``, as in its module, for what torch's exporter calls
     ``/layer1/layer1.0/conv1/Conv``; and the last part of that."""
-    path, parts = "", [part for part in name.split("/") if part]
-    scopes: list[str] = []
-    for part in parts:
-        path = part if part.startswith(f"{path}.") or not path else f"{path}.{part}"
-        scopes.append(path)
+    scopes = _scopes(name)
     whole = set(scopes[-2:] if name.startswith("/") else scopes[-1:])
     return whole, {path.rsplit(".", 1)[-1] for path in whole}
+
+
+def _scopes(name: str) -> list[str]:
+    """The modules that a layer is in, from the outermost on, and itself: each with its whole path."""
+    path, scopes = "", []
+    for part in filter(None, name.split("/")):
+        path = part if part.startswith(f"{path}.") or not path else f"{path}.{part}"
+        scopes.append(path)
+    return scopes

@@ -38,7 +38,12 @@ class Screen:
         return spots * np.array([self.scale, -self.scale]) + np.array(self.size) / 2.0
 
     def reach(self, points: NDArray[np.floating], half: NDArray[np.floating] | float) -> NDArray[np.float64]:
-        """How far cubes around points ``(n, 3)``, of half that width, reach to both sides, and up and down: pixels."""
+        """How far cubes around points ``(n, 3)``, of half that width, reach to both sides, and up and down: pixels.
+
+        Or boxes, if that is ``(n, 3)``, along x, y, z; seen from infinitely far.
+        """
+        if np.ndim(half) == 2:
+            return half @ abs(np.stack([self.view.right, self.view.up], axis=1)) * self.scale
         if self.eye.distance == inf:
             sides = np.array([abs(self.view.right).sum(), abs(self.view.up).sum()])
             return np.asarray(half)[..., None] * sides * self.scale

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .form import WINDOW_BAR
+from .form import CUBE, LINE_RADIUS, WINDOW_BAR
 
 Vector = tuple[float, float, float]
 Ease = Literal["constant", "linear", "cubic"]
@@ -126,10 +126,17 @@ class Cells:
     """The step after which the cells are gone again."""
     scale: float = 1.0
     """How large they are at rest: what is no whole cell is smaller."""
+    extent: NDArray[np.float32] | None = None
+    """How long their boxes are along x, y, z, (n, 3), if they are boxes, which stand still; None: they are cubes."""
     numbers: tuple[Numbers, ...] = ()
 
     def __len__(self) -> int:
         return len(self.position)
+
+    @property
+    def half(self) -> NDArray[np.float64]:
+        """Half of how long they are along x, y, z where their size is 1: (n, 3)."""
+        return np.full((len(self), 3), 0.5 * CUBE) if self.extent is None else 0.5 * self.extent.astype(float)
 
     def visible(self, step: float) -> NDArray[np.bool_]:
         """Which cells are to be seen at a step, ``(n,)``."""
@@ -238,6 +245,7 @@ class Lines:
     last: float
     over_cells: bool = False
     """Whether they are as strong where a cell is behind them as elsewhere: those that tell of cells."""
+    radius: float = LINE_RADIUS
 
 
 @dataclass(frozen=True)
@@ -302,6 +310,8 @@ class Camera:
     distance: float | None = None
     """From the target to the eye, of a perspective; None: the projection is orthographic."""
     turn: Track | None = None
+    band_from: int = 1
+    """The first frame on which there is a band."""
 
     def at(self, frame: float) -> tuple[Vector, float]:
         """What it looks at, and the picture's width."""

@@ -8,10 +8,12 @@ A renderer would have to look at every pixel that a line sweeps over, again and 
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .form import CUBE, LINE_RADIUS, WINDOW_MARGIN
+from .form import LINE_RADIUS, WINDOW_MARGIN
 from .palette import THEMES, srgb_codes
 from .pose import lines_at, pose
 from .screen import Screen, caption_box, said
@@ -46,7 +48,8 @@ def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.
     multiplied with.
     """
     shown = [(lines_at(board, lines, frame), lines.lines) for lines in board.lines]
-    strong = np.repeat([lines.over_cells for lines in board.lines], [len(ends) for ends, _ in shown]).astype(np.bool_)
+    counts = [len(ends) for ends, _ in shown]
+    strong = np.repeat([lines.over_cells for lines in board.lines], counts).astype(np.bool_)
     edges = hidden_edges(board, frame)
     ends = np.concatenate([edges, *(ends for ends, _ in shown)])
     colors = [THEMES[board.theme].window] * len(edges) + [line.color for e, lines in shown for line in lines[: len(e)]]
@@ -60,7 +63,10 @@ def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.
         return np.zeros(0, np.int64), np.zeros((0, 4), np.uint8)
     strong = np.concatenate([np.zeros(len(edges), np.bool_), strong])
     hidden = _Hidden(board, frame, screen, through[long], np.array(leaves, np.bool_)[long], strong[long])
-    line, at, over = _covered(ends[long], flat[long], screen, hidden)
+    radii = np.concatenate(
+        [np.full(len(edges), LINE_RADIUS), np.repeat([lines.radius for lines in board.lines], counts)]
+    )
+    line, at, over = _covered(ends[long], flat[long], radii[long], screen, hidden)
     touched = np.zeros(board.size[0] * board.size[1], np.bool_)
     touched[at] = True
     pixels = np.flatnonzero(touched)
@@ -91,9 +97,13 @@ def hidden_edges(board: Storyboard, frame: int) -> NDArray[np.float64]:
 
 
 def _covered(
-    ends: NDArray[np.float64], flat: NDArray[np.float64], screen: Screen, hidden: _Hidden
+    ends: NDArray[np.float64],
+    flat: NDArray[np.float64],
+    radii: NDArray[np.float64],
+    screen: Screen,
+    hidden: _Hidden,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """What lines between ``ends`` (n, 2, 3), seen at ``flat`` (n, 2, 2), cover of the picture.
+    """What lines between ``ends`` (n, 2, 3), seen at ``flat`` (n, 2, 2), so thick in units, cover of the picture.
 
     Which of the lines, in rising order; of which pixel, counted row by row; and how much of it. A line is followed
     along the axis, x or y, on which it is the longer, from its end that is on the left or above.
@@ -116,8 +126,8 @@ def _covered(
     seen = np.flatnonzero(strength)
     line, step, share, strength = line[seen], step[seen], share[seen], strength[seen]
 
-    radius = max(LEAST_RADIUS, LINE_RADIUS * screen.scale)
-    reach = int(np.ceil(np.sqrt(2.0) * (radius + FILTER / 2) + 0.5))  # a line may lie as askew as at 45 degrees
+    radius = np.maximum(LEAST_RADIUS, radii * screen.scale)
+    reach = int(np.ceil(np.sqrt(2.0) * (radius.max() + FILTER / 2) + 0.5))  # a line may lie as askew as at 45 degrees
     beside = np.floor(flat[line, 0, 1 - major[line]] + way[line, 1 - major[line]] * share)
     line, step, strength = (np.repeat(each, 2 * reach + 1) for each in (line, step, strength))
     across = (beside[:, None] + np.arange(-reach, reach + 1) + 0.5).ravel()
@@ -132,9 +142,9 @@ def _covered(
     right, down = x - flat[:, 0, 0][line], y - flat[:, 0, 1][line]
     side = abs(right * along_y - down * along_x)
     past = abs(right * along_x + down * along_y - length[line] / 2) - length[line] / 2
-    near = np.flatnonzero((side < radius + FILTER / 2) & (past < FILTER / 2))
+    near = np.flatnonzero((side < radius[line] + FILTER / 2) & (past < FILTER / 2))
     line, x, y, side, past = line[near], x[near], y[near], side[near], past[near]
-    over = _within(side, radius) * strength[near]
+    over = _within(side, radius[line]) * strength[near]
     tips = np.flatnonzero(past > -FILTER / 2)
     over[tips] *= _within(past[tips] + length[line[tips]] / 2, length[line[tips]] / 2)
     return line, y.astype(int) * width + x.astype(int), over.astype(np.float32)
@@ -164,9 +174,11 @@ class _Hidden:
         ]
         self.ghost = np.concatenate([np.zeros(0, np.bool_), *ghosts])
         self.place = np.concatenate([np.zeros((0, 3)), *(s.place[s.shown] for s in states)])
-        self.half = np.concatenate([np.zeros(0), *(0.5 * CUBE * s.size[s.shown] for s in states)])
+        halves = [c.half * s.size[:, None] for s, c in zip(states, board.cells, strict=True)]
+        self.half = np.concatenate([np.zeros((0, 3)), *(h[s.shown] for s, h in zip(states, halves, strict=True))])
         self.flat = screen.pixels(self.place)
-        self.radius = np.hypot(*screen.reach(self.place, self.half).T)
+        even = screen.eye.distance < inf  # from nearby, boxes are as cubes
+        self.radius = np.hypot(*screen.reach(self.place, self.half.max(axis=1) if even else self.half).T)
         told = [caption_box(c, screen) for c in board.captions if said(board, c, frame) is not None]
         self.texts = np.array(told).reshape(-1, 4) + np.array([-CLEAR, -CLEAR, CLEAR, CLEAR])
 
@@ -223,7 +235,7 @@ class _Hidden:
         """
         side = np.sign(-self.screen.view.forward)
         start, way = ends[:, 0], ends[:, 1] - ends[:, 0]
-        planes = [self.place[cube] + sign * side * self.half[cube, None] for sign in (-1.0, 1.0)]
+        planes = [self.place[cube] + sign * side * self.half[cube] for sign in (-1.0, 1.0)]
         toward = [self.screen.eye.toward(plane) for plane in planes]
         enter, leave = (((plane - start) / by).T for plane, by in zip(planes, toward, strict=True))
         enter_slope, leave_slope = ((-way / by).T for by in toward)
@@ -267,7 +279,7 @@ def _at_the_beginning(which: NDArray[np.bool_], line: NDArray[np.int64], back: N
     return np.where(back[line], other[first[line + 1]] == other[:-1], other[1:] == other[first[line]])
 
 
-def _within(distance: NDArray[np.float64], half: float) -> NDArray[np.float64]:
+def _within(distance: NDArray[np.float64], half: NDArray[np.float64]) -> NDArray[np.float64]:
     """How much of a pixel's filter lies within ``half`` of the middle of something that is so far away."""
     upper, lower = (np.interp(limit - distance, _OFFSETS, _SUMMED) for limit in (half, -half))
     return upper - lower
