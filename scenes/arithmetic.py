@@ -44,11 +44,16 @@ class Sum:
 
 def first_sum(plan: Plan, number: int) -> Sum | None:
     """What happens in the step of a Slide that is told, in its first filter; None where values are not shown."""
+    return sum_of(plan, number, plan.sight(number).telling)
+
+
+def sum_of(plan: Plan, number: int, step: int) -> Sum | None:
+    """The same of any step of the stage."""
     if plan.values is None:
         return None
     tensors, kernels, biases = plan.values
     sight, kernel, bias = plan.sight(number), kernels[number], biases[number]
-    taps = sight.trajectory.taps(sight.telling) if sight.telling else sight.first_taps
+    taps = sight.trajectory.taps(step) if step else sight.first_taps
     nothing = (taps.input < 0).any(axis=1)
     own = (taps.output == taps.output[0]).all(axis=1) & (taps.ghost | ~nothing)  # ReLU compares with a 0 of its own
     if sight.scatters:
@@ -57,7 +62,7 @@ def first_sum(plan: Plan, number: int) -> Sum | None:
     index = taps.input[own]
     cells = tensors[number][tuple(sight.drawn(index.clip(0), sight.item).T)]
     cells = np.where(nothing[own], 0.0, cells)
-    written = sight.trajectory.taps(sight.telling).output[:1]
+    written = sight.trajectory.taps(step).output[:1]
     result = float(tensors[number + 1][tuple(sight.drawn(written, sight.output)[0])]) if len(written) else 0.0
     whole = len(cells) == sight.reads_at_once
     if kernel is None:
@@ -108,13 +113,25 @@ def narrated(words: Words, one: Sum, phases: Phases, room: float, who: str = "")
         if one.shares is None:
             made = _mean(words, does, one, room)
             return read, made, made, writes
-        equals = _equals(one.result, *one.shares, *one.cells)
-        mixed = _joined(_factors(one.shares, one.cells), " + ")
-        return read, does, shortened(words.of(who, words("sum_values", "")), mixed, " + …", equals, room), writes
+        return read, does, _mix(words.of(who, words("sum_values", "")), one, one.shares, room), writes
     factors = _factors(one.cells, one.weights)
     if one.scatters:
         return read, _listed(_multiplies(words, who), factors, room), spread, write
     return (read, *_multiplied_and_added(words, one, factors, room, who), writes)
+
+
+def mixture(words: Words, one: Sum, room: float, who: str = "") -> str:
+    """What cells are mixed, by what shares, and to what; ``who`` mixes them."""
+    count, who = len(one.cells), who and who + words.colon
+    if count == 1:
+        return who + words("mixed_one", told(one.result))
+    lead = who + words("mixed", count, "")
+    return _mix(lead, one, np.full(count, 1.0 / count) if one.shares is None else one.shares, room)
+
+
+def _mix(lead: str, one: Sum, shares: NDArray[np.float64], room: float) -> str:
+    equals = _equals(one.result, *shares, *one.cells)
+    return shortened(lead, _joined(_factors(shares, one.cells), " + "), " + …", equals, room)
 
 
 def _mean(words: Words, does: str, one: Sum, room: float) -> str:

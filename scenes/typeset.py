@@ -12,7 +12,7 @@ from ..conv_math import DeformConv2d, Merge, Slide, Upsample
 from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import AdaptiveAvgPool, AvgPool
-from .arithmetic import added, first_merged, first_sum, narrated
+from .arithmetic import added, first_merged, first_sum, mixture, narrated, sum_of
 from .captions import Words, count
 from .layout import (
     CAPITAL,
@@ -37,6 +37,8 @@ from .viewpoint import foot, mark_foot
 
 HALO = 2.0
 """Around the letters of what stands among things, in reference pixels: cells on their way pass behind them."""
+READ_SECONDS = 0.5
+"""In less time what is mixed in a step cannot be read."""
 COST_SHARE = 0.6
 """How much of a wide picture's lower line the parameters and multiply-accumulates may take."""
 
@@ -50,7 +52,7 @@ def all_captions(plan: Plan) -> Iterator[Caption]:
         narration: list[Caption] = []
         if not act.slow.swept:
             narration = list((_merging if isinstance(act.stage.op, Merge) else _narration)(plan, number, act))
-        narration += _passing(plan, number, act)
+        narration = sorted((*narration, *_passing(plan, number, act), *_mixing(plan, number, act)), key=_first)
         yield from narration
         yield from _story(plan, number, first, last, narration)
     yield from _flips(plan)
@@ -495,6 +497,29 @@ def _passing(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
         name, faint = f"pass-{number + 1}-{i + 1}", plan.theme.faint_text
         if spell["first"] <= spell["last"]:
             yield _text(plan, name, text, "note", at, "left", color=faint, **spell)
+
+
+def _first(caption: Caption) -> int:
+    return caption.first
+
+
+def _mixing(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
+    """What cells are mixed in each other step that there is time to read: where they lie, they are more or fewer."""
+    op = act.stage.op
+    if not isinstance(op, Upsample) or op.reduces_to_copies:
+        return
+    sight, room = plan.sight(number), _narration_room(plan, number, act)
+    at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
+    for beat in act.beats:
+        brief = beat.slow or beat.swept or beat.end - beat.start < READ_SECONDS * plan.fps
+        step = beat.first - act.first_step
+        if brief or (one := sum_of(plan, number, step)) is None:
+            continue
+        channel = (sight.place(step)[1] or 0) + 1
+        who = plan.words("one_channel", channel) if sight.trajectory.filters > 1 else ""
+        spell = {"first": math.floor(beat.start) + 1, "last": math.floor(beat.end)}
+        name, faint = f"story-{number + 1}-mixed-{step + 1}", plan.theme.faint_text
+        yield _text(plan, name, mixture(plan.words, one, room, who), "note", at, "left", color=faint, **spell)
 
 
 def _merging(plan: Plan, number: int, act: Act) -> Iterator[Caption]:

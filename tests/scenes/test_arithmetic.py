@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -234,6 +235,38 @@ def test_a_bilinear_step_tells_the_four_cells_and_their_shares(size):
         "… writes 6.19",
     ]
     assert abs((9 * 8 + 3 * 6 + 3 * 2 + 3) / 16 - 6.19) < 0.005
+
+
+MIXED = r"(?:channel \d: )?(?:one cell is copied|(\d) cells are mixed): (.*)"
+
+
+@pytest.mark.parametrize(("shape", "order"), [([1, 3, 3], "position"), ([2, 3, 3], "position"), ([2, 2, 2], "filter")])
+def test_every_step_that_can_be_read_tells_what_it_mixes(shape, order):
+    text = f"[input]\nshape = {shape}\n[[stage]]\nop = 'Upsample'\nscale_factor = 2\nmode = 'bilinear'\n"
+    scene = parse_scene(f"{text}[time]\norder = '{order}'\nseconds = 30\n[look]\nshow = ['values']\n", "mixed")
+    board = compose(scene)
+    trajectory, values = scene.stages[0].op.trajectory(scene.input.shape, order), values_of(scene)[0]
+    captions = {int(c.name.split("-")[3]) - 1: c for c in board.captions if "-mixed-" in c.name}
+    begins = np.concatenate([[board.step.frames[0]], board.settled])
+    long = np.flatnonzero(np.diff(begins) >= 0.5 * board.fps)
+    told_slowly = int(np.diff(begins).argmax())
+    assert sorted({*captions, told_slowly}) == long.tolist() and {0, 1, len(begins) - 2} <= set(captions)
+    for step, caption in captions.items():
+        taps = trajectory.taps(step)
+        mine = (taps.output == taps.output[0]).all(axis=1)
+        count, numbers = re.fullmatch(MIXED, caption.body).groups()
+        assert int(count or 1) == mine.sum()
+        assert caption.body.startswith(f"channel {taps.output[0, 0] + 1}: ") == (shape[0] > 1)
+        *parts, result = re.split(r" \+ | [=≈] ", numbers)
+        cells = values[0][tuple(taps.input[mine].T)]
+        assert read(result) == read(told(values[1][tuple(taps.output[0])]))
+        pairs = [tuple(map(read, part.split("·"))) for part in parts]
+        shares = [read(told(share)) for share in taps.coefficient[mine]]
+        assert pairs == ([] if count is None else list(zip(shares, cells, strict=True)))
+        assert (caption.first, caption.last) == (begins[step] + 1, begins[step + 1])
+    others = [c for c in board.captions if c.name.startswith(("story-", "phase-")) and c.name not in captions]
+    spells = sorted((c.first, c.last) for c in others)
+    assert all(before[1] < after[0] for before, after in pairwise(spells))
 
 
 UNEQUAL = {
