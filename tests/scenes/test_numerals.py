@@ -383,6 +383,13 @@ def test_numbers_that_could_not_be_read_are_not_written():
     assert not any(cells.numbers for cells in deep.cells)
 
 
+@pytest.mark.parametrize("name", ["dilated-vs-standard", "spatially-separable"])
+def test_the_numbers_of_rows_that_stand_below_each_other_can_be_read(name):
+    board = compose(find_scene(name), (854, 480))
+    heights = [n.size * c.scale * 854 / board.camera.width for c in board.cells for n in c.numbers]
+    assert min(heights) >= 10.9
+
+
 @pytest.mark.parametrize(
     ("name", "things"),
     [("multi-channel", "input filters-1 output-1 output-2"), ("bias", "input filters-1 output-1")],
