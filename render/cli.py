@@ -11,6 +11,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 import signal
 import sys
@@ -47,6 +48,7 @@ from ..scenes.overview import Overview, overview_of
 from ..scenes.photo import scaled_to
 from ..scenes.scenefile import LANGUAGES, MAX_SECONDS, THEMES, Text, shown
 from . import doctor, encode, pictures, sheet
+from .cluster import PATIENCE, Cluster
 from .errors import RenderError, RequestError
 from .film import make
 from .frames import CHUNK, FramePlan
@@ -156,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     telling.add_argument("--lang", choices=LANGUAGES, default="en")
     telling.add_argument("--fps", type=_fps, default=30.0)
 
-    rendering = command("render", "render a scene", lambda a: _render(_scene(a.scene), a))
+    rendering = command("render", "render a scene", lambda a: _render(_scene(a.scene), a, ["render", a.scene]))
     rendering.add_argument("scene", metavar="SCENE", help="a name from the catalog, or the path of a scene file")
     _add_render_options(rendering)
 
@@ -265,7 +267,7 @@ def _add_render_options(parser: argparse.ArgumentParser) -> None:
         metavar="PNG",
         help="title, first step, some moments and the end side by side in one picture",
     )
-    _add_look_options(parser)
+    parser.set_defaults(handed_on=_add_look_options(parser))
     add("--progress", action="store_true", help="tell how far it is in lines, also where stderr is no terminal")
 
 
@@ -303,6 +305,18 @@ def _add_look_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
         type=_count,
         metavar="N",
         help="the most cores to render on (default: all that no other render of this machine uses; they take turns)",
+    )
+    add(
+        "--dask",
+        metavar="ADDRESS",
+        help="render on the Dask cluster of this scheduler, such as tcp://host:8786, or of its scheduler file (.json)",
+    )
+    add(
+        "--timeout",
+        type=_timeout,
+        default=PATIENCE,
+        metavar="SECONDS",
+        help="with --dask: try again elsewhere if no picture is made for so long (default %(default)g)",
     )
     differences = parser.add_mutually_exclusive_group()
     known.append(
@@ -376,7 +390,8 @@ def _scene(name: str) -> Scene:
 
 
 def _op(arguments: argparse.Namespace) -> int:
-    return _render(scene_from_lines(arguments.line, arguments.input), arguments)
+    words = ["op", arguments.line, "--input", "x".join(map(str, arguments.input))]
+    return _render(scene_from_lines(arguments.line, arguments.input), arguments, words)
 
 
 def _model(arguments: argparse.Namespace) -> int:
@@ -452,7 +467,8 @@ def render_scene(scene: Scene, *arguments: str) -> None:
     _render(scene, parser.parse_args(arguments))
 
 
-def _render(scene: Scene | Overview, arguments: argparse.Namespace) -> int:
+def _render(scene: Scene | Overview, arguments: argparse.Namespace, words: Sequence[str] = ()) -> int:
+    """Render a scene; ``words`` are those on the command line that name it, if such there are."""
     outputs = [("-o", out) for out in arguments.output] + [("--sheet", out) for out in arguments.sheet]
     if not outputs:
         raise RequestError(f"nothing to write is named; allowed: -o OUT ({' '.join(OUTPUTS)}), --sheet PNG")
@@ -462,6 +478,9 @@ def _render(scene: Scene | Overview, arguments: argparse.Namespace) -> int:
     device, engine = arguments.device, arguments.engine
     if device != "auto" and engine != "cycles":
         raise RequestError(f"--device is {device}, but --engine {engine} has no choice of devices; allowed: auto")
+    for flag, value in (("--workers", arguments.workers), ("--cores", arguments.cores)):
+        if arguments.dask and value:
+            raise RequestError(f"{flag} is for this machine; allowed: without --dask, whose workers know their own")
     cells = count_cells(scene, arguments.all_cells)
     _check_memory(scene, cells)
     board = compose(
@@ -474,9 +493,10 @@ def _render(scene: Scene | Overview, arguments: argparse.Namespace) -> int:
         transparent=arguments.transparent,
     )
     frames = _chosen(board, arguments.frames)
-    doctor.require_libraries(gl=engine != "cycles")
+    if not arguments.dask:
+        doctor.require_libraries(gl=engine != "cycles")
     with tempfile.TemporaryDirectory(prefix="convmotion-", ignore_cleanup_errors=True) as folder:
-        _produce(scene, board, frames, arguments, Path(folder))
+        _produce(scene, board, frames, arguments, Path(folder), words)
     return 0
 
 
@@ -488,7 +508,8 @@ def _render_all(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise RequestError(f"-o {shown(str(folder))} cannot be a folder: {error.strerror}") from None
     at_once = min(arguments.at_once or doctor.cores(), len(scenes))
-    arguments.cores = arguments.cores or max(1, doctor.cores() // at_once)
+    if not arguments.dask:
+        arguments.cores = arguments.cores or max(1, doctor.cores() // at_once)
     words = _written(arguments.handed_on, arguments)
     commands: list[tuple[str, list[str]]] = []
     every: list[tuple[str, Path]] = []
@@ -577,7 +598,12 @@ def _chosen(board: Storyboard, wanted: tuple[int, int] | None) -> range:
 
 
 def _produce(
-    scene: Scene | Overview, board: Storyboard, frames: range, arguments: argparse.Namespace, folder: Path
+    scene: Scene | Overview,
+    board: Storyboard,
+    frames: range,
+    arguments: argparse.Namespace,
+    folder: Path,
+    words: Sequence[str],
 ) -> None:
     """Render what the outputs need, each picture once, then write them."""
     outputs: list[Path] = arguments.output
@@ -615,7 +641,8 @@ def _produce(
     films = [([poster], out) for out in stills] + [(wanted, out) for out in moving]
     sheets = [(moments, out) for out in arguments.sheet]
     with _bar("rendering", len(missing), "picture", arguments.progress) as bar:
-        job = replace(job, place=_here(cells, arguments.cores, lambda: bar.set_description_str(WAITING)))
+        here = _here(cells, arguments.cores, lambda: bar.set_description_str(WAITING))
+        job = replace(job, place=_cluster(arguments, store, words) if arguments.dask else here)
 
         def rendered(count: int) -> None:
             if count:
@@ -630,6 +657,17 @@ def _produce(
         _put(path, out)
     for note in notes:
         print(f"convmotion: {note}", file=sys.stderr)
+
+
+def _cluster(arguments: argparse.Namespace, store: FrameStore, words: Sequence[str]) -> Cluster:
+    """The cluster to render on. Its workers may see the frame store where one is named."""
+
+    def repeat(frame: int) -> str:
+        known = argparse.Namespace(**{**vars(arguments), "frames": (frame, frame)})
+        return shlex.join(["convmotion", *words, "-o", "frame_%d.png", *_written(arguments.handed_on, known)])
+
+    shared = store if arguments.cache else None
+    return Cluster(arguments.dask, shared, repeat if words else None, arguments.timeout)
 
 
 def _tell(bar: tqdm[Any], out: Path, done: int) -> None:
@@ -697,6 +735,13 @@ def _size(text: str) -> tuple[int, int]:
         allowed = f"WIDTHxHEIGHT in pixels, each from {LEAST_SIDE} to {MOST_SIDE}, such as 854x480"
         raise argparse.ArgumentTypeError(f"{text!r} is no size; allowed: {allowed}")
     return sides[0], sides[1]
+
+
+def _timeout(text: str) -> float:
+    value = float(text) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text) else 0.0
+    if value < 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time-out; allowed: seconds from 1 to 999999")
+    return value
 
 
 def _fps(text: str) -> float:
