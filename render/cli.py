@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import math
 import os
 import re
 import secrets
@@ -48,11 +49,11 @@ from ..scenes.overview import Overview, overview_of
 from ..scenes.photo import scaled_to
 from ..scenes.scenefile import LANGUAGES, MAX_SECONDS, THEMES, Text, shown
 from . import doctor, encode, pictures, sheet
-from .cluster import PATIENCE, Cluster
-from .errors import RenderError, RequestError
+from .cluster import Cluster
+from .errors import FrameError, RenderError, RequestError
 from .film import make
 from .frames import CHUNK, FramePlan
-from .jobs import Here, Job
+from .jobs import PATIENCE, Here, Job
 from .many import CATALOG, render_all, scenes_of
 from .network import read_network
 from .slots import Slots, share_of, slots_folder
@@ -316,7 +317,7 @@ def _add_look_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
         type=_timeout,
         default=PATIENCE,
         metavar="SECONDS",
-        help="with --dask: try again elsewhere if no picture is made for so long (default %(default)g)",
+        help="begin again with what is missing if no picture is made for so long (default %(default)g)",
     )
     differences = parser.add_mutually_exclusive_group()
     known.append(
@@ -640,34 +641,37 @@ def _produce(
     missing = [key for key in keys if not store.take(key, job.path(key))]
     films = [([poster], out) for out in stills] + [(wanted, out) for out in moving]
     sheets = [(moments, out) for out in arguments.sheet]
+
+    def repeat(frame: int) -> str:
+        """The command that renders a frame again."""
+        known = argparse.Namespace(**{**vars(arguments), "frames": (frame, frame)})
+        return shlex.join(["convmotion", *words, "-o", "frame_%d.png", *_written(arguments.handed_on, known)])
+
     with _bar("rendering", len(missing), "picture", arguments.progress) as bar:
         here = _here(cells, arguments.cores, lambda: bar.set_description_str(WAITING))
-        job = replace(job, place=_cluster(arguments, store, words) if arguments.dask else here)
+        if arguments.dask:
+            shared = store if arguments.cache else None
+            cluster = Cluster(arguments.dask, shared, repeat if words else None, arguments.timeout)
+            job = replace(job, place=cluster, patience=math.inf)  # there parts wait for their turn
+        else:
+            job = replace(job, place=here, patience=arguments.timeout)
 
         def rendered(count: int) -> None:
             if count:
                 bar.set_description_str("rendering", refresh=False)
             bar.update(count)
 
-        _, notes = make(
-            job, plan, films, rendered, lambda out, done: _tell(bar, out, done), sheets, arguments.max_bytes
-        )
+        try:
+            _, notes = make(
+                job, plan, films, rendered, lambda out, done: _tell(bar, out, done), sheets, arguments.max_bytes
+            )
+        except FrameError as error:
+            raise RenderError(f"{error}; again: {repeat(error.frame)}" if words else str(error)) from None
     store.trim()
     for path, out in saved:
         _put(path, out)
     for note in notes:
         print(f"convmotion: {note}", file=sys.stderr)
-
-
-def _cluster(arguments: argparse.Namespace, store: FrameStore, words: Sequence[str]) -> Cluster:
-    """The cluster to render on. Its workers may see the frame store where one is named."""
-
-    def repeat(frame: int) -> str:
-        known = argparse.Namespace(**{**vars(arguments), "frames": (frame, frame)})
-        return shlex.join(["convmotion", *words, "-o", "frame_%d.png", *_written(arguments.handed_on, known)])
-
-    shared = store if arguments.cache else None
-    return Cluster(arguments.dask, shared, repeat if words else None, arguments.timeout)
 
 
 def _tell(bar: tqdm[Any], out: Path, done: int) -> None:

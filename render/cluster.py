@@ -22,15 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from .errors import RenderError, RequestError
-from .jobs import Job
+from .jobs import PATIENCE, Job
 from .remote import Made, Part, Refused, differing, house, packed, render_part
 from .store import FrameStore
 
 SECONDS_TO_CONNECT = 10.0
 RETRIES = 2
 """How often a part is tried again whose Blender has failed; if its worker has died, that is up to the scheduler."""
-PATIENCE = 600.0
-"""Seconds after which a Blender that makes no picture hangs."""
 
 
 @dataclass(frozen=True)

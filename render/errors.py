@@ -13,8 +13,11 @@ class FrameError(RenderError):
     """One ``frame`` could not be made, however often it was tried."""
 
     def __init__(self, frame: int, why: str) -> None:
-        super().__init__(f"frame {frame}: {why}")
-        self.frame = frame
+        super().__init__(frame, why)
+        self.frame, self.why = frame, why
+
+    def __str__(self) -> str:
+        return f"frame {self.frame}: {self.why}"
 
 
 def cut_short(path: object) -> RenderError:

@@ -39,7 +39,7 @@ kernel_size = 3
 seconds = 4
 """
 OUTPUTS = ("frame_%03d.png", "small.gif", "small.mp4")
-OPTIONS = ("--size", "128x72", "--fps", "10", "--workers", "2", "--chunk", "20", "--timeout", "20")
+OPTIONS = ("--size", "128x72", "--fps", "10", "--workers", "2", "--chunk", "20", "--timeout", "30")
 MOST_SECONDS = 120.0
 """No run takes so long, hung workers included."""
 GONE_SECONDS = 5.0
