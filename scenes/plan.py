@@ -487,8 +487,8 @@ class Plan:
         hurry = self.scene.time.seconds < HURRIED * TRAVEL_SECONDS * len(self.stages)
         fixed = hurry or not chain or self.contents.traces  # a trace back is through all of it
         camera = "still" if fixed else self.scene.look.camera
-        room, result = self._caption_room(), self._result_room()
-        return arrange_stages(items, self.size, *room, camera, self._with_skips(items), result)
+        room, results = self._caption_room(), self._result_rooms()
+        return arrange_stages(items, self.size, *room, camera, self._with_skips(items), results)
 
     def _with_skips(self, items: list[Item]) -> list[Item]:
         """The items and, before the output of every merge, once more what it reads from farther away."""
@@ -932,18 +932,19 @@ class Plan:
         """The same of the title and these."""
         return (CAPITAL["title"] + len(self.result_lines) * CAPITAL["line"]) * LINE_HEIGHT
 
-    def _result_room(self) -> Result | None:
-        """What the table of many stages leaves to the last tensor: beside it, below it or, in tall pictures, above."""
+    def _result_rooms(self) -> list[Result]:
+        """What the table of many stages leaves to the last tensor: beside it or below it; in tall pictures, above."""
         if not self.summary:
-            return None
+            return []
         top, bottom = self._caption_room()
         table = len(self.result_table) * CAPITAL["note"] * LINE_HEIGHT + 8.0
         if not self.narrow:
             wide = sum(self.table_widths(self.result_table)) + COLUMN_GAP
-            return Result(wide, max(top, self.result_heading_height + 8.0), bottom)
+            top = max(top, self.result_heading_height + 8.0)
+            return [Result(wide, top, bottom), Result(0.0, max(top, table), bottom)]
         if self.page.tall:
-            return Result(0.0, top, max(bottom, self._result_footer + table))
-        return Result(0.0, self.result_heading_height + table, self._result_footer)
+            return [Result(0.0, top, max(bottom, self._result_footer + table))]
+        return [Result(0.0, self.result_heading_height + table, self._result_footer)]
 
     @property
     def result_top(self) -> float:

@@ -81,24 +81,24 @@ def arrange_stages(
     bottom_lines: float,
     camera: str = "isometric",
     stages: Sequence[Item] | None = None,
-    result: Result | None = None,
+    results: Sequence[Result] = (),
 ) -> Frame:
     """Place all items as :func:`.layout.arrange` does, or for a camera that travels from stage to stage.
 
     It travels where the cells of all at once are too small and become larger, on average by LARGER; a "dolly" does in
     any case, and a camera that is "still" never. Tensors are the items called "input" and "output-...". ``stages``, if
-    given, are the items that stand there then: more than these, for what is seen at several stages. With a ``result``
-    the last of its pictures is of the last tensor alone.
+    given, are the items that stand there then: more than these, for what is seen at several stages. With ``results``
+    the last of its pictures is of the last tensor alone, where one of them leaves it most.
     """
     whole = arrange(items, size, top_lines, bottom_lines)
     items = stages or items
     tensors = [i for i, item in enumerate(items) if item.name == "input" or item.name.startswith("output-")]
     if camera == "still" or len(tensors) < 3 or (camera != "dolly" and whole.pixel * READABLE <= 1.0):
         return whole
-    parts = _Row(items, tensors, size, top_lines, bottom_lines, result).frame()
+    parts = _Row(items, tensors, size, top_lines, bottom_lines, results).frame()
     across = with_lanes_across(items)
     if parts is not None and across != list(items):
-        apart = _Row(across, tensors, size, top_lines, bottom_lines, result).frame()
+        apart = _Row(across, tensors, size, top_lines, bottom_lines, results).frame()
         if apart is not None and _unit(apart) <= BESIDE * _unit(parts):
             parts = apart
     if parts is None or camera == "dolly":
@@ -122,11 +122,12 @@ class _Row:
         size: tuple[int, int],
         top_lines: float,
         bottom_lines: float,
-        result: Result | None,
+        results: Sequence[Result],
     ) -> None:
-        self.items, self.page, self.result = items, Page.of(size), result
+        self.items, self.page, self.results = items, Page.of(size), results
+        self.result = results[0] if results else None
         self.sections = [range(a, b + 1) for a, b in pairwise(tensors)]
-        if result:
+        if self.result:
             self.sections.append(range(tensors[-1], tensors[-1] + 1))
         self.top, self.bottom = top_lines + TOP, bottom_lines + BOTTOM
         self.view = View.along(DIRECTION)
@@ -221,6 +222,8 @@ class _Row:
 
     def _draw_near(self, enough: float) -> None:
         self.widths = [enough] * len(self.sections)
+        if self.result:
+            self.result = min(self.results, key=self._width_alone)
         for _ in range(ROUNDS):
             for number, width in enumerate(self.widths):
                 self.widths[number] = min(width, max(self._nearest(number), _least(partial(self._fits, number))))
@@ -228,6 +231,11 @@ class _Row:
         for number, width in enumerate(self.widths):
             for i, plan in (self._own(number, width) or {}).items():
                 self.plans[i], self.capitals[i] = plan, CAPITAL["label"] * self._room(width)[0]
+
+    def _width_alone(self, result: Result) -> float:
+        """How wide the picture of the last tensor is at least with such words."""
+        self.result = result
+        return max(self._nearest(len(self.sections) - 1), _least(self._fits_alone))
 
     def _even_out(self, enough: float) -> None:
         """Sections that follow each other and differ little have one width, and their words one size.

@@ -81,6 +81,8 @@ def test_its_probabilities_can_be_read_in_the_end(size):
     result = max((c for c in board.cells if re.fullmatch(r"output-\d+", c.name)), key=lambda c: int(c.name[7:]))
     (numbers,) = result.numbers
     assert numbers.value[numbers.cell.argsort()] == pytest.approx(values_of(lenet())[0][-1])
+    _, width = board.camera.at(board.frames)
+    assert numbers.size * size[0] / width >= (12.0 if size[0] > size[1] else 10.5)
     shades = luminance(result.color)
     assert shades.argmax() == ANSWER and shades[ANSWER] > 1.2 * np.delete(shades, ANSWER).max()
 
