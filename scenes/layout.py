@@ -204,6 +204,8 @@ class Item:
     """In wide pictures: what stands above it, such as what it is explained by."""
     known: bool = False
     """Whether its shape is known from elsewhere, so that its name is enough."""
+    short: tuple[str, ...] | None = None
+    """Its label where there is no room for more, if not its shape."""
     across: bool = False
     """Whether its lanes stand across the flow only, none behind another."""
 
@@ -685,12 +687,16 @@ def _with_above(plan: _Plan, over: _Plan) -> _Plan:
 def label_texts(item: Item, style: int) -> tuple[str, ...]:
     """A label's lines: name and shape on one line (1) or on two (2, 3), the shape alone (0, 4), nothing (-1).
 
-    Where the shape is known from elsewhere there is a name alone.
+    Where the shape is known from elsewhere there is a name alone; and an item may have short words of its own.
     """
     label = item.label[:1] if item.known else item.label
     if style == 1:
         return (LABEL_JOINT.join(label),)
-    return label if style in (2, 3) else (item.label[-1].replace(" ", ""),) if style >= 0 else ()
+    if style in (2, 3):
+        return label
+    if style < 0:
+        return ()
+    return (item.label[-1].replace(" ", ""),) if item.short is None else item.short
 
 
 def note_texts(notes: tuple[tuple[str, ...], ...], style: int) -> tuple[str, ...]:

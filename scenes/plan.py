@@ -507,6 +507,7 @@ class Plan:
 
     def _items(self, views: dict[int, tuple[View, ...]]) -> list[Item]:
         """All that is to be placed, in reading order."""
+        several = any(stage.again for stage in self.stages)
         items = [self._tensor_item("input", 0, self.words("input"))]
         for number, stage in enumerate(self.stages):
             label = self._called(number)
@@ -526,18 +527,27 @@ class Plan:
                 spots = zip(between, self.contents.views[number], strict=True)
                 items += [self._view_item(f"{view.name}-{number + 1}", view, elision) for view, elision in spots]
             item = self._tensor_item(f"output-{number + 1}", number + 1, label)
+            if several and stage.stages[-1].name is not None and not stage.again:
+                item = replace(item, short=(label,))
             items.append(replace(item, begins=stage.again, above=above))
         return self._said_once(items)
 
     @staticmethod
     def _said_once(items: list[Item]) -> list[Item]:
-        """Shapes that are known from the first row are not said again in those below, whose words take their room."""
+        """Shapes that are known from the first row are not said again in those below, whose words take their room.
+
+        Where there is little room and all rows have names, nothing else is said in those below; of a single row there
+        it is shapes that are said.
+        """
         known: set[tuple[str, str]] = set()
         below, result = False, []
+        rows = 1 + sum(item.begins for item in items)
+        named = sum(item.short is not None for item in items if item.name.startswith("output-")) >= rows > 1
         for item in items:
             below |= item.begins
             what = "filters" if item.name.startswith("filters-") else "tensor", item.label[-1]
-            result.append(replace(item, known=below and what in known))
+            again = below and what in known
+            result.append(replace(item, known=again, short=() if named and again and not item.short else item.short))
             known.add(what)
         return result
 
@@ -608,13 +618,21 @@ class Plan:
         filters, dims = op.filters, (op.fan_in(), *op.each("kernel_size"))
         if self.is_partial(number):
             filters, dims = 1, (op.filters, *op.each("kernel_size"))
-        label = self.words("filters", filters) if filters > 1 else self.words("filter")
+        flipped = number in self.contents.flipped
+        label, short = self.filters_called(number, flipped), (self.words("turned"),) if flipped else None
         elision = self.contents.banks[number]
         names, biases = self._filter_names(number), self._marked_biases(number)
         named = names or biases or filters > 1
         marks = self._marks(elision, lambda f: (names[f] if names else str(f + 1)) + biases.get(f, "")) if named else ()
         notes = self._notes(self._left_out(elision, "filters"))
-        return Item(f"filters-{number + 1}", (label, size((*dims,))), elision, marks=marks, notes=notes)
+        return Item(f"filters-{number + 1}", (label, size((*dims,))), elision, marks=marks, notes=notes, short=short)
+
+    def filters_called(self, number: int, flipped: bool) -> str:
+        """What a stage's filters are called, before they are flipped and after that."""
+        op = self.stages[number].op
+        filters = 1 if self.is_partial(number) or not isinstance(op, Weighted) else op.filters
+        called = self.words("filters", filters) if filters > 1 else self.words("filter")
+        return self.words("flipped", called) if flipped else called
 
     def _filter_names(self, number: int) -> tuple[str, ...]:
         """What each of a stage's filters is called, and by what the numbers on its cells are divided."""

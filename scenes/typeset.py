@@ -21,6 +21,7 @@ from .layout import (
     SIDE,
     TOP,
     WINDOW_ROOM,
+    Placed,
     label_texts,
     mark_place,
     note_texts,
@@ -582,7 +583,12 @@ def _narration_room(plan: Plan, number: int, act: Act) -> float:
 def _labels(plan: Plan) -> Iterator[Caption]:
     f = plan.frame
     sizes = [(placed, *spell) for placed in f.placed for spell in _spells(plan, placed.item.name)]
-    for placed, turn, pixel, spell in sizes:
+    sizes = [
+        (called, turn, pixel, key, told)
+        for placed, turn, pixel, spell in sizes
+        for key, called, told in _turns(plan, placed, spell)
+    ]
+    for placed, turn, pixel, key, spell in sizes:
         if plan.leaves and spell.get("last") == plan.frames:  # alone: below its cells, whatever room is beside them
             placed = without_pad(placed, f.view)
         capital = CAPITAL["label"] * pixel
@@ -600,9 +606,25 @@ def _labels(plan: Plan) -> Iterator[Caption]:
             y = top - (first + i * LINE_HEIGHT) * capital
             told = i < len(label)
             line = i + 1 + turn * len(lines)
-            name = f"label-{item.name}-{line}" if told else f"elision-{item.name}-{line - len(label)}"
+            name = f"label-{item.name}-{line}{key}" if told else f"elision-{item.name}-{line - len(label)}{key}"
             caption = _text(plan, name, text, "label", (x, y), "center", halo=HALO * pixel, boxed=True, **spell)
             yield replace(caption, size=capital)
+
+
+def _turns(plan: Plan, placed: Placed, spell: dict[str, object]) -> Iterator[tuple[str, Placed, dict[str, object]]]:
+    """An item as its label calls it, and when: filters have another name once they are flipped."""
+    number = next((n for n in plan.flips if placed.item.name == f"filters-{n + 1}"), None)
+    if number is None:
+        yield "", placed, spell
+        return
+    flip = plan.flips[number]
+    given = plan.filters_called(number, False), *placed.item.label[1:]
+    first, last = (int(str(spell.get(key, other))) for key, other in (("first", 1), ("last", plan.frames)))
+    if first <= flip.last_frame:
+        before = replace(placed, item=replace(placed.item, label=given, short=None))
+        yield "-given", before, spell | {"first": first, "last": min(last, flip.last_frame)}
+    if last > flip.last_frame:
+        yield "", placed, spell | {"first": max(first, flip.last_frame + 1), "last": last}
 
 
 def _spells(plan: Plan, name: str) -> Iterator[tuple[int, float, dict[str, object]]]:

@@ -1,0 +1,59 @@
+"""Labels say what a thing is at any moment, and tell rows apart where there is room for little."""
+
+import re
+
+import numpy as np
+import pytest
+
+from convmotion.scenes import catalog_names, compose, find_scene, photo_of, with_photo
+
+SIZES = [(854, 480), (480, 480), (480, 854)]
+FLIPPED = {"en": "flipped", "zh": "已翻转"}
+MODES = {"en": ["zeros", "reflect", "replicate", "circular"], "zh": ["零", "反射", "复制", "循环"]}
+
+
+def labels(board, thing):
+    return [caption for caption in board.captions if re.fullmatch(rf"label-{thing}-\d+(-given)?", caption.name)]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("size", SIZES)
+def test_every_row_of_padding_modes_carries_its_name(size, language):
+    board = compose(find_scene("padding-modes"), size, language=language)
+    outputs = [labels(board, f"output-{number}") for number in (1, 3, 5, 7)]
+    for said, mode in zip(outputs, MODES[language], strict=True):
+        assert mode in " ".join(caption.body for caption in said).split("  ")
+        assert all((caption.first, caption.last) == (1, board.frames) for caption in said)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["transposed", "transposed-stride-2", "transposed-upsample"])
+def test_filters_are_called_flipped_once_they_are(name, size, language):
+    board = compose(find_scene(name), size, language=language)
+    turning = next(cells for cells in board.cells if cells.name.startswith("flipping-"))
+    said = labels(board, f"filters-{turning.name.removeprefix('flipping-')}")
+    before, after = ([c for c in said if (FLIPPED[language] in c.body) is flipped] for flipped in (False, True))
+    (after,) = after
+    step = float(board.step.at(after.first)[0])
+    assert turning.end is not None and turning.end <= step < turning.end + 0.5 and after.last == board.frames
+    shown = {c.name.removesuffix("-given") for c in before if c.first == 1 and c.last == after.first - 1}
+    assert after.name in shown, "and nothing else until then"
+
+
+def test_of_one_row_it_is_the_shape_that_is_said_where_there_is_room_for_little():
+    board = compose(find_scene("transposed-upsample"), (480, 480))
+    (label,) = labels(board, "output-3")
+    assert label.body == "1×6×6"
+
+
+@pytest.mark.parametrize("name", catalog_names())
+def test_no_words_of_a_chinese_film_are_english(name):
+    """Calls are PyTorch's, kernels have the names by which files ask for them, floor, ceil and max are a formula's."""
+    scene = find_scene(name)
+    if photo_of(scene) is not None:
+        scene = with_photo(scene, np.full((96, 96, 3), 128, np.uint8))
+    for caption in compose(scene, language="zh").captions:
+        if not caption.name.startswith(("call-", "mark-filters-")):
+            words = re.findall("[A-Za-z]{2,}", re.sub(r"\b(floor|ceil|max)\(|{step}", "(", caption.body))
+            assert not words or re.search("[一-鿿]", caption.body), caption
