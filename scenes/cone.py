@@ -266,7 +266,8 @@ def cone_lines(plan: Plan) -> Iterator[Lines]:
             yield Lines(f"back-lines-{trace.number + 1}", tuple(lines), float(first), float(end))
         edges = zip(_corners(plan, trace.tensor, *trace.box), _after(plan, trace), strict=True)
         lines = tuple(Line(vector(near), None, vector(far), None, color) for near, far in edges)
-        yield Lines(f"edges-{trace.number + 1}-{trace.tensor}", lines, end - 1.0 + LANDED, plan.steps + 1.0)
+        name, last = f"edges-{trace.number + 1}-{trace.tensor}", plan.steps + 1.0
+        yield Lines(name, lines, end - 1.0 + LANDED, last, over_cells=0.0 if "usage" in plan.show else None)
 
 
 def _after(plan: Plan, trace: Trace) -> list[NDArray[np.float64]]:

@@ -333,10 +333,10 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
             continue
         if arcs := tuple(_arcs(plan, number)):
             first = act.first_step - (1.0 if number == 0 else 0.0)  # that of others comes with the stage
-            yield Lines(f"arcs-{number + 1}", arcs, first, act.first_step + 1.0, True)
+            yield Lines(f"arcs-{number + 1}", arcs, first, act.first_step + 1.0, 1.0)
         if moved := tuple(_offset_lines(plan, number)):
             first, last = float(act.first_step), float(act.first_step + act.steps)
-            yield Lines(f"offsets-{number + 1}", moved, first, last, True)
+            yield Lines(f"offsets-{number + 1}", moved, first, last, 1.0)
         filters = plan.sight(number).trajectory.filters
         turns = [range(filters)]
         if plan.scene.time.order == "filter":

@@ -512,7 +512,7 @@ class _Film:
 
     def lines(self) -> Iterator[Lines]:
         last = self.steps if self.into else self.steps + 1
-        options = {"first": ALWAYS, "last": float(last), "over_cells": True}
+        options = {"first": ALWAYS, "last": float(last), "over_cells": 1.0}
         arrows = [*self._steps_on(), *self._arcs(), *self._brackets()]
         if arrows:
             color = self.theme.line

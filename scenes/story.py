@@ -243,8 +243,8 @@ class Lines:
     lines: tuple[Line, ...]
     first: float
     last: float
-    over_cells: bool = False
-    """Whether they are as strong where a cell is behind them as elsewhere: those that tell of cells."""
+    over_cells: float | None = None
+    """How much of them is left where a cell is behind them: 1 of those that tell of cells; None: a little."""
     radius: float = LINE_RADIUS
 
 

@@ -49,7 +49,7 @@ def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.
     """
     shown = [(lines_at(board, lines, frame), lines.lines) for lines in board.lines]
     counts = [len(ends) for ends, _ in shown]
-    strong = np.repeat([lines.over_cells for lines in board.lines], counts).astype(np.bool_)
+    left = [OVER_CELLS if lines.over_cells is None else lines.over_cells for lines in board.lines]
     edges = hidden_edges(board, frame)
     ends = np.concatenate([edges, *(ends for ends, _ in shown)])
     colors = [THEMES[board.theme].window] * len(edges) + [line.color for e, lines in shown for line in lines[: len(e)]]
@@ -61,8 +61,8 @@ def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.
     long = np.linalg.norm(flat[:, 1] - flat[:, 0], axis=1) > 1e-6
     if not long.any():
         return np.zeros(0, np.int64), np.zeros((0, 4), np.uint8)
-    strong = np.concatenate([np.zeros(len(edges), np.bool_), strong])
-    hidden = _Hidden(board, frame, screen, through[long], np.array(leaves, np.bool_)[long], strong[long])
+    over = np.concatenate([np.full(len(edges), OVER_CELLS), np.repeat(left, counts)])
+    hidden = _Hidden(board, frame, screen, through[long], np.array(leaves, np.bool_)[long], over[long])
     radii = np.concatenate(
         [np.full(len(edges), LINE_RADIUS), np.repeat([lines.radius for lines in board.lines], counts)]
     )
@@ -155,7 +155,7 @@ class _Hidden:
 
     Of lines that show ``through`` cells (lines,): a little behind a cell, and nothing elsewhere, where they are to be
     seen as they are. Of a line that ``leaves`` a window (lines,) a little of the way, too, up to where it comes out of
-    the cells. Of ``strong`` lines all that is before cells.
+    the cells. Before cells that part of each that is left ``over`` them (lines,).
     """
 
     def __init__(
@@ -165,9 +165,9 @@ class _Hidden:
         screen: Screen,
         through: NDArray[np.bool_],
         leaves: NDArray[np.bool_],
-        strong: NDArray[np.bool_],
+        over: NDArray[np.float64],
     ) -> None:
-        self.screen, self.through, self.leaves, self.strong = screen, through, leaves, strong
+        self.screen, self.through, self.leaves, self.over = screen, through, leaves, over
         states = [pose(board, cells, frame) for cells in board.cells]
         ghosts = [
             np.full(np.count_nonzero(s.shown), c.role == "ghost") for s, c in zip(states, board.cells, strict=True)
@@ -198,8 +198,7 @@ class _Hidden:
         number, cube = self._near(flat)
         meets, nearer = self._shares_in_line(ends[number], cube)
         solid, through = ~self.ghost[cube], self.through[line]
-        faint = ~self.strong[line] & _within_any(meets, number, line, share)
-        strength = np.where(faint, OVER_CELLS, 1.0)
+        strength = np.where(_within_any(meets, number, line, share), self.over[line], 1.0)
         behind = _within_any((nearer[0][solid], nearer[1][solid]), number[solid], line, share)
         strength[behind | through] = 0.0
         strength[behind & (through | self.leaves[line] & _at_the_beginning(behind, line, back))] = THROUGH_CELLS

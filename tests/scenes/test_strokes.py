@@ -337,3 +337,21 @@ def test_a_line_begins_at_its_start_whichever_way_it_is_followed():
     back = np.array([False, True, True, True, False])
     beginning = strokes._at_the_beginning(which, line, back)  # pyright: ignore[reportPrivateUsage]
     assert beginning.astype(int).tolist() == [1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("name", ["gridding-2-2-2", "gridding-1-2-3"])
+def test_no_edge_of_a_cone_runs_over_a_number_that_tells_of_use(name):
+    board = compose(find_scene(name))
+    frame = board.frames
+    board = replace(board, lines=tuple(lines for lines in board.lines if lines.name.startswith("edges-")))
+    assert [len(lines_at(board, lines, frame)) for lines in board.lines] == [4] * len(board.lines) != []
+    alpha, screen, counted = alpha_of(board, frame), Screen(board, frame), 0
+    assert alpha.max() > 0.9, "beside the cells they are seen"
+    for cells in board.cells:
+        state = pose(board, cells, frame)
+        for numbers, written in zip(cells.numbers, state.written, strict=True):
+            fronts = state.place[numbers.cell[written]] - np.array([0.0, 0.5 * cells.scale, 0.0])
+            for x, y in np.floor(screen.pixels(fronts)).astype(int).tolist():
+                assert alpha[y - 1 : y + 2, x - 1 : x + 2].max() < 0.05, (cells.name, x, y)
+                counted += 1
+    assert counted > 50
