@@ -148,7 +148,7 @@ def head_of(plan: Plan, number: int) -> Mover:
 
     bends = elision.columns.bends() if elision.columns.hidden else ()
     track = track_of(act.beats, row_of(sight), writes, place, bends, 0.0)
-    return Mover(name, track, act.first_frame, act.last_frame)
+    return Mover(name, track, act.first_frame, act.last_frame, opens=plan.fills(number))
 
 
 def column_of(plan: Plan, number: int) -> Mover:

@@ -808,8 +808,14 @@ class Plan:
             return f"window-{number + 1}"
         if self.echoes(number + 1):
             return f"echo-{number + 2}"
-        scattered = number > 0 and self.stages[number - 1].slide is not None and self.sight(number - 1).scatters
-        return f"head-{number}" if scattered else None
+        made = number > 0 and self.stages[number - 1].slide is not None
+        return f"head-{number}" if made and (self.sight(number - 1).scatters or self.fills(number - 1)) else None
+
+    def fills(self, number: int) -> bool:
+        """Whether a stage writes slice behind slice of a volume: those that are done hide the one being written."""
+        sight = self.sight(number)
+        deep = sight.writes[0]
+        return not sight.scatters and sight.trajectory.filters == 1 and deep is not None and len(set(deep.first)) > 1
 
     def echoes(self, number: int) -> bool:
         """Whether a stage is a product with the matrix of a window that is seen on the tensor that was flattened."""

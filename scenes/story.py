@@ -404,7 +404,7 @@ class Storyboard:
         windows = tuple(
             (m.boxes, m.parts, m.bar, m.opens, m.counts, m.spacing, *self.glows(m), *self.step.at(m.last))
             for m in self.movers
-            if m.boxes
+            if m.boxes or m.opens
         )
         camera = replace(self.camera, travel=None, turn=None)
         things = {"": (self.theme, self.transparent, self.size, self.outlines, camera, self.floor, windows)}

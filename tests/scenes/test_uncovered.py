@@ -94,6 +94,20 @@ def test_a_window_deep_in_a_volume_is_seen_between_small_cells():
         assert (pose(board, cells, frame).size == 1.0).all(), "at the front, and in the end"
 
 
+def test_what_is_written_deep_in_a_volume_is_seen_between_small_cells():
+    board = compose(find_scene("conv3d"))
+    cells, depth = thing(board, "output-1"), {}
+    for step in range(board.steps - 1):
+        state = pose(board, cells, int(board.settled[step]))
+        newest = state.shown & (cells.start >= step)
+        (place,) = cells.position[newest]
+        before = state.shown & (cells.position[:, 1] < place[1] - 0.5)
+        assert np.allclose(state.size[before], OPENED) and (state.size[state.shown & ~before] == 1.0).all(), step
+        depth[round(float(place[1]), 3)] = np.count_nonzero(before)
+    assert list(depth.values()) == [0, 9, 18]
+    assert (pose(board, cells, board.frames).size == 1.0).all()
+
+
 def test_cells_before_a_window_shrink_and_grow_without_a_jump():
     board = compose(find_scene("conv3d"))
     cells = thing(board, "input")
