@@ -289,6 +289,7 @@ def _add_look_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
         metavar="SIZE",
         help="the most that an animation may weigh, such as 5MB, which is 5,000,000 bytes",
     )
+    add("--codec", choices=tuple(encode.CODECS), help="of a .webm (default vp9); av1 is smaller, and takes longer")
     add("--lang", choices=LANGUAGES, default="en", help="language of the captions")
     add("--theme", choices=THEMES, help="instead of the scene's own")
     add(
@@ -473,8 +474,9 @@ def _render(scene: Scene | Overview, arguments: argparse.Namespace, words: Seque
     outputs = [("-o", out) for out in arguments.output] + [("--sheet", out) for out in arguments.sheet]
     if not outputs:
         raise RequestError(f"nothing to write is named; allowed: -o OUT ({' '.join(OUTPUTS)}), --sheet PNG")
-    if arguments.max_bytes and not any(out.suffix.lower() in encode.TERMS for out in arguments.output):
-        raise RequestError(f"--max-bytes is for an animation; allowed: -o OUT with {' '.join(encode.TERMS)}")
+    if arguments.max_bytes and not any(out.suffix.lower() in encode.OFFERS for out in arguments.output):
+        raise RequestError(f"--max-bytes is for an animation; allowed: -o OUT with {' '.join(encode.OFFERS)}")
+    _check_codec(arguments)
     _check_outputs(outputs, OPAQUE if arguments.transparent else ())
     device, engine = arguments.device, arguments.engine
     if device != "auto" and engine != "cycles":
@@ -532,6 +534,17 @@ def _render_all(arguments: argparse.Namespace) -> int:
     for outcome in failed:
         print(f"failed: {outcome.scene}: {outcome.trouble.removeprefix(f'{outcome.scene}: ')}")
     return 1 if failed else 0
+
+
+def _check_codec(arguments: argparse.Namespace) -> None:
+    if arguments.codec is None:
+        return
+    if not any(out.suffix.lower() == ".webm" for out in arguments.output):
+        raise RequestError("--codec is for a .webm; allowed: -o OUT with .webm")
+    if arguments.transparent and arguments.codec not in encode.SEEN_THROUGH:
+        allowed = ", ".join(encode.SEEN_THROUGH)
+        raise RequestError(f"--codec {arguments.codec} has no transparency; allowed with --transparent: {allowed}")
+    encode.encoder_of(arguments.codec)
 
 
 def _check_outputs(outputs: Sequence[tuple[str, Path]], opaque: Sequence[str]) -> None:
@@ -663,7 +676,14 @@ def _produce(
 
         try:
             _, notes = make(
-                job, plan, films, rendered, lambda out, done: _tell(bar, out, done), sheets, arguments.max_bytes
+                job,
+                plan,
+                films,
+                rendered,
+                lambda out, done: _tell(bar, out, done),
+                sheets,
+                arguments.max_bytes,
+                arguments.codec or "vp9",
             )
         except FrameError as error:
             raise RenderError(f"{error}; again: {repeat(error.frame)}" if words else str(error)) from None
@@ -756,11 +776,14 @@ def _fps(text: str) -> float:
 
 
 def _bytes(text: str) -> int:
-    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)(B|kB|MB|GB)", text, re.IGNORECASE)
-    units = {"b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
-    value = int(float(match[1]) * units[match[2].lower()]) if match else 0
+    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)(?:([kMG]?)(i?)B)?", text, re.IGNORECASE)
+    value = 0
+    if match and not (match[3] and not match[2]):
+        number, prefix, binary = match.groups(default="")
+        value = int(float(number) * (1024 if binary else 1000) ** " kmg".index(prefix.lower() or " "))
     if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size of a file; allowed: such as 800kB, 5MB or 1.5MB")
+        allowed = "bytes, such as 5MB (5,000,000), 1.5MB, 800kB, 5MiB (5,242,880), 512KiB or 5000000"
+        raise argparse.ArgumentTypeError(f"{text!r} is no size of a file; allowed: {allowed}")
     return value
 
 

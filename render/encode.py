@@ -10,12 +10,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import IO, Any
@@ -26,56 +27,38 @@ import numpy as np
 
 from . import gif, pictures
 from .errors import RenderError, RequestError
+from .fit import Coded, Painted, Search, Terms, Trial
 from .pictures import Pixels
 
 KNOWN_ENDINGS = (".mp4", ".gif", ".webm", ".webp", ".png")
 
 GIF_MAX_FPS = 100 // gif.SHORTEST
-# Chosen on coloured cubes over a smooth grey floor, 90 frames: no dithering shows bands (0.16 MB), Atkinson's hides
-# them (0.17 MB); finer diffusion sprinkles the grey with pink (0.23-0.29 MB), ordered patterns are further off in
+# Atkinson's dither was chosen on coloured cubes over a smooth grey floor, 90 frames: none shows bands (0.16 MB), this
+# hides them (0.17 MB); finer diffusion sprinkles the grey with pink (0.23-0.29 MB), ordered patterns are further off in
 # colour. "rectangle" leaves the pixels outside of what changed alone.
-GIF_DITHER = {"dither": "atkinson", "diff_mode": "rectangle"}
+GIF_PAINT = {"diff_mode": "rectangle"}
 # A pixel of a GIF is there or not. So much alpha and it is: thin strokes of small words have no more in most places.
 GIF_LEAST_ALPHA = 48
 # Without these, swscale's shortcuts cost a level or two of brightness and smear the chroma of thin coloured lines.
 EXACT_SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 
 
-@dataclass(frozen=True)
-class Terms:
-    """What an animation gives up to be small.
-
-    ``level`` is the constant rate factor of a video, the quality of a WebP, the number of colours of a GIF. One of
-    ``every`` so many frames is kept, and lasts as long; both sides of the picture are scaled by ``scale``.
-    """
-
-    level: int
-    every: int = 1
-    scale: float = 1.0
-    quick: bool = False
-    """Half the encoder's time for a twelfth more bytes."""
-
-
-def _ladder(levels: Sequence[int], *further: tuple[int, int, float]) -> tuple[Terms, ...]:
-    return tuple(Terms(level) for level in levels) + tuple(Terms(*terms) for terms in further)
-
-
-# From the best to the smallest. The first is taken where no limit is set. What is small stays readable as long as it
-# can: colours go before frames, frames before size.
-TERMS = {
-    ".mp4": (
-        Terms(16, quick=True),
-        *_ladder(
-            range(18, 37, 2), (32, 1, 0.75), (36, 1, 0.75), (32, 1, 0.5), (36, 1, 0.5), (40, 2, 0.5), (44, 3, 0.35)
-        ),
-    ),
-    ".webm": _ladder(
-        range(24, 49, 3), (44, 1, 0.75), (50, 1, 0.75), (46, 1, 0.5), (52, 1, 0.5), (56, 2, 0.5), (60, 3, 0.35)
-    ),
-    ".webp": _ladder((85, 75, 65, 55, 45, 35), (45, 1, 0.75), (35, 2, 0.75), (35, 2, 0.5), (20, 3, 0.5), (10, 4, 0.35)),
-    ".gif": _ladder((256, 128, 64), (128, 2, 1), (64, 2, 1), (64, 2, 0.75), (64, 3, 0.6), (64, 3, 0.5), (32, 4, 0.35)),
+OFFERS = {
+    ".mp4": Coded(Terms(16, quick=True), "crf {:g}", 2.7, 14, 42, unit=0.25),
+    ".webm": Coded(Terms(24), "crf {:g}", 2.7, 24, 60),
+    ".webp": Coded(Terms(85), "quality {:g}", 1.5, 85, 5),
+    ".gif": Painted(Terms(256), "{:g} colours", 0.8, ((256, "atkinson"), *((n, "none") for n in (256, 128, 64, 32)))),
 }
-LEVELS = {".gif": "{} colours", ".webp": "quality {}", ".mp4": "crf {}", ".webm": "crf {}"}
+CODECS = {
+    "vp9": {"libvpx-vp9": {"deadline": "good", "cpu-used": 3, "row-mt": 1}},
+    "av1": {"libaom-av1": {"cpu-used": 6, "row-mt": 1}, "libsvtav1": {"preset": 6}},
+}
+"""What a WebM may be, and who encodes it: the first that this ffmpeg has. libaom, which finds out that these pictures
+are drawn, needs half the bytes of SVT-AV1 for the same likeness."""
+SEEN_THROUGH = ("vp9",)
+"""Those of them with transparency."""
+RUNS, RUN = 6, 12
+"""What is tried on terms: so many runs of so many frames, evenly spread."""
 
 
 def let_run() -> None:
@@ -140,6 +123,7 @@ def encode(
     on_frame: Callable[[int], object] | None = None,
     matte: tuple[int, int, int] = (255, 255, 255),
     max_bytes: int | None = None,
+    codec: str = "vp9",
 ) -> list[str]:
     """Write `frames` at `fps` frames a second to `out`; return notes for the user.
 
@@ -162,10 +146,11 @@ def encode(
             return _write_stills(frames, out, done)
         if out.suffix.lower() == ".gif":
             frames = [_Frame(frame.name, partial(_cut_out, frame, matte)) for frame in frames]
-        writer = {".mp4": _write_mp4, ".gif": _write_gif, ".webm": _write_webm, ".webp": _write_webp}
+        webm = partial(_write_webm, codec)
+        writer = {".mp4": _write_mp4, ".gif": _write_gif, ".webm": webm, ".webp": _write_webp}
         film = _Film(frames, Fraction(fps).limit_denominator(1001), out, done, _format_of(frames[0]))
         with _whole(out) as part:
-            return _write(partial(writer[out.suffix.lower()], film, part), film, part, max_bytes)
+            return _write(writer[out.suffix.lower()], film, part, max_bytes)
     except OSError as error:
         raise RenderError(f"{out}: {error.strerror or error}") from error
 
@@ -182,45 +167,124 @@ class _Film:
 
     def on(self, terms: Terms) -> "_Film":
         """With the frames that are kept on these terms."""
-        kept, given = self.frames[:: terms.every], len(self.frames)
-        return replace(
-            self, frames=kept, fps=self.fps / terms.every, done=lambda count: self.done(count * given // len(kept))
-        )
+        given = len(self.frames)
+        count = -int(-given // terms.every)
+        kept = [self.frames[min(given - 1, int(number * given / count + 0.5))] for number in range(count)]
+        done = partial(self._told, count)
+        return replace(self, frames=kept, fps=self.fps * count / given, done=done)
 
-    def size(self, terms: Terms, even: bool = False) -> tuple[int, int]:
+    def _told(self, count: int, done: int) -> None:
+        self.done(done * len(self.frames) // count)
+
+    def size(self, terms: Terms) -> tuple[int, int]:
         """Width and height in pixels on these terms."""
-        unit = 2 if even else 1
+        unit = 2 if self.out.suffix.lower() == ".mp4" else 1
         width, height = (int(side * terms.scale) // unit * unit for side in (self.shape.width, self.shape.height))
         return width, height
 
 
-def _write(write: Callable[[Terms], list[str]], film: _Film, part: Path, most: int | None) -> list[str]:
+Writer = Callable[[_Film, Path, Terms], list[str]]
+"""Writes a film on terms; notes for the user."""
+
+
+def _write(write: Writer, film: _Film, part: Path, most: int | None) -> list[str]:
     """Write on the best terms that make no more than ``most`` bytes; notes. The less is kept, the fewer they are."""
     ending = film.out.suffix.lower()
-    ladder = TERMS[ending]
-    notes = write(ladder[0])
-    if most is None or part.stat().st_size <= most:
-        return notes
-    notes = write(ladder[-1])
-    if (least := part.stat().st_size) > most:
-        raise RequestError(
-            f"{film.out}: takes {least:,} bytes at the least; --max-bytes allows {most:,}; "
-            "fewer frames (--fps, --frames) or a smaller --size take less"
-        )
-    above, written = 0, len(ladder) - 1
-    fits = written
-    while fits - above > 1:
-        written = (above + fits) // 2
-        notes = write(ladder[written])
-        above, fits = (above, written) if part.stat().st_size <= most else (written, fits)
-    if written != fits:
-        notes = write(ladder[fits])
-    terms = ladder[fits]
-    width, height = film.size(terms, even=ending == ".mp4")
-    chosen = [LEVELS[ending].format(terms.level), f"{width}x{height}"]
-    chosen += [f"one frame of {terms.every}"] if terms.every > 1 else []
-    told = f"{part.stat().st_size:,} bytes, of {most:,} that --max-bytes allows"
+    offer, whole = OFFERS[ending], _Attempts(write, film, part)
+    if most is None or whole.size(offer.best) <= most:
+        return whole.written(offer.best)
+    with tempfile.TemporaryDirectory(prefix="convmotion-") as folder:
+        some = _Attempts(write, _sampled(film), Path(folder) / f"some{ending}")
+        first = _Attempts(write, replace(some.film, frames=some.film.frames[:1]), Path(folder) / f"first{ending}")
+        times = (len(film.frames) - 1) / max(1, len(some.film.frames) - 1)
+
+        def tried(terms: Terms) -> Trial:
+            """The first picture is as large as in the sample; so is, on average, what changes from one to the next."""
+            size = first.size(terms) + (some.size(terms) - first.size(terms)) * times
+            return Trial(size, partial(some.likeness, terms))
+
+        terms = Search(offer, float(film.fps), most, tried, whole.size).best()
+        if terms is None:
+            raise RequestError(
+                f"{film.out}: takes {min(whole.sizes.values()):,} bytes at the least; --max-bytes allows {most:,}; "
+                "fewer frames (--fps, --frames) or a smaller --size take less"
+            )
+        notes, likeness = whole.written(terms), some.likeness(terms)
+    width, height = film.size(terms)
+    chosen = [f"{float(film.on(terms).fps):.3g} frames a second", f"{width}x{height}"]
+    chosen += [offer.told.format(terms.level), *(["no dithering"] if terms.dither == "none" else [])]
+    told = f"{part.stat().st_size:,} bytes, of {most:,} that --max-bytes allows; SSIM about {likeness:.3f}"
     return [*notes, f"{film.out.name}: {', '.join(chosen)}: {told}"]
+
+
+@dataclass
+class _Attempts:
+    """A film, written on one terms after another, each to the same name."""
+
+    write: Writer
+    film: _Film
+    part: Path
+    last: Terms | None = None
+    notes: list[str] = field(default_factory=list)
+    sizes: dict[Terms, int] = field(default_factory=dict)
+    likenesses: dict[Terms, float] = field(default_factory=dict)
+
+    def written(self, terms: Terms) -> list[str]:
+        """Have on disk what it is on these terms; notes."""
+        if terms != self.last:
+            self.notes, self.last = self.write(self.film, self.part, terms), terms
+            self.sizes[terms] = self.part.stat().st_size
+        return self.notes
+
+    def size(self, terms: Terms) -> int:
+        """Bytes on these terms."""
+        if terms not in self.sizes:
+            self.written(terms)
+        return self.sizes[terms]
+
+    def likeness(self, terms: Terms) -> float:
+        """How much like the film is what is seen of it on these terms."""
+        if terms not in self.likenesses:
+            self.written(terms)
+            self.likenesses[terms] = _likeness(self.film, self.part)
+        return self.likenesses[terms]
+
+
+def _sampled(film: _Film) -> _Film:
+    """Some frames of it: runs, evenly spread, which are held."""
+    count = len(film.frames)
+    starts = [number * (count - RUN) // (RUNS - 1) for number in range(RUNS)] if count > RUNS * RUN else []
+    chosen = [frame for start in starts for frame in film.frames[start : start + RUN]] or film.frames
+    packed = {frame: _packed(frame) for frame in dict.fromkeys(chosen)}
+    return replace(film, frames=[packed[frame] for frame in chosen], done=lambda count: None)
+
+
+def _packed(frame: _Frame) -> _Frame:
+    """A frame that is held: of what is rendered, a hundredth of its pixels' bytes."""
+    pixels = frame.pixels()
+    data, shape = zlib.compress(pixels.tobytes(), 1), pixels.shape
+    return _Frame(frame.name, lambda name: np.frombuffer(zlib.decompress(data), np.uint8).reshape(shape))
+
+
+def _likeness(film: _Film, made: Path) -> float:
+    """How much like the film is what was made of it, at each frame's time, on average: the mean SSIM of red, green and
+    blue (Wang et al. 2004), of pictures scaled to the size of the film. What is seen through is laid on white."""
+    shape, rate = film.shape, str(film.fps)
+    reader = {"vcodec": "libvpx-vp9"} if shape.alpha and made.suffix == ".webm" else {}  # the usual one sees no alpha
+    seen = ffmpeg.input(str(made), **reader).filter("fps", fps=rate)
+    seen = seen.filter("scale", shape.width, shape.height, flags=EXACT_SCALING)
+    if shape.alpha:
+        white = ffmpeg.input(f"color=white:size={shape.width}x{shape.height}:rate={rate}", format="lavfi")
+        seen = white.overlay(seen, format="gbrp", shortest=1)
+    given = _raw_input(_opaque(shape), film.fps).filter("format", "gbrp")
+    told = ffmpeg.filter([given, seen.filter("format", "gbrp")], "ssim", stats_file="-")
+    values: list[float] = []
+
+    def take(pipe: IO[bytes]) -> None:
+        values.extend(float(line.split(b" All:")[1].split()[0]) for line in pipe if b" All:" in line)
+
+    _run(told.output("-", format="null"), _pixels(film.frames, _opaque(shape)), film.out, take)
+    return float(np.mean(values[: len(film.frames)]))
 
 
 def _write_mp4(film: _Film, part: Path, terms: Terms) -> list[str]:
@@ -237,28 +301,39 @@ def _write_mp4(film: _Film, part: Path, terms: Terms) -> list[str]:
         notes.append(f"{out.name}: cut from {shape.width}x{shape.height} to {width}x{height}, as .mp4 needs even sizes")
     if shape.alpha:
         notes.append(f"{out.name}: laid on white, as .mp4 has no transparency")
-    stream = _to_yuv(_scaled(stream, film.size(terms, even=True), terms), "yuv420p")
+    stream = _to_yuv(_scaled(stream, film.size(terms), terms), "yuv420p")
     preset = "veryfast" if terms.quick else "medium"
     options = {"vcodec": "libx264", "crf": terms.level, "preset": preset, "movflags": "+faststart"}
     _run(stream.output(str(part), format="mp4", **options), _pixels(kept.frames, _opaque(shape), kept.done), out)
     return notes
 
 
-def _write_webm(film: _Film, part: Path, terms: Terms) -> list[str]:
-    """VP9, with transparency if the pictures have any."""
-    kept, shape = film.on(terms), film.shape
+def _write_webm(codec: str, film: _Film, part: Path, terms: Terms) -> list[str]:
+    """VP9, with transparency if the pictures have any; or AV1, which has none."""
+    kept = film.on(terms)
+    shape = film.shape if codec in SEEN_THROUGH else _opaque(film.shape)
     stream = _scaled(_raw_input(shape, kept.fps), film.size(terms), terms)
     stream = _to_yuv(stream, "yuva420p" if shape.alpha else "yuv420p")
-    options = {
-        "vcodec": "libvpx-vp9",
-        "crf": terms.level,
-        "video_bitrate": 0,
-        "deadline": "good",
-        "cpu-used": 3,
-        "row-mt": 1,
-    }
-    _run(stream.output(str(part), format="webm", **options), _pixels(kept.frames, shape, kept.done), film.out)
-    return []
+    name, options = encoder_of(codec)
+    node = stream.output(str(part), format="webm", vcodec=name, crf=terms.level, video_bitrate=0, **options)
+    _run(node, _pixels(kept.frames, shape, kept.done), film.out)
+    return [] if shape == film.shape else [f"{film.out.name}: laid on white, as {codec} has no transparency"]
+
+
+def encoder_of(codec: str) -> tuple[str, dict[str, Any]]:
+    """Who encodes a WebM in this codec, and how. RequestError if this ffmpeg has nobody who does."""
+    for name, options in CODECS[codec].items():
+        if name in _encoders():
+            return name, options
+    allowed = ", ".join(other for other, known in CODECS.items() if _encoders() & known.keys())
+    raise RequestError(f"--codec is {codec}, which the ffmpeg on this machine cannot write; allowed: {allowed}")
+
+
+@cache
+def _encoders() -> frozenset[str]:
+    """The names of all encoders that this ffmpeg has."""
+    said = subprocess.run([_program(), "-hide_banner", "-encoders"], capture_output=True, text=True, check=False).stdout
+    return frozenset(fields[1] for line in said.splitlines() if len(fields := line.split()) > 1)
 
 
 def _write_webp(film: _Film, part: Path, terms: Terms) -> list[str]:
@@ -286,7 +361,7 @@ def _write_gif(film: _Film, part: Path, terms: Terms) -> list[str]:
         short, long = int(100 / fps) / 100, int(100 / fps + 1) / 100
         notes.append(
             f"{name}: a frame lasts {short:g} or {long:g} s, as GIF counts hundredths of a second; "
-            f"the whole lasts as at {float(fps):g} fps"
+            f"the whole lasts as at {float(fps):.5g} fps"
         )
     moments = [*(_hundredths(number / fps) for number in range(len(frames))), _hundredths(seconds)]
     delays = [max(1, end - start) for start, end in pairwise(moments)]
@@ -294,10 +369,10 @@ def _write_gif(film: _Film, part: Path, terms: Terms) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="convmotion-") as folder:
         palette = Path(folder) / "palette.png"
         stream = _scaled(_raw_input(shape, fps), size, terms)
-        found = stream.filter("palettegen", stats_mode="full", max_colors=terms.level)
+        found = stream.filter("palettegen", stats_mode="full", max_colors=int(terms.level))
         _run(found.output(str(palette), update=1), _pixels(dict.fromkeys(frames), shape), film.out)
         stream = _scaled(_raw_input(shape, fps), size, terms)
-        mapped = ffmpeg.filter([stream, ffmpeg.input(str(palette))], "paletteuse", **GIF_DITHER)
+        mapped = ffmpeg.filter([stream, ffmpeg.input(str(palette))], "paletteuse", dither=terms.dither, **GIF_PAINT)
         node = mapped.output("pipe:1", format="rawvideo", pix_fmt="pal8")
         told = _pixels(frames, shape, lambda count: film.done(count * given // len(frames)))
         _run(node, told, film.out, partial(_write_indexed, part, size, palette, delays))

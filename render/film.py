@@ -28,9 +28,10 @@ def make(
     encoded: Callable[[Path, int], object],
     sheets: Sequence[tuple[Sequence[int], Path]] = (),
     max_bytes: int | None = None,
+    codec: str = "vp9",
 ) -> tuple[Spent, list[str]]:
     """Do the job, and write each output's frames, those of ``sheets`` side by side, animations of no more than
-    ``max_bytes``; what rendering took, and notes for the user.
+    ``max_bytes``, a WebM in this ``codec``; what rendering took, and notes for the user.
 
     ``rendered`` gets the number of pictures finished since its last call, ``encoded`` how many frames of an output are
     written. Raises what :func:`.jobs.run` and :func:`.encode.encode` raise; then nothing is left under the names of
@@ -46,8 +47,16 @@ def make(
             read = Pictures(plan, job.path, patience, job.store)
             if out.suffix.lower() in loop.LOOPS:
                 names, read = loop.returning(names, job.fps), loop.reader(read)
-            tell = partial(encoded, out)
-            notes += encode.encode(names, job.fps, out, read=read, on_frame=tell, matte=matte, max_bytes=max_bytes)
+            notes += encode.encode(
+                names,
+                job.fps,
+                out,
+                read=read,
+                on_frame=partial(encoded, out),
+                matte=matte,
+                max_bytes=max_bytes,
+                codec=codec,
+            )
         for frames, out in sheets:
             shots = tuple(plan.shots(frame) for frame in frames)
             read = Pictures(plan, job.path, patience, job.store)
