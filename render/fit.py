@@ -169,7 +169,8 @@ _Worth = tuple[float, float]
 
 def nearest(size_of: Callable[[float], float], most: float, start: float, steep: float) -> float | None:
     """The share, 0 to 1, at which ``size_of``, which falls, is from LEAST to 1 times ``most``, or nearest below that;
-    None if it is more at 1. Asked for from ``start`` on; the logarithm of sizes is taken to fall evenly, by ``steep``."""
+    None if it is more at 1. It is asked from ``start`` on, as if its logarithm fell evenly, by ``steep`` at first.
+    """
     above, below, fits = 0.0, 1.0, None
     asked: dict[float, float] = {}
     at, slope = start, -steep

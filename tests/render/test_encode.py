@@ -7,6 +7,9 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -14,10 +17,12 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.metrics import structural_similarity
 
 from convmotion.render import encode as module
-from convmotion.render.encode import KNOWN_ENDINGS, TERMS, check_output, encode
+from convmotion.render.encode import KNOWN_ENDINGS, OFFERS, check_output, encode, encoder_of
 from convmotion.render.errors import RenderError, RequestError
+from convmotion.render.fit import Terms
 from convmotion.render.pictures import laid_over
 from convmotion.render.pictures import read as in_a_file
 
@@ -277,25 +282,43 @@ def test_gif_lays_edges_on_its_matte_and_drops_what_is_hardly_there(tmp_path):
     assert np.abs(found[3, :3] - half).max() < 8 and np.abs(found[8, :3].astype(int) - (200, 0, 0)).max() < 8
 
 
-@pytest.fixture(scope="module")
-def rungs(tmp_path_factory):
-    """Frames, and the bytes of an animation of them on each of an ending's terms."""
-    folder = tmp_path_factory.mktemp("rungs")
-    frames = pictures(folder, 24, width=160, height=120)
-    made = {}
+def shades(count: int = 30, width: int = 128, height: int = 96, noise: float = 0.0) -> list[np.ndarray]:
+    """A floor of smooth greys, on which ever more coloured cells stand and above which something passes."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:height, 0:width]
+    floor = np.stack([200 + 40 * x / width, 200 + 30 * y / height, 225 + 0 * x], -1) + rng.normal(
+        0, noise, (height, width, 1)
+    )
+    frames = []
+    for number in range(count):
+        place = slice(rng.integers(0, height - 8), None), slice(rng.integers(0, width - 8), None)
+        floor[place][:7, :7] = rng.integers(20, 220, 3)
+        pixels = floor.copy()
+        left = number * (width - 24) // count
+        pixels[height // 3 : height // 2, left : left + 24] *= 0.6
+        frames.append(pixels.clip(0, 255).astype(np.uint8))
+    return frames
 
-    def measured(ending):
-        if ending not in made:
-            with pytest.MonkeyPatch.context() as patch:
-                sizes = []
-                for terms in TERMS[ending]:
-                    patch.setitem(TERMS, ending, (terms,))
-                    encode(frames, 24, folder / f"a{ending}")
-                    sizes.append((folder / f"a{ending}").stat().st_size)
-            made[ending] = sizes
-        return frames, made[ending]
 
-    return measured
+def written(frames: list[np.ndarray], out: Path, fps: float = 30.0, **limits) -> list[str]:
+    return encode(range(len(frames)), fps, out, read=lambda number: frames[number], **limits)
+
+
+def likeness(frames: list[np.ndarray], path: Path, fps: float = 30.0) -> float:
+    """SSIM at each frame's time of what a player shows, in the frames' size, on average."""
+    height, width = frames[0].shape[:2]
+    if path.suffix in (".gif", ".webp"):
+        seen, durations = animation(path)
+        ends = np.cumsum(durations) / 1000
+    else:
+        seen = [*imageio.imiter(path, plugin="FFMPEG")]
+        ends = np.arange(1, len(seen) + 1) * duration(path) / len(seen)
+    total = 0.0
+    for number, frame in enumerate(frames):
+        shown = seen[min(len(seen) - 1, int(np.searchsorted(ends, (number + 0.5) / fps)))][..., :3]
+        shown = np.asarray(Image.fromarray(shown).resize((width, height), Image.Resampling.BICUBIC))
+        total += float(structural_similarity(shown, frame, channel_axis=2))
+    return total / len(frames)
 
 
 def duration(path):
@@ -307,54 +330,149 @@ def duration(path):
     return 3600 * hours + 60 * minutes + seconds
 
 
+@pytest.mark.parametrize("noise", [0.0, 4.0])
 @pytest.mark.parametrize("ending", ANIMATIONS)
-def test_the_best_terms_are_taken_that_keep_to_a_limit(tmp_path, ending, rungs):
-    frames, sizes = rungs(ending)
-    out = tmp_path / f"a{ending}"
-    for limit in {sizes[0] - 1, (sizes[0] + sizes[-1]) // 2, sizes[-1]}:
-        *_, note = encode(frames, 24, out, max_bytes=limit)
-        size = out.stat().st_size
-        chosen = sizes.index(size)
-        assert size <= limit < sizes[chosen - 1] and leftovers(tmp_path) == []
-        assert f"{size:,} bytes" in note and f"{limit:,}" in note and str(TERMS[ending][chosen].level) in note
-        assert duration(out) == pytest.approx(1.0, abs=0.13)
+def test_a_limit_of_bytes_is_kept_to_and_used(tmp_path, ending, noise):
+    frames, out = shades(noise=noise), tmp_path / f"a{ending}"
+    written(frames, out)
+    limit, whole = int(0.6 * out.stat().st_size), likeness(frames, out)
+    *_, note = written(frames, out, max_bytes=limit)
+    size, like = out.stat().st_size, likeness(frames, out)
+    assert 0.85 * limit <= size <= limit and leftovers(tmp_path) == [], note
+    assert f"{size:,} bytes" in note and f"{limit:,}" in note and "frames a second" in note
+    assert duration(out) == pytest.approx(1.0, abs=0.13)
+    assert like < whole and float(note.split("about ")[1]) == pytest.approx(like, abs=0.03), note
+
+
+@pytest.mark.parametrize("noise", [0.0, 4.0])
+def test_a_gif_within_a_limit_is_more_like_the_frames_than_the_usual_one_of_as_many_bytes(tmp_path, noise):
+    frames, usual, ours = shades(noise=noise), tmp_path / "usual.gif", tmp_path / "ours.gif"
+    for number, pixels in enumerate(frames):
+        imageio.imwrite(tmp_path / f"{number:02}.png", pixels)
+    palette = "fps=10,split[a][b];[a]palettegen[p];[b][p]paletteuse"
+    ffmpeg("-framerate", 30, "-i", tmp_path / "%02d.png", "-filter_complex", palette, usual)
+    written(frames, ours, max_bytes=usual.stat().st_size)
+    assert ours.stat().st_size <= usual.stat().st_size
+    assert likeness(frames, ours) > likeness(frames, usual)
 
 
 @pytest.mark.parametrize("ending", ANIMATIONS)
-def test_what_keeps_to_the_limit_is_written_once_and_as_ever(tmp_path, monkeypatch, ending, rungs):
-    frames, sizes = rungs(ending)
-    written, original = [], module._run
-    monkeypatch.setattr(module, "_run", lambda *given: written.append(given) or original(*given))
-    assert encode(frames, 25, tmp_path / f"a{ending}", max_bytes=2 * sizes[0]) == []
-    once = len(written)
-    assert encode(frames, 25, tmp_path / f"b{ending}") == [] and len(written) == 2 * once
-    assert (tmp_path / f"a{ending}").stat().st_size == (tmp_path / f"b{ending}").stat().st_size
+def test_what_is_told_of_terms_is_what_is_seen(tmp_path, ending):
+    """Fewer frames and pixels are looked at as they are shown: for longer, and as large as the others."""
+    frames, out = shades(24), tmp_path / f"a{ending}"
+    terms = Terms(OFFERS[ending].best.level, every=2.0, scale=0.7)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(OFFERS, ending, replace(OFFERS[ending], best=terms))
+        written(frames, out)
+    film = [module._Frame(number, lambda number: frames[number]) for number in range(24)]
+    found = module._likeness(module._Film(film, Fraction(30), out, print, module._format_of(film[0])), out)
+    assert found == pytest.approx(likeness(frames, out), abs=0.02) and found < 0.97
 
 
 @pytest.mark.parametrize("ending", ANIMATIONS)
-def test_a_limit_that_cannot_be_kept_to_is_refused_with_what_can(tmp_path, ending, rungs):
-    frames, sizes = rungs(ending)
-    out = tmp_path / f"a{ending}"
+def test_what_keeps_to_the_limit_is_written_once_and_as_ever(tmp_path, monkeypatch, ending):
+    frames, calls, original = shades(6), [], module._run
+    monkeypatch.setattr(module, "_run", lambda *given: calls.append(given) or original(*given))
+    assert written(frames, tmp_path / f"a{ending}", 25) == []
+    size, once = (tmp_path / f"a{ending}").stat().st_size, len(calls)
+    assert written(frames, tmp_path / f"b{ending}", 25, max_bytes=size) == [] and len(calls) == 2 * once
+    assert (tmp_path / f"b{ending}").stat().st_size == size
+
+
+@pytest.mark.parametrize("ending", ANIMATIONS)
+def test_a_limit_that_nothing_watchable_keeps_to_is_refused_with_what_does(tmp_path, ending):
+    frames, out = shades(12, 96, 64), tmp_path / f"a{ending}"
     out.write_bytes(b"older")
     with pytest.raises(RequestError) as refused:
-        encode(frames, 24, out, max_bytes=sizes[-1] - 1)
+        written(frames, out, max_bytes=300)
     told = str(refused.value)
-    assert f"{sizes[-1]:,} bytes at the least" in told and f"allows {sizes[-1] - 1:,}" in told and "\n" not in told
+    assert str(out) in told and "allows 300" in told and "--size" in told and "\n" not in told
     assert out.read_bytes() == b"older" and leftovers(tmp_path) == []
+    least = int(re.search(r"takes ([0-9,]+) bytes at the least", told)[1].replace(",", ""))
+    written(frames, out, max_bytes=least)
+    assert 300 < out.stat().st_size <= least
 
 
-def test_progress_is_told_in_frames_that_were_given_whatever_is_kept(tmp_path, rungs):
-    frames, sizes = rungs(".gif")
-    told = []
-    encode(frames, 24, tmp_path / "a.gif", max_bytes=sizes[-1], on_frame=told.append)
+def test_frames_are_not_held_while_the_best_terms_are_sought(tmp_path):
+    """A film is larger than memory; what terms are tried on is packed."""
+    frames, alive, most = shades(90), [], 0
+
+    def read(number):
+        nonlocal most
+        pixels = frames[number].copy()
+        alive.append(weakref.ref(pixels))
+        most = max(most, sum(1 for each in alive if each() is not None))
+        return pixels
+
+    encode(range(90), 30, tmp_path / "b.gif", read=read)
+    once = len(alive)
+    encode(range(90), 30, tmp_path / "a.gif", read=read, max_bytes=(tmp_path / "b.gif").stat().st_size * 2 // 3)
+    assert most <= 3 and once < len(alive) < 6 * once
+
+
+def test_progress_is_told_in_frames_that_were_given_whatever_is_kept(tmp_path):
+    frames, told = shades(24), []
+    written(frames, tmp_path / "b.gif")
+    limit = (tmp_path / "b.gif").stat().st_size // 2
+    written(frames, tmp_path / "a.gif", max_bytes=limit, on_frame=told.append)
     assert max(told) == 24
+
+
+@pytest.mark.parametrize("ending", [".gif", ".webp", ".webm"])
+def test_transparency_stays_within_a_limit(tmp_path, ending):
+    frames, out = (
+        [np.dstack([each, np.full(each.shape[:2], 255, np.uint8)]) for each in shades()],
+        tmp_path / f"a{ending}",
+    )
+    for pixels in frames:
+        pixels[:, :40, 3] = 0
+    written(frames, out)
+    limit = out.stat().st_size * 2 // 3
+    *_, note = written(frames, out, max_bytes=limit)
+    assert 0.85 * limit <= out.stat().st_size <= limit
+    if ending == ".webm":
+        raw = ffmpeg("-c:v", "libvpx-vp9", "-i", out, "-f", "rawvideo", "-pix_fmt", "rgba", "-").stdout
+        width, height = map(int, re.search(r"(\d+)x(\d+)", note).groups())
+        alpha = np.frombuffer(raw, np.uint8).reshape(-1, height, width, 4)[0, ..., 3]
+    else:
+        alpha = animation(out)[0][0][..., 3]
+    left = 40 * alpha.shape[1] // 128
+    assert alpha[:, : left - 3].max() < 8 and alpha[:, left + 3 :].min() > 247
+
+
+@pytest.mark.parametrize("size", [(64, 48), (33, 17)])
+def test_a_webm_may_be_av1(tmp_path, size):
+    frames = pictures(tmp_path, 6, width=size[0], height=size[1])
+    out = tmp_path / "a.webm"
+    assert encode(frames, 25, out, codec="av1") == []
+    assert "av1" in described(out) and f"{size[0]}x{size[1]}" in described(out)
+    seen = [*imageio.imiter(out, plugin="FFMPEG")]
+    assert len(seen) == 6 and max(error(a, b) for a, b in zip(seen, frames, strict=True)) < 3
+
+
+def test_av1_keeps_to_a_limit_and_says_that_it_is_not_seen_through(tmp_path):
+    frames, out = shades(24), tmp_path / "a.webm"
+    written(frames, out, codec="av1")
+    limit = out.stat().st_size // 2
+    written(frames, out, codec="av1", max_bytes=limit)
+    assert "av1" in described(out) and 0.85 * limit <= out.stat().st_size <= limit
+    [note] = encode(pictures(tmp_path, 2, alpha=True), 25, out, codec="av1")
+    assert "white" in note and "av1" in note
+
+
+def test_an_encoder_that_is_missing_is_made_up_for_or_refused(monkeypatch):
+    monkeypatch.setattr(module, "_encoders", lambda: frozenset({"libvpx-vp9", "libsvtav1"}))
+    assert encoder_of("av1")[0] == "libsvtav1"
+    monkeypatch.setattr(module, "_encoders", lambda: frozenset({"libvpx-vp9", "libx264"}))
+    with pytest.raises(RequestError, match=r"--codec is av1.*allowed: vp9"):
+        encoder_of("av1")
 
 
 def test_transparency_stays_where_a_picture_is_made_smaller(tmp_path):
     frames = pictures(tmp_path, 3, alpha=True)
     encode(frames, 25, tmp_path / "a.gif")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(TERMS, ".gif", TERMS[".gif"][-1:])
+        patch.setitem(OFFERS, ".gif", replace(OFFERS[".gif"], best=Terms(32, 2.0, 0.35)))
         encode(frames, 25, tmp_path / "b.gif")
     frame = animation(tmp_path / "b.gif")[0][0]
     width = frame.shape[1]
