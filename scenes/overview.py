@@ -16,15 +16,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import Chart, chart_of
+from .blocks import Chart, Unit, chart_of
 from .captions import Words, size
-from .layout import BOTTOM, CAPITAL, DIRECTION, LINE_HEIGHT, SIDE, TOP, View, broken, text_width
+from .layout import BOTTOM, CAPITAL, DESCENDER, DIRECTION, LINE_HEIGHT, SIDE, TOP, View, broken, text_ascent, text_width
 from .network import Network, called
 from .pacing import RESULT_SECONDS, RETURN_SECONDS
 from .palette import Theme, oklch_to_linear
 from .scenefile import Scene
 from .sequel import Dive, followed
-from .story import ALWAYS, Camera, Caption, Cells, Line, Lines, Storyboard, Track, Vector, cells_at, ease, vector
+from .story import ALWAYS, Camera, Caption, Cells, Line, Lines, Storyboard, Track, Vector, cells_at, vector
 
 MOST_TRUE = 32
 """Where no tensor is longer than this along any axis, blocks have true proportions; else their logarithms."""
@@ -36,10 +36,14 @@ GAP = 1.9
 """Between blocks at least: there is room for an arrow."""
 BETWEEN = 20.0
 """Between the words of neighbours, in reference pixels."""
+WORTH_ROWS = 1.25
+"""More rows must make all so much larger."""
 LOW = 0.6
 """How high above the line that blocks stand on the arrows between them are."""
 STUB = 1.5
 """How long an arrow is that leads out of a row, or into one."""
+BRACKET, TICK = 0.6, 0.35
+"""How far below the blocks a bracket is, and how long its ends are."""
 ARC, HEAD = 0.9, (0.28, 0.5)
 """How much higher an arc is than those below it; half the width, and the length, of an arrow's head."""
 ARROW_RADIUS, FRAME_RADIUS = 0.04, 0.055
@@ -50,11 +54,13 @@ GRID = 72
 FAR_LABEL = 24.0
 """Below a row where the whole is seen, in reference pixels."""
 
-HOLD_SECONDS, FLIGHT_SECONDS, REST_SECONDS, TURN_SECONDS, DIVE_SECONDS = 1.6, 1.5, 0.4, 1.1, 2.4
-BLOCK_SECONDS = 0.8
+HOLD_SECONDS, FLIGHT_SECONDS, REST_SECONDS, DIVE_SECONDS = 1.6, 1.6, 0.4, 2.4
+BLOCK_SECONDS = 0.6
 """In which one reads what a block is."""
 HOLD_SHARE = 0.15
 """A hold is never more than this share of the time."""
+RISE = 0.5
+"""How much wider the picture is halfway to another row, for each width of the picture that the way is long."""
 RAMP = 0.15
 """The part of a way along a row in which the camera becomes as fast as it is then."""
 
@@ -142,10 +148,12 @@ class Leg:
     def at(self, u: float) -> Sight:
         """What is seen after this share of the time."""
         a, b = self.start, self.end
+        done = _glide(u)
         if abs(math.log(b.width / a.width)) < 0.01:
-            done = _glide(u)
-            return Sight(*(p + (q - p) * done for p, q in ((a.x, b.x), (a.y, b.y), (a.width, b.width))))
-        width = a.width * (b.width / a.width) ** ease("cubic", u)
+            apart = math.hypot(b.x - a.x, b.y - a.y) / a.width
+            risen = 1.0 if self.tells else 1.0 + RISE * apart * 4.0 * done * (1.0 - done)
+            return Sight(a.x + (b.x - a.x) * done, a.y + (b.y - a.y) * done, a.width * risen)
+        width = a.width * (b.width / a.width) ** done
         left = (width - b.width) / (a.width - b.width)  # one point of the world stays where it is in the picture
         return Sight(b.x + (a.x - b.x) * left, b.y + (a.y - b.y) * left, width)
 
@@ -166,6 +174,8 @@ class Map:
         self.blocks = overview.chart.blocks
         self.view = View.along(DIRECTION)
         self.wide, self.high = (side * 480.0 / min(size) for side in size)
+        self.leading = CAPITAL["label"] * max(LINE_HEIGHT, text_ascent(self.words("input")) + DESCENDER)
+        """From line to line, in reference pixels."""
         self.sides, self.logarithmic = sides_of(self.chart)
         axes = np.stack([self.view.right, self.view.up], axis=1)
         self.axes = np.where(abs(axes) < 1e-12, 0.0, axes)
@@ -173,7 +183,10 @@ class Map:
         self.lengths = self.sides @ abs(self.axes[:, 0])
         self.tops = self.sides @ self.axes[:, 1]
         self.labels = [self._label(number) for number in range(len(self.blocks))]
-        self._make_near()
+        self.still = self._make_near(self.high - sum(self.insets)) and not self.chart.units
+        """Whether all can be read where the whole is seen: then the camera need not travel."""
+        if not self.still:
+            self._make_near(self.high - 2 * EDGE)
         self._make_rows()
 
     # Words
@@ -224,14 +237,17 @@ class Map:
     @staticmethod
     def legend_width(word: str) -> float:
         """Of a word with its swatch, in reference pixels."""
-        return (text_width(SWATCH) + 0.6 + text_width(word) + 2.0) * CAPITAL["note"]
+        return (text_width(SWATCH) + 0.8 + text_width(word) + 2.0) * CAPITAL["note"]
 
     @property
     def insets(self) -> tuple[float, float]:
         """What is taken of the whole's picture at its top and bottom, in reference pixels."""
-        pitch = CAPITAL["line"] * LINE_HEIGHT
-        top = TOP + CAPITAL["title"] + (len(self.heading) + 0.7) * pitch
-        return top, BOTTOM + (len(self.legend) + len(self.notes) + 0.4) * pitch
+        top = self.heading_at(len(self.heading) - 1) + 0.7 * self.leading
+        return top, BOTTOM + (len(self.legend) + len(self.notes) + 0.4) * self.leading
+
+    def heading_at(self, line: int) -> float:
+        """How far from the picture's top a line below the title stands, in reference pixels."""
+        return TOP + CAPITAL["title"] + DESCENDER * (CAPITAL["title"] - CAPITAL["line"]) + (line + 1) * self.leading
 
     # Rows
 
@@ -244,16 +260,22 @@ class Map:
             levels[a, b] = 1 + max((level for (c, d), level in levels.items() if a < d and c < b), default=0)
         return {(a, b): float(self.tops[a : b + 1].max()) + ARC * level for (a, b), level in levels.items()}
 
-    def _make_near(self) -> None:
+    def _make_near(self, height: float) -> bool:
+        """How large all is in a picture that is near, with so much room for a row; whether one is enough for all."""
         self.content = max(float(self.tops.max()), *self.arcs.values(), 0.0) + ARC
         """How high a row is, without its words."""
-        lines = max(map(len, self.labels)) + (1.5 if self.chart.units else 0.0) + 1.2
-        self.below = lines * CAPITAL["label"] * LINE_HEIGHT
+        self.head = 1 if self.chart.units else 0
+        """Lines above the words of blocks, for those that repeat."""
+        lines = max(map(len, self.labels)) + self.head + 1.0
+        self.below = lines * self.leading
         """How much is below it, in reference pixels of the picture that is near."""
         widths = [max(text_width(line) for line in label) * CAPITAL["label"] for label in self.labels]
-        self.near = min(NEAREST, (self.high - 2 * EDGE - self.below) / self.content)
+        self.near = min(NEAREST, (height - self.below) / self.content)
         """Reference pixels to a unit there."""
+        if self.near <= 0.0:
+            return False
         self.rooms = np.maximum(self.lengths + GAP, (np.array(widths) + BETWEEN) / self.near)
+        return (float(self.rooms.sum()) + 2 * STUB) * self.near <= self.wide - 2 * SIDE
 
     @cached_property
     def cuts(self) -> list[int]:
@@ -271,20 +293,18 @@ class Map:
         """From row to row: no other one is seen in a picture that is near."""
         free = self.wide - 2 * SIDE, self.high - top_bottom
         best: tuple[float, list[range]] | None = None
-        for share in range(1, 61):
+        for share in range(60, 59 if self.still else 0, -1):  # first in one row, then in ever shorter ones
             rows = self._rows(total * share / 60.0)
             length = max(self._length(row) for row in rows)
             height = (len(rows) - 1) * self.pitch + self.content
             far = min(free[0] / length, (free[1] - FAR_LABEL) / height, self.near)
-            if best is None or far > best[0] * 1.001:
+            more = best is not None and len(rows) > len(best[1])
+            if best is None or far > best[0] * (WORTH_ROWS if more else 1.001):
                 best = far, rows
         assert best is not None
         self.far, self.rows = best
         """Reference pixels to a unit where the whole is seen."""
         self.length = max(map(self._length, self.rows))
-        self.still = len(self.rows) == 1 and self.length * self.near <= free[0]
-        self.still = self.still and self.content * self.near + self.below <= free[1]
-        """Whether all can be read where the whole is seen: then the camera need not travel."""
         if self.still:
             self.far = self.near
         self.row_of = {n: r for r, row in enumerate(self.rows) for n in row}
@@ -312,6 +332,10 @@ class Map:
     def base(self, number: int) -> float:
         """The height of the line that a block stands on."""
         return -self.row_of[number] * self.pitch
+
+    def line_at(self, number: int, line: int) -> float:
+        """The height of a line below a block, in the picture that is near."""
+        return self.base(number) - (line + self.head + 1.2) * self.leading / self.near
 
     def middle(self, number: int) -> float:
         return float(self.lefts[number] + self.lengths[number] / 2.0)
@@ -408,9 +432,11 @@ class _Film:
         self.map = Map(overview, size, language)
         self.grown = 1.0
         self.into: Sight | None = None
+        self.goal = len(self.map.blocks) - 1
+        """The block that the camera comes to at last."""
         if dive is not None:
-            number = max(overview.chosen, key=lambda n: self.map.spot(n)[2])
-            x, y, half = self.map.spot(number)
+            self.goal = max(overview.chosen, key=lambda n: self.map.spot(n)[2])
+            x, y, half = self.map.spot(self.goal)
             self.into = Sight(x, y, 2.0 * half / ROOM)
             self.grown = dive.camera.width / self.into.width
         self._make_time()
@@ -420,7 +446,7 @@ class _Film:
     def _legs(self) -> Iterator[Leg]:
         drawn, whole = self.map, self.map.whole
         yield Leg(whole, whole, HOLD_SECONDS)
-        last = self.overview.chosen[-1] if self.into else len(drawn.blocks) - 1
+        last = self.goal
         here = whole
         if drawn.still:
             yield Leg(here, here, BLOCK_SECONDS * (last + 1), True)
@@ -429,7 +455,7 @@ class _Film:
             read = len(row)
             if last in row and self.into:
                 end, read = drawn.near_at(r, drawn.middle(last)), last - row.start + 1
-            yield Leg(here, begin, TURN_SECONDS if r else FLIGHT_SECONDS)
+            yield Leg(here, begin, FLIGHT_SECONDS)
             yield Leg(begin, begin, REST_SECONDS)
             yield Leg(begin, end, BLOCK_SECONDS * read, True)
             yield Leg(end, end, REST_SECONDS)
@@ -454,15 +480,16 @@ class _Film:
         self.spans = [(int(a), int(b)) for a, b in itertools.pairwise(bounds.clip(1, self.frames))]
         self.legs = legs
         self.steps = sum(leg.tells for leg in legs)
-        off = [i for i, leg in enumerate(legs) if not leg.rests]
-        ways = (off[0], off[-1]) if off else (None, None)
-        self.sets_out = self.frames if ways[0] is None else self.spans[ways[0]][0]
+        told = [i for i, leg in enumerate(legs) if leg.tells and leg.end is not self.into]
+        self.read = (
+            [(1, self.frames)] if self.map.still else [(self.spans[i - 1][0], self.spans[i + 1][0]) for i in told]
+        )
+        """Between which frames the camera is near to each row."""
+        off = [span for leg, span in zip(legs, self.spans, strict=True) if not leg.rests]
+        self.sets_out = off[0][0] if off else self.frames
         """The last frame on which the camera stands where it stood first."""
-        near = len(off) > 1 or not self.into
-        self.is_near = self.spans[off[0]][1] if off and near and not self.map.still else 1
-        """The frame from which it is so near that all can be read."""
-        self.leaves = self.spans[off[-1]][0] if off else self.frames
-        self.is_back = None if self.into or not off else self.spans[off[-1]][1]
+        self.is_back = off[-1][1] if off and not self.into else None
+        """The first frame on which it does so again."""
 
     def sight(self, frame: int) -> Sight:
         for leg, (begin, end) in zip(self.legs, self.spans, strict=True):
@@ -567,20 +594,16 @@ class _Film:
                 yield drawn.moved(tip, side * HEAD[0], HEAD[1]), tip
 
     def _brackets(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Below the words of units that repeat."""
+        """Below units that repeat."""
         drawn = self.map
         for unit in drawn.chart.units:
-            y = self._bracket_at(unit.first)
+            y = drawn.base(unit.first) - BRACKET
             ends = [drawn.lefts[unit.first], drawn.lefts[unit.last] + drawn.lengths[unit.last]]
             left, right, *ticks = drawn.on_floor(
-                np.array([[ends[0], y], [ends[1], y], [ends[0], y + 0.35], [ends[1], y + 0.35]])
+                np.array([[ends[0], y], [ends[1], y], [ends[0], y + TICK], [ends[1], y + TICK]])
             )
             yield left, right
             yield from zip((left, right), ticks, strict=True)
-
-    def _bracket_at(self, number: int) -> float:
-        lines = max(len(label) for label in self.map.labels) + 1.0
-        return self.map.base(number) - lines * CAPITAL["label"] * LINE_HEIGHT / self.map.near
 
     # Words
 
@@ -605,21 +628,20 @@ class _Film:
 
     def _page(self, ending: str, first: int, last: int) -> Iterator[Caption]:
         """The title, what all adds up to, what colours and lengths mean."""
-        drawn, pitch = self.map, CAPITAL["line"] * LINE_HEIGHT
+        drawn, pitch = self.map, self.map.leading
         room = (drawn.wide - 2 * SIDE) / CAPITAL["title"]
         title = broken_off(self.overview.title, room)
         yield self._text(f"title{ending}", title, "title", SIDE, TOP + CAPITAL["title"], first, last)
-        for i, line in enumerate(drawn.heading, start=1):
-            y = TOP + CAPITAL["title"] + i * pitch
-            faint = self.theme.faint_text
-            yield self._text(f"call-{i}{ending}", line, "line", SIDE, y, first, last, color=faint)
+        for i, line in enumerate(drawn.heading):
+            y, faint = drawn.heading_at(i), self.theme.faint_text
+            yield self._text(f"call-{i + 1}{ending}", line, "line", SIDE, y, first, last, color=faint)
         y = drawn.high - BOTTOM - (len(drawn.legend) + len(drawn.notes) - 1) * pitch
         for row in drawn.legend:
             x = SIDE
             for kind, word in row:
                 color = vector(oklch_to_linear(*COLORS[kind]))
                 yield self._text(f"swatch-{kind}{ending}", SWATCH, "note", x, y, first, last, color=color)
-                after = x + (text_width(SWATCH) + 0.6) * CAPITAL["note"]
+                after = x + (text_width(SWATCH) + 0.8) * CAPITAL["note"]
                 yield self._text(f"legend-{kind}{ending}", word, "note", after, y, first, last)
                 x += drawn.legend_width(word)
             y += pitch
@@ -634,42 +656,59 @@ class _Film:
         wishes |= {
             n: f"{blocks[n].name}  {size(blocks[n].shape or ())}" for n in (0, len(blocks) - 1) if n not in wishes
         }
+        units = {unit.first: unit for unit in drawn.chart.units}
+        wishes |= {n: f"× {unit.times}" for n, unit in units.items() if n not in wishes}
         parts: set[str] = set()
         for n, block in enumerate(blocks):
             part = block.name.split(".")[0]
-            if part not in parts:
+            if part not in parts and n in units and n not in self.overview.chosen:
+                wishes[n] = f"{part} {wishes[n]}"
+            elif part not in parts:
                 wishes.setdefault(n, part)
             parts.add(part)
         taken: dict[int, list[tuple[float, float]]] = {}
         for n, body in wishes.items():
             half = text_width(body) * CAPITAL["label"] / 2.0
-            x = drawn.wide / 2.0 + (drawn.middle(n) - drawn.whole.x) * drawn.far
+            x, base = self._on_page(
+                self._middle(units[n]) if "×" in body and n in units else drawn.middle(n), drawn.base(n)
+            )
             x = min(max(x, SIDE + half), drawn.wide - SIDE - half)
             row = taken.setdefault(drawn.row_of[n], [])
             if all(x + half + BETWEEN / 2.0 < left or right < x - half - BETWEEN / 2.0 for left, right in row):
                 row.append((x - half, x + half))
-                y = drawn.high / 2.0 - (drawn.base(n) - drawn.whole.y) * drawn.far + CAPITAL["label"] * 1.6
+                y = base + CAPITAL["label"] * 1.6
                 yield self._text(f"part-{n}{ending}", body, "label", x, y, first, last, align="center")
 
     def _near_labels(self) -> Iterator[Caption]:
         """What every block is, below it."""
         drawn = self.map
         for n, label in enumerate(drawn.labels):
+            if drawn.row_of[n] >= len(self.read):
+                break
+            spell = self.read[drawn.row_of[n]]
             for i, line in enumerate(label):
-                y = drawn.base(n) - (i + 1.0) * CAPITAL["label"] * LINE_HEIGHT / drawn.near
+                y = drawn.line_at(n, i)
                 color = self.theme.text if i == 0 else self.theme.faint_text
-                yield self._written(f"label-{n}-{i}", line, drawn.middle(n), y, color)
+                yield self._written(f"label-{n}-{i}", line, drawn.middle(n), y, color, spell)
         for unit in drawn.chart.units:
-            left, right = drawn.lefts[unit.first], drawn.lefts[unit.last] + drawn.lengths[unit.last]
-            y = self._bracket_at(unit.first) - 1.2 * CAPITAL["label"] / drawn.near
-            yield self._written(f"times-{unit.first}", f"× {unit.times}", float(left + right) / 2.0, y, self.theme.text)
+            row, told = drawn.row_of[unit.first], (f"label-times-{unit.first}", f"× {unit.times}")
+            if row < len(self.read):
+                at = self._middle(unit), drawn.line_at(unit.first, -1)
+                yield self._written(*told, *at, self.theme.text, self.read[row])
 
-    def _written(self, name: str, body: str, x: float, y: float, color: Vector) -> Caption:
+    def _middle(self, unit: Unit) -> float:
+        return float(self.map.lefts[unit.first] + self.map.lefts[unit.last] + self.map.lengths[unit.last]) / 2.0
+
+    def _on_page(self, x: float, y: float) -> tuple[float, float]:
+        """Where something is in the picture of the whole, in reference pixels from its upper left corner."""
+        drawn, whole = self.map, self.map.whole
+        return drawn.wide / 2.0 + (x - whole.x) * drawn.far, drawn.high / 2.0 - (y - whole.y) * drawn.far
+
+    def _written(self, name: str, body: str, x: float, y: float, color: Vector, spell: tuple[int, int]) -> Caption:
         """A text that stays in the world, in the picture's plane."""
         whole, grown = self.map.whole, self.grown
         at = ((x - whole.x) * grown, (y - whole.y) * grown)
         size = CAPITAL["label"] / self.map.near * grown
-        spell = (1, self.leaves if self.into else self.frames) if self.map.still else (self.is_near, self.leaves)
         return Caption(name, body, at, size, "center", color, *spell, in_world=True)
 
     def board(self) -> Storyboard:
