@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 LIMIT = 20_000
 """Cells of a tensor or a bank of filters that are drawn; above, it is elided."""
-PICTURES, GROUPS, CHANNELS, ROWS = (2, 1), (4, 2), (8, 2), (24, 8)
+PICTURES, GROUPS, CHANNELS, ROWS = (2, 1), (4, 2), (8, 2), (16, 6)
 """How many of the first and of the last of a tensor are drawn; columns as rows."""
 LEAST = (2, 1)
 """At least so many rows and columns are drawn, however short a tensor is beside others."""

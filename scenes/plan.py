@@ -688,10 +688,10 @@ class Plan:
     def _left_out(self, elision: Elision, blocks: str = "pictures") -> list[tuple[str, str]]:
         """What is left out of a thing whose blocks are called so: how many more there are, and of what."""
         names = {"blocks": blocks, "lanes": "groups"}
-        return [
-            (self.words("left_out", count(n)), self.words(f"left_out_{names.get(axis, axis)}"))
-            for axis, n in elision.left_out()
-        ]
+        left_out = [(names.get(axis, axis), n) for axis, n in elision.left_out()]
+        if 0 < elision.rows.hidden == elision.columns.hidden:
+            left_out[-2:] = [("rows_columns", elision.rows.hidden)]
+        return [(self.words("left_out", count(n)), self.words(f"left_out_{axis}")) for axis, n in left_out]
 
     @staticmethod
     def _notes(left_out: list[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
