@@ -74,7 +74,7 @@ def sum_of(plan: Plan, number: int, step: int) -> Sum | None:
         divisor = 1.0 / float(shares[0]) if isinstance(sight.op, AvgPool | AdaptiveAvgPool) else None
         return Sum(cells, result, whole, divisor=divisor, alone=alone)
     which, first = mixed(taps.output[own], taps.weight[own])
-    weight, cells = taps.weight[own][first], np.bincount(which, taps.coefficient[own] * cells)
+    weight, cells = taps.weight[own][first], np.bincount(which, taps.coefficient[own] * cells).astype(float)
     whole = len(cells) == sight.reads_at_once
     weights = kernel[tuple(sight.drawn_weights(weight).T)]
     added = None if bias is None or not getattr(sight.op, "bias", False) else float(bias[0])

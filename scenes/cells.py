@@ -411,7 +411,7 @@ def _read_first(plan: Plan, number: int) -> Read:
     if taps.ghost.any():
         place[taps.ghost], behind[taps.ghost] = sight.around(sight.stood_on(taps.weight[taps.ghost]), sight.item)
     which, first = mixed(taps.output, taps.weight)
-    values, *color = (np.bincount(which, taps.coefficient * each) for each in (values, *color.T))
+    values, *color = (np.bincount(which, taps.coefficient * each).astype(float) for each in (values, *color.T))
     index, weight = np.where(zero[:, None], place, index)[first], taps.weight[first]
     position = tensor.at(place, behind)[first]
     if isinstance(sight.op, DeformConv2d):

@@ -283,7 +283,8 @@ class Sight:
         row, column of cubes, mostly between them."""
         cell = np.ravel_multi_index(tuple(weight[:, 2:].T), _kernel_size(self.op))
         moved = self.trajectory.offsets[0, cell, :, 0, 0]
-        return self.drawn(self.stood_on(weight), self.item)[:, -3:].astype(float) + np.insert(moved, 0, 0.0, axis=1)
+        shift = np.insert(moved, 0, 0.0, axis=1).astype(float)
+        return self.drawn(self.stood_on(weight), self.item)[:, -3:] + shift
 
     def around(self, rows: Rows, item: Shape) -> tuple[Rows, Rows]:
         """Cells as :meth:`drawn` has them, though they may lie outside; and how far each stands behind its channel."""
