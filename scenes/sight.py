@@ -284,7 +284,7 @@ class Sight:
         cell = np.ravel_multi_index(tuple(weight[:, 2:].T), _kernel_size(self.op))
         moved = self.trajectory.offsets[0, cell, :, 0, 0]
         shift = np.insert(moved, 0, 0.0, axis=1).astype(float)
-        return self.drawn(self.stood_on(weight), self.item)[:, -3:] + shift
+        return np.add(self.drawn(self.stood_on(weight), self.item)[:, -3:], shift, dtype=np.float64)
 
     def around(self, rows: Rows, item: Shape) -> tuple[Rows, Rows]:
         """Cells as :meth:`drawn` has them, though they may lie outside; and how far each stands behind its channel."""
