@@ -729,7 +729,7 @@ def test_cells_before_a_window_are_as_small_as_the_storyboard_says():
                 continue
             sizes |= set(np.round(state.size, 2).tolist())
             for numbers in cells.numbers:
-                printed = [i.matrix_world.median_scale for i in instances_of(f"{name}{NUMBERS}")]
+                printed = [i.matrix_world.to_scale().z for i in instances_of(f"{name}{NUMBERS}")]
                 assert min(printed) == pytest.approx(numbers.size * state.size[numbers.cell].min(), rel=1e-3), frame
     assert len(sizes) > 4 and min(sizes) == pytest.approx(OPENED)
 
