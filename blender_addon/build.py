@@ -19,13 +19,11 @@ from ..scenes.form import (
     CLOSING,
     COVER,
     CUBE,
-    FEWEST_PIXELS,
     FLOOR_GLOSS,
     GHOST_BAR,
     GHOST_PIXELS,
     NEWBORN,
     OPENED,
-    OUTLINE_BAR,
     SUN_ANGLE,
     SUN_DIRECTION,
     TAP_BAR,
@@ -129,7 +127,7 @@ class _Builder:
         else:
             data.type = "ORTHO"
             data.ortho_scale = spec.width
-            distance = 2.0 * self._widths[1] * (1.0 + spec.height / spec.width)
+            distance = 2.0 * self.board.camera.widths[1] * (1.0 + spec.height / spec.width)
         data.clip_end = 20.0 * distance + 4.0 * self._journey
         rotation = np.stack([view.right, view.up, -view.forward], axis=1)
         camera = self._object("camera", data, "stage")
@@ -148,13 +146,6 @@ class _Builder:
             keyframe(camera, "location", replace(spec.travel, values=targets - view.forward * distance))
             keyframe(data, "ortho_scale", replace(spec.travel, values=widths))
         return camera
-
-    @property
-    def _widths(self) -> tuple[float, float]:
-        """The widths of the camera's narrowest and widest picture."""
-        camera = self.board.camera
-        widths = [camera.width] if camera.travel is None else camera.travel.values[:, 3].tolist()
-        return min(widths), max(widths)
 
     @property
     def _journey(self) -> float:
@@ -212,7 +203,7 @@ class _Builder:
         shine = View.along(SUN_DIRECTION)
         turned = np.stack([shine.right, shine.up, -shine.forward], axis=1)
         lamp.matrix_world = Matrix(turned.tolist()).to_4x4()
-        reach = FLOOR_SIZE * self._widths[1] + 4.0 * self._journey
+        reach = FLOOR_SIZE * self.board.camera.widths[1] + 4.0 * self._journey
         plane = bpy.data.meshes.new("floor")
         plane.from_pydata(
             [(-reach, -reach, 0), (reach, -reach, 0), (reach, reach, 0), (-reach, reach, 0)], [], [(0, 1, 2, 3)]
@@ -300,9 +291,8 @@ class _Builder:
 
     def _cells(self) -> None:
         shapes = {}
-        small = self.board.size[0] < FEWEST_PIXELS * self._widths[0]
         material = cell_material("cell")
-        cube_of = meshes.sharp_cube if small else meshes.rounded_cube
+        cube_of = meshes.sharp_cube if self.board.small else meshes.rounded_cube
         templates = {
             name: (cube_of(name), of) for name, of in (("cell", material), ("moving", plain_material("moving")))
         }
@@ -314,7 +304,7 @@ class _Builder:
             looks.make_paintable(cube)
             cube.materials.append(of)
             shapes[name] = self._template(cube)
-        flat = min(self.board.size) / 480.0 * GHOST_PIXELS * self._widths[0] > self.board.size[0]
+        flat = min(self.board.size) / 480.0 * GHOST_PIXELS * self.board.camera.widths[0] > self.board.size[0]
         box = ((0.0, -0.44, 0.0), (0.88, 0.0, 0.88)) if flat else ((0.0, 0.0, 0.0), (0.88, 0.88, 0.88))
         ghost = meshes.bars("ghost", [box], GHOST_BAR)
         ghost.materials.append(self._glow("ghost", self.theme.ghost))
@@ -376,8 +366,7 @@ class _Builder:
         tree = Tree(name)
         geometry, selection, scale = tree.geometry, True, 1.0
         if motion is not None:
-            stop = {} if cells.via is None else {"Reached": cells.rest[0], "Left": cells.rest[1]}
-            moved = tree.call(motion, geometry, stop)
+            moved = tree.call(motion, geometry, _stop(cells))
             geometry, selection, scale = moved["Geometry"], moved["Shown"], moved["Scale"]
         if cells.becomes is not None:
             tint = self._ripened(tree, cells, tree.step(self.step))
@@ -427,8 +416,7 @@ class _Builder:
         }
         geometry = tree.geometry
         if moving:
-            stop = {} if cells.via is None else {"Reached": cells.rest[0], "Left": cells.rest[1]}
-            moved = tree.call(self._carried if cells.via is None else self._detour, geometry, stop)
+            moved = tree.call(self._carried if cells.via is None else self._detour, geometry, _stop(cells))
             geometry, inputs["Shown"] = moved["Geometry"], moved["Shown"]
             inputs["Scale"] = tree.math("MULTIPLY", moved["Scale"], cells.scale)
         if reader is not None and reader.opens:
@@ -523,7 +511,7 @@ class _Builder:
     @cached_property
     def _detour(self) -> Any:
         """From the origin to the stop on the way, small in between; a rest there; then to the place, shrinking."""
-        tree = Tree(f"{NAME} detour", {"Reached": "NodeSocketFloat", "Left": "NodeSocketFloat"})
+        tree = Tree(f"{NAME} detour", dict.fromkeys(("Reached", "Left", "Swells"), "NodeSocketFloat"))
         step, start = tree.step(self.step), tree.attribute("start", "FLOAT")
         position = tree.node("GeometryNodeInputPosition").outputs[0]
         there = tree.progress(step, start, tree.inputs["Reached"])
@@ -533,7 +521,10 @@ class _Builder:
         aside = tree.scaled(tree.attribute("bow", "FLOAT_VECTOR"), tree.math("MULTIPLY", flight, 4.0))
         place = tree.between(tree.vector("ADD", stop, aside), position, on)
         shrunk = tree.math("ADD", tree.math("MULTIPLY", flight, 2.0), tree.math("MULTIPLY", on, COVER - NEWBORN))
-        return self._moved(tree, place, tree.greater(step, start), tree.math("SUBTRACT", COVER, shrunk))
+        stays = tree.math("MULTIPLY", there, tree.math("SUBTRACT", 1.0, on))
+        swollen = tree.math("ADD", 1.0, tree.math("MULTIPLY", tree.inputs["Swells"], stays))
+        size = tree.math("MULTIPLY", tree.math("SUBTRACT", COVER, shrunk), swollen)
+        return self._moved(tree, place, tree.greater(step, start), size)
 
     @staticmethod
     def _moved(tree: Tree, place: Socket, shown: Socket, scale: Socket) -> Any:
@@ -635,7 +626,7 @@ class _Builder:
     def _outlines(self) -> None:
         if not self.board.outlines:
             return
-        mesh = meshes.bars("outlines", [(o.center, o.size) for o in self.board.outlines], OUTLINE_BAR)
+        mesh = meshes.bars("outlines", [(o.center, o.size) for o in self.board.outlines], self.board.outline_bar)
         mesh.materials.append(self._glow("ghost", self.theme.ghost))
         looks.let_light_pass(self._object("outlines", mesh, "outlines"))
 
@@ -680,3 +671,8 @@ class _Builder:
                 text.location = (*caption.at, (LABELS if caption.in_world else WORDS) - behind)
                 looks.let_light_pass(text)
                 show_between(text, caption.first, caption.last, self.board.frames)
+
+
+def _stop(cells: Cells) -> dict[str, float]:
+    """What the group needs that moves cells with a stop on their way."""
+    return {} if cells.via is None else {"Reached": cells.rest[0], "Left": cells.rest[1], "Swells": cells.swells - 1.0}

@@ -30,8 +30,8 @@ def _material(name: str) -> Any:
     return material
 
 
-def cell_material(name: str) -> Any:
-    """Each instance wears its attribute ``tint``; ``lit`` (0..1) lays a glow over it. See FLAT for the plain variant.
+def cell_material(name: str, wearer: str = "INSTANCER") -> Any:
+    """Each instance, or each face of a "GEOMETRY", wears its attribute ``tint``; ``lit`` (0..1) lays a glow over it. See FLAT for the plain variant.
 
     The glow is a veil of its own, so that cells in their light (GLOW 0) and what glows (CUT 1, the cells themselves cut
     out of the picture) can be rendered apart, and laid over each other.
@@ -41,8 +41,8 @@ def cell_material(name: str) -> Any:
     shader = tree.nodes["Principled BSDF"]
     shader.inputs["Roughness"].default_value = 0.45
     shader.inputs["Specular IOR Level"].default_value = 0.35
-    color = _attribute(tree, TINT, "INSTANCER").outputs["Color"]
-    lit = _attribute(tree, "lit", "INSTANCER").outputs["Fac"]
+    color = _attribute(tree, TINT, wearer).outputs["Color"]
+    lit = _attribute(tree, "lit", wearer).outputs["Fac"]
     tree.links.new(color, shader.inputs["Base Color"])
     body = _switch(tree, CUT, shader.outputs[0], tree.nodes.new("ShaderNodeHoldout").outputs[0])
     veil = tree.nodes.new("ShaderNodeEmission")

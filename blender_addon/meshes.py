@@ -32,11 +32,11 @@ def points(name: str, position: NDArray[np.float32], attributes: Mapping[str, ND
     return mesh
 
 
-def add_attribute(mesh: Any, name: str, values: NDArray[np.float32]) -> None:
-    """Store one value per point."""
+def add_attribute(mesh: Any, name: str, values: NDArray[np.float32], domain: str = "POINT") -> None:
+    """Store one value per point, or per face."""
     width = 1 if values.ndim == 1 else values.shape[1]
     kind = next(kind for kind, (_, size) in _KINDS.items() if size == width)
-    _fill(mesh.attributes.new(name, kind, "POINT"), values)
+    _fill(mesh.attributes.new(name, kind, domain), values)
 
 
 def _fill(attribute: Any, values: NDArray[np.float32]) -> None:
@@ -129,6 +129,20 @@ def far_ends(mesh: Any, boxes: Sequence[tuple[Vector, Vector]], toward: Vector) 
     center = np.array([center for center, _ in boxes], np.float32)
     off = vertices.reshape(-1, len(boxes), 8, 3) - center[:, None]
     return (off * np.sign(np.array(toward, np.float32)) > 0).astype(np.float32).reshape(-1, 3)
+
+
+def quads(mesh: Any, corners: NDArray[np.float32], attributes: Mapping[str, NDArray[np.float32]]) -> None:
+    """Make a mesh four-cornered faces and nothing else: ``corners`` (4 n, 3), attributes of (n,) faces."""
+    mesh.clear_geometry()
+    mesh.vertices.add(len(corners))
+    mesh.vertices.foreach_set("co", corners.ravel())
+    mesh.loops.add(len(corners))
+    mesh.loops.foreach_set("vertex_index", np.arange(len(corners), dtype=np.int32))
+    mesh.polygons.add(len(corners) // 4)
+    mesh.polygons.foreach_set("loop_start", np.arange(0, len(corners), 4, dtype=np.int32))
+    for name, values in attributes.items():
+        add_attribute(mesh, name, values, "FACE")
+    mesh.update(calc_edges=True)
 
 
 def triangles(name: str, vertices: NDArray[np.float32], corners: NDArray[np.int32]) -> Any:

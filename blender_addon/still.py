@@ -22,8 +22,9 @@ from ..scenes.screen import said
 from ..scenes.story import ALWAYS, Caption, Storyboard
 from . import meshes
 from .compat import copy_animation, fcurves_of
+from .hull import Hull
 from .looks import CUTTER, FIXED, let_light_pass, node_materials
-from .materials import cutter_material
+from .materials import FLAT, cell_material, cutter_material
 from .words import HALO, RESOLUTION, load_face, text_object
 
 MOST_CUT = 5000
@@ -40,6 +41,7 @@ def freeze(board: Storyboard, collection: Any) -> Callable[[int], None]:
     camera = bpy.context.scene.camera
     _freeze_texts(collection)
     _cut_fixed(board, collection, camera)
+    hulls = _hulls(board, camera)
     last = bpy.data.collections.new(f"{collection.name} captions")
     collection.children.link(last)
     counters = [_Counter(board, caption, last) for caption in board.captions if "{step}" in caption.body]
@@ -49,8 +51,8 @@ def freeze(board: Storyboard, collection: Any) -> Callable[[int], None]:
     hidden: set[str] = set()
 
     def prepare(frame: int) -> None:
-        for counter in counters:
-            counter.set(frame)
+        for thing in (*counters, *hulls):
+            thing.set(frame)
         before = hidden.copy()
         hidden.clear()
         for obj, curve in hiding:
@@ -176,9 +178,26 @@ def _cut_fixed(board: Storyboard, collection: Any, camera: Any) -> None:
             folder.objects.unlink(obj)
         folders[FIXED].objects.link(obj)
     cutter, twin = (bpy.data.objects.new(CUTTER, mesh) for _ in range(2))
-    twin.location = camera.matrix_world.to_3x3() @ Vector((0.0, 0.0, camera.data.clip_end))
+    twin.location = _behind(camera)
     for obj in (cutter, twin):
         folders[CUTTER].objects.link(obj)
+
+
+def _hulls(board: Storyboard, camera: Any) -> list[Hull]:
+    """Stand-ins for tensors of many small cells."""
+    many = [cells for cells in board.cells if board.massed(cells)]
+    if not many:
+        return []
+    cell, ghost = (bpy.data.objects[name].data.materials[0] for name in ("cell", "ghost"))
+    material = cell_material("hull", "GEOMETRY")
+    material.node_tree.nodes[FLAT].inputs[0].default_value = cell.node_tree.nodes[FLAT].inputs[0].default_value
+    kinds = [(cells, ghost if cells.role == "ghost" else material) for cells in many]
+    return [Hull(board, cells, kind, _behind(camera)) for cells, kind in kinds]
+
+
+def _behind(camera: Any) -> Vector:
+    """How far a twin is moved, against the look, so as not to be seen."""
+    return camera.matrix_world.to_3x3() @ Vector((0.0, 0.0, camera.data.clip_end))
 
 
 def _triangulated(template: Any) -> tuple[NDArray[np.float32], NDArray[np.int32]]:

@@ -33,6 +33,10 @@ MOST_PRODUCTS = 2**20
 """More of them are not added up one by one."""
 MAX_TRAVELLERS = 4096
 """Above, the first step's copies of the window would be a cloud that nobody can read."""
+MOST_MORE = 256
+"""How many times more there may be, of which the others are not drawn."""
+DOT_PIXELS = 4.0
+"""How large the dots in a gap are at least, in reference pixels."""
 FLIGHT = 0.06
 """Seconds: in fewer a cell on its way is a dot in mid-air that comes from nowhere; it appears in its place instead."""
 
@@ -331,7 +335,10 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     act, tensor, sight = plan.acts[number], plan.tensors[number], plan.sight(number)
     order = plan.scene.time.order
     taps_per_step = math.prod(bank.shape) // (bank.shape[0] if order == "filter" else 1)
-    if act.slow.swept or taps_per_step > MAX_TRAVELLERS or plan.cell_pixels(number) < FEWEST_PIXELS:
+    small = plan.cell_pixels(number) < FEWEST_PIXELS
+    swells = bank.placed.item.pitch if small else 1.0
+    drawn = min(taps_per_step, bank.placed.item.elision.cells)
+    if act.slow.swept or max(drawn, taps_per_step / MOST_MORE) > MAX_TRAVELLERS or small and swells == 1.0:
         return
     read = _read_first(plan, number)
     weight = sight.drawn_weights(read.weight)
@@ -366,7 +373,8 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
         start=start,
         arrive=end,
         anchor=read.position,
-        via=bank.before(weight),
+        via=bank.before(weight) if swells == 1.0 else bank.at(weight),
+        swells=swells,
         becomes=becomes,
         rest=rest,
         end=end,
@@ -546,17 +554,18 @@ def _dots(plan: Plan) -> Iterator[Cells]:
         blocks = elision.block_of_slot()
         shown = elision.shows_block(blocks)
         middle = np.array([_middle(elision.columns), 0.0, -_middle(elision.rows)])
-        spots = [placed.base[blocks[shown]][:, None] + _in_gaps(elision, middle)]
-        _, h, w = elision.dims
+        scale = max(1.0, placed.item.pitch if placed.item.pitch > 1.0 else DOT_PIXELS * plan.frame.pixel)
+        spots = [placed.base[blocks[shown]][:, None] + placed.item.pitch * _in_gaps(elision, middle)]
+        _, h, w = placed.item.dims
         if w > 2:
-            pitch = min(2.0, (w - 1) / 2)
+            pitch = min(2.0 * scale, (w - 1) / 2)
             row = np.array([(w - 1) / 2 - pitch, 0.0, -(h - 1) / 2]) + np.arange(3)[:, None] * (pitch, 0.0, 0.0)
             spots.append(placed.base[blocks[~shown]][:, None] + row)
         position = np.concatenate([spot.reshape(-1, 3) for spot in spots])
         if len(position):
             n = len(position)
             name = f"gaps-{placed.item.name}"
-            yield cells_at(position, name, "gap", (n,), np.arange(n)[:, None], plan.theme.ghost)
+            yield cells_at(position, name, "gap", (n,), np.arange(n)[:, None], plan.theme.ghost, scale=scale)
 
 
 def _in_gaps(elision: Elision, middle: NDArray[np.float64]) -> NDArray[np.float64]:

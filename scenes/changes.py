@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .form import CUBE, OUTLINE_BAR, SUN_ANGLE, SUN_DIRECTION, WINDOW_MARGIN
+from .form import CUBE, SUN_ANGLE, SUN_DIRECTION, WINDOW_MARGIN
 from .pose import Pose, pose
 from .screen import Screen, caption_box, said
 from .story import Cells, Storyboard
@@ -36,7 +36,7 @@ SHADE = 0.6
 SHADOW_STEP = 0.7
 """How far apart, in cells of height, the rectangles along a shadow are."""
 CALL, CALL_PER_CELL = 1500.0, 1.0
-"""What rendering one more rectangle costs, in pixels: 10 ms, and 10 us for each cell, against 6 to 12 us a pixel."""
+"""What rendering one more rectangle costs, in pixels: 10 ms, and 10 us for each instance, against 6 to 12 us a pixel."""
 MOST = 0.6
 """The whole picture is rendered at once where more of it than this would be."""
 
@@ -68,7 +68,7 @@ class Changes:
         self.screen = Screen(board)
         width, height = board.size
         self._grid = -(-height // TILE), -(-width // TILE)
-        self.call = CALL + CALL_PER_CELL * sum(map(len, board.cells))
+        self.call = CALL + CALL_PER_CELL * sum(len(cells) for cells in board.cells if not board.massed(cells))
         self._poses: dict[int, list[Pose]] = {}
 
     def rectangles(self, before: int | None, after: int) -> tuple[Rectangle, ...]:
@@ -181,7 +181,7 @@ class Changes:
                         for center, size in (*mover.boxes_at(frame), *mover.parts)
                     ]
         if before is None:
-            found += [_edges(np.array(o.center), np.array(o.size), OUTLINE_BAR) for o in board.outlines]
+            found += [_edges(np.array(o.center), np.array(o.size), board.outline_bar) for o in board.outlines]
         for caption in board.captions:
             if (None if before is None else said(board, caption, before)) != said(board, caption, after):
                 halo = caption.halo * self.screen.scale * np.array([-1.0, -1.0, 1.0, 1.0])

@@ -27,7 +27,19 @@ from ..conv_math.matrix import MatrixProduct
 from ..conv_math.rearrange import Columns, Reshape, Unfold, WindowColumns
 from ..conv_math.transposed import ConvTranspose
 from .ancestry import Trace, traces_of
-from .elision import FILTERS, LIMIT, SLICES, Elision, Reach, elide, share_drawn, shorten, to_scale, with_groups_elided
+from .elision import (
+    FILTERS,
+    LIMIT,
+    SLICES,
+    Elision,
+    Reach,
+    elide,
+    groups_shown,
+    share_drawn,
+    shorten,
+    to_scale,
+    with_groups_elided,
+)
 from .scenefile import PRODUCTS, Scene, Stage, most_moved, naming
 from .sight import ChannelSum, RowProduct, bank_shape, drawn_item, groups_of, trajectory_of, window_of
 
@@ -208,13 +220,24 @@ class Contents:
                     wishes[number] = []
                 wishes[number].append(self.groups(number))
                 wishes[number + 1].append(self.groups(number))
-        if self.scene.look.apart:
+        if self.apart:
             wishes[-1].append(_item(self.shapes[-1])[0])
         result = []
         for shape, wish in zip(self.shapes, wishes, strict=True):
             common = reduce(math.lcm, wish)
             result.append(common if _item(shape)[0] % common == 0 else max(wish))
         return result
+
+    @property
+    def apart(self) -> bool:
+        """Whether the result's channels stand side by side: where the scene says so, or they are pictures."""
+        *_, rows, columns = self.shapes[-1]
+        return self.scene.look.apart or (self.scene.input.pictured and rows > 1 < columns)
+
+    @property
+    def maps(self) -> bool:
+        """Whether the result's channels are pictures side by side."""
+        return self.scene.input.pictured and self.splits[-1] == self.shapes[-1][-3] > 1
 
     def groups(self, number: int) -> int:
         """Into how many parts the channels of a Slide fall that have nothing to do with each other."""
@@ -263,7 +286,7 @@ class Contents:
         self._to_scale(tensors, views)
         everything = [*tensors, *banks.values(), *(view for row in views.values() for view in row)]
         big = any(thing.true_cells > LIMIT for thing in everything)
-        apart = set() if self.all_cells else {e.lanes.length for e in everything if e.lanes.hidden}
+        apart = {} if self.all_cells else groups_shown(everything)
         if self.all_cells:
             tensors = [Elision.whole(e.sizes) for e in tensors]
             views = {n: [Elision.whole(e.sizes) for e in row] for n, row in views.items()}
@@ -299,7 +322,8 @@ class Contents:
     def _tensor(self, number: int) -> Elision:
         shape, split = self.shapes[number], self.splits[number]
         c, h, w = _item(shape)
-        return elide((split, self.batch or 1, c // split, h, w), reach=self._reach(number))
+        sizes = split, self.batch or 1, c // split, h, w
+        return elide(sizes, reach=self._reach(number), pictured=self.scene.input.pictured)
 
     def _bank(self, stage: Shown) -> Elision | None:
         shape = bank_shape(stage.op)

@@ -28,6 +28,9 @@ LONG = 24
 """Numbers of a vector that are drawn: more would be a stick that runs out of the picture."""
 GAP = 7
 """Length of a gap between cells, in cells: room for three dots."""
+MOST_PLANE, LIMIT_WHOLE = 100_000, 200_000
+"""Cells of a picture's rows and columns that are all drawn; and of a tensor of such, of whose channels some are left
+out above LIMIT: more and more, down to this."""
 WIDEST_GAP = 64
 """Gaps are as long as the window that crosses them; before the largest of windows an axis is drawn whole."""
 DOTS = (2.0, 4.0, 6.0)
@@ -184,7 +187,11 @@ class Elision:
 
 
 def elide(
-    sizes: Sizes, blocks: tuple[int, int] = PICTURES, channels: tuple[int, int] = CHANNELS, reach: Reach = (1, 1)
+    sizes: Sizes,
+    blocks: tuple[int, int] = PICTURES,
+    channels: tuple[int, int] = CHANNELS,
+    reach: Reach = (1, 1),
+    pictured: bool = False,
 ) -> Elision:
     """Leave out what is above the limit, axis by axis: blocks, channels, lanes, then rows, then columns.
 
@@ -194,18 +201,30 @@ def elide(
         sizes: lanes, blocks, channels, rows, columns.
         blocks, channels: how many of the first and of the last ones stay.
         reach: rows and columns over which the window extends that reads it; it must fit into a gap.
+        pictured: its planes are pictures, of which all rows and columns are drawn if they are not too many.
     """
     result = Elision.whole(sizes)
     keeps = [("blocks", blocks, 1), ("channels", channels, GAP), ("lanes", GROUPS, 1)]
-    keeps += [("rows", ROWS, max(GAP, reach[0])), ("columns", ROWS, max(GAP, reach[1]))]
-    for name, keep, gap in (*keeps, *((name, (-(-a // 2), -(-b // 2)), gap) for name, (a, b), gap in keeps)):
-        if result.cells <= LIMIT:
-            break
+    limits = [LIMIT] * 2
+    if pictured and sizes[3] * sizes[4] <= MOST_PLANE:
+        limits = [LIMIT, *[LIMIT_WHOLE] * 2]
+    else:
+        keeps += [("rows", ROWS, max(GAP, reach[0])), ("columns", ROWS, max(GAP, reach[1]))]
+    rounds = [(limit, name, _part(keep, turn), gap) for turn, limit in enumerate(limits) for name, keep, gap in keeps]
+    for limit, name, keep, gap in rounds:
+        if result.cells <= limit:
+            continue
         if gap <= WIDEST_GAP:
             result = replace(result, **{name: Axis.of(getattr(result, name).length, keep, gap)})
     if result.rows.length == result.columns.length == 1 and result.channels.drawn > LONG:
         result = replace(result, channels=Axis.of(result.channels.length, channels, GAP))
     return result
+
+
+def _part(keep: tuple[int, int], turn: int) -> tuple[int, int]:
+    """How many stay of the first and the last in a turn: half as many in each as in the one before, but one."""
+    first, last = (-(-count // 2**turn) for count in keep)
+    return first, last
 
 
 def share_drawn(things: Iterable[Elision]) -> float:
@@ -237,8 +256,18 @@ def shorten(bank: Elision) -> Elision:
     return replace(bank, blocks=blocks, channels=channels)
 
 
-def with_groups_elided(elision: Elision, lanes: set[int]) -> Elision:
-    """Few groups where things of as many groups show few, so that a group's lanes stay in line."""
-    if elision.lanes.length not in lanes:
+def groups_shown(things: Iterable[Elision]) -> dict[int, tuple[int, int]]:
+    """How many of the first and of the last groups are drawn of any of these that are of so many and show fewest."""
+    shown: dict[int, tuple[int, int]] = {}
+    for axis in (thing.lanes for thing in things):
+        if axis.hidden:
+            drawn = (axis.first, axis.last)
+            shown[axis.length] = min(drawn, shown.get(axis.length, drawn))
+    return shown
+
+
+def with_groups_elided(elision: Elision, shown: dict[int, tuple[int, int]]) -> Elision:
+    """As few groups as of other things of as many groups, so that a group's lanes stay in line."""
+    if elision.lanes.length not in shown:
         return elision
-    return replace(elision, lanes=Axis.of(elision.lanes.length, GROUPS))
+    return replace(elision, lanes=Axis.of(elision.lanes.length, shown[elision.lanes.length]))

@@ -29,6 +29,8 @@ WINDOW_BAR, TAP_BAR, GHOST_BAR, OUTLINE_BAR = 0.09, 0.05, 0.035, 0.035
 LEAST_BAR = 1.5
 """How thick a window's bars are at least where the picture's shorter side has 480 pixels, in such pixels: among small
 cells they would be hairs."""
+LEAST_OUTLINE = 0.8
+"""The same of the place of a result."""
 WINDOW_MARGIN = 0.035
 """How far a window's box stands off the cells: so little that its bars hide no digits on the cells beside them."""
 LINE_RADIUS = 0.036

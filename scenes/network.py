@@ -228,7 +228,7 @@ def scene_of(
     return Scene(
         network.source,
         _title(network.source, layers),
-        Input(shape, values, seed, shown_pixels),
+        Input(shape, values, seed, shown_pixels, x is not None),
         tuple(stages),
         Time("filter" if most > MOST_MET else "position", seconds),
         Look(show=SHOW),

@@ -62,7 +62,7 @@ def with_photo(scene: Scene, pixels: NDArray[np.uint8]) -> Scene:
             f"allowed: at least {columns} x {rows}, the input's width and height"
         )
     values = np.ascontiguousarray(np.broadcast_to(scaled_to(pixels, (channels, rows, columns)), shape))
-    return replace(scene, input=replace(scene.input, values=values, pixels=values))
+    return replace(scene, input=replace(scene.input, values=values, pixels=values, pictured=True))
 
 
 def scaled_to(pixels: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.float64]:

@@ -37,7 +37,7 @@ from .captions import Words, count, size, size_formulas, torch_calls
 from .contents import Contents, Shown
 from .counts import count_frames
 from .elision import Elision
-from .form import LEAST_BAR, WINDOW_BAR
+from .form import FEWEST_PIXELS, LEAST_BAR, WINDOW_BAR
 from .layout import (
     CAPITAL,
     LINE_HEIGHT,
@@ -84,12 +84,18 @@ NOTE_SHARE = 0.7
 ROUNDS, EASILY = 4, 1.25
 """How often kernels are made larger at most until their numbers can be read; how much higher than just legible digits
 then are at least."""
+KERNEL_PIXELS = 8.0
+"""How large the cells of kernels are at least beside those of a picture that are hardly seen, in reference pixels."""
+KERNEL_SHARE = 0.3
+"""They are no larger than this share of that picture."""
 MARKED_BIASES = 4
 """Beside more filters their biases are not told."""
 LONG_PART = 12
 """More characters than these are a line's worth."""
 HURRIED = 2.5
 """A stage with less time than this many travels of the camera has none for a travel."""
+MAP_GAP = 0.07
+"""Between pictures side by side, in widths of one."""
 LINE_ROOM = 9
 """Cells between a tensor and the output of a Linear whose filters are not drawn: lines take their place."""
 MAX_MARKS = 64
@@ -114,6 +120,8 @@ class Plan:
         self.stages, self.shapes = contents.stages, contents.shapes
         self.narrow = size[0] < 1.4 * size[1]
         self._sights: dict[int, Sight] = {}
+        self.enlarged: dict[int, int] = {}
+        """By its stage, how many times larger a bank is drawn than the picture that it is beside."""
         self._known: tuple[list[Values], list[Values | None], list[Values | None]] | None = None
         self.photo = pixels_of(scene) is not None
         self.values = self._known_values() if "values" in self.show else None
@@ -413,6 +421,8 @@ class Plan:
     def _readable(self, item: Item, frame: Frame) -> Item:
         """The item, its cells as large as their numbers need to be read if it is a bank of kernels with a name."""
         number = int(item.name.removeprefix("filters-")) - 1 if item.name.startswith("filters-") else -1
+        if number >= 0 and (larger := self._enlarged(item, number, frame)) is not None:
+            return larger
         if number < 0 or self.divisor(number) is None or list(item.elision.left_out()):
             return item
         kernel = self.told_kernel(number)
@@ -424,6 +434,28 @@ class Plan:
         if digit >= legible:
             return item
         return replace(item, pitch=item.pitch * max(CAPITAL["label"] * frame.pixel, EASILY * legible) / digit)
+
+    def _enlarged(self, item: Item, number: int, frame: Frame) -> Item | None:
+        """A bank of kernels beside a picture whose cells are too small to be told from each other, larger than it."""
+        unit = frame.stops[number].pixel if frame.stops else frame.pixel
+        if not self.scene.input.pictured or unit * FEWEST_PIXELS < 1.0:
+            return None
+        _, *kernel = item.elision.dims
+        read = self.contents.tensors[number]
+        most = KERNEL_SHARE * max(read.rows.span, read.columns.span) / max(kernel)
+        if item.pitch >= (pitch := round(min(KERNEL_PIXELS * unit, most))):
+            return item
+        self.enlarged[number] = pitch
+        return replace(item, pitch=float(pitch), notes=self._notes(self._bank_left_out(number)))
+
+    def _bank_left_out(self, number: int) -> list[tuple[str, str]]:
+        """What is left out of a stage's filters; and how much larger they are, if they are."""
+        enlarged = (
+            [(self.words("enlarged", self.enlarged[number]), self.words("enlarged_how"))]
+            if number in self.enlarged
+            else []
+        )
+        return [*self._left_out(self.contents.banks[number], "filters"), *enlarged]
 
     def divisor(self, number: int) -> int | None:
         """What the numbers of a stage's kernels are divided by, if these have a name: that of a filter's channels."""
@@ -595,6 +627,9 @@ class Plan:
         elif (pictures := self.contents.batch or 1) > 1:
             marks = self._marks(elision, lambda block: self.words("picture", block % pictures + 1))
         pad = self.contents.room(number)
+        if number == len(self.stages) and self.contents.maps:
+            marks = self._marks(elision, lambda lane: str(lane + 1))
+            pad = (*pad[:2], (pad[2][0], pad[2][1] + round(MAP_GAP * elision.columns.span)))
         label = (called, size(self.contents.told_shapes[number]))
         if number > 0 and self.undrawn(number - 1):
             pad = (*pad[:2], (pad[2][0] + LINE_ROOM, pad[2][1]))
@@ -606,7 +641,8 @@ class Plan:
             weights = count(math.prod(self.stages[number - 1].op.weight_shape or ()))
             undrawn = f"{weights} {self.words('left_out_weights')}", self.words("undrawn")
             return [undrawn, *self._left_out(self.contents.tensors[number])]
-        return self._left_out(self.contents.tensors[number])
+        maps = self.shapes[-1][-3] if number == len(self.stages) and self.contents.maps else 0
+        return self._left_out(self.contents.tensors[number], maps=maps)
 
     def undrawn(self, number: int) -> bool:
         """Whether a stage has filters that are too many to be drawn."""
@@ -624,7 +660,7 @@ class Plan:
         names, biases = self._filter_names(number), self._marked_biases(number)
         named = names or biases or filters > 1
         marks = self._marks(elision, lambda f: (names[f] if names else str(f + 1)) + biases.get(f, "")) if named else ()
-        notes = self._notes(self._left_out(elision, "filters"))
+        notes = self._notes(self._bank_left_out(number))
         return Item(f"filters-{number + 1}", (label, size((*dims,))), elision, marks=marks, notes=notes, short=short)
 
     def filters_called(self, number: int, flipped: bool) -> str:
@@ -685,9 +721,12 @@ class Plan:
         shown = elision.shows_block(blocks)
         return tuple(mark(block) if seen else "…" for block, seen in zip(blocks.tolist(), shown, strict=True))
 
-    def _left_out(self, elision: Elision, blocks: str = "pictures") -> list[tuple[str, str]]:
-        """What is left out of a thing whose blocks are called so: how many more there are, and of what."""
-        names = {"blocks": blocks, "lanes": "groups"}
+    def _left_out(self, elision: Elision, blocks: str = "pictures", maps: int = 0) -> list[tuple[str, str]]:
+        """What is left out of a thing whose blocks are called so: how many more there are, and of what.
+
+        As many lanes as ``maps`` are channels.
+        """
+        names = {"blocks": blocks, "lanes": "channels" if elision.lanes.length == maps else "groups"}
         left_out = [(names.get(axis, axis), n) for axis, n in elision.left_out()]
         if 0 < elision.rows.hidden == elision.columns.hidden:
             left_out[-2:] = [("rows_columns", elision.rows.hidden)]
@@ -1050,7 +1089,7 @@ class Plan:
         width = (1.0 if self.narrow else LEGEND_SHARE) * self.page.safe_width
         things = [("input", self._tensor_left_out(number)), ("output", self._tensor_left_out(number + 1))]
         if number in self.contents.banks:
-            things.insert(1, ("kernels", self._left_out(self.contents.banks[number], "filters")))
+            things.insert(1, ("kernels", self._bank_left_out(number)))
         lines: list[str] = []
         for name, left_out in things:
             line = self.words(name) + self.words.colon

@@ -85,6 +85,8 @@ def _detour(cells: Cells, step: float) -> tuple[NDArray[np.float32], NDArray[np.
     if cells.bow is not None:
         stop = stop + cells.bow * (4.0 * there * (1.0 - there))[:, None]
     size = COVER - (2.0 * there * (1.0 - there) + on * (COVER - NEWBORN))
+    if cells.swells != 1.0:
+        size = size * (1.0 + (cells.swells - 1.0) * there * (1.0 - on))
     return stop + (cells.position - stop) * on[:, None], size
 
 

@@ -87,13 +87,15 @@ class Input:
 
     ``values`` is a name, nested lists, the Photo that is to be read, or what :func:`.photo.with_photo` made of it.
     Random ones that are shown are small whole numbers, see `values_of`. ``pixels``, of the same shape and from 0 to 1,
-    are the picture that they were made of, whose colours the cells wear.
+    are the picture that they were made of, whose colours the cells wear. ``pictured``: planes of rows and columns are
+    pictures, or what was made of one, and to be seen whole.
     """
 
     shape: tuple[int, ...]
     values: Any = "random"
     seed: int = 0
     pixels: Any = None
+    pictured: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .form import CUBE, LINE_RADIUS, WINDOW_BAR
+from .form import CUBE, FEWEST_PIXELS, LEAST_OUTLINE, LINE_RADIUS, OUTLINE_BAR, WINDOW_BAR
 
 Vector = tuple[float, float, float]
 Ease = Literal["constant", "linear", "cubic"]
@@ -32,6 +32,8 @@ def vector(array: NDArray[np.floating]) -> Vector:
 
 ALWAYS = -1.0
 """``start`` of a cell that is there from the first frame."""
+MASS = 4000
+"""So many small cells are rendered as their outer faces."""
 AT_ONCE = 0.1
 """Steps in which the cells under a window begin to glow if it has landed before its first step."""
 
@@ -122,6 +124,8 @@ class Cells:
     """The colour that travellers have taken on when they arrive."""
     rest: tuple[float, float] = (0.0, 0.0)
     """The steps at which they reach that stop and leave it."""
+    swells: float = 1.0
+    """How much larger they are at that stop."""
     end: float | None = None
     """The step after which the cells are gone again."""
     scale: float = 1.0
@@ -313,6 +317,12 @@ class Camera:
     band_from: int = 1
     """The first frame on which there is a band."""
 
+    @property
+    def widths(self) -> tuple[float, float]:
+        """Of its narrowest and its widest picture."""
+        widths = [self.width] if self.travel is None else self.travel.values[:, 3].tolist()
+        return min(widths), max(widths)
+
     def at(self, frame: float) -> tuple[Vector, float]:
         """What it looks at, and the picture's width."""
         if self.travel is None:
@@ -410,6 +420,23 @@ class Storyboard:
         things = {"": (self.theme, self.transparent, self.size, self.outlines, camera, self.floor, windows)}
         things |= {f"{type(t).__name__} {t.name}": t for t in (*self.cells, *self.lines, *self.captions)}
         return {name: _digest(thing) for name, thing in things.items()}
+
+    @property
+    def small(self) -> bool:
+        """Whether the cells are so small, wherever the camera is, that they stand without gaps."""
+        return self.size[0] < FEWEST_PIXELS * self.camera.widths[0]
+
+    @property
+    def outline_bar(self) -> float:
+        """How thick the bars of outlines are."""
+        return max(OUTLINE_BAR, LEAST_OUTLINE * min(self.size) / 480.0 * self.camera.widths[0] / self.size[0])
+
+    def massed(self, cells: Cells) -> bool:
+        """Whether cells are so small and many, and stay where they are in one size, that only their outer faces are
+        rendered."""
+        opens = cells.lit_by is not None and self.mover(cells.lit_by).opens
+        plain = cells.role in ("input", "output", "ghost") and cells.scale == 1.0 and cells.via is None and not opens
+        return self.small and plain and cells.becomes is None is cells.extent and len(cells) >= MASS
 
     def mover_lands(self, mover: Mover) -> float:
         """The step at which a mover stands at its first place."""

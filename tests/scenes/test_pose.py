@@ -7,7 +7,7 @@ from small_scenes import BATCHED_FILTERWISE, CHAIN, DILATED
 
 from convmotion.blender_addon.build import NUMBERS, ON_ITS_WAY, build
 from convmotion.blender_addon.looks import set_solid
-from convmotion.scenes import compose, find_scene, parse_scene
+from convmotion.scenes import compose, find_scene, parse_scene, photo_of, with_photo
 from convmotion.scenes.form import CUBE
 from convmotion.scenes.numerals import GLYPHS, shorts
 from convmotion.scenes.pose import lines_at, pose, progress
@@ -71,14 +71,27 @@ shape = [2, 5, 5]
 op = "AdaptiveAvgPool2d"
 output_size = 3
 """
+PICTURED = """
+[input]
+shape = [3, 40, 40]
+values = { image = "photo.png" }
+[[stage]]
+op = "Conv2d"
+out_channels = 2
+kernel_size = 5
+"""
 OWN = {"dilated": DILATED, "batched": BATCHED_FILTERWISE, "chain": CHAIN, "valued": VALUED, "gathered": GATHERED}
+OWN["pictured"] = PICTURED
 SCENES = ["standard", *OWN]
 OWN["unequal"] = UNEQUAL
 CLOSE = 1e-3
 
 
 def built(name):
-    board = compose(parse_scene(OWN[name], name) if name in OWN else find_scene(name), (320, 180), 30.0)
+    scene = parse_scene(OWN[name], name) if name in OWN else find_scene(name)
+    if photo_of(scene):
+        scene = with_photo(scene, np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8))
+    board = compose(scene, (320, 180), 30.0)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     return board, build(board)
 
