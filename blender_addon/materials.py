@@ -31,7 +31,8 @@ def _material(name: str) -> Any:
 
 
 def cell_material(name: str, wearer: str = "INSTANCER") -> Any:
-    """Each instance, or each face of a "GEOMETRY", wears its attribute ``tint``; ``lit`` (0..1) lays a glow over it. See FLAT for the plain variant.
+    """Each instance, or each face of a "GEOMETRY", wears its attribute ``tint``; ``lit`` (0..1) lays a glow over it.
+    See FLAT for the plain variant.
 
     The glow is a veil of its own, so that cells in their light (GLOW 0) and what glows (CUT 1, the cells themselves cut
     out of the picture) can be rendered apart, and laid over each other.

@@ -12,8 +12,9 @@ from .blocks import (
 from .conv import Conv1d, Conv2d, Conv3d
 from .deform import DeformConv2d
 from .errors import ConvMathError
+from .gates import GELU, Hardsigmoid, Hardswish, Hardtanh, SiLU
 from .matrix import SparseMatrix, conv_matrix, im2col
-from .merge import Add, Concat, Merge
+from .merge import Add, Concat, Merge, Mul
 from .move import Move, MoveTrajectory, View
 from .operation import Operation, Taps, Trajectory, replay
 from .pad import Pad, ZeroInsert
@@ -32,7 +33,7 @@ from .pool import (
     MaxPool2d,
     MaxPool3d,
 )
-from .rearrange import ChannelShuffle, Flatten, PixelShuffle, PixelUnshuffle, Unfold
+from .rearrange import ChannelShuffle, Flatten, Narrow, PixelShuffle, PixelUnshuffle, Unfold
 from .sequential import Sequential, SequentialTrajectory, Stage
 from .shapes import Order, Shape
 from .slide import Slide, SlideTrajectory
@@ -42,6 +43,7 @@ from .upsample import Upsample
 from .window import Window
 
 __all__ = [
+    "GELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
@@ -64,6 +66,9 @@ __all__ = [
     "ConvTranspose3d",
     "DeformConv2d",
     "Flatten",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
     "HdcDistances",
     "LeakyReLU",
     "Linear",
@@ -74,6 +79,8 @@ __all__ = [
     "Merge",
     "Move",
     "MoveTrajectory",
+    "Mul",
+    "Narrow",
     "Operation",
     "Order",
     "Pad",
@@ -85,6 +92,7 @@ __all__ = [
     "Sequential",
     "SequentialTrajectory",
     "Shape",
+    "SiLU",
     "Sigmoid",
     "Slide",
     "SlideTrajectory",

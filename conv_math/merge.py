@@ -1,4 +1,4 @@
-"""Merge: cells of one or several arrays are brought together, and added where they meet."""
+"""Merge: cells of one or several arrays are brought together, and added, or multiplied, where they meet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import ConvMathError, choice, entries, few_enough, floats, integer, reals, shown
 from .operation import AnyAxes, Taps, Trajectory
-from .shapes import Floats, InputShape, Integers, Order, Shape, all_cells, rows_of
+from .shapes import Floats, InputShape, Integers, Order, Reduce, Shape, all_cells, rows_of
 from .window import Window
 
 
@@ -27,6 +27,8 @@ class Merge(AnyAxes):
     """
 
     SEVERAL: ClassVar[bool] = True
+    JOIN: ClassVar[np.ufunc] = np.add
+    """What becomes of cells that meet."""
 
     def split_all(self, input_shape: InputShape) -> tuple[Shape, tuple[Shape, ...]]:
         """The checked shapes as ((N,) or (), their (C, *spatial)); ConvMathError unless N and axes are the same."""
@@ -83,10 +85,10 @@ class Merge(AnyAxes):
         items, batch = tuple(array.shape[batched:] for array in arrays), arrays[0].shape[:batched]
         output = self.output_of(items)
         which, read = self.came_from(all_cells(output), items)
-        total = np.zeros((math.prod(output), *batch), np.result_type(*arrays))
+        total = np.full((math.prod(output), *batch), self.JOIN.identity, np.result_type(*arrays))
         for number, array in enumerate(arrays):
             mine = read[:, 0] == number
-            np.add.at(total, which[mine], np.moveaxis(array[(..., *read[mine, 1:].T)], -1, 0))
+            self.JOIN.at(total, which[mine], np.moveaxis(array[(..., *read[mine, 1:].T)], -1, 0))
         return np.moveaxis(total, 0, -1).reshape(*batch, *output)
 
     def trajectory(self, input_shape: InputShape, order: Order = "position") -> MergeTrajectory:
@@ -103,6 +105,15 @@ class MergeTrajectory(Trajectory):
     """The steps of a merge; where there are several arrays, a row of `Taps.input` begins with the number of one."""
 
     op: Merge
+
+    @property
+    def reduce(self) -> Reduce:
+        """A sum, or a product."""
+        return "sum" if self.op.JOIN is np.add else self.op.JOIN.__name__
+
+    def combined(self, x: NDArray[np.float64], coefficient: NDArray[np.float64]) -> float:
+        """What becomes of cells that meet, where it is no sum."""
+        return float(self.op.JOIN.reduce(x))
 
     @property
     def items(self) -> tuple[Shape, ...]:
@@ -180,6 +191,41 @@ class Add(Merge):
         for array in arrays[1:]:
             total = total + array
         return total
+
+
+@dataclass(frozen=True)
+class Mul(Merge):
+    """The product of arrays, cell by cell. An axis of size 1 counts for all places along it: so a number for each
+    channel, (C, 1, 1), makes that channel stronger or fainter.
+
+    Source: Hu, Shen, Sun, "Squeeze-and-Excitation Networks", arXiv 1709.01507, equation 4.
+    """
+
+    JOIN: ClassVar[np.ufunc] = np.multiply
+
+    def geometry(self, axes: int) -> Window:
+        """One cell."""
+        return Window.still(axes)
+
+    def output_of(self, items: tuple[Shape, ...]) -> Shape:
+        """The larger size along each axis."""
+        output = tuple(map(max, zip(*items, strict=True)))
+        if any(size not in (1, most) for item in items for size, most in zip(item, output, strict=True)):
+            told = " and ".join(map(str, items))
+            raise ConvMathError(f"{self.name}: inputs of {told}; allowed: along each axis one size, or 1")
+        return output
+
+    def came_from(self, cells: Integers, items: tuple[Shape, ...]) -> tuple[Integers, Integers]:
+        """The same cell of every array, or the one that counts for it."""
+        which = np.repeat(np.arange(len(cells), dtype=np.int64), len(items))
+        last = np.tile(np.array(items, np.int64) - 1, (len(cells), 1))
+        return which, np.column_stack([np.tile(np.arange(len(items)), len(cells)), np.minimum(cells[which], last)])
+
+    def _merged(self, arrays: list[Floats], batched: int) -> Floats:
+        total = arrays[0]
+        for array in arrays[1:]:
+            total = total * array
+        return total.copy()
 
 
 @dataclass(frozen=True)

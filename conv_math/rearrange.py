@@ -71,6 +71,53 @@ class ChannelShuffle(AnyAxes, Move):
 
 
 @dataclass(frozen=True)
+class Narrow(AnyAxes, Move):
+    """torch.narrow: so many cells from `start` on along an axis, and nothing else; a split is several of these.
+
+    dim: the axis, counted as those of a batch, also where the input has none: 1 is C, 2 the first spatial axis;
+    negative numbers count from the last. Source: torch.narrow's documentation.
+    """
+
+    dim: int
+    start: int
+    length: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "dim", integer(self.name, "dim", self.dim, least=-4, most=4))
+        object.__setattr__(self, "start", integer(self.name, "start", self.start, least=0))
+        object.__setattr__(self, "length", integer(self.name, "length", self.length))
+
+    def geometry(self, axes: int) -> Window | None:
+        """One cell, where the axis is the channels."""
+        return Window.still(axes) if self.dim in (1, -axes - 1) else None
+
+    def _axis(self, item: Shape) -> int:
+        axis = self.dim - 1 if self.dim > 0 else self.dim + len(item)
+        if self.dim == 0 or not 0 <= axis < len(item):
+            raise ConvMathError(
+                f"{self.name}: dim={self.dim} for an input of {len(item) + 1} axes, N first; "
+                f"allowed: {-len(item)} to -1, 1 to {len(item)}"
+            )
+        return axis
+
+    def _item_output(self, item: Shape) -> Shape:
+        axis = self._axis(item)
+        if self.start + self.length > item[axis]:
+            raise ConvMathError(
+                f"{self.name}: start={self.start}, length={self.length} along an axis of {item[axis]}; "
+                f"allowed: start + length <= {item[axis]}"
+            )
+        return (*item[:axis], self.length, *item[axis + 1 :])
+
+    def came_from(self, cells: Integers, item: Shape) -> Integers:
+        """So far along the axis."""
+        came = cells.copy()
+        came[:, self._axis(item)] += self.start
+        return came
+
+
+@dataclass(frozen=True)
 class PixelShuffle(Move):
     """torch.nn.PixelShuffle: (C*r*r, H, W) becomes (C, H*r, W*r) with r = upscale_factor.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import Operation
+from ..conv_math import Linear, Operation
 from ..scenes.network import Layer, Part
 from .errors import RequestError
 from .onnxfile import MOST_CELLS, Graph, Node
@@ -76,7 +76,11 @@ class Run:
         for part in parts:
             shape = [array.shape for array in x] if isinstance(x, list) else x.shape
             weight, bias = (None if load is None else _real(load()) for load in (part.weight, part.bias))
-            x = fitted(part.op, shape).forward(x, weight, bias)
+            rows = rows_of(part.op, shape)
+            if rows == shape:
+                x = fitted(part.op, shape).forward(x, weight, bias)
+            else:
+                x = part.op.forward(x.reshape(rows), weight, bias).reshape(*shape[:-1], -1)
         return x
 
     def _array(self, name: str, values: dict[str, Array]) -> Array:
@@ -86,6 +90,11 @@ class Run:
 def _real(array: Array) -> Array:
     """Numbers with fractions as float32, in which all is worked out; others as they are."""
     return array.astype(np.float32) if array.dtype.kind == "f" else array
+
+
+def rows_of(op: Operation, shape: Any) -> Any:
+    """The shape as the operation takes it: of all axes but the last one a Linear makes N."""
+    return (math.prod(shape[:-1]), shape[-1]) if isinstance(op, Linear) and len(shape) > 2 else shape
 
 
 def fitted(op: Operation, shape: Any) -> Operation:

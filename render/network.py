@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,22 +30,19 @@ from ..conv_math import (
     Upsample,
 )
 from ..scenes.network import Layer, Network, Part
-from .activations import Run, Unit, fitted
+from .activations import Run, Unit, fitted, rows_of
 from .onnxfile import Constant, Graph, Node, graph_of, read_graph
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 
 PAD_MODES = {"constant": "zeros", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
-ACTIVATIONS = {"Relu": ReLU, "Sigmoid": conv_math.Sigmoid, "Tanh": conv_math.Tanh}
+ACTIVATIONS = {"Relu": ReLU, "Tanh": conv_math.Tanh, "HardSwish": conv_math.Hardswish}
 TORCH_NAMES = {
     "Elu": "ELU",
     "Selu": "SELU",
     "Celu": "CELU",
     "PRelu": "PReLU",
-    "Gelu": "GELU",
-    "HardSigmoid": "Hardsigmoid",
-    "HardSwish": "Hardswish",
     "LayerNormalization": "LayerNorm",
     "GroupNormalization": "GroupNorm",
     "LRN": "LocalResponseNorm",
@@ -74,6 +71,8 @@ class _Told:
     reads: tuple[str, ...] | None = None
     parameters: tuple[str, ...] | None = None
     reason: str = ""
+    makes: str = ""
+    """Of several outputs, which one."""
 
 
 def read_network(path: Path, shape: Shape | None = None) -> Network:
@@ -105,10 +104,7 @@ class _Layers:
         taken: set[int] = set()
         units: list[Unit] = []
         parameters: dict[str, int] = {}
-        for node in graph.nodes:
-            if id(node) in taken:
-                continue
-            told = self._told(node)
+        for node, told in self._all_told(taken):
             nodes = (node, *told.more)
             taken |= {id(more) for more in told.more}
             names = self._parameters(nodes) if told.parameters is None else told.parameters
@@ -120,12 +116,22 @@ class _Layers:
         shape = graph.shapes[graph.input]
         return Network(graph.source, graph.input, shape, layers, sum(parameters.values()), run)
 
+    def _all_told(self, taken: Set[int]) -> Iterator[tuple[Node, _Told]]:
+        """Every node that is not part of one before it, with what there is to say: of a split for each of its parts."""
+        for node in self.graph.nodes:
+            if id(node) not in taken:
+                if node.op == "Split" and not node.domain:
+                    for told in self._parts_of(node):
+                        yield node, told
+                else:
+                    yield node, self._told(node)
+
     def _layer(self, nodes: Sequence[Node], told: _Told, parameters: int) -> Layer:
         node, last = nodes[0], nodes[-1]
         reads = told.reads
         if reads is None:
             reads = tuple(name for name in node.inputs if name and name not in self.constants)
-        makes = last.outputs[0] if last.outputs else ""
+        makes = told.makes or (last.outputs[0] if last.outputs else "")
         first = self.shapes.get(reads[0]) if reads else None
         output = self.shapes.get(makes)
         parts, reason, macs = told.parts, told.reason, 0
@@ -174,8 +180,9 @@ class _Layers:
         macs = 0
         shape: Any = given if parts[0].op.SEVERAL else given[0]
         for part in parts:
-            op = fitted(part.op, shape)
-            macs, shape = macs + op.macs(shape), op.output_shape(shape)
+            op, rows = fitted(part.op, shape), rows_of(part.op, shape)
+            macs, made = macs + op.macs(rows), op.output_shape(rows)
+            shape = made if rows == shape else (*shape[:-1], *made[1:])
         if shape != output:
             raise _NoAnimationError(f"its output is {_x(output)}, which in PyTorch would be {_x(shape)}")
         return macs
@@ -220,6 +227,13 @@ class _Layers:
         if constant is None or math.prod(constant.shape) > 64:
             raise _NoAnimationError("its arguments are worked out in the network")
         return np.asarray(constant.load(), float).reshape(-1).tolist()
+
+    def _single(self, name: str) -> float:
+        """The number that a constant of one is; not a number if it is no such constant."""
+        constant = self.constants.get(name)
+        if constant is None or math.prod(constant.shape) != 1:
+            return math.nan
+        return float(np.asarray(constant.load()).reshape(-1)[0])
 
     def _shape(self, node: Node, number: int = 0) -> Shape | None:
         return self.shapes.get(node.inputs[number]) if number < len(node.inputs) else None
@@ -375,8 +389,8 @@ class _Layers:
         names = (node.inputs[1],) if added is None else (node.inputs[1], added[0])
         more = () if added is None else (added[1],)
         kernel = (outputs, features)
-        if given is not None and len(given) != 2:
-            reason = f"its input has {len(given)} axes; allowed: 2, N and features"
+        if given is not None and len(given) != 2 and (len(given) != 3 or given[0] != 1):
+            reason = f"its input has {len(given)} axes; allowed: 2, N and features, or 3 where the first is 1"
             return _Told("Linear", (), kernel, more, parameters=names, reason=reason)
         bias = self._flat(added[0]) if added else None
         part = Part(Linear(features, outputs, bias is not None), _matrix(weight, True, 1.0), bias)
@@ -493,7 +507,44 @@ class _Layers:
             return _Told("ReLU", (Part(ReLU()),))
         if low == 0 and high == 6:
             return _Told("ReLU6", (Part(ReLU6()),))
-        return _Told("Hardtanh", reason=f"Hardtanh from {low} to {high} has no animation")
+        try:
+            if low is None or high is None:
+                raise _NoAnimationError(f"Hardtanh from {low} to {high} has no animation")
+            return _Told("Hardtanh", (Part(conv_math.Hardtanh(low, high)),))
+        except (_NoAnimationError, ConvMathError) as error:
+            return _Told("Hardtanh", reason=str(error))
+
+    def _of_Sigmoid(self, node: Node) -> _Told:
+        """With a product of both after it a SiLU, as torch writes that."""
+        times = self._next(node, "Mul")
+        if times and sorted(times.inputs) == sorted((node.inputs[0], node.outputs[0])):
+            return _Told("SiLU", (Part(conv_math.SiLU()),), more=(times,))
+        return _Told("Sigmoid", (Part(conv_math.Sigmoid()),))
+
+    def _of_HardSigmoid(self, node: Node) -> _Told:
+        slope, middle = float(node.get("alpha", 0.2)), float(node.get("beta", 0.5))
+        if not math.isclose(slope, 1 / 6, rel_tol=1e-4) or middle != 0.5:
+            return _Told("Hardsigmoid", reason=f"its slope is {slope:.4g} about {middle:g}; torch's is 1/6 about 0.5")
+        return _Told("Hardsigmoid", (Part(conv_math.Hardsigmoid()),))
+
+    def _of_Gelu(self, node: Node) -> _Told:
+        try:
+            return _Told("GELU", (Part(conv_math.GELU(node.get("approximate", "none"))),))
+        except ConvMathError as error:
+            return _Told("GELU", reason=str(error))
+
+    def _of_Div(self, node: Node) -> _Told:
+        """Of a number by sqrt(2), with the four nodes after it, a GELU, as torch writes that for older readers."""
+        erf = self._next(node, "Erf")
+        plus = self._next(erf, "Add") if erf else None
+        times = self._next(plus, "Mul") if plus else None
+        half = self._next(times, "Mul") if times else None
+        if erf and plus and times and half and node.inputs[0] in times.inputs:
+            added, factor = set(plus.inputs) - set(erf.outputs), set(half.inputs) - set(times.outputs)
+            given = [self._single(name) for name in (*added, *factor)]
+            if [round(self._single(node.inputs[1]), 4), *given] == [1.4142, 1.0, 0.5]:
+                return _Told("GELU", (Part(conv_math.GELU()),), more=(erf, plus, times, half))
+        return _Told("Div", reason="Div has no animation")
 
     def _of_LeakyRelu(self, node: Node) -> _Told:
         slope = round(float(node.get("alpha", 0.01)), 7)  # a float32 0.01 is 0.009999999776
@@ -528,6 +579,11 @@ class _Layers:
             return _Told("Add", reason="adding constants has no animation")
         return _Told("Add", (Part(Add()),), reads=node.inputs)
 
+    def _of_Mul(self, node: Node) -> _Told:
+        if any(name in self.constants for name in node.inputs):
+            return _Told("Mul", reason="multiplying by constants has no animation")
+        return _Told("Mul", (Part(conv_math.Mul()),), reads=node.inputs)
+
     def _of_Sum(self, node: Node) -> _Told:
         return self._of_Add(node)
 
@@ -545,6 +601,50 @@ class _Layers:
         return _Told("Concat", (Part(op),), reads=node.inputs)
 
     # Cells that travel
+
+    def _parts_of(self, node: Node) -> Iterator[_Told]:
+        """Of a split, what goes to each of its outputs."""
+        given, start = self._shape(node), 0
+        axis = node.get("axis", 0)
+        for name in filter(None, node.outputs):
+            made = self.shapes.get(name)
+            if given is None or made is None or not -len(given) <= axis < len(given):
+                yield _Told("Split", reason="the shapes here are not known", makes=name)
+                continue
+            size = made[axis]
+            yield self._narrowed("Split", node, axis % len(given), start, size, name)
+            start += size
+
+    def _of_Slice(self, node: Node) -> _Told:
+        """So many cells in a row along one axis."""
+        try:
+            given = self._known(node)
+            made = self.shapes.get(node.outputs[0])
+            starts, axes = node.get("starts", None) or self._numbers(node, 1), node.get("axes", None)
+            axes = axes or self._numbers(node, 3) or range(len(given))
+            steps = self._numbers(node, 4) or [1]
+            if made is None or len(made) != len(given) or starts is None:
+                raise _NoAnimationError("the shapes here are not known")
+            cut = [
+                (int(a) % len(given), int(s))
+                for a, s in zip(axes, starts, strict=False)
+                if given[int(a)] != made[int(a)]
+            ]
+            if len(cut) != 1 or set(steps) != {1}:
+                raise _NoAnimationError("a slice along several axes, or of every other cell, has no animation")
+        except (_NoAnimationError, IndexError) as error:
+            return _Told("Slice", reason=str(error), reads=node.inputs[:1])
+        ((axis, start),) = cut
+        return self._narrowed("Slice", node, axis, start + given[axis] * (start < 0), made[axis])
+
+    def _narrowed(self, name: str, node: Node, axis: int, start: int, size: int, makes: str = "") -> _Told:
+        reads = node.inputs[:1]
+        if axis == 0:
+            return _Told(name, reason="dividing the pictures of a batch has no animation", reads=reads, makes=makes)
+        try:
+            return _Told(name, (Part(conv_math.Narrow(axis, start, size)),), reads=reads, parameters=(), makes=makes)
+        except ConvMathError as error:
+            return _Told(name, reason=str(error), reads=reads, makes=makes)
 
     def _of_Flatten(self, node: Node) -> _Told:
         return self._moved(node, "Flatten")

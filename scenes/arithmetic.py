@@ -175,6 +175,12 @@ def added(words: Words, lead: str, terms: list[float], bias: float | None, resul
     return shortened(lead, _added(terms), " + …", rest, room)
 
 
+def multiplied(lead: str, factors: list[float], result: float, room: float) -> str:
+    """A product in words, after the ``lead``: ``3·(−5) = −15``."""
+    parts = _joined([_bracketed(factor) for factor in factors], "·")
+    return shortened(lead, parts, "·…", _equals(result, *factors), room)
+
+
 def _added(terms: Sequence[float]) -> list[str]:
     """What is added, all but the first with its sign: ``3``, `` − 5``."""
     return [told(terms[0]), *(f" {MINUS if term < 0 else '+'} {told(abs(term))}" for term in terms[1:])]

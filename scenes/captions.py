@@ -12,6 +12,8 @@ from ..conv_math import (
     MaxPool2d,
     MaxUnpool2d,
     Merge,
+    Mul,
+    Narrow,
     Operation,
     Pad,
     Shape,
@@ -77,6 +79,7 @@ WORDS = {
         "multiply_values": "{0} multiplies: {1}",
         "multiply_channel": "filter 1, channel 1: {0}",
         "sum_values": "… adds: {0}",
+        "product_values": "… multiplies: {0}",
         "sum_channels": "… adds the channels: {0}",
         "bias": "bias {0}",
         "write_value": "… writes {0}",
@@ -134,6 +137,7 @@ WORDS = {
         "made_Pooling": "pooled",
         "made_Upsample": "upsampled",
         "made_Add": "sum",
+        "made_Mul": "product",
         "made_Concat": "joined",
         "gather_ZeroInsert": "zeros between the cells: stride − 1 = {0}",
         "gather_Pad": "zeros around: kernel − 1 − padding = {0}",
@@ -154,6 +158,8 @@ WORDS = {
         "does_WindowColumns": "each window becomes a column",
         "does_MaxUnpool2d": "each largest cell goes back to where it was found; the rest is 0",
         "does_Add": "cells in the same place are added",
+        "does_Mul": "cells that belong together are multiplied",
+        "does_Narrow": "some of the cells go on, the others stay behind",
         "does_Concat": "the channels are put one behind the other",
         "does_ChannelSum": "the channels are added, cell by cell",
         "does_ChannelSum_bias": "the channels are added, cell by cell, and the bias {0}",
@@ -247,6 +253,7 @@ WORDS = {
         "multiply_values": "{0} 相乘：{1}",
         "multiply_channel": "卷积核 1，通道 1：{0}",
         "sum_values": "…… 求和：{0}",
+        "product_values": "…… 相乘：{0}",
         "sum_channels": "…… 各通道相加：{0}",
         "bias": "偏置 {0}",
         "write_value": "…… 写入 {0}",
@@ -304,6 +311,7 @@ WORDS = {
         "made_Pooling": "池化后",
         "made_Upsample": "上采样后",
         "made_Add": "和",
+        "made_Mul": "积",
         "made_Concat": "拼接后",
         "gather_ZeroInsert": "单元之间的零：步幅 − 1 = {0}",
         "gather_Pad": "四周的零：核大小 − 1 − 填充 = {0}",
@@ -324,6 +332,8 @@ WORDS = {
         "does_WindowColumns": "每个窗口变成一列",
         "does_MaxUnpool2d": "每个最大值回到原来的位置，其余为 0",
         "does_Add": "同一位置的单元相加",
+        "does_Mul": "对应的单元相乘",
+        "does_Narrow": "一部分单元继续前进，其余留下",
         "does_Concat": "各通道依次前后排列",
         "does_ChannelSum": "各通道逐个单元相加",
         "does_ChannelSum_bias": "各通道逐个单元相加，再加偏置 {0}",
@@ -433,12 +443,14 @@ def torch_call(op: Operation, tensors: int = 2) -> str:
         return f"y[{', '.join(['...', *(f'::{step}' for step in per_axis(op.stride, op.spatial_axes or 2))])}] = x"
     if isinstance(op, Merge) and op.SEVERAL:
         names = "xyz"[:tensors] if tensors <= 3 else [f"x{i}" for i in range(1, tensors + 1)]
-        if isinstance(op, Add):
-            return " + ".join(names)
+        if isinstance(op, Add | Mul):
+            return (" + " if isinstance(op, Add) else " * ").join(names)
         if isinstance(op, Concat):
             return f"torch.cat(({', '.join(names)}), dim={op.dim})"
     if isinstance(op, MaxUnpool2d) and op.output_size is not None:  # no parameter of the layer, but of its call
         return f"F.max_unpool2d(x, indices, {', '.join(_arguments(op))})"
+    if isinstance(op, Narrow):
+        return f"x.narrow({op.dim}, {op.start}, {op.length})"
     library = "ops" if isinstance(op, DeformConv2d) else "nn"  # torchvision's
     return f"{library}.{type(op).__name__}({', '.join(_arguments(op))})"
 

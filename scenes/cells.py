@@ -338,7 +338,7 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     small = plan.cell_pixels(number) < FEWEST_PIXELS
     swells = bank.placed.item.pitch if small else 1.0
     drawn = min(taps_per_step, bank.placed.item.elision.cells)
-    if act.slow.swept or max(drawn, taps_per_step / MOST_MORE) > MAX_TRAVELLERS or small and swells == 1.0:
+    if act.slow.swept or max(drawn, taps_per_step / MOST_MORE) > MAX_TRAVELLERS or (small and swells == 1.0):
         return
     read = _read_first(plan, number)
     weight = sight.drawn_weights(read.weight)
@@ -430,7 +430,7 @@ def _read_first(plan: Plan, number: int) -> Read:
 def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
     act = plan.acts[number]
     if isinstance(act.stage.op, Merge):
-        yield from _merge_cells(plan, number)
+        yield from _merge_cells(plan, number, act.stage.op)
         return
     before = plan.tensors[act.stage.reads[0]]
     batch, item = before.batch, math.prod(before.shape[-3:])
@@ -466,10 +466,10 @@ def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
         first += batch * count
 
 
-def _merge_cells(plan: Plan, number: int) -> Iterator[Cells]:
-    """The output of a merge, channel by channel or cell by cell: what is added to a cell comes one after another.
+def _merge_cells(plan: Plan, number: int, op: Merge) -> Iterator[Cells]:
+    """The output of a merge, channel by channel or cell by cell: what is brought to a cell comes one after another.
 
-    The last one makes it whole; until then it is smaller, and has the sum so far.
+    The last one makes it whole; until then it is smaller, and has the sum, or the product, so far.
     """
     act, (tensor, _) = plan.acts[number], plan.views[number][0]
     index = tensor.drawn()
@@ -480,7 +480,7 @@ def _merge_cells(plan: Plan, number: int) -> Iterator[Cells]:
     turns = place[0] if count == tensor.channels else cell
     step = (act.first_step + n * count + turns).astype(float)
     addends = plan.merged(number)
-    total = None if plan.values is None else np.zeros(len(index))
+    total = None if plan.values is None else np.full(len(index), float(op.JOIN.identity))
     whole, since = position.copy(), step.copy()
     for turn, (which, flat) in enumerate(addends):
         origin, color = position.copy(), tensor.color_of(index)
@@ -491,7 +491,7 @@ def _merge_cells(plan: Plan, number: int) -> Iterator[Cells]:
             origin[mine], color[mine] = source.at(came), source.color_of(came)
             if plan.values is not None and total is not None:
                 own = plan.values[0][read][tuple(came.T)]
-                total[mine] += own
+                total[mine] = op.JOIN(total[mine], own)
                 color[mine] = in_lightness(color[mine], own, plan.values[0][read])
         there = which[cell] >= 0
         last = there if turn == len(addends) - 1 else there & (addends[turn + 1][0][cell] < 0)

@@ -36,7 +36,7 @@ SHADE = 0.6
 SHADOW_STEP = 0.7
 """How far apart, in cells of height, the rectangles along a shadow are."""
 CALL, CALL_PER_CELL = 1500.0, 1.0
-"""What rendering one more rectangle costs, in pixels: 10 ms, and 10 us for each instance, against 6 to 12 us a pixel."""
+"""What rendering one more rectangle costs, in pixels: 10 ms, and 10 us an instance, against 6 to 12 us a pixel."""
 MOST = 0.6
 """The whole picture is rendered at once where more of it than this would be."""
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby, pairwise
 
-from ..conv_math import DeformConv2d, Merge, Slide, Upsample
+from ..conv_math import DeformConv2d, Merge, Mul, Slide, Upsample
 from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import AdaptiveAvgPool, AvgPool
-from .arithmetic import added, first_merged, first_sum, mixture, narrated, sum_of
+from .arithmetic import added, first_merged, first_sum, mixture, multiplied, narrated, sum_of
 from .captions import Words, count
 from .layout import (
     CAPITAL,
@@ -526,7 +526,11 @@ def _mixing(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
 def _merging(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
     """What a merge's first cell is made of."""
     if merged := first_merged(plan, number):
-        text = added(plan.words, plan.words("sum_values", ""), *merged, _narration_room(plan, number, act))
+        room = _narration_room(plan, number, act)
+        if isinstance(act.stage.op, Mul):
+            text = multiplied(plan.words("product_values", ""), merged[0], merged[2], room)
+        else:
+            text = added(plan.words, plan.words("sum_values", ""), *merged, room)
         at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
         spell = {"first": act.first_frame, "last": math.floor(act.beats[0].end)}
         yield _text(plan, f"phase-{number + 1}-1", text, "note", at, "left", color=plan.theme.faint_text, **spell)

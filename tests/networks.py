@@ -104,6 +104,23 @@ class Builder:
         low, high = self.numbers(f"{name}.low", np.float32(0)), self.numbers(f"{name}.high", np.float32(6))
         return self.node("Clip", [x, low, high], name, Known(name, "ReLU6", self.shapes[x]))
 
+    def act(self, x: str, name: str, op: str) -> str:
+        told = Known(name, {"HardSwish": "Hardswish", "HardSigmoid": "Hardsigmoid"}.get(op, op), self.shapes[x])
+        return self.node(op, [x], name, told, **({"alpha": 1 / 6} if op == "HardSigmoid" else {}))
+
+    def silu(self, x: str, name: str) -> str:
+        gate = self.node("Sigmoid", [x], name, Known(name, "SiLU", self.shapes[x]))
+        y = self.node("Mul", [x, gate], f"{name}.times", None)
+        self.shapes[y] = self.shapes[x]
+        return y
+
+    def excite(self, x: str, name: str, squeezed: int, inner: str, gate: str) -> str:
+        """Squeeze and excitation, arXiv 1709.01507: what all of a channel's cells are multiplied by."""
+        y = self.conv(self.mean(x, f"{name}.pool"), f"{name}.fc1", squeezed, 1)
+        y = self.silu(y, f"{name}.inner") if inner == "SiLU" else self.relu(y, f"{name}.inner")
+        y = self.act(self.conv(y, f"{name}.fc2", self.shapes[x][0], 1), f"{name}.gate", gate)
+        return self.node("Mul", [x, y], f"{name}.times", Known(f"{name}.times", "Mul", self.shapes[x]))
+
     def pool(self, x: str, name: str, k: int, s: int, p: int = 0, kind: str = "Max", ceil: int = 0) -> str:
         c, h, w = self.shapes[x]
         up = s - 1 if ceil else 0
@@ -137,7 +154,7 @@ class Builder:
         halves = (f"{name}:0", f"{name}:1")
         sizes = self.numbers(f"{name}.sizes", np.array([c // 2, c - c // 2], np.int64))
         self.nodes.append(helper.make_node("Split", [x, sizes], halves, name=name, axis=1))
-        self.known.append(Known(name, "Split", (c // 2, h, w)))
+        self.known += [Known(name, "Split", (c // 2, h, w)), Known(f"{name}_2", "Split", (c - c // 2, h, w))]
         self.shapes.update(dict.fromkeys(halves, (c // 2, h, w)))
         return halves
 
@@ -260,6 +277,59 @@ def mobilenet_v2(net: Builder) -> str:
     return net.linear(net.flatten(net.mean(x, "pool"), "flatten"), "fc", 1000)
 
 
+def mobilenet_v3(net: Builder) -> str:
+    """Howard and others 2019, table 1, the large one; an inner width of excitations is a multiple of 8."""
+
+    def normed(x: str, name: str, filters: int, k: int, s: int = 1, groups: int = 1) -> str:
+        return net.bn(net.conv(x, name, filters, k, s, k // 2, groups=groups, bias=False), f"{name}.bn")
+
+    table = (
+        (3, 16, 16, 0, 0, 1), (3, 64, 24, 0, 0, 2), (3, 72, 24, 0, 0, 1), (5, 72, 40, 24, 0, 2), (5, 120, 40, 32, 0, 1),
+        (5, 120, 40, 32, 0, 1), (3, 240, 80, 0, 1, 2), (3, 200, 80, 0, 1, 1), (3, 184, 80, 0, 1, 1),
+        (3, 184, 80, 0, 1, 1), (3, 480, 112, 120, 1, 1), (3, 672, 112, 168, 1, 1), (5, 672, 160, 168, 1, 2),
+        (5, 960, 160, 240, 1, 1), (5, 960, 160, 240, 1, 1),
+    )  # fmt: skip
+    x = net.act(normed("x", "conv1", 16, 3, 2), "act1", "HardSwish")
+    for number, (k, wide, filters, squeezed, swish, stride) in enumerate(table, start=1):
+        name, given, y, op = f"block{number}", net.shapes[x][0], x, "HardSwish" if swish else "Relu"
+        acted = (lambda y, name: net.act(y, name, "HardSwish")) if op == "HardSwish" else net.relu
+        if wide != given:
+            y = acted(normed(y, f"{name}.expand", wide, 1), f"{name}.act1")
+        y = acted(normed(y, f"{name}.depthwise", wide, k, stride, wide), f"{name}.act2")
+        if squeezed:
+            y = net.excite(y, f"{name}.se", squeezed, "ReLU", "HardSigmoid")
+        y = normed(y, f"{name}.project", filters, 1)
+        x = net.add(x, y, f"{name}.add") if stride == 1 and given == filters else y
+    x = net.act(normed(x, "last", 960, 1), "act2", "HardSwish")
+    x = net.act(net.linear(net.flatten(net.mean(x, "pool"), "flatten"), "fc1", 1280), "act3", "HardSwish")
+    return net.linear(x, "fc2", 1000)
+
+
+def efficientnet_b0(net: Builder) -> str:
+    """Tan and Le 2019, table 1."""
+
+    def normed(x: str, name: str, filters: int, k: int, s: int = 1, groups: int = 1) -> str:
+        return net.bn(net.conv(x, name, filters, k, s, k // 2, groups=groups, bias=False), f"{name}.bn")
+
+    x = net.silu(normed("x", "conv1", 32, 3, 2), "act1")
+    table = (
+        (1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4),
+        (6, 3, 1, 320, 1),
+    )  # fmt: skip
+    block = 0
+    for wider, k, s, filters, count in table:
+        for number in range(count):
+            block += 1
+            name, given, stride, y = f"block{block}", net.shapes[x][0], s if number == 0 else 1, x
+            if wider > 1:
+                y = net.silu(normed(y, f"{name}.expand", wider * given, 1), f"{name}.act1")
+            y = net.silu(normed(y, f"{name}.depthwise", wider * given, k, stride, wider * given), f"{name}.act2")
+            y = normed(net.excite(y, f"{name}.se", given // 4, "SiLU", "Sigmoid"), f"{name}.project", filters, 1)
+            x = net.add(y, x, f"{name}.add") if stride == 1 and given == filters else y
+    x = net.mean(net.silu(normed(x, "last", 1280, 1), "act2"), "pool")
+    return net.linear(net.flatten(x, "flatten"), "fc", 1000)
+
+
 def shufflenet_v2(net: Builder) -> str:
     """Ma and others 2018, table 5, 1x."""
 
@@ -330,6 +400,8 @@ NETWORKS: dict[str, tuple[Any, Shape, int | None]] = {
     "resnet18": (resnet18, (3, 224, 224), 11_689_512),
     "resnet50": (resnet50, (3, 224, 224), 25_557_032),
     "mobilenet_v2": (mobilenet_v2, (3, 224, 224), 3_504_872),
+    "mobilenet_v3": (mobilenet_v3, (3, 224, 224), 5_483_032),
+    "efficientnet_b0": (efficientnet_b0, (3, 224, 224), 5_288_548),
     "shufflenet_v2": (shufflenet_v2, (3, 224, 224), 2_278_604),
     "unet": (unet, (1, 64, 64), None),
     "deeplab": (deeplab, (3, 65, 65), None),

@@ -1,4 +1,4 @@
-"""Tensors of many small cells are rendered as the faces that can be seen: the same picture, without an instance a cell."""
+"""Tensors of many small cells are rendered as the faces that can be seen: the same picture, with few objects."""
 
 from dataclasses import replace
 

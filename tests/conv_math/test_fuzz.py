@@ -208,6 +208,7 @@ FILLS: dict[str, Callable[[Any], Any]] = {
 PAIR, SWITCH = (1, 2), (True, False)
 FIELDS: dict[str, Sequence[Any]] = {
     "affine": SWITCH,
+    "approximate": ("none", "tanh"),
     "align_corners": (None, None, None, True),
     "bias": SWITCH,
     "ceil_mode": SWITCH,
@@ -226,6 +227,10 @@ FIELDS: dict[str, Sequence[Any]] = {
     "in_channels": (2,),
     "in_features": (2,),
     "inplace": SWITCH,
+    "length": (1, 2),
+    "max_val": (6.0, 0.5),
+    "min_val": (-1.0, 0),
+    "start": (0, 1),
     "negative_slope": (0.01, 0, -1.5),
     "kernel_size": (1, 2, 3),
     "momentum": (None, 0.1),

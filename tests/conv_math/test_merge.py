@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from onnx import helper
 from oracle import ORDERS, Array, agrees, eighths, many, run_onnx
 
-from convmotion.conv_math import Add, Concat, ConvMathError, Order, replay
+from convmotion.conv_math import Add, Concat, ConvMathError, Mul, Order, replay
 
 
 def drawn_arrays(draw: st.DrawFn, axes: int, free: int | None = None) -> list[Array]:
@@ -37,6 +37,28 @@ def test_add_agrees_with_onnxruntime(data: st.DataObject) -> None:
     axes = data.draw(st.integers(0, 3))
     arrays = drawn_arrays(data.draw, axes)
     agrees(Add(spatial_axes=axes), arrays, merged("Sum", arrays))
+
+
+@many
+@given(data=st.data())
+def test_mul_agrees_with_onnxruntime_also_where_an_axis_of_one_counts_for_all(data: st.DataObject) -> None:
+    axes = data.draw(st.integers(0, 3))
+    arrays = drawn_arrays(data.draw, axes)[:2]
+    if len(arrays) == 2:
+        batched = arrays[0].ndim - axes - 1
+        alone = [data.draw(st.booleans()) for _ in range(axes + 1)]
+        arrays[1] = arrays[1][(slice(None),) * batched + tuple(slice(0, 1) if a else slice(None) for a in alone)]
+        expected = merged("Mul", arrays)
+    else:
+        expected = arrays[0]
+    agrees(Mul(spatial_axes=axes), arrays, expected)
+
+
+def test_mul_says_what_meets_no_cell() -> None:
+    assert Mul().output_shape([(4, 1, 1), (4, 6, 6)]) == (4, 6, 6)
+    assert Mul().trajectory([(4, 6, 6)] * 2).reduce == "multiply"
+    with pytest.raises(ConvMathError, match=r"^Mul: inputs of \(2, 6, 6\) and \(4, 6, 6\); allowed: along each axis"):
+        Mul().output_shape([(2, 6, 6), (4, 6, 6)])
 
 
 @many

@@ -17,6 +17,7 @@ from convmotion.conv_math import (
     ConvMathError,
     Flatten,
     Move,
+    Narrow,
     Order,
     Pad,
     PixelShuffle,
@@ -63,6 +64,28 @@ def moves(op: Move, x: Array, expected: Array, padding: Array | None = None) -> 
     assert last.source.dtype == np.int64
     np.testing.assert_array_equal(last.source.ravel(), first.ravel() - 1)
     assert {view.name: view.shape for view in op.views(x.shape)} == op.view_shapes(x.shape)
+
+
+@some
+@given(data=st.data())
+def test_narrow_agrees_with_onnxruntime_along_every_axis(data: st.DataObject) -> None:
+    item = [data.draw(st.integers(1, 4)) for _ in range(3)]
+    axis = data.draw(st.integers(0, 2))
+    start = data.draw(st.integers(0, item[axis] - 1))
+    length = data.draw(st.integers(1, item[axis] - start))
+    x = numbered(data.draw, *item)
+    dim = data.draw(st.sampled_from([axis + 1, axis - 3]))
+    more = {"a": np.array([start]), "b": np.array([start + length]), "c": np.array([axis - 3])}
+    moves(Narrow(dim, start, length), x, run_onnx_on(x, 2, [helper.make_node("Slice", ["x", *more], ["y"])], **more))
+
+
+def test_narrow_says_what_it_does_not_find() -> None:
+    with pytest.raises(ConvMathError, match=r"^Narrow: start=3, length=2 along an axis of 4; allowed: .* <= 4$"):
+        Narrow(1, 3, 2).output_shape((4, 6, 6))
+    with pytest.raises(
+        ConvMathError, match=r"^Narrow: dim=-4 for an input of 4 axes, N first; allowed: -3 to -1, 1 to 3"
+    ):
+        Narrow(-4, 0, 1).output_shape((4, 6, 6))
 
 
 @some

@@ -10,7 +10,21 @@ from hypothesis import strategies as st
 from onnx import helper
 from oracle import ORDERS, Array, agrees, cells_of, each, one_or_each, run_onnx_on, some
 
-from convmotion.conv_math import ConvMathError, LeakyReLU, ReLU, ReLU6, Sigmoid, Softmax, Tanh, Upsample
+from convmotion.conv_math import (
+    GELU,
+    ConvMathError,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Tanh,
+    Upsample,
+)
 
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 EXACT = (0.5, 0.75, 1, 1.5, 2, 2.5, 3, 4.0)
@@ -44,6 +58,10 @@ ACTIVATIONS = {
     "LeakyReLU 1.5": (LeakyReLU(1.5), "LeakyRelu", {"alpha": 1.5}),
     "Sigmoid": (Sigmoid(), "Sigmoid", {}),
     "Tanh": (Tanh(), "Tanh", {}),
+    "Hardsigmoid": (Hardsigmoid(), "HardSigmoid", {"alpha": 1 / 6}),
+    "Hardswish": (Hardswish(), "HardSwish", {}),
+    "GELU": (GELU(), "Gelu", {}),
+    "GELU tanh": (GELU("tanh"), "Gelu", {"approximate": "tanh"}),
 }
 
 
@@ -55,6 +73,31 @@ def test_an_activation_agrees_with_onnxruntime(name: str, data: st.DataObject) -
     x = drawn_input(data.draw, 2) * np.float32(data.draw(st.sampled_from([1, 12, 200])))
     bounds = {"a": np.array(0, np.float32), "b": np.array(6, np.float32)} if name == "ReLU6" else {}
     agrees(op, x, run_onnx_on(x, 2, [helper.make_node(node, ["x", *bounds], ["y"], **arguments)], **bounds))
+
+
+@few
+@given(data=st.data())
+def test_a_silu_agrees_with_onnxruntime(data: st.DataObject) -> None:
+    x = drawn_input(data.draw, 2) * np.float32(data.draw(st.sampled_from([1, 12, 200])))
+    nodes = [helper.make_node("Sigmoid", ["x"], ["s"]), helper.make_node("Mul", ["x", "s"], ["y"])]
+    agrees(SiLU(), x, run_onnx_on(x, 2, nodes))
+
+
+@few
+@given(data=st.data())
+def test_a_hardtanh_agrees_with_onnxruntime(data: st.DataObject) -> None:
+    low = data.draw(st.sampled_from([-2.0, -1.0, 0.25]))
+    high = low + data.draw(st.sampled_from([0.5, 2.0]))
+    x = drawn_input(data.draw, 2) * np.float32(4)
+    bounds = {"a": np.array(low, np.float32), "b": np.array(high, np.float32)}
+    agrees(Hardtanh(low, high), x, run_onnx_on(x, 2, [helper.make_node("Clip", ["x", *bounds], ["y"])], **bounds))
+
+
+def test_arguments_of_activations_are_checked() -> None:
+    with pytest.raises(ConvMathError, match=r"^Hardtanh: min_val=2; allowed: below max_val=1$"):
+        Hardtanh(2.0)
+    with pytest.raises(ConvMathError, match=r"^GELU: approximate='erf'; allowed: 'none' or 'tanh'$"):
+        GELU("erf")
 
 
 def test_an_activation_is_one_tap_and_says_what_it_works_out() -> None:

@@ -29,7 +29,9 @@ def stem(tmp_path_factory):
     y = net.relu(y, "relu2")
     left, right = net.split(y, "split")
     y = net.concat([net.bn(left, "bn3"), right], "join")
+    y = net.excite(y, "se", 4, "ReLU", "HardSigmoid")
     y = net.linear(net.flatten(net.mean(y, "mean"), "flatten"), "fc", 5)
+    y = net.node("Sqrt", [y], "root", networks.Known("root", "Sqrt", (5,)))
     return net.save(y, tmp_path_factory.mktemp("stem"))
 
 
@@ -78,6 +80,10 @@ def test_a_range_is_a_chain_of_stages_with_the_batch_norm_folded_and_said_so(ste
         ("mean..fc", ["AdaptiveAvgPool2d", "Flatten", "Linear"], "fc:out"),
         ("fc", ["Linear"], "fc:out"),
         ("bn3", ["BatchNorm2d"], "bn3:out"),
+        ("split", ["Narrow"], "split:0"),
+        ("split_2", ["Narrow"], "split:1"),
+        ("split..join", ["Narrow", "BatchNorm2d", "Narrow", "Concat"], "join:out"),
+        ("se.pool..se.times", ["AdaptiveAvgPool2d", "Conv2d", "ReLU", "Conv2d", "Hardsigmoid", "Mul"], "se.times:out"),
     ],
 )
 def test_what_a_range_gives_is_what_the_network_gives_there(wanted, ops, made, stem):
@@ -95,8 +101,8 @@ def test_what_a_range_gives_is_what_the_network_gives_there(wanted, ops, made, s
     [
         ("conv9", "'conv9' is no layer; allowed: conv1, "),
         ("", "'' is no layer; allowed: conv1, bn1, relu1, pool1, block.conv1, ..., or two of them as FIRST..LAST"),
-        ("split", "split cannot be animated: Split has no animation"),
-        ("relu2..join", "split cannot be animated"),
+        ("root", "root cannot be animated: Sqrt has no animation"),
+        ("split_2..join", "begins with several tensors"),
         ("drop", "drop cannot be animated: it changes nothing"),
         ("pool1..conv1", "conv1 does not depend on pool1"),
         ("block.add", "several tensors, that of block.bn2 and that of block.down; allowed: block.down..block.add"),
@@ -108,6 +114,25 @@ def test_a_range_that_cannot_be_is_refused_in_one_line(wanted, why, stem, capsys
     told = capsys.readouterr().err
     assert why in told and told.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_multiplied_stands_on_the_cells_and_is_told(stem):
+    network = read_network(stem)
+    x = np.random.default_rng(1).uniform(0, 1, network.shape).astype(np.float32)
+    board = compose(scene_of(network, "se.pool..se.times", x), (1920, 1080), 4)
+    (cells,) = (cells for cells in board.cells if cells.name == "output-6")
+    whole, gate = runtime(stem, x, "se.times:out")[0], runtime(stem, x, "se.gate:out")[0]
+    (numbers,) = cells.numbers
+    np.testing.assert_allclose(numbers.value, whole[tuple(cells.index[numbers.cell].T)], rtol=1e-4, atol=1e-4)
+    halves = next(cells for cells in board.cells if cells.name.startswith("output-6-added-1"))
+    joined = runtime(stem, x, "join:out")[0]
+    np.testing.assert_allclose(
+        halves.numbers[0].value, joined[tuple(halves.index[halves.numbers[0].cell].T)], rtol=1e-4, atol=1e-4
+    )
+    assert gate.shape == (8, 1, 1) and np.ptp(gate) > 0
+    assert any(caption.body.startswith("… multiplies: ") for caption in board.captions)
+    calls = [caption.body for caption in board.captions if "call" in caption.name]
+    assert any(call.startswith("x * y") for call in calls), calls
 
 
 def test_a_name_may_be_that_of_its_module():
