@@ -82,7 +82,7 @@ def test_a_range_is_a_chain_of_stages_with_the_batch_norm_folded_and_said_so(ste
         ("bn3", ["BatchNorm2d"], "bn3:out"),
         ("split", ["Narrow"], "split:0"),
         ("split_2", ["Narrow"], "split:1"),
-        ("split..join", ["Narrow", "BatchNorm2d", "Narrow", "Concat"], "join:out"),
+        ("split..join", ["Narrow", "Narrow", "BatchNorm2d", "Concat"], "join:out"),
         ("se.pool..se.times", ["AdaptiveAvgPool2d", "Conv2d", "ReLU", "Conv2d", "Hardsigmoid", "Mul"], "se.times:out"),
     ],
 )
@@ -102,7 +102,7 @@ def test_what_a_range_gives_is_what_the_network_gives_there(wanted, ops, made, s
         ("conv9", "'conv9' is no layer; allowed: conv1, "),
         ("", "'' is no layer; allowed: conv1, bn1, relu1, pool1, block.conv1, ..., or two of them as FIRST..LAST"),
         ("root", "root cannot be animated: Sqrt has no animation"),
-        ("split_2..join", "begins with several tensors"),
+        ("bn3..join", "begins with several tensors"),
         ("drop", "drop cannot be animated: it changes nothing"),
         ("pool1..conv1", "conv1 does not depend on pool1"),
         ("block.add", "several tensors, that of block.bn2 and that of block.down; allowed: block.down..block.add"),
@@ -119,7 +119,7 @@ def test_a_range_that_cannot_be_is_refused_in_one_line(wanted, why, stem, capsys
 def test_what_is_multiplied_stands_on_the_cells_and_is_told(stem):
     network = read_network(stem)
     x = np.random.default_rng(1).uniform(0, 1, network.shape).astype(np.float32)
-    board = compose(scene_of(network, "se.pool..se.times", x), (1920, 1080), 4)
+    board = compose(scene_of(network, "se.pool..se.times", x), (1920, 1080), 10)
     (cells,) = (cells for cells in board.cells if cells.name == "output-6")
     whole, gate = runtime(stem, x, "se.times:out")[0], runtime(stem, x, "se.gate:out")[0]
     (numbers,) = cells.numbers
