@@ -79,14 +79,19 @@ def neighbours(position: NDArray[np.floating]) -> NDArray[np.int64]:
     """For each cell (n, 3) and side the number of the cell that touches it there, n where there is none: (n, sides)."""
     place = np.rint((position - position.min(axis=0)) * _FINE).astype(np.int64) + _FINE
     span = place.max(axis=0) + 2 * _FINE
-    keys = np.ravel_multi_index(tuple(place.T), tuple(span))
+    keys = _keys(place, span)
     order = np.argsort(keys)
     found = np.empty((len(place), len(SIDES)), np.int64)
     for number, side in enumerate(SIDES):
-        wanted = np.ravel_multi_index(tuple((place + side * _FINE).T), tuple(span))
+        wanted = _keys(place + side * _FINE, span)
         at = np.searchsorted(keys, wanted, sorter=order).clip(0, len(keys) - 1)
         found[:, number] = np.where(keys[order[at]] == wanted, order[at], len(keys))
     return found
+
+
+def _keys(place: NDArray[np.int64], span: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number for each place (n, 3) within a span, as row-major order has it."""
+    return (place[:, 0] * span[1] + place[:, 1]) * span[2] + place[:, 2]
 
 
 def _corners_of(side: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -80,7 +80,7 @@ class Run:
             if rows == shape:
                 x = fitted(part.op, shape).forward(x, weight, bias)
             else:
-                x = part.op.forward(x.reshape(rows), weight, bias).reshape(*shape[:-1], -1)
+                x = part.op.forward(np.reshape(x, rows), weight, bias).reshape(*shape[:-1], -1)
         return x
 
     def _array(self, name: str, values: dict[str, Array]) -> Array:
