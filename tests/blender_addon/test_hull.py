@@ -10,6 +10,7 @@ from convmotion.blender_addon.hull import BAND, SIDES, neighbours
 from convmotion.render import blender
 from convmotion.scenes import compose, parse_scene, with_photo
 from convmotion.scenes.changes import Changes
+from convmotion.scenes.pose import pose
 from convmotion.scenes.story import MASS
 
 pytestmark = pytest.mark.blender
@@ -77,6 +78,25 @@ def test_a_picture_of_faces_is_that_of_all_cubes(quality, tmp_path, monkeypatch)
         assert one.std() > 5 or layer == "notes"
         assert (np.abs(one - other).max(axis=2) > 12).mean() < 0.002, "but for edges, on which samples fall elsewhere"
     assert (made[500][1] != made[500][2]).any()
+
+
+def test_faces_are_lit_as_their_cells_are(tmp_path):
+    board = board_of()
+    take = blender.Studio(board, "draft", "cycles", "cpu", 1).camera("plain", tmp_path / "part.png")
+    (cells,) = (cells for cells in board.cells if cells.name == "input")
+    for frame in (board.frames // 2, board.frames):
+        take(frame, (0, 0, 16, 16))
+        meshes = {obj.data for obj in bpy.data.objects if obj.name.startswith("input ")}
+        front = cells.index[:, 0] == 0
+        wanted = pose(board, cells, frame).lit[front].sum()
+        lit = [
+            face.value
+            for mesh in meshes
+            for face, polygon in zip(mesh.attributes["lit"].data, mesh.polygons, strict=True)
+            if polygon.normal.y < -0.9
+        ]
+        assert sum(lit) == pytest.approx(wanted, abs=1e-3)
+        assert (wanted > 1.0) == (frame < board.frames)
 
 
 def test_of_small_cells_of_padding_a_square_each_is_rendered(tmp_path, monkeypatch):
