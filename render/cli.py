@@ -409,14 +409,16 @@ def _model(arguments: argparse.Namespace) -> int:
     if arguments.json:
         raise RequestError("--json is for --list; allowed: --list --json")
     if arguments.overview and arguments.layer is None:
-        if arguments.image is not None:
-            raise RequestError("--image is for a layer; allowed: --overview --layer NAME --image PICTURE")
-        return _render(overview_of(network, arguments.seconds), arguments)
+        for flag, given, value in (("--image", arguments.image, "PICTURE"), ("--seed", arguments.seed, "N")):
+            if given:
+                raise RequestError(f"{flag} is for a layer; allowed: --overview --layer NAME {flag} {value}")
     x, told, pixels = None, None, None
     if arguments.image is not None:
         x, told, pixels = _pictured(network, arguments)
     elif arguments.mean or arguments.std:
         raise RequestError("--mean and --std are for a picture; allowed: --image PICTURE")
+    if arguments.layer is None:
+        return _render(overview_of(network, arguments.seconds), arguments)
     seconds = SECONDS if arguments.seconds is None else arguments.seconds
     scene = scene_of(network, arguments.layer, x, told, pixels, arguments.seed, seconds)
     if arguments.overview:

@@ -12,6 +12,7 @@ from convmotion.render.cli import main
 from convmotion.render.network import read_network
 from convmotion.scenes import SceneError, compose, explain
 from convmotion.scenes.network import Part, fold, scene_of
+from convmotion.scenes.overview import Overview
 from convmotion.scenes.scenefile import Stage
 from convmotion.scenes.values import values_of
 
@@ -205,7 +206,19 @@ def test_a_picture_for_a_grey_network_is_grey(tmp_path, picture, monkeypatch):
     ("flags", "why"),
     [
         (["--list", "--layer", "conv1"], "not allowed with argument"),
-        ([], "one of the arguments --list --layer is required"),
+        ([], "one of the arguments --list --layer --overview is required"),
+        (["--list", "--overview"], "argument --overview: not allowed with argument --list"),
+        (["--overview", "--json"], "--json is for --list"),
+        (
+            ["--overview", "--image", "PICTURE"],
+            "--image is for a layer; allowed: --overview --layer NAME --image PICTURE",
+        ),
+        (["--overview", "--mean", "0.5"], "--mean and --std are for a picture"),
+        (["--overview", "--seed", "3"], "--seed is for a layer; allowed: --overview --layer NAME --seed N"),
+        (["--overview", "--layer", "conv9"], "'conv9' is no layer"),
+        (["--overview", "--layer", "relu2..join"], "split cannot be animated"),
+        (["--overview", "--layer", "pool1..conv1"], "conv1 does not depend on pool1"),
+        (["--overview", "--seconds", "0"], "'0' is no length"),
         (["--layer", "conv1", "--json"], "--json is for --list"),
         (["--layer", "conv1", "--mean", "0.5"], "--mean and --std are for a picture"),
         (["--layer", "conv1", "--image", "PICTURE", "--mean", "0.5,0.5"], "--mean is 0.5,0.5; allowed: 1 or 3 numbers"),
@@ -277,3 +290,31 @@ def test_a_layer_of_a_model_becomes_a_picture_and_a_blend(stem, picture, tmp_pat
     assert main([*command, "--quality", "draft", *flags]) == 0
     assert imageio.imread(outputs[0]).std() > 5
     assert outputs[1].stat().st_size > 10_000
+
+
+def test_an_overview_has_all_layers_and_dives_into_the_one_that_is_named(stem, picture, monkeypatch):
+    whole = rendered(monkeypatch, stem, "--overview")
+    assert isinstance(whole, Overview) and whole.dive is None and whole.seconds is None
+    assert {name for block in whole.chart.blocks for name in block.layers} == {
+        layer.name for layer in read_network(stem).layers
+    }
+    assert rendered(monkeypatch, stem, "--overview", "--seconds", "20").seconds == 20.0
+    flags = ("--layer", "block.conv1..block.relu", "--image", str(picture), "--seconds", "6")
+    dive = rendered(monkeypatch, stem, "--overview", *flags)
+    alone = rendered(monkeypatch, stem, *flags)
+    assert [whole.chart.blocks[n].name for n in dive.chosen] == ["block.conv1"]
+    assert dive.called == "block.conv1 → block.relu"
+    assert dive.dive.time.seconds == 6.0 and dive.dive.note == alone.note
+    assert np.array_equal(dive.dive.input.values, alone.input.values)
+
+
+@pytest.mark.blender
+def test_an_overview_becomes_pictures_a_loop_and_a_blend(stem, tmp_path):
+    outputs = [tmp_path / name for name in ("a.png", "a.gif", "a.mp4", "a.blend")]
+    flags = [flag for out in outputs for flag in ("-o", str(out))]
+    command = ["model", str(stem), "--overview", "--layer", "conv1", "--seconds", "1", "--size", "128x72", "--fps", "2"]
+    assert main([*command, "--quality", "draft", "--lang", "zh", "--theme", "dark", *flags]) == 0
+    assert imageio.imread(outputs[0]).std() > 5
+    frames = imageio.imread(outputs[1])
+    assert len(frames) > 8 and frames[0].std() > 5 and frames[-1].std() > 5
+    assert all(out.stat().st_size > 1_000 for out in outputs)
