@@ -29,8 +29,6 @@ MOST_NAMED = 5
 """Names that an error proposes."""
 SECONDS = 15.0
 """How long an animation is, unless told otherwise."""
-MOST_TOLD = 20
-"""Characters of a name where there is little room."""
 
 
 @dataclass(frozen=True)
@@ -331,11 +329,9 @@ def _plain(name: str) -> str:
 
 
 def called(name: str) -> str:
-    """A layer's name as it is told where there is little room: that of its module, if it is one of torch's exporter."""
-    scopes = _scopes(name)
-    module = name.startswith("/") and len(scopes) > 0
-    plain = _plain(scopes[max(0, len(scopes) - 2)] if module else name)
-    return plain if len(plain) <= MOST_TOLD else f"…{plain[1 - MOST_TOLD :]}"
+    """A layer's name in a picture: that of its module, if it is one of torch's exporter."""
+    scopes = _scopes(name) if name.startswith("/") else []
+    return _plain(scopes[max(0, len(scopes) - 2)] if scopes else name)
 
 
 def _paths(name: str) -> tuple[set[str], set[str]]:

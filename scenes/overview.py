@@ -34,6 +34,8 @@ EDGE = 22.0
 """Above and below a row in the picture that is near to it, in such pixels."""
 GAP = 1.9
 """Between blocks at least: there is room for an arrow."""
+LONGEST_NAME = 16.0
+"""Names are no wider, in capitals."""
 BETWEEN = 20.0
 """Between the words of neighbours, in reference pixels."""
 WORTH_ROWS = 1.25
@@ -110,7 +112,7 @@ def overview_of(
     layers = network.chain(wanted)[0] if wanted else []
     chosen = tuple(sorted({chart.holding(layer.name) for layer in layers}))
     names = " → ".join(dict.fromkeys(called(layer.name) for layer in (*layers[:1], *layers[-1:])))
-    title = network.source.replace("\\", "/").rsplit("/", 1)[-1][-40:]
+    title = called(network.source.replace("\\", "/").rsplit("/", 1)[-1])
     macs = sum(layer.macs for layer in network.layers)
     counts = len(network.layers), network.parameters, macs
     return Overview(network.source, title, chart, *counts, seconds, dive, chosen, names)
@@ -194,11 +196,17 @@ class Map:
     def _label(self, number: int) -> list[str]:
         """What is told of a block, from above."""
         block, times = self.blocks[number], self.chart.repeats(number)
-        name = f"{block.name} × {block.times}" if block.times > 1 else block.name
+        name = self.name(number)
         shape = self.words("unknown") if block.shape is None else size(block.shape) or "1"
         parameters = self.words.counted("parameters", block.parameters // times)
         lines = [name, *block.told, shape]
         return [*lines, f"{times} × {parameters}" if times > 1 else parameters] if block.parameters else lines
+
+    def name(self, number: int) -> str:
+        """What a block is called, and how many layers it is."""
+        block = self.blocks[number]
+        name = ended(block.name, LONGEST_NAME)
+        return f"{name} × {block.times}" if block.times > 1 else name
 
     @cached_property
     def heading(self) -> list[str]:
@@ -209,7 +217,7 @@ class Map:
             words.counted("macs", overview.macs),
         ]
         if overview.dive is not None:
-            told.append(words("dives_into", overview.called))
+            told.append(words("dives_into", ended(overview.called, 2 * LONGEST_NAME)))
         return _flowed(told, " · ", (self.wide - 2 * SIDE) / CAPITAL["line"])
 
     @cached_property
@@ -630,7 +638,7 @@ class _Film:
         """The title, what all adds up to, what colours and lengths mean."""
         drawn, pitch = self.map, self.map.leading
         room = (drawn.wide - 2 * SIDE) / CAPITAL["title"]
-        title = broken_off(self.overview.title, room)
+        title = ended(self.overview.title, room)
         yield self._text(f"title{ending}", title, "title", SIDE, TOP + CAPITAL["title"], first, last)
         for i, line in enumerate(drawn.heading):
             y, faint = drawn.heading_at(i), self.theme.faint_text
@@ -652,15 +660,16 @@ class _Film:
     def _far_labels(self, ending: str, first: int, last: int) -> Iterator[Caption]:
         """Below the rows of the whole what there is room for: the chosen block, both ends, and where a part begins."""
         drawn, blocks = self.map, self.map.blocks
-        wishes: dict[int, str] = {n: blocks[n].name for n in self.overview.chosen}
+        wishes: dict[int, str] = {n: drawn.name(n) for n in self.overview.chosen}
         wishes |= {
-            n: f"{blocks[n].name}  {size(blocks[n].shape or ())}" for n in (0, len(blocks) - 1) if n not in wishes
+            n: f"{drawn.name(n)}  {size(blocks[n].shape or ())}" for n in (0, len(blocks) - 1) if n not in wishes
         }
         units = {unit.first: unit for unit in drawn.chart.units}
         wishes |= {n: f"× {unit.times}" for n, unit in units.items() if n not in wishes}
         parts: set[str] = set()
         for n, block in enumerate(blocks):
-            part = block.name.split(".")[0]
+            part = ended(block.name.split(".")[0], LONGEST_NAME)
+            part = drawn.name(n) if part == block.name else part
             if part not in parts and n in units and n not in self.overview.chosen:
                 wishes[n] = f"{part} {wishes[n]}"
             elif part not in parts:
@@ -669,9 +678,8 @@ class _Film:
         taken: dict[int, list[tuple[float, float]]] = {}
         for n, body in wishes.items():
             half = text_width(body) * CAPITAL["label"] / 2.0
-            x, base = self._on_page(
-                self._middle(units[n]) if "×" in body and n in units else drawn.middle(n), drawn.base(n)
-            )
+            counted = n in units and body.endswith(f"× {units[n].times}")
+            x, base = self._on_page(self._middle(units[n]) if counted else drawn.middle(n), drawn.base(n))
             x = min(max(x, SIDE + half), drawn.wide - SIDE - half)
             row = taken.setdefault(drawn.row_of[n], [])
             if all(x + half + BETWEEN / 2.0 < left or right < x - half - BETWEEN / 2.0 for left, right in row):
@@ -738,10 +746,10 @@ class _Film:
         return followed(board, self.dive, Dive(self.into.x * self.grown, self.into.y * self.grown))
 
 
-def broken_off(text: str, width: float) -> str:
+def ended(text: str, width: float) -> str:
     """A text of at most this width, in capitals: its end, where all of it is too long."""
     while text_width(text) > width:
-        text = f"…{text[2:]}"
+        text = f"…{text.removeprefix('…')[1:]}"
     return text
 
 

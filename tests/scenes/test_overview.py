@@ -14,7 +14,7 @@ from convmotion.scenes.captions import WORDS
 from convmotion.scenes.counts import count_cells
 from convmotion.scenes.layout import SIDE
 from convmotion.scenes.network import scene_of
-from convmotion.scenes.overview import overview_of, sides_of
+from convmotion.scenes.overview import ended, overview_of, sides_of
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.strokes import drawn
@@ -427,3 +427,13 @@ def test_lines_are_hidden_by_boxes(board_of):
         line = Lines("test", (Line(ends[0], None, ends[1], None, (0.0, 0.0, 0.0)),), -1.0, 99.0)
         pixels, _ = drawn(replace(board, lines=(line,), captions=()), 1)
         assert (len(pixels) == 0) == hidden
+
+
+def test_a_long_name_is_told_by_its_end_and_its_part_by_its_beginning(board_of, network_of):
+    board = board_of("shufflenet_v2")
+    told = {caption.body for caption in board.captions}
+    assert "stage3" in told and "…ge3.0.left.depthwise" in told
+    assert not any(body.startswith("…") and body[1:].isalnum() for body in told)
+    assert ended("abcdefgh", 4.0) == "…fgh" and ended("abc", 4.0) == "abc"
+    stem = board_of("vgg16")
+    assert "conv2_1 × 2" in {c.body for c in stem.captions if c.first == 1}
