@@ -14,6 +14,7 @@ from importlib.metadata import version
 from itertools import groupby
 
 from . import blender as blender  # every module named here adds its rows
+from . import cluster as cluster
 from . import conv_math as conv_math
 from . import encode as encode
 from . import render as render

@@ -12,6 +12,7 @@ import logging
 import os
 import pickle
 import secrets
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
@@ -57,7 +58,8 @@ class Cluster:
                 finally:
                     pool.shutdown(cancel_futures=True)
         finally:
-            client.close(timeout=SECONDS_TO_CONNECT)
+            with suppress(Exception):
+                _within(2 * SECONDS_TO_CONNECT, partial(client.close, timeout=SECONDS_TO_CONNECT))
 
 
 def _connected(address: str) -> Any:
@@ -72,12 +74,27 @@ def _connected(address: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of versions: the workers judge them
-            return Client(**where, timeout=SECONDS_TO_CONNECT, set_as_default=False)
+            connect = partial(Client, **where, timeout=SECONDS_TO_CONNECT, set_as_default=False)
+            return _within(2 * SECONDS_TO_CONNECT, connect)
     except (OSError, TimeoutError):
         raise RenderError(f"--dask {address}: no scheduler answers there within {SECONDS_TO_CONNECT:g} s") from None
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise RequestError(f"--dask {address}: {reason}; allowed: such as tcp://host:8786") from None
+
+
+def _within(seconds: float, call: Callable[[], Any]) -> Any:
+    """What a call returns or raises; TimeoutError if it has not by then, as with one who listens but is silent."""
+    result: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(call())
+        except BaseException as error:
+            result.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return result.result(seconds)
 
 
 @contextmanager
@@ -106,6 +123,7 @@ class _Pool(Executor):
     def __init__(self, cluster: Cluster, client: Any, job: Job, shared: tuple[FrameStore, str] | None) -> None:
         self._cluster, self._client, self._shared = cluster, client, shared
         self._tasks: list[Any] = []
+        self._bringing, self._over = threading.Lock(), False
         data = packed(job)
         self._scene = self._submitted(bytes, data, key=_name(data))
 
@@ -136,22 +154,26 @@ class _Pool(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Cancel what is not done: the workers end its Blenders."""
+        self._over = True
+        if self._bringing.acquire(timeout=SECONDS_TO_CONNECT):  # nothing is fetched any more
+            self._bringing.release()
         with suppress(Exception):
-            self._client.cancel([*self._tasks, self._scene], force=True)
-        self._tasks.clear()
+            _within(SECONDS_TO_CONNECT, partial(self._client.cancel, [*self._tasks, self._scene], force=True))
 
     def _bring(self, job: Job, shots: tuple[Any, ...], result: Future[Any], task: Any) -> None:
         """Put the files of a finished task where the job wants them."""
-        try:
-            result.set_result(self._brought(job, task))
-        except BaseException as error:
-            result.set_exception(self._told(error, shots))
-        finally:
-            with suppress(ValueError):
-                self._tasks.remove(task)  # the cluster may forget it
+        with self._bringing:
+            if self._over:
+                return
+            try:
+                result.set_result(self._brought(job, task))
+            except BaseException as error:
+                result.set_exception(self._told(error, shots))
+        with suppress(ValueError):
+            self._tasks.remove(task)  # the cluster may forget it
 
     def _brought(self, job: Job, task: Any) -> Any:
-        made: Made | Refused = task.result()
+        made: Made | Refused = task.result(timeout=self._cluster.patience)
         if isinstance(made, Refused):
             raise (RequestError if made.wrong_request else RenderError)(
                 f"--dask {self._cluster.address}: {made.reason}"

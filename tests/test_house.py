@@ -91,8 +91,14 @@ def test_only_the_add_on_and_one_module_of_render_know_blender(path):
 
 
 @every_module
-def test_only_one_module_touches_ffmpeg_and_pictures_and_onnx(path):
-    known = (("ffmpeg", "render/encode.py"), ("imageio", "render/pictures.py"), ("onnx", "render/onnxfile.py"))
+def test_only_one_module_touches_ffmpeg_and_pictures_and_onnx_and_dask(path):
+    known = (
+        ("ffmpeg", "render/encode.py"),
+        ("imageio", "render/pictures.py"),
+        ("onnx", "render/onnxfile.py"),
+        ("distributed", "render/cluster.py"),
+        ("dask", "render/cluster.py"),
+    )
     for package, only in known:
         assert package not in packages_of(path) or place(path) == only
 
