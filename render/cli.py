@@ -1,4 +1,4 @@
-"""The command line: ``convmotion list | explain | render | render-all | op | model | new | doctor``.
+"""The command line: ``convmotion list | explain | render | render-all | job | op | model | new | doctor``.
 
 Exit codes: 0 done; 2 the request is wrong (one line on stderr); 1 anything else; 130 interrupted, 143 terminated.
 """
@@ -32,6 +32,7 @@ from ..scenes import (
     Scene,
     SceneError,
     Storyboard,
+    catalog_names,
     compose,
     explain,
     find_scene,
@@ -56,6 +57,7 @@ from .frames import CHUNK, FramePlan
 from .jobs import PATIENCE, Here, Job
 from .many import CATALOG, render_all, scenes_of
 from .network import read_network
+from .openjd import template
 from .slots import Slots, share_of, slots_folder
 from .store import MOST_BYTES, FrameStore, default_folder
 
@@ -166,6 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     all_of_them = command("render-all", "render many scenes; one that fails does not stop the others", _render_all)
     _add_render_all_options(all_of_them)
 
+    farmed = command("job", "a template of Open Job Description: render a scene's chunks on a farm, then encode", _job)
+    _add_job_options(farmed)
+
     pasted = command("op", "render the line from your model, such as 'nn.Conv2d(8, 8, kernel_size=3)'", _op)
     pasted.add_argument("line", metavar="LINE", help="one or more layers as PyTorch writes them")
     pasted.add_argument("--input", type=_shape, required=True, metavar="CxHxW", help="the input's shape, such as 8x7x7")
@@ -246,6 +251,20 @@ def _add_render_all_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--sheet", action="store_true", help="and SCENE-sheet.png: some moments side by side")
     add("--at-once", type=_count, metavar="N", help="scenes that are in work side by side (default: one per core)")
+    parser.set_defaults(handed_on=_add_look_options(parser))
+
+
+def _add_job_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("scene", metavar="SCENE", help="a name from the catalog, or the path of a scene file")
+    add("-o", "--output", type=Path, required=True, metavar="YAML", help="the template, such as job.yaml")
+    add(
+        "--format",
+        type=_endings,
+        default=(".gif",),
+        metavar="gif,mp4",
+        help=f"what to write in the end: one or more of {' '.join(ending[1:] for ending in OUTPUTS)} (default: gif)",
+    )
     parser.set_defaults(handed_on=_add_look_options(parser))
 
 
@@ -488,15 +507,7 @@ def _render(scene: Scene | Overview, arguments: argparse.Namespace, words: Seque
             raise RequestError(f"{flag} is for this machine; allowed: without --dask, whose workers know their own")
     cells = count_cells(scene, arguments.all_cells)
     _check_memory(scene, cells)
-    board = compose(
-        scene,
-        arguments.size,
-        arguments.fps,
-        arguments.lang,
-        arguments.theme,
-        all_cells=arguments.all_cells,
-        transparent=arguments.transparent,
-    )
+    board = _composed(scene, arguments)
     frames = _chosen(board, arguments.frames)
     if not arguments.dask:
         doctor.require_libraries(gl=engine != "cycles")
@@ -547,6 +558,51 @@ def _check_codec(arguments: argparse.Namespace) -> None:
         allowed = ", ".join(encode.SEEN_THROUGH)
         raise RequestError(f"--codec {arguments.codec} has no transparency; allowed with --transparent: {allowed}")
     encode.encoder_of(arguments.codec)
+
+
+def _job(arguments: argparse.Namespace) -> int:
+    out: Path = arguments.output
+    if out.suffix.lower() not in (".yaml", ".yml"):
+        raise RequestError(f"-o {shown(str(out))}: is no name of a template; allowed: one such as job.yaml")
+    if arguments.dask or arguments.cache is None:
+        raise RequestError(
+            "a job of a farm needs --cache, a folder that all hosts see; allowed: no --dask, and --cache DIR"
+        )
+    scene = _scene(arguments.scene)
+    board = _composed(scene, arguments)
+    frames = _chosen(board, arguments.frames)
+    plan = FramePlan(board, arguments.quality, arguments.engine, arguments.device, arguments.chunk)
+    path = None if arguments.scene in catalog_names() else Path(arguments.scene)
+    try:
+        folder = None if path is None else Path(os.path.relpath(path.resolve().parent, out.resolve().parent)).as_posix()
+        options = _written([o for o in arguments.handed_on if o.dest not in ("cache", "frames")], arguments)
+        text = template(
+            path.name if path else arguments.scene,
+            folder,
+            arguments.cache,
+            plan.ranges(frames),
+            (frames.start, frames.stop - 1),
+            arguments.format,
+            options,
+        )
+        out.write_text(text, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        if isinstance(error, RequestError):
+            raise
+        raise RequestError(f"-o {shown(str(out))} cannot be written: {error}; allowed: another place") from None
+    return 0
+
+
+def _composed(scene: Scene, arguments: argparse.Namespace) -> Storyboard:
+    return compose(
+        scene,
+        arguments.size,
+        arguments.fps,
+        arguments.lang,
+        arguments.theme,
+        all_cells=arguments.all_cells,
+        transparent=arguments.transparent,
+    )
 
 
 def _check_outputs(outputs: Sequence[tuple[str, Path]], opaque: Sequence[str]) -> None:

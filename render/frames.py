@@ -100,14 +100,22 @@ class FramePlan:
         What is denoised is fitted to what is there before it: of that, a chunk is one piece.
         """
         result: list[list[Shot]] = []
-        first = self._starts if self.chunk > 1 else self._starts[::PIECE]
-        for _, wanted in groupby(sorted(frames), lambda frame: bisect_right(first, frame)):
+        for wanted in self._divided(frames):
             group = [self.shots(frame) for frame in wanted]
             for row in zip(*(group if self.chunk == 1 else group[-1:]), strict=True):
                 needed = list(dict.fromkeys(link for shot in row for link in self.chain(shot)))
                 most = len(needed) if row[0].layer == "cells" else PIECE
                 result += [needed[i : i + most] for i in range(0, len(needed), most)]
         return result
+
+    def ranges(self, frames: Iterable[int]) -> list[tuple[int, int]]:
+        """The first and the last of these frames in each chunk: who renders them need not know of the others."""
+        return [(wanted[0], wanted[-1]) for wanted in self._divided(frames)]
+
+    def _divided(self, frames: Iterable[int]) -> list[list[int]]:
+        """Frames by chunk, or by what a worker takes at a time where there are none."""
+        first = self._starts if self.chunk > 1 else self._starts[::PIECE]
+        return [list(wanted) for _, wanted in groupby(sorted(frames), lambda frame: bisect_right(first, frame))]
 
     @cached_property
     def _shots(self) -> dict[Layer, list[Shot]]:
