@@ -593,7 +593,7 @@ def _job(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _composed(scene: Scene, arguments: argparse.Namespace) -> Storyboard:
+def _composed(scene: Scene | Overview, arguments: argparse.Namespace) -> Storyboard:
     return compose(
         scene,
         arguments.size,
