@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cache
 
 import bpy
+import networks
 import numpy as np
 import pytest
 from bpy_extras.object_utils import world_to_camera_view
@@ -21,9 +22,11 @@ from convmotion.blender_addon.looks import CUTTER, set_layer, set_solid
 from convmotion.blender_addon.still import freeze
 from convmotion.blender_addon.words import HALO
 from convmotion.conv_math import SlideTrajectory
+from convmotion.render.network import network_from
 from convmotion.scenes import compose, find_scene, parse_scene, with_photo
 from convmotion.scenes.form import CUBE, FEWEST_PIXELS, GHOST_PIXELS, OPENED, PRINT, TAP_BAR, WINDOW_BAR, WINDOW_MARGIN
 from convmotion.scenes.numerals import GLYPHS, ROOM, shorts, width
+from convmotion.scenes.overview import overview_of
 from convmotion.scenes.pose import pose
 from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.story import ALWAYS
@@ -789,3 +792,23 @@ def test_the_box_of_a_window_that_differs_in_size_has_the_size_of_what_it_reads(
         assert np.allclose(corners.max(axis=0), np.max(mine, axis=0) + around, atol=1e-3), f"step {t}"
         sizes.add(tuple(np.round(np.ptp(corners, axis=0), 3)))
     assert len(sizes) > 2
+
+
+def test_the_blocks_of_an_overview_are_boxes_of_their_sides():
+    net = networks.Builder((3, 12, 40))
+    model = net.model(net.pool(net.conv("x", "first", 20, 3, p=1), "pool", 4, 4))
+    board = compose(overview_of(network_from(model.SerializeToString(), "net.onnx")), (160, 90), 5.0)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    collection = build(board)
+    corners = np.array([corner for corner in bpy.data.objects["box"].bound_box])
+    found = [np.array([instance.matrix_world @ Vector(c) for c in corners]) for instance in instances_of("blocks")]
+    (cells,) = board.cells
+    assert len(found) == len(cells) == 3
+    for seen, place, extent in zip(found, cells.position, cells.extent, strict=True):
+        np.testing.assert_allclose((seen.max(axis=0) + seen.min(axis=0)) / 2.0, place, atol=1e-4)
+        np.testing.assert_allclose(seen.max(axis=0) - seen.min(axis=0), extent, rtol=1e-4)
+        assert seen[:, 2].min() == pytest.approx(board.floor, abs=1e-4)
+    freeze(board, collection)
+    mesh = bpy.data.objects[CUTTER].data
+    points = np.array([vertex.co for vertex in mesh.vertices]).reshape(3, -1, 3)
+    np.testing.assert_allclose(points.max(axis=1) - points.min(axis=1), cells.extent, rtol=1e-4)

@@ -342,6 +342,8 @@ def test_the_dive_ends_where_the_layers_own_animation_begins(name, layer, size, 
     assert before > 5 and board.steps > other.steps
     inside = board.cells[1:]
     assert [cells.shape for cells in inside] == [cells.shape for cells in other.cells]
+    lowest = [min(c.position[:, 2].min() for c in all_cells) for all_cells in (inside, other.cells)]
+    assert lowest[0] - board.floor == pytest.approx(lowest[1] - other.floor, abs=1e-3), "it stands on the same floor"
     for frame in (1, other.frames // 3, other.frames):
         here, there = Screen(board, frame + before), Screen(other, frame)
         for mine, its in zip(inside, other.cells, strict=True):
