@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 
 from .captions import size
 from .network import Layer, Network, Shape, called
@@ -122,7 +124,8 @@ def _told(layer: Layer) -> tuple[str, ...]:
     window = layer.kernel or ()
     if kind_of(layer) in WEIGHTED:
         window = window[2:]
-    first = f"{layer.op} {size(window)}" if window else layer.op
+    name = called(layer.op)
+    first = f"{name} {size(window)}" if window else name
     groups = max((getattr(part.op, "groups", 1) for part in layer.parts), default=1)
     return (first, f"groups={groups}") if groups > 1 and kind_of(layer) in WEIGHTED else (first,)
 
@@ -132,14 +135,14 @@ def _folded(network: Network) -> list[Block]:
     readers = Counter(read for layer in network.layers for read in set(layer.reads))
     blocks = [Block("input", "input", (), network.shape[1:])]
     place, tip = {network.input: 0}, network.input
-    above: list[frozenset[int]] = [frozenset()]
-    """Which blocks each depends on."""
+    above = [0]
+    """Which blocks each depends on: their numbers are those of the bits that are 1."""
     for layer in network.layers:
         sources = sorted({place[read] for read in layer.reads if read in place})
         shape = None if layer.output is None else layer.output[1:]
         last = len(blocks) - 1
         belongs = last > 0 and tip in layer.reads and readers[tip] == 1
-        belongs = belongs and all(source == last or source in above[last] for source in sources)
+        belongs = belongs and all(source == last or above[last] >> source & 1 for source in sources)
         light = kind_of(layer) in ("joining", "other") and shape is not None and box_of(shape) == blocks[last].box
         if belongs and (layer.passes or light):
             block = blocks[last]
@@ -149,14 +152,14 @@ def _folded(network: Network) -> list[Block]:
                 reads=tuple(sorted({*block.reads, *sources} - {last})),
                 parameters=block.parameters + layer.parameters,
                 macs=block.macs + layer.macs,
-                passed=(*block.passed, layer.op),
+                passed=(*block.passed, called(layer.op)),
             )
-            above[last] |= frozenset(sources) - {last}
+            above[last] |= sum(1 << source for source in sources if source != last)
         else:
             counts = layer.parameters, layer.macs
             reads = tuple(sources)
             blocks.append(Block(called(layer.name), kind_of(layer), _told(layer), shape, (layer.name,), reads, *counts))
-            above.append(frozenset(sources).union(*(above[source] for source in sources)))
+            above.append(reduce(or_, (above[source] | 1 << source for source in sources), 0))
             last += 1
         tip = layer.makes
         place |= dict.fromkeys((layer.makes, *layer.also), last)

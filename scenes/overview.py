@@ -34,8 +34,8 @@ EDGE = 22.0
 """Above and below a row in the picture that is near to it, in such pixels."""
 GAP = 1.9
 """Between blocks at least: there is room for an arrow."""
-LONGEST_NAME = 16.0
-"""Names are no wider, in capitals."""
+LONGEST_NAME, LONGEST_LINE = 16.0, 26.0
+"""Names, and other lines below a block, are no wider, in capitals."""
 BETWEEN = 20.0
 """Between the words of neighbours, in reference pixels."""
 WORTH_ROWS = 1.25
@@ -199,7 +199,7 @@ class Map:
         name = self.name(number)
         shape = self.words("unknown") if block.shape is None else size(block.shape) or "1"
         parameters = self.words.counted("parameters", block.parameters // times)
-        lines = [name, *block.told, shape]
+        lines = [name, *(ended(line, LONGEST_LINE) for line in (*block.told, shape))]
         return [*lines, f"{times} × {parameters}" if times > 1 else parameters] if block.parameters else lines
 
     def name(self, number: int) -> str:

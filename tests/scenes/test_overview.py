@@ -1,6 +1,8 @@
 """A whole network as blocks: all of it, in true proportions, legible, and a camera that comes along it and into it."""
 
 import itertools
+import tracemalloc
+from dataclasses import replace
 from functools import cache
 
 import networks
@@ -17,6 +19,7 @@ from convmotion.scenes.network import scene_of
 from convmotion.scenes.overview import ended, overview_of, sides_of
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.screen import Screen, caption_box, said
+from convmotion.scenes.story import Line, Lines, vector
 from convmotion.scenes.strokes import drawn
 
 SIZES = [(854, 480), (640, 480), (480, 480), (480, 854)]
@@ -124,7 +127,7 @@ def test_blocks_read_what_their_layers_read(name, network_of):
         ("resnet18", 25, [(2, 2)]),
         ("resnet50", 37, [(3, 2), (3, 3), (3, 5), (3, 2)]),
         ("mobilenet_v2", 40, [(3, 2), (3, 3), (3, 2), (3, 2)]),
-        ("shufflenet_v2", 39, [(5, 3), (5, 7), (5, 3)]),
+        ("shufflenet_v2", 42, [(6, 3), (6, 7), (6, 3)]),
         ("unet", 23, []),
     ],
 )
@@ -149,10 +152,20 @@ def test_a_shortcut_leads_to_the_block_that_adds_it(network_of):
     assert [chart.blocks[read].name for read in named["layer2.0.add"].reads] == ["layer2.0.conv2", "layer2.0.down"]
 
 
-def test_both_halves_of_a_split_come_from_it(network_of):
+def test_both_halves_of_a_split_come_from_one_block(network_of):
     chart = chart_of(network_of("shufflenet_v2"))
-    split = next(n for n, block in enumerate(chart.blocks) if block.ops == ("Split",))
-    assert [n for n, block in enumerate(chart.blocks) if split in block.reads] == [split + 1, split + 4]
+    halves = [n for n, block in enumerate(chart.blocks) if block.name.startswith("stage2.1.split")]
+    assert len(halves) == 2 and chart.blocks[halves[0]].reads == chart.blocks[halves[1]].reads
+    joined = next(block for block in chart.blocks if block.name == "stage2.1.concat")
+    assert set(halves) & set(joined.reads) == {halves[0]}, "one goes on as it is, the other through convolutions"
+
+
+def test_what_a_layer_makes_besides_comes_from_it(network_of):
+    network = network_of("lenet")
+    two = {"pool1": {"also": ("besides",)}, "fc3": {"reads": ("besides", network.layers[-1].reads[0])}}
+    layers = tuple(replace(layer, **two.get(layer.name, {})) for layer in network.layers)
+    chart = chart_of(replace(network, layers=layers))
+    assert [chart.blocks[read].name for read in chart.blocks[-1].reads] == ["pool1", "fc2"]
 
 
 @every_network
@@ -298,8 +311,6 @@ def test_words_are_chinese_in_chinese(name, board_of):
 
 
 def test_a_tensor_of_unknown_shape_is_told_as_such(network_of):
-    from dataclasses import replace
-
     network = network_of("lenet")
     layers = tuple(replace(layer, output=None) if layer.name == "conv2" else layer for layer in network.layers)
     board = compose(overview_of(replace(network, layers=layers)), (854, 480), 5)
@@ -414,10 +425,6 @@ def test_what_is_not_a_layer_is_no_goal(network_of):
 
 def test_lines_are_hidden_by_boxes(board_of):
     """By all of them, not only by a cube in their middle: an arrow is not seen through the corner of a block."""
-    from dataclasses import replace
-
-    from convmotion.scenes.story import Line, Lines, vector
-
     board = board_of("lenet")
     cells = board.cells[0]
     number = int(cells.extent[:, 2].argmax())
@@ -439,3 +446,23 @@ def test_a_long_name_is_told_by_its_end_and_its_part_by_its_beginning(board_of, 
     assert ended("abcdefgh", 4.0) == "…fgh" and ended("abc", 4.0) == "abc"
     stem = board_of("vgg16")
     assert "conv2_1 × 2" in {c.body for c in stem.captions if c.first == 1}
+
+
+def test_what_a_file_calls_an_operator_harms_no_picture(network_of):
+    network = network_of("lenet")
+    evil = "Evil\x1b[31m" + 5000 * "x"
+    layers = tuple(replace(layer, op=evil) if layer.name == "flatten" else layer for layer in network.layers)
+    board = compose(overview_of(replace(network, layers=layers)), (854, 480), 2)
+    assert all(caption.body.isprintable() and len(caption.body) < 120 for caption in board.captions)
+    assert board.camera.width < 400
+
+
+def test_a_network_of_thousands_of_layers_takes_little_memory(network_of):
+    network, count = network_of("lenet"), 3000
+    layer = next(layer for layer in network.layers if layer.name == "pool1")
+    rows = [replace(layer, name=f"p{i}", reads=(f"t{i - 1}",) if i else ("x",), makes=f"t{i}") for i in range(count)]
+    tracemalloc.start()
+    chart = chart_of(replace(network, layers=tuple(rows)))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(len(block.layers) for block in chart.blocks) == count and most < 20e6
