@@ -136,35 +136,60 @@ class Search:
         return nearest(lambda share: size_of(self._at(terms, share)), most, start, self.offer.steep)
 
     def _climbed(self, most: float) -> tuple[Terms, float]:
-        """From the full picture on, the step is made that leaves the better one, until none does, or the smaller one as
-        long as none can be small enough; terms, and the share of what goes evenly with which they keep to ``most``."""
+        """From the full picture on, steps are made: as long as no terms are small enough, the one that loses least for
+        the bytes that it saves; then whichever leaves the better picture, until none does. The best terms that were
+        passed, and the share of what goes evenly with which they keep to ``most`` bytes."""
         grid = self.offer.steps(self.fps)
+        known: dict[_Place, tuple[_Worth, float]] = {}
 
-        def judged(place: tuple[int, int], start: float, worth: _Worth = (0.0, 0.0)) -> tuple[_Worth, float]:
-            """What a place is worth; little, if with nothing else given up it is not worth more than this."""
-            terms = grid[place[0]][place[1]]
-            if worth[0] and self.tried(self._at(terms, 0.0)).likeness() <= worth[1]:
+        def trial(place: _Place, share: float) -> Trial:
+            return self.tried(self._at(grid[place[0]][place[1]], share))
+
+        def judged(place: _Place, start: float, worth: _Worth) -> tuple[_Worth, float]:
+            """What a place is worth, and its share; 0, if with nothing else given up it is not worth more than this."""
+            whole = trial(place, 0.0)
+            if worth[0] and whole.likeness() <= worth[1]:
                 return (0.0, 0.0), start
-            share = self._share(terms, lambda terms: self.tried(terms).size, most, start)
-            trial = self.tried(self._at(terms, 1.0 if share is None else share))
-            if share is None:
-                return (0.0, -trial.size), 1.0
-            return (1.0 + (trial.size >= LEAST * most), trial.likeness()), share
+            terms, share = grid[place[0]][place[1]], 0.0
+            if whole.size > most:
+                share = self._share(terms, lambda terms: self.tried(terms).size, most, start)
+            found = trial(place, 1.0 if share is None else share)
+            return (_used(found.size, most), found.likeness()), 1.0 if share is None else share
 
-        row, column = 0, 0
-        whole = self.tried(self._at(grid[0][0], 0.0)).size
-        worth, share = judged((0, 0), min(1.0, max(0.0, math.log(whole / (AIM * most)) / self.offer.steep)))
+        place: _Place = (0, 0)
+        start = math.log(max(1.0, trial(place, 0.0).size / (AIM * most))) / self.offer.steep
+        known[place] = worth, share = judged(place, min(1.0, start), (0.0, 0.0))
         while True:
-            steps = [(row + 1, column)] * (row + 1 < len(grid)) + [(row, column + 1)] * (column + 1 < len(grid[row]))
-            found = {step: judged(step, share, worth) for step in steps}
-            step = max(steps, key=lambda step: found[step][0], default=None)
-            if step is None or (worth[0] and found[step][0] <= worth):
-                return grid[row][column], share
-            (row, column), (worth, share) = step, found[step]
+            nearby = [(place[0] + down, place[1] + aside) for down, aside in (STEPS if worth[0] else STEPS[:2])]
+            steps = [(row, column) for row, column in nearby if 0 <= row < len(grid) and 0 <= column < len(SCALES)]
+            for step in steps:
+                if step not in known:
+                    known[step] = judged(step, share, worth)
+            if worth[0]:
+                fitting = [step for step in [place, *steps] if known[step][0][0]]
+                step = max(fitting, key=lambda step: known[step][0][1])
+            else:
+                step = max(steps, key=lambda step: _gain(trial(place, 1.0), trial(step, 1.0)), default=place)
+            if step == place:
+                place = max(known, key=lambda place: known[place][0]) if worth[0] else place
+                return grid[place[0]][place[1]], known[place][1]
+            place, (worth, share) = step, known[step]
 
 
+_Place = tuple[int, int]
 _Worth = tuple[float, float]
-"""0, 1 or 2: more than is allowed, less, or about as much; then likeness, or minus bytes if there are too many."""
+"""2 where about as many bytes are used as are allowed, 1 where less are, 0 where more are; and the likeness."""
+STEPS = (1, 0), (0, 1), (1, -1), (-1, 1), (-1, 0), (0, -1)
+"""Something is given up, or rather one thing than another, or it is taken back."""
+
+
+def _used(size: float, most: float) -> float:
+    return 0.0 if size > most else 1.0 + (size >= LEAST * most)
+
+
+def _gain(before: Trial, after: Trial) -> float:
+    """How much the logarithm of bytes falls for what is lost."""
+    return math.log(before.size / after.size) / max(before.likeness() - after.likeness(), 1e-6)
 
 
 def nearest(size_of: Callable[[float], float], most: float, start: float, steep: float) -> float | None:

@@ -203,10 +203,10 @@ def test_new_writes_a_scene_and_says_what_is_next(place, capsys):
     assert "NAME" in refused(capsys, ["new"])
 
 
-@pytest.mark.parametrize("value", ["", "5", "0MB", "5 MB", "-1MB", "5MiB", "1e6B", "0.0001B", "٥MB"])
+@pytest.mark.parametrize("value", ["", "0", "0MB", "5 MB", "-1MB", "5iB", "5Mi", "5M", "5TB", "1e6B", "0.1B", "٥MB"])
 def test_a_wrong_limit_of_bytes_is_refused(place, capsys, value):
     message = refused(capsys, ["render", "scene.toml", "-o", "old.gif", f"--max-bytes={value}"])
-    assert "--max-bytes" in message and repr(value) in message and "5MB" in message
+    assert "--max-bytes" in message and repr(value) in message and "5MB" in message and "5MiB" in message
 
 
 def test_a_limit_of_bytes_is_for_animations(place, capsys):
@@ -214,13 +214,54 @@ def test_a_limit_of_bytes_is_for_animations(place, capsys):
     assert "--max-bytes is for an animation" in message and ".gif" in message
 
 
-@pytest.mark.parametrize(("text", "number"), [("5MB", 5_000_000), ("1.5mb", 1_500_000), ("800kB", 800_000), ("9B", 9)])
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("5MB", 5_000_000),
+        ("1.5mb", 1_500_000),
+        ("800kB", 800_000),
+        ("9B", 9),
+        ("5MiB", 5 * 1024 * 1024),
+        ("1.5KiB", 1536),
+        ("1GiB", 1024**3),
+        ("2gb", 2 * 1000**3),
+        ("123456", 123_456),
+    ],
+)
 def test_a_limit_of_bytes_reaches_whoever_writes(place, monkeypatch, text, number):
     given = []
     monkeypatch.setattr(film, "run", grey)
     monkeypatch.setattr(film.encode, "encode", lambda *_, **how: given.append(how["max_bytes"]) or [])
     assert main(["render", "scene.toml", "-o", "a.gif", *SMALL, "--max-bytes", text]) == 0
     assert given == [number]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-o", "a.webm", "--codec", "h264"], ["--codec", "'h264'", "vp9", "av1"]),
+        (["-o", "a.mp4", "--codec", "av1"], ["--codec is for a .webm", "-o OUT with .webm"]),
+        (["-o", "a.webm", "--codec", "av1", "--transparent"], ["--codec av1 has no transparency", ": vp9"]),
+    ],
+)
+def test_a_codec_that_cannot_be_is_refused(place, capsys, options, words):
+    message = refused(capsys, ["render", "scene.toml", *options])
+    assert all(word in message for word in words), message
+
+
+def test_a_codec_that_this_ffmpeg_lacks_is_refused_before_anything_is_rendered(place, capsys, monkeypatch):
+    monkeypatch.setattr(film.encode, "_encoders", lambda: frozenset({"libvpx-vp9"}))
+    message = refused(capsys, ["render", "scene.toml", "-o", "a.webm", "--codec", "av1"])
+    assert "--codec is av1" in message and "allowed: vp9" in message
+
+
+@pytest.mark.parametrize(("options", "codec"), [([], "vp9"), (["--codec", "av1"], "av1")])
+def test_a_codec_reaches_whoever_writes(place, monkeypatch, options, codec):
+    given = []
+    monkeypatch.setattr(film, "run", grey)
+    monkeypatch.setattr(film.encode, "encode", lambda *_, **how: given.append(how["codec"]) or [])
+    assert main(["render", "scene.toml", "-o", "a.webm", *SMALL, *options]) == 0
+    assert given == [codec]
 
 
 @pytest.mark.parametrize("out", ["a.mp4", "A.MP4"])

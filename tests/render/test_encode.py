@@ -350,7 +350,7 @@ def test_a_gif_within_a_limit_is_more_like_the_frames_than_the_usual_one_of_as_m
     for number, pixels in enumerate(frames):
         imageio.imwrite(tmp_path / f"{number:02}.png", pixels)
     palette = "fps=10,split[a][b];[a]palettegen[p];[b][p]paletteuse"
-    ffmpeg("-framerate", 30, "-i", tmp_path / "%02d.png", "-filter_complex", palette, usual)
+    ffmpeg("-framerate", "30", "-i", tmp_path / "%02d.png", "-filter_complex", palette, usual)
     written(frames, ours, max_bytes=usual.stat().st_size)
     assert ours.stat().st_size <= usual.stat().st_size
     assert likeness(frames, ours) > likeness(frames, usual)
@@ -388,7 +388,7 @@ def test_a_limit_that_nothing_watchable_keeps_to_is_refused_with_what_does(tmp_p
     told = str(refused.value)
     assert str(out) in told and "allows 300" in told and "--size" in told and "\n" not in told
     assert out.read_bytes() == b"older" and leftovers(tmp_path) == []
-    least = int(re.search(r"takes ([0-9,]+) bytes at the least", told)[1].replace(",", ""))
+    least = int(re.findall(r"takes ([0-9,]+) bytes at the least", told)[0].replace(",", ""))
     written(frames, out, max_bytes=least)
     assert 300 < out.stat().st_size <= least
 
@@ -432,7 +432,7 @@ def test_transparency_stays_within_a_limit(tmp_path, ending):
     assert 0.85 * limit <= out.stat().st_size <= limit
     if ending == ".webm":
         raw = ffmpeg("-c:v", "libvpx-vp9", "-i", out, "-f", "rawvideo", "-pix_fmt", "rgba", "-").stdout
-        width, height = map(int, re.search(r"(\d+)x(\d+)", note).groups())
+        width, height = map(int, re.findall(r"(\d+)x(\d+)", note)[0])
         alpha = np.frombuffer(raw, np.uint8).reshape(-1, height, width, 4)[0, ..., 3]
     else:
         alpha = animation(out)[0][0][..., 3]
