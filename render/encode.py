@@ -166,10 +166,10 @@ class _Film:
     shape: _Format
 
     def on(self, terms: Terms) -> "_Film":
-        """With the frames that are kept on these terms."""
+        """With the frames that are kept on these terms: of those that each stands for, the one in the middle."""
         given = len(self.frames)
         count = -int(-given // terms.every)
-        kept = [self.frames[min(given - 1, int(number * given / count + 0.5))] for number in range(count)]
+        kept = [self.frames[int((number + 0.5) * given / count)] for number in range(count)]
         done = partial(self._told, count)
         return replace(self, frames=kept, fps=self.fps * count / given, done=done)
 

@@ -356,6 +356,17 @@ def test_a_gif_within_a_limit_is_more_like_the_frames_than_the_usual_one_of_as_m
     assert likeness(frames, ours) > likeness(frames, usual)
 
 
+def test_of_frames_that_one_stands_for_the_middle_one_is_shown(tmp_path):
+    """Then what is seen is late half as often, and early as often."""
+    frames = [np.full((16, 16, 3), 8 * number, np.uint8) for number in range(30)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(OFFERS, ".gif", replace(OFFERS[".gif"], best=Terms(256, every=3.0)))
+        written(frames, tmp_path / "a.gif")
+    seen, durations = animation(tmp_path / "a.gif")
+    assert [int(shown[0, 0, 0]) for shown in seen] == [8 * (3 * number + 1) for number in range(10)]
+    assert set(durations) == {100}
+
+
 @pytest.mark.parametrize("ending", ANIMATIONS)
 def test_what_is_told_of_terms_is_what_is_seen(tmp_path, ending):
     """Fewer frames and pixels are looked at as they are shown: for longer, and as large as the others."""
@@ -447,7 +458,7 @@ def test_a_webm_may_be_av1(tmp_path, size):
     assert encode(frames, 25, out, codec="av1") == []
     assert "av1" in described(out) and f"{size[0]}x{size[1]}" in described(out)
     seen = [*imageio.imiter(out, plugin="FFMPEG")]
-    assert len(seen) == 6 and max(error(a, b) for a, b in zip(seen, frames, strict=True)) < 3
+    assert len(seen) == 6 and max(error(a, b) for a, b in zip(seen, frames, strict=True)) < 5
 
 
 def test_av1_keeps_to_a_limit_and_says_that_it_is_not_seen_through(tmp_path):
