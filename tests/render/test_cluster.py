@@ -18,6 +18,7 @@ from convmotion.render.errors import RenderError, RequestError
 from convmotion.render.jobs import Spent
 from convmotion.render.remote import Made, Refused
 from tests.render.test_jobs import children, job, linux, shots, wait_for
+from tests.render.test_many import SCENE
 
 distributed = pytest.importorskip("distributed")
 
@@ -221,8 +222,18 @@ def test_the_scene_travels_under_the_hash_of_its_content(tmp_path):
     assert names[0] == names[1] and names[0].startswith("convmotion-scene-")
 
 
-def test_the_command_that_repeats_a_frame_says_all_that_was_said():
-    words = ["render", "a b.toml", "-o", "x.gif", "--size", "96x64", "--frames", "2:9", "--dask", "tcp://a:1"]
-    arguments = cli._parser().parse_args(words)
-    again = cli._cluster(arguments, None, ["render", "a b.toml"]).repeat(7)
-    assert again == ("convmotion render 'a b.toml' -o frame_%d.png --size 96x64 --frames 7:7 --dask tcp://a:1")
+def test_the_command_that_repeats_a_frame_says_all_that_was_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b.toml").write_text(SCENE)
+    places = []
+
+    def stop(job, progress):
+        places.append(job.place)
+        raise RenderError("enough")
+
+    monkeypatch.setattr(film, "run", stop)
+    words = ["render", "a b.toml", "-o", "x.png", "--size", "96x64", "--frames", "2:9", "--dask", "tcp://a:1"]
+    assert main(words) == 1
+    again = places[0].repeat(7)
+    assert again.startswith("convmotion render 'a b.toml' ") and again.count(".png") == 1
+    assert all(f" {word} " in f"{again} " for word in ("--size 96x64", "--frames 7:7", "--dask tcp://a:1"))
