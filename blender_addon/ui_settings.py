@@ -26,7 +26,10 @@ from . import compat, ui_words
 
 SOURCE = "scene"
 """What errors call the scene of the panel."""
-WHOLE = ("out_channels", "out_features", "groups", "upscale_factor", "downscale_factor", "divisor_override")
+WHOLE = (
+    *("out_channels", "out_features", "groups", "upscale_factor", "downscale_factor", "divisor_override"),
+    *("start", "length"),
+)
 AXES = ("kernel_size", "stride", "padding", "dilation", "output_padding", "output_size", "size", "scale_factor")
 """Numbers for each axis: one, if all are equal."""
 INDICES = ("start_dim", "end_dim", "dim")
@@ -34,11 +37,12 @@ SWITCHES = ("bias", "ceil_mode", "count_include_pad", "align_corners")
 CHOICES = {
     "padding_mode": ("zeros", "reflect", "replicate", "circular"),
     "mode": ("nearest", "linear", "bilinear", "trilinear"),
+    "approximate": ("none", "tanh"),
 }
 NAMED_PADDING = ("same", "valid")
 SHOWN = (*WHOLE, *AXES, *INDICES, *SWITCHES, *CHOICES)
 """The parameters of operations that have a property. Others follow from the input, or change nothing that is drawn."""
-LEAST = {"padding": 0, "output_padding": 0}
+LEAST = {"padding": 0, "output_padding": 0, "start": 0}
 MOST = 100_000
 
 
@@ -101,7 +105,8 @@ def _add_parameters() -> None:
     """A property for every parameter, and one that says whether it is given where it may be left out."""
     made: dict[str, Any] = {}
     for name in WHOLE:
-        made[name] = bpy.props.IntProperty(name=name, min=1, max=MOST, default=1, update=_changed)
+        least = LEAST.get(name, 1)
+        made[name] = bpy.props.IntProperty(name=name, min=least, max=MOST, default=least, update=_changed)
     for name in INDICES:
         made[name] = bpy.props.IntProperty(name=name, min=-5, max=4, update=_changed)
     for name in AXES:

@@ -129,7 +129,7 @@ def test_every_parameter_that_changes_the_picture_has_a_property():
     follows = {"in_channels", "in_features", "num_features"}
     nothing_drawn = {"return_indices", "inplace", "eps", "momentum", "affine", "track_running_stats"}
     names = {name for cls in OPERATIONS.values() for name in parameters_of(cls)}
-    stays_text = {"recompute_scale_factor", "negative_slope"}
+    stays_text = {"recompute_scale_factor", "negative_slope", "min_val", "max_val"}
     assert names - set(ui_settings.SHOWN) == follows | nothing_drawn | stays_text
     assert set(ui_settings.SHOWN) <= names and set(ui_settings.SHOWN) <= set(StageSettings.__annotations__)
 
