@@ -198,7 +198,7 @@ WORDS = {
         "sees_field": "{1}: {0} cells are seen, a field of {2}",
         "sees_field_one": "{1}: one cell is seen, a field of {2}",
         "growth": "receptive field, stage by stage: {0}",
-        "uses": "{2}: {0} of {1} used; number: times (max {3})",
+        "uses": "{2}: {0} of {1} used; number: how often (max {3})",
         "uses_once": "{2}: {0} of {1} cells used, once each",
         "hybrid": "largest distances: M{0} = r{0} = {1}",
         "divisor": "all dilations share the factor {0}: holes remain",

@@ -231,13 +231,18 @@ class Contents:
     @property
     def apart(self) -> bool:
         """Whether the result's channels stand side by side: where the scene says so, or they are pictures."""
-        *_, rows, columns = self.shapes[-1]
-        return self.scene.look.apart or (self.scene.input.pictured and rows > 1 < columns)
+        return self.scene.look.apart or self._pictures
 
     @property
     def maps(self) -> bool:
         """Whether the result's channels are pictures side by side."""
-        return self.scene.input.pictured and self.splits[-1] == self.shapes[-1][-3] > 1
+        return self._pictures and self.splits[-1] == self.shapes[-1][-3] > 1
+
+    @property
+    def _pictures(self) -> bool:
+        """Whether the result's channels are pictures."""
+        *_, rows, columns = self.shapes[-1]
+        return self.scene.input.pictured and rows > 1 < columns
 
     def groups(self, number: int) -> int:
         """Into how many parts the channels of a Slide fall that have nothing to do with each other."""

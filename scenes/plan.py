@@ -88,6 +88,8 @@ KERNEL_PIXELS = 8.0
 """How large the cells of kernels are at least beside those of a picture that are hardly seen, in reference pixels."""
 KERNEL_SHARE = 0.3
 """They are no larger than this share of that picture."""
+LARGE_PICTURE = 100
+"""A picture of fewer rows and columns has cells that can be seen, if anything has."""
 MARKED_BIASES = 4
 """Beside more filters their biases are not told."""
 LONG_PART = 12
@@ -438,11 +440,12 @@ class Plan:
     def _enlarged(self, item: Item, number: int, frame: Frame) -> Item | None:
         """A bank of kernels beside a picture whose cells are too small to be told from each other, larger than it."""
         unit = frame.stops[number].pixel if frame.stops else frame.pixel
-        if not self.scene.input.pictured or unit * FEWEST_PIXELS < 1.0:
+        read = self.contents.tensors[number]
+        side = max(read.rows.span, read.columns.span)
+        if not self.scene.input.pictured or side < LARGE_PICTURE or unit * FEWEST_PIXELS < 1.0:
             return None
         _, *kernel = item.elision.dims
-        read = self.contents.tensors[number]
-        most = KERNEL_SHARE * max(read.rows.span, read.columns.span) / max(kernel)
+        most = KERNEL_SHARE * side / max(kernel)
         if item.pitch >= (pitch := round(min(KERNEL_PIXELS * unit, most))):
             return item
         self.enlarged[number] = pitch
