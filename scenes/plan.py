@@ -1200,8 +1200,12 @@ class Plan:
         assert isinstance(stage.op, Move)
         shapes = stage.op.view_shapes(stage.item)
         before, texts = stage.item, []
+        groups, last = self.contents.splits[number + 1], list(shapes)[-1]
         for name, shape in shapes.items():
             key = f"does_{type(stage.op).__name__}_{name}"
+            if name == last and 1 < groups < stage.item[0] and f"{key}_groups" in self.words:
+                texts.append(self.words(f"{key}_groups", stage.item[0], groups))
+                continue
             known = self.words(key, stage.item[0], *shape)
             texts.append(
                 known if key in self.words else self.words("becomes", self.words(name), size(before), size(shape))

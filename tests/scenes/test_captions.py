@@ -360,6 +360,16 @@ def test_in_a_chain_the_views_are_counted_within_their_stage(language):
     assert all(re.findall(r"\d", body) == ["2", "3", str(i), "3"] for i, body in enumerate(names, start=1))
 
 
+@pytest.mark.parametrize(("language", "told"), [("en", "in their new order, in 2 groups"), ("zh", "新的顺序排列，分成 2 组")])
+def test_where_shuffled_channels_stand_in_groups_again_no_row_is_told(language, told):
+    board = compose(find_scene("grouped-shuffled"), (854, 480), 30.0, language)
+    cells = next(c for c in board.cells if c.name == "output-2")
+    corners = {tuple(place) for place in cells.position[:, [0, 2]][(cells.index[:, -2:] == 0).all(axis=1)].tolist()}
+    assert len(corners) == 2, "two stacks are seen"
+    text = next(c.body for c in board.captions if c.name == "story-2-view-3-1")
+    assert told in text and text != Words(language)("does_ChannelShuffle_flatten", 8)
+
+
 class Turned(ChannelShuffle):
     """A shuffle that has no words of its own."""
 
