@@ -1190,7 +1190,8 @@ class Plan:
         if stage.slide is not None or stage.again or does not in self.words:
             texts = (self.scene.description.in_language(self.language), self._of_pooled_padding(number))
             return self._stacked(self.words.pause.join(filter(None, texts)))
-        return self._stacked(self.words(does) + self._of_padding(stage))
+        kernels = getattr(stage.told, "filters", 1)
+        return self._stacked(self.words.counted(does, kernels) + self._of_padding(stage))
 
     def view_lines(self, number: int) -> list[list[str]]:
         """What becomes of the cells in each arrangement of a Move that has several; none of any other stage."""

@@ -183,11 +183,11 @@ def test_words_and_counts_are_those_of_the_convolution(name):
 
 
 TOLD = {
-    ("padded", "im2col"): "each window becomes a column, with zeros where it stands on padding",
-    ("reflecting", "im2col"): "each window becomes a column, on padding of the cells that it repeats",
+    ("padded", "im2col"): "each kernel becomes a row, each window a column, with zeros where it stands on padding",
+    ("reflecting", "im2col"): "the kernel becomes a row, each window a column, on padding of the cells that it repeats",
     ("padded", "matrix"): "the same cells in another shape; weights on padding are not in the matrix",
     ("reflecting", "matrix"): "the same cells in another shape; where padding repeats a cell, its weights add up",
-    ("far apart", "im2col"): "each window becomes a column",
+    ("far apart", "im2col"): "each kernel becomes a row, each window a column",
     ("far apart", "matrix"): "the same cells in another shape",
 }
 
@@ -214,6 +214,15 @@ def test_padding_is_drawn_around_the_input_and_told(name, view):
     plain = compose(parse_scene(text.replace("padding = 1\n", ""), "test"), language="zh")
     chinese, without = told_first(compose(scene, language="zh")), told_first(plain)
     assert without and chinese.startswith(without) and (len(chinese) > len(without)) == bool(pad)
+
+
+def test_the_kernel_is_told_to_become_a_row_while_it_does():
+    board = compose(find_scene("im2col"))
+    cells = cells_of(board, "filters-2")
+    begin, end = cells.start.min(), cells.arrive.max()
+    told = [c for c in board.captions if "kernel becomes a row" in c.body]
+    on_its_way = [f for f in range(1, board.frames + 1) if begin < board.step.at(f)[0] < end]
+    assert on_its_way and all(any(c.first <= frame <= c.last for c in told) for frame in on_its_way)
 
 
 def test_an_unfold_of_its_own_shows_its_window_too():
