@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from ..conv_math import Slide
-from .ancestry import Hybrid, fields_of, growth_of, hybrid_of
+from .ancestry import Hybrid, fields_of, growth_of, hybrid_of, traced_cells
 from .captions import Words, count, size
 from .contents import Contents
 from .layout import broken, text_width
@@ -23,6 +24,7 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
     fields, growth = fields_of(ops), growth_of(ops)
     hybrid = hybrid_of(ops) if usage else None
     rule = [] if hybrid is None else hybrid_lines(hybrid, words)
+    who = words(_traced(contents))
     told: list[list[str]] = []
     for trace in contents.traces:
         used, cells = int((trace.counts > 0).sum()), trace.counts.size
@@ -31,9 +33,9 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
             most = int(trace.counts.max())
             line = words("uses" if most > 1 else "uses_once", count(used), count(cells), where, count(most))
         elif fields is None:
-            line = words.counted("sees", used, where)
+            line = words.counted("sees", used, where, who)
         else:
-            line = words.counted("sees_field", used, where, size(fields[trace.number]))
+            line = words.counted("sees_field", used, where, who, "×".join(map(str, fields[trace.number])))
         told.append([line, *rule])
     result = told[-1]
     if growth is not None and not usage and len(ops) > 1:
@@ -41,6 +43,15 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
         sizes = [str(field[0]) if len(set(field)) == 1 else size(field) for field in grown]
         result = [*result, words("growth", ", ".join(sizes))]
     return [[part for line in lines for part in broken(line, room)] for lines in (*told, result)]
+
+
+def _traced(contents: Contents) -> str:
+    """The phrase for the output cell that is traced back: the middle one, the last one, or the only one."""
+    item = contents.items[-1]
+    middle, _ = traced_cells(item)
+    if math.prod(item) == 1:
+        return "traced_only"
+    return "traced_middle" if tuple(contents.traces[0].heads[0].tolist()) == middle else "traced_last"
 
 
 def hybrid_lines(hybrid: Hybrid, words: Words) -> list[str]:

@@ -295,7 +295,8 @@ def _flips(plan: Plan) -> Iterator[Caption]:
 
 
 def _traces(plan: Plan) -> Iterator[Caption]:
-    """The words of every trace back: those of its stage again, and below what it has come to."""
+    """The words of every trace back: those of its stage again, and below what it has come to. The result, which is that
+    of all of them, has no counter."""
     for i, (trace, act) in enumerate(zip(plan.contents.traces, plan.traced, strict=True)):
         number, (first, last) = trace.number, _spell(plan, act)
         for caption in (
@@ -306,7 +307,8 @@ def _traces(plan: Plan) -> Iterator[Caption]:
         lines, result = plan.trace_lines[i], i == len(plan.traced) - 1
         what = plan.words("traced_step", plan.count_of(number), plan.count_of(len(plan.acts) - 1))
         line = max(map(len, plan.trace_lines)) if plan.narrow else 1
-        yield from _counter(plan, f"trace-{i + 1}", what, (act.first_step, act.steps), line, first, last)
+        counts, end = (act.first_step, act.steps), min(last, plan.result_frame - 1)
+        yield from _counter(plan, f"trace-{i + 1}", what, counts, line, first, end)
         yield from _stacked(
             plan, f"trace-told-{number + 1}-{trace.tensor}", lines, first, act.last_frame if result else last
         )

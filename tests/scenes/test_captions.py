@@ -360,7 +360,9 @@ def test_in_a_chain_the_views_are_counted_within_their_stage(language):
     assert all(re.findall(r"\d", body) == ["2", "3", str(i), "3"] for i, body in enumerate(names, start=1))
 
 
-@pytest.mark.parametrize(("language", "told"), [("en", "in their new order, in 2 groups"), ("zh", "新的顺序排列，分成 2 组")])
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "in their new order, in 2 groups"), ("zh", "新的顺序排列，分成 2 组")]
+)
 def test_where_shuffled_channels_stand_in_groups_again_no_row_is_told(language, told):
     board = compose(find_scene("grouped-shuffled"), (854, 480), 30.0, language)
     cells = next(c for c in board.cells if c.name == "output-2")

@@ -270,7 +270,9 @@ def test_the_way_back_is_counted_among_the_steps_and_its_words_stand_alone(name)
     for frame in range(1, board.frames + 1):
         seen = [c for c in board.captions if c.first <= frame <= c.last]
         assert len({c.at for c in seen}) == len(seen)
-        assert sum("{step}" in c.body for c in seen) == 1
+        result = any(c.name.startswith("trace-result-") for c in seen)
+        assert sum("{step}" in c.body for c in seen) == (not result), "on the result nothing is left to count"
+    assert result
 
 
 def test_no_scene_has_a_cone_that_does_not_ask_for_one():
@@ -316,7 +318,14 @@ def test_of_a_causal_convolution_the_last_cell_is_traced_as_it_sees_the_most():
     board = compose(find_scene("causal"), fps=15)
     found = marks(board, "input", board.steps)
     assert {index[-1] for index in found} == set(range(16))
-    assert any(c.body.startswith("input: 16 cells are seen") for c in board.captions)
+    assert any(c.body.startswith("input: the last output sees 16 cells") for c in board.captions)
+
+
+@pytest.mark.parametrize(("shape", "cell"), [([1, 9, 9], "the middle output"), ([1, 7, 7], "the output")])
+def test_it_is_told_which_cell_is_traced(shape, cell):
+    text = CHAINS["stacked"].replace("shape = [1, 9, 9]", f"shape = {shape}")
+    words = told(compose(asked(text, "cone"), fps=15), "trace-told-1-")
+    assert words == [f"input: {cell} sees 49 cells, field 7×7"]
 
 
 def counted(board, frame):
