@@ -49,6 +49,30 @@ def test_the_lines_of_a_group_do_not_pass_over_the_other_one(name):
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "name, stage, groups", [("depthwise-separable", 2, 1), ("mobilenet-block", 3, 1), ("shufflenet-unit", 4, 2)]
+)
+def test_lines_lead_to_the_filters_from_every_box_that_they_read(name, stage, groups, size):
+    """A filter that reads eight tiles is led from eight: from one of them, it would read as fed by that alone."""
+    board = compose(find_scene(name), size)
+    window = next(mover for mover in board.movers if mover.name == f"window-{stage}")
+    lines = next(lines for lines in board.lines if lines.name == f"lines-{stage}-1")
+    read = [line for line in lines.lines if line.start_on == window.name]
+    starts = np.array([line.start for line in read])
+    led = [
+        (abs(starts - center) <= np.array(extent) / 2 + 1e-6).all(axis=1).nonzero()[0]
+        for center, extent in window.boxes
+    ]
+    assert len(led) > 1 and all(len(number) == 1 for number in led) and len(read) == len(led)
+    filters = thing(board, f"filters-{stage}")
+    ends = np.array([line.end for line in read])
+    off = abs(ends[:, None] - filters.position).max(axis=2)
+    assert off.min(axis=1).max() < np.max(filters.half) * 1.1
+    into = filters.index[off.argmin(axis=1), 0]
+    assert all(len(set(group)) == 1 for group in np.split(into, groups)) and len(set(into)) == groups
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", ["standard", "many-filters", "max-pool-big", "deep-stack", "dilated", "conv-matrix"])
 def test_a_window_is_never_a_hair(name, size):
     board = compose(find_scene(name), size)
