@@ -1214,6 +1214,16 @@ class Plan:
             before = shape
         return [self._stacked(text, self.counter_width(number)) for text in texts]
 
+    def opened_lines(self, number: int) -> list[str]:
+        """What is told while cells are small before a window deep in a volume; none of a stage that has no such."""
+        if not isinstance(self.stages[number].op, Slide | Columns):
+            return []
+        deep = self.sight(number).reads[0]
+        writes = self.stages[number].slide is not None and self.fills(number)
+        if not writes and (deep is None or not np.ptp(deep.first)):
+            return []
+        return self._stacked(self.words("opened_both" if writes else "opened"))
+
     def several_views(self, number: int) -> bool:
         """Whether a stage is a Move with arrangements on its way."""
         return len(self.contents.view_shapes(number)) > 1
@@ -1276,6 +1286,7 @@ class Plan:
         """How many lines there are above the formulas: one for the first step at the least."""
         stories = [self.story_lines(number) for number in range(len(self.stages))]
         stories += [lines for number in range(len(self.stages)) for lines in self.view_lines(number)]
+        stories += [self.opened_lines(number) for number in range(len(self.stages))]
         return max(1, *map(len, (self.note_lines(), *stories, *map(self.flip_lines, self.contents.flipped))))
 
     def _stacked(self, text: str, beside: float = 0.0) -> list[str]:

@@ -443,10 +443,37 @@ def _story(plan: Plan, number: int, first: int, last: int, narration: list[Capti
     if plan.several_views(number):
         yield from _rearranging(plan, number, first)
         spells = [(plan.view_spells(number)[-1][3] + 1, last)]
-    for i, (begin, end) in enumerate(spells, start=1):
-        if begin <= end:
-            name, above = f"story-{number + 1}-{i}", _above_formulas(plan, number)
-            yield from _stacked(plan, name, plan.story_lines(number), begin, end, above, plan.theme.faint_text)
+    opened = _opened(plan, number)
+    pieces = [piece for begin, end in spells for piece in _pieces(begin, end, opened) if piece[0] <= piece[1]]
+    for i, (begin, end, deep) in enumerate(pieces, start=1):
+        name, above = f"story-{number + 1}-{i}", _above_formulas(plan, number)
+        lines = plan.opened_lines(number) if deep else plan.story_lines(number)
+        yield from _stacked(plan, name, lines, begin, end, above, plan.theme.faint_text)
+
+
+def _opened(plan: Plan, number: int) -> list[tuple[int, int]]:
+    """The frames from and to which cells are small as a stage's window is behind them, deep in a volume."""
+    spells: list[tuple[int, int]] = []
+    act = plan.acts[number]
+    for beat in act.beats if plan.opened_lines(number) else ():
+        _, _, (depth, _, _) = plan.sight(number).place(beat.last - act.first_step)
+        begin, end = math.floor(beat.start) + 1, math.floor(beat.end)
+        if depth == 0 or begin > end:
+            continue
+        if spells and spells[-1][1] + 1 == begin:
+            begin = spells.pop()[0]
+        spells.append((begin, end))
+    return spells
+
+
+def _pieces(begin: int, end: int, apart: list[tuple[int, int]]) -> Iterator[tuple[int, int, bool]]:
+    """The frames ``begin..end`` cut where spells ``apart`` begin and end, and whether each piece is of one of these."""
+    for first, last in apart:
+        if (first := max(first, begin)) <= (last := min(last, end)):
+            yield begin, first - 1, False
+            yield first, last, True
+            begin = last + 1
+    yield begin, end, False
 
 
 def _rearranging(plan: Plan, number: int, first: int) -> Iterator[Caption]:

@@ -260,7 +260,7 @@ def test_what_is_switched_off_is_not_shown(hidden):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize(
-    "name", ["standard", "transposed-stride-2", "channel-shuffle", "depthwise-separable", "stacked"]
+    "name", ["standard", "transposed-stride-2", "channel-shuffle", "depthwise-separable", "stacked", "conv3d"]
 )
 def test_one_thing_at_a_time_is_told_above_the_formulas_and_never_nothing(name, language):
     board = compose(find_scene(name), (854, 480), 15.0, language=language)

@@ -118,6 +118,21 @@ def test_a_window_deep_in_a_volume_is_seen_between_small_cells():
         assert (pose(board, cells, frame).size == 1.0).all(), "at the front, and in the end"
 
 
+@pytest.mark.parametrize(("language", "text"), [("en", "written are drawn small"), ("zh", "画得较小")])
+def test_it_is_told_that_cells_are_small_while_they_are(language, text):
+    board = compose(find_scene("conv3d"), language=language)
+    read, written = thing(board, "input"), thing(board, "output-1")
+    told = [c for c in board.captions if text in c.body]
+    for step in range(board.steps - 1):
+        frame = int(board.settled[step] - 1e-3)
+        small = any(
+            (pose(board, cells, frame).size[pose(board, cells, frame).resting] < 0.9).any() for cells in (read, written)
+        )
+        assert any(c.first <= frame <= c.last for c in told) == small == (step >= 9), step
+    assert not any(c.first <= board.frames <= c.last for c in told), "in the end all are large again"
+    assert not [c for c in compose(find_scene("standard"), language=language).captions if text in c.body]
+
+
 def test_what_is_written_deep_in_a_volume_is_seen_between_small_cells():
     board = compose(find_scene("conv3d"))
     cells, depth = thing(board, "output-1"), {}
