@@ -32,6 +32,8 @@ TAP = 0.06
 """How wide the dots are where a deformable window would regularly read."""
 TAP_LIFT = 0.1
 """How far in front of the cells they are, and the arrows from there to where it does."""
+IN_GAP = 0.1, 0.95
+"""Between these shares of its time a window that crosses the gap of rows that pass is in it: it does not leap there."""
 BARB, BARB_SHARE = 0.32, 0.6
 """How long the lines of an arrow's head are at most, in cells and as a share of its way."""
 BARBS = {"": 0.0, "-left": 0.5, "-right": -0.5}
@@ -147,7 +149,8 @@ def head_of(plan: Plan, number: int) -> Mover:
         return base[block] + offset_in(elision, depth, row, column)
 
     bends = elision.columns.bends() if elision.columns.hidden else ()
-    track = track_of(act.beats, row_of(sight), writes, place, bends, 0.0)
+    row_bends = elision.rows.bends() if elision.rows.hidden else ()
+    track = track_of(act.beats, row_of(sight), writes, place, bends, 0.0, row_bends)
     return Mover(name, track, act.first_frame, act.last_frame, opens=plan.fills(number))
 
 
@@ -237,7 +240,8 @@ def _box(
     bends = elision.columns.bends(width) if elision.columns.hidden else ()
     sizes = deep, None if covered[0] else rows, None if covered[1] else columns
     taps = taps_of(act.beats, row, lambda step: visit(step - act.first_step)[2], sizes, (kw, kd, kh))
-    track = track_of(act.beats, row, stands, place, bends if taps is None else None, approach)
+    row_bends = elision.rows.bends(height) if elision.rows.hidden else ()
+    track = track_of(act.beats, row, stands, place, bends if taps is None else None, approach, row_bends)
     counts, spacing = (kw, kd, kh), (float(dw), float(dd), -float(dh))
     firsts = [center - middle for center, _ in boxes]
     homes = isinstance(sight.op, DeformConv2d)
@@ -537,12 +541,13 @@ def track_of(
     place: Callable[[int, float, float, float], NDArray[np.float64]],
     bends: tuple[float, ...] | None,
     approach: float,
+    row_bends: tuple[float, ...] = (),
 ) -> Track:
     """Keys of something that stands at ``place(*where(t))`` while step ``t`` is written; ``row`` steps make a row.
 
     It arrives in the first part of each of its strokes and stands until the end of that; along a row it moves on
     evenly, from column to column: there are keys where it comes to one of ``bends``, or at every step if these are
-    None.
+    None. While rows pass of which nothing is drawn it crosses their gap as they do: with keys at ``row_bends``.
     """
     frames: list[float] = []
     values: list[NDArray[np.float64]] = []
@@ -553,6 +558,11 @@ def track_of(
             frames.append(stroke.start)
             values.append(here + np.array([0.0, approach, 0.0]))
             eases.append("cubic")
+        for share, spot in _skipped(stroke, where, row_bends):
+            eases[-1] = "linear"
+            frames.append(stroke.start + share * (stroke.stands - stroke.start))
+            values.append(place(*spot))
+            eases.append("linear")
         single = stroke.first == stroke.last
         frames.append(stroke.stands)
         values.append(here)
@@ -567,6 +577,22 @@ def track_of(
         values.append(here)
         eases.append("cubic")
     return Track(np.array(frames), np.array(values), tuple(eases))
+
+
+def _skipped(
+    stroke: Stroke, where: Callable[[int], _Place], bends: tuple[float, ...]
+) -> Iterator[tuple[float, _Place]]:
+    """On the way over rows that pass: where it enters their gap and leaves it, and at which share of its time."""
+    if stroke.passed is None:
+        return
+    first, last = where(stroke.passed), where(stroke.first)
+    if first[:2] == last[:2]:
+        way, before = last[2] - first[2], 0.0
+        for bend in sorted(bends):
+            share = float(np.clip((bend - first[2]) / max(way, 1.0), *IN_GAP))
+            if first[2] < bend < last[2] and share > before:
+                yield share, (*last[:2], bend, last[3])
+                before = share
 
 
 def _passed(

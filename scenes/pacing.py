@@ -224,6 +224,9 @@ class Stroke:
     knots: Knots = ()
     waits: bool = False
     """Whether its steps are done only while the window goes along, and those left out before it stands."""
+    passed: int | None = None
+    """The first of the steps that are done on the way to the first one, as nothing of them is drawn; None: there are
+    none."""
 
 
 def strokes(chosen: Sequence[Beat], row: int) -> Iterator[Stroke]:
@@ -244,7 +247,7 @@ def strokes(chosen: Sequence[Beat], row: int) -> Iterator[Stroke]:
     begin = chosen[0].first
     for group, stands in groups:
         if group.unseen:
-            yield Stroke(group.last, group.last, group.start, stands, group.end)
+            yield Stroke(group.last, group.last, group.start, stands, group.end, passed=group.first)
             continue
         above = (group.first - begin) // row  # the row that it goes on with may have begun before
         rows = (group.last - begin) // row + 1 - above

@@ -15,6 +15,7 @@ from convmotion.scenes import Storyboard, compose, explain, find_scene, parse_sc
 from convmotion.scenes.contents import Contents
 from convmotion.scenes.counts import count_cells
 from convmotion.scenes.elision import GAP, LIMIT, Axis
+from convmotion.scenes.pose import pose
 
 from .test_layout import (
     assert_apart,
@@ -261,6 +262,19 @@ def test_what_is_not_drawn_passes_quickly(name, rows, columns, told):
     captions = [c for c in board.captions if c.name.startswith("pass")]
     assert {c.body for c in captions} == told
     assert ends[top - 1] < captions[0].first and captions[0].last <= ends[-bottom - 1]
+
+
+@pytest.mark.parametrize("name", ["max-pool-big", "planes"])
+def test_the_window_is_in_the_gap_while_rows_pass_that_are_not_drawn(name):
+    board = board_of(name) if name in LAYERS else compose(find_scene(name))
+    window, read = board.mover("window-1"), next(c for c in board.cells if c.name == "input")
+    (told,) = (c for c in board.captions if c.name.startswith("pass"))
+    frames = np.arange(told.first, told.last + 1)
+    lit = [bool((pose(board, read, frame).lit > 0.5).any()) for frame in frames]
+    ends = len(lit) // 3
+    assert not any(lit[ends:-ends]) and 2 * sum(lit) < len(lit)
+    places = np.array([window.track.at(frame) for frame in np.arange(told.first, told.last, 0.1)])
+    assert np.abs(np.diff(places, axis=0)).max() < 0.5, "it does not leap"
 
 
 def test_a_scene_without_gaps_keeps_one_pace_and_passes_nothing():
