@@ -305,6 +305,7 @@ class _Builder:
             cube.materials.append(of)
             shapes[name] = self._template(cube)
         flat = min(self.board.size) / 480.0 * GHOST_PIXELS * self.board.camera.widths[0] > self.board.size[0]
+        flat |= any(cells.role == "ghost" and cells.numbers for cells in self.board.cells)
         box = ((0.0, -0.44, 0.0), (0.88, 0.0, 0.88)) if flat else ((0.0, 0.0, 0.0), (0.88, 0.88, 0.88))
         ghost = meshes.bars("ghost", [box], GHOST_BAR)
         ghost.materials.append(self._glow("ghost", self.theme.ghost))

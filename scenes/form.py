@@ -10,7 +10,8 @@ CUBE = 0.94
 FEWEST_PIXELS = 4.0
 """Smaller cells stand without gaps: a gap of a quarter of a pixel is no grid, but noise."""
 GHOST_PIXELS = 20.0
-"""Of smaller cells of padding only the fronts are drawn, else their edges are a thicket; in reference pixels."""
+"""Of smaller cells of padding only the fronts are drawn, else their edges are a thicket; in reference pixels. Of those
+with numbers, too, else edges of their backs go through the digits."""
 NEWBORN = 0.55
 """Size at which an output cell leaves its filter."""
 COVER = 1.04
