@@ -12,7 +12,7 @@ from .test_layout import SIZES, scene_of
 SEEN = 6.0
 FEWER = {
     # 64 of 64 pixels each are a photograph, which is looked at as a whole: of it nothing may be left out.
-    "edge-detection": 1.3,
+    "edge-detection": 1.2,
     "deep-stack": 3.5,
     "lenet": 3.6,
     "max-pool-big": 4.7,

@@ -394,14 +394,14 @@ def test_the_numbers_of_rows_that_stand_below_each_other_can_be_read(name):
     ("name", "things"),
     [("multi-channel", "input filters-1 output-1 output-2"), ("bias", "input filters-1 output-1")],
 )
-def test_numbers_of_three_characters_are_as_high_as_words(name, things):
+def test_numbers_of_two_and_three_characters_are_as_high_as_words(name, things):
     board, texts = compose(find_scene(name), (854, 480)), set()
     for cells in (cells for cells in board.cells if cells.numbers and cells.role in ("input", "filter", "output")):
         (numbers,) = cells.numbers
         high = numbers.size * cells.scale * 854 / board.camera.width
         assert high >= (12.0 if cells.name in things.split() else 9.5), cells.name
         texts.update(shorts(numbers.value))
-    assert any(len(text) == 3 and text.startswith(MINUS) for text in texts)
+    assert max(map(len, texts)) == (3 if name == "multi-channel" else 2) and any(t.startswith(MINUS) for t in texts)
 
 
 def test_what_is_no_number_is_not_written():

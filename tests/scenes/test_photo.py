@@ -228,9 +228,10 @@ def test_a_wrong_picture_is_refused(old, new, words):
 APART = SCENE.replace('show = ["lines"]', "apart = true")
 
 
-def test_a_result_that_stands_apart_shows_every_channel():
-    board, stacked = (compose(with_photo(scene(text), noise(4, 6))) for text in (APART, SCENE))
-    for tested, hidden in ((board, False), (stacked, True)):
+def test_a_result_that_stands_apart_or_is_of_a_picture_shows_every_channel():
+    plain = scene(SCENE.replace('{ image = "photo.png" }', '"random"'))
+    board, pictured = (compose(with_photo(scene(text), noise(4, 6))) for text in (APART, SCENE))
+    for tested, hidden in ((board, False), (pictured, False), (compose(plain), True)):
         cells = named(tested, "output-1")
         spots = View.along(tested.camera.direction).project(cells.position)
         first, others = (spots[chosen] for chosen in (cells.index[:, 0] == 0, cells.index[:, 0] > 0))
