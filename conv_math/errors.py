@@ -78,6 +78,16 @@ def integer(owner: str, name: str, value: object, least: int = 1, most: int = MO
     raise ConvMathError(f"{owner}: {name}={shown(value)}; allowed: {span((value,), least, most)}")
 
 
+def axis_of(owner: str, dim: int, axes: int, what: str = "an input") -> int:
+    """Which of an item's ``axes`` a ``dim`` is that counts those of a batch: N is 0, negative numbers from the last."""
+    axis = dim - 1 if dim > 0 else dim + axes
+    if dim == 0 or not 0 <= axis < axes:
+        raise ConvMathError(
+            f"{owner}: dim={dim} for {what} of {axes + 1} axes, N first; allowed: {-axes} to -1, 1 to {axes}"
+        )
+    return axis
+
+
 def span(values: tuple[object, ...], least: int, most: int = MOST) -> str:
     """What integers are allowed; MOST is only told of where one of the values is beyond it."""
     if most != MOST or any(is_integer(value) and abs(int(value)) > MOST for value in values):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import ConvMathError, choice, entries, few_enough, floats, integer, reals, shown
+from .errors import ConvMathError, axis_of, choice, entries, few_enough, floats, integer, reals, shown
 from .operation import AnyAxes, Taps, Trajectory
 from .shapes import Floats, InputShape, Integers, Order, Reduce, Shape, all_cells, rows_of
 from .window import Window
@@ -247,13 +247,7 @@ class Concat(Merge):
         return Window.still(axes) if self.dim in (1, -axes - 1) else None
 
     def _axis(self, item: Shape) -> int:
-        axis = self.dim - 1 if self.dim > 0 else self.dim + len(item)
-        if self.dim == 0 or not 0 <= axis < len(item):
-            raise ConvMathError(
-                f"{self.name}: dim={self.dim} for inputs of {len(item) + 1} axes, N first; "
-                f"allowed: {-len(item)} to -1, 1 to {len(item)}"
-            )
-        return axis
+        return axis_of(self.name, self.dim, len(item), "inputs")
 
     def output_of(self, items: tuple[Shape, ...]) -> Shape:
         """The shape with the sum of the sizes along the axis."""

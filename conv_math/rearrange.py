@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .conv import Conv
-from .errors import ConvMathError, few_enough, integer, integer_per_axis, per_axis
+from .errors import ConvMathError, axis_of, few_enough, integer, integer_per_axis, per_axis
 from .move import Move, View
 from .operation import AnyAxes
 from .shapes import InputShape, Integers, Shape, ravel_all, unravel_all
@@ -93,13 +93,7 @@ class Narrow(AnyAxes, Move):
         return Window.still(axes) if self.dim in (1, -axes - 1) else None
 
     def _axis(self, item: Shape) -> int:
-        axis = self.dim - 1 if self.dim > 0 else self.dim + len(item)
-        if self.dim == 0 or not 0 <= axis < len(item):
-            raise ConvMathError(
-                f"{self.name}: dim={self.dim} for an input of {len(item) + 1} axes, N first; "
-                f"allowed: {-len(item)} to -1, 1 to {len(item)}"
-            )
-        return axis
+        return axis_of(self.name, self.dim, len(item))
 
     def _item_output(self, item: Shape) -> Shape:
         axis = self._axis(item)
