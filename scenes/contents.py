@@ -222,6 +222,8 @@ class Contents:
                 wishes[number + 1].append(self.groups(number))
         if self.apart:
             wishes[-1].append(_item(self.shapes[-1])[0])
+            if not self.scene.input.pictured:  # a picture shows its colours
+                wishes[0].append(_item(self.shapes[0])[0])
         result = []
         for shape, wish in zip(self.shapes, wishes, strict=True):
             common = reduce(math.lcm, wish)

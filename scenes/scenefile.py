@@ -140,8 +140,8 @@ class Time:
 
 @dataclass(frozen=True)
 class Look:
-    """How it is shown; ``show`` lists what is switched on. ``apart``: the result's channels do not stand one behind the
-    other but side by side, so that each is seen whole.
+    """How it is shown; ``show`` lists what is switched on. ``apart``: channels of the input, unless it is a picture,
+    and of the result do not stand one behind the other but side by side, so that each is seen whole.
 
     Of ``show``, "cone" traces the middle output cell back to all the cells that it depends on; "usage" does so, too,
     and tells how often each of them is used.

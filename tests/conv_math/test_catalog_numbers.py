@@ -146,7 +146,7 @@ THE_COURSE = {
     "conv3d": row(Conv3d(1, 1, 3, bias=False), shapes="1x5x5x5 -> 1x3x3x3", weights=[27]),
     "dilated": row(conv(1, 1, 3, dilation=2), shapes="1x7x7 -> 1x3x3", weights=[9], field=5),
     "spatially-separable": row(
-        spatially_separable(), aside(conv(1, 1, 3)), shapes="1x5x5 -> 1x3x5 -> 1x3x3 -> 1x3x3", weights=[3, 3, 9]
+        spatially_separable(), aside(conv(1, 1, 3)), shapes="1x7x7 -> 1x5x7 -> 1x5x5 -> 1x5x5", weights=[3, 3, 9]
     ),
     "flattened": row(
         flattened(8),
@@ -161,7 +161,7 @@ THE_COURSE = {
         shapes="8x7x7 -> 8x5x5 -> 8x5x5 -> 8x3x3",
         weights=[288, 0, 288],
     ),
-    "bias": row(conv(1, 3, 1), shapes="1x4x4 -> 3x4x4", weights=[3], biased=[6]),
+    "bias": row(conv(2, 3, 1), shapes="2x4x4 -> 3x4x4", weights=[6], biased=[9]),
     "receptive-field": row(dilated(1, 1, 1), shapes="1x9x9 -> 1x7x7 -> 1x5x5 -> 1x3x3", weights=[9, 9, 9], field=7),
     "im2col": row(conv(1, 1, 3), shapes="1x4x4 -> 1x2x2", weights=[9]),
 }
@@ -185,7 +185,7 @@ THE_ARTICLE_ON_ADVANCED_LAYERS = {
         Upsample(scale_factor=2), conv(1, 1, 3, padding=1), shapes="1x3x3 -> 1x6x6 -> 1x6x6", weights=[0, 9]
     ),
     "dilated-vs-standard": row(
-        conv(1, 1, 3), aside(conv(1, 1, 3, dilation=2)), shapes="1x6x6 -> 1x4x4 -> 1x2x2", weights=[9, 9], field=5
+        conv(1, 1, 3), aside(conv(1, 1, 3, dilation=2)), shapes="1x7x7 -> 1x5x5 -> 1x3x3", weights=[9, 9], field=5
     ),
     "grouped-4-to-8": row(conv(4, 8, 3, groups=2), shapes="4x7x7 -> 8x5x5", weights=[144]),
 }
@@ -224,7 +224,7 @@ BEYOND_THE_ARTICLES = {
     "adaptive-avg-pool": row(AdaptiveAvgPool2d(3), shapes="4x7x7 -> 4x3x3", weights=[0]),
     "global-avg-pool": row(AdaptiveAvgPool2d(1), shapes="4x7x7 -> 4x1x1", weights=[0]),
     "upsample-bilinear": row(Upsample(scale_factor=2, mode="bilinear"), shapes="1x3x3 -> 1x6x6", weights=[0]),
-    "deformable": row(DeformConv2d(1, 1, 3, bias=False), shapes="1x5x5 -> 1x3x3", weights=[9]),
+    "deformable": row(DeformConv2d(1, 1, 3, bias=False), shapes="1x7x7 -> 1x5x5", weights=[9]),
     "mobilenet-block": row(
         mobilenet_block(8), shapes="8x7x7 -> 48x7x7 -> 48x7x7 -> 8x7x7 -> 8x7x7", weights=[384, 432, 384, 0]
     ),
@@ -303,7 +303,7 @@ def test_the_receptive_field(name: str) -> None:
 def test_what_is_computed_has_these_shapes(name: str) -> None:
     row = ROWS[name]
     x = random(*row.input_shape)
-    data = {"max-unpool": {1: np.zeros((1, 2, 2), int)}, "deformable": {0: np.zeros((18, 3, 3))}}.get(name)
+    data = {"max-unpool": {1: np.zeros((1, 2, 2), int)}, "deformable": {0: np.zeros((18, 5, 5))}}.get(name)
     weights = [None if op.weight_shape is None else np.ones(op.weight_shape) for op in row.chain.ops]
     assert [values.shape for values in row.chain.forward_all(x, weights, data=data)] == row.shapes_of_all
 
@@ -378,7 +378,7 @@ def test_the_fields_of_growing_dilation() -> None:
 def test_dilated_nine_weights_span_five_cells() -> None:
     standard, wide = ROWS["dilated-vs-standard"].chain.ops
     assert [receptive_field([op])[0].size for op in (standard, wide)] == [3, 5]
-    taps = wide.trajectory((1, 6, 6)).taps(0)
+    taps = wide.trajectory((1, 7, 7)).taps(0)
     assert taps.input[:, 1:].tolist() == [[row, column] for row in (0, 2, 4) for column in (0, 2, 4)]
 
 

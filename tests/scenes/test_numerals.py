@@ -383,11 +383,11 @@ def test_numbers_that_could_not_be_read_are_not_written():
     assert not any(cells.numbers for cells in deep.cells)
 
 
-@pytest.mark.parametrize("name", ["dilated-vs-standard", "spatially-separable"])
-def test_the_numbers_of_rows_that_stand_below_each_other_can_be_read(name):
+@pytest.mark.parametrize(("name", "least"), [("dilated-vs-standard", 9.7), ("spatially-separable", 8.2)])
+def test_the_numbers_of_ways_that_are_compared_can_be_read(name, least):
     board = compose(find_scene(name), (854, 480))
     heights = [n.size * c.scale * 854 / board.camera.width for c in board.cells for n in c.numbers]
-    assert min(heights) >= 10.9
+    assert min(heights) >= least
 
 
 @pytest.mark.parametrize(
@@ -401,7 +401,7 @@ def test_numbers_of_two_and_three_characters_are_as_high_as_words(name, things):
         high = numbers.size * cells.scale * 854 / board.camera.width
         assert high >= (12.0 if cells.name in things.split() else 9.5), cells.name
         texts.update(shorts(numbers.value))
-    assert max(map(len, texts)) == (3 if name == "multi-channel" else 2) and any(t.startswith(MINUS) for t in texts)
+    assert max(map(len, texts)) == 3 and any(t.startswith(MINUS) for t in texts)
 
 
 def test_what_is_no_number_is_not_written():
