@@ -30,6 +30,8 @@ FAMILY = 16.0
 """How far (degrees) the filters of a group are from its hue at most, if there are up to four groups."""
 
 FIRST_FILTER_HUE = 0.0
+PRODUCT_ROOM = 30.0
+"""No weight that is told apart by its own colour comes so near (degrees) to the hue of what a first filter makes."""
 ALTERNATION = 0.125
 """How much darker (in lightness) every other filter is than its neighbours."""
 CHROMA = 0.135
@@ -211,9 +213,12 @@ def filter_colors(
 
 
 def weight_colors(count: int) -> NDArray[np.float64]:
-    """Linear RGB for so many weights that are told apart by their colours alone, ``(count, 3)``: around the circle."""
-    turn = 360.0 * np.arange(count) / max(count, 1)
-    return oklch_to_linear(LIGHT - 0.12 * (np.arange(count) % 2), CHROMA, (FIRST_FILTER_HUE + turn) % 360.0)
+    """Linear RGB for so many weights that are told apart by their colours alone, ``(count, 3)``: around the circle.
+
+    What all of them make together looks like none of them.
+    """
+    hue = FIRST_FILTER_HUE + np.linspace(PRODUCT_ROOM, 360.0 - PRODUCT_ROOM, count)
+    return oklch_to_linear(LIGHT - 0.12 * (np.arange(count) % 2), CHROMA, hue % 360.0)
 
 
 def output_colors(out_channels: int, groups: int) -> NDArray[np.float64]:

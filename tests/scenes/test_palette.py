@@ -14,6 +14,7 @@ from convmotion.scenes.palette import (
     input_colors,
     oklch_to_linear,
     output_colors,
+    weight_colors,
     place_colors,
     ramp,
 )
@@ -216,6 +217,14 @@ def test_the_input_can_be_told_from_filters_and_outputs(eyes, filters):
 @pytest.mark.parametrize("filters", range(1, 33))
 def test_no_filter_of_an_ungrouped_convolution_is_blue_as_its_input(filters):
     assert min(between(hue, 252.0) for hue in hue_of(output_colors(filters, 1))) > 39
+
+
+@pytest.mark.parametrize("weights", range(2, 28))
+def test_what_a_kernel_makes_looks_like_none_of_its_weights(weights):
+    made = output_colors(1, 1)
+    off = np.linalg.norm(oklab(weight_colors(weights)) - oklab(made), axis=1)
+    assert off.min() > 0.05
+    assert min(between(hue, hue_of(made)[0]) for hue in hue_of(weight_colors(weights))) > 29
 
 
 @pytest.mark.parametrize("groups", range(2, 9))
