@@ -33,6 +33,8 @@ LINE_HEIGHT = 1.72
 """Distance of lines of text, in capitals."""
 CROWDED = 1.6
 """Labels may make the picture so much wider than short ones would; then they are shortened."""
+SEEN, LITTLE = 6.0, 1.1
+"""Where that leaves cells smaller than this, in reference pixels, it may make it only so much wider."""
 CRUSHED = 2.0
 """Words may make it so much wider than it is without any, and labels alone thrice that; then they are left out."""
 WIDEST = 1e9
@@ -372,7 +374,7 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
         long, short = ((1, 2, 3), (4, 0)) if noted else ((1, 2), (0,))
         width, label_style = min((least_width(items, grid, style), style) for style in long)
         least = min((least_width(items, grid, style), style) for style in short)
-        return least if width > CROWDED * least[0] else (width, label_style)
+        return least if too_wordy(page, width, least[0]) else (width, label_style)
 
     grid = (1, 1)
     width, label_style = best(grid)
@@ -414,6 +416,11 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
     center = np.array([width / 2 - SIDE * pixel, height / 2 - (bottom_lines + BOTTOM) * pixel])
     floor = min(float(p.base[:, 2].min()) - p.item.dims[1] - p.item.pad[1][1] + 0.5 for p in placed)
     return Frame(tuple(placed), view, width, height, pixel, center, floor, tall, label_style)
+
+
+def too_wordy(page: Page, width: float, least: float) -> bool:
+    """Whether labels that make a picture so wide, and not ``least`` as short ones would, are to be shortened."""
+    return width > (LITTLE if page.width < SEEN * width else CROWDED) * least
 
 
 def with_lanes_across(items: Sequence[Item]) -> list[Item]:

@@ -20,7 +20,6 @@ from .layout import (
     BESIDE,
     BOTTOM,
     CAPITAL,
-    CROWDED,
     DIRECTION,
     LARGER,
     SIDE,
@@ -40,6 +39,7 @@ from .layout import (
     _with_above,
     arrange,
     label_size,
+    too_wordy,
     with_lanes_across,
     without_pad,
 )
@@ -145,7 +145,7 @@ class _Row:
         long, short = ((1, 2, 3), (4, 0)) if noted else ((1, 2), (0,))
         width, style = min((_least(partial(self._all_fit, style)), style) for style in long)
         least = min((_least(partial(self._all_fit, style)), style) for style in short)
-        if width > CROWDED * least[0]:
+        if too_wordy(self.page, width, least[0]):
             width, style = least
         if width == inf:
             return None
