@@ -79,8 +79,8 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
             if several.any():
                 yield from _partial_sums(plan, number, tensor, index[several], begun[several])
                 origin = np.where(several[:, None], position, origin)
-    values = plan.lightness(number)
-    yield _visible_tensor(plan, number, tensor, index, position, origin, start, arrive, values)
+    values, plain = plan.lightness(number), plan.plain(number)
+    yield _visible_tensor(plan, number, tensor, index, position, origin, start, arrive, values, plain)
 
 
 def _repeated_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
@@ -91,7 +91,8 @@ def _repeated_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         yield _zeros(plan, number, tensor, index[empty], since[empty])
     index, since = index[~empty], since[~empty]
     position = tensor.at(index)
-    yield _visible_tensor(plan, number, tensor, index, position, position, since, since, plan.lightness(number))
+    values, plain = plan.lightness(number), plan.plain(number)
+    yield _visible_tensor(plan, number, tensor, index, position, position, since, since, values, plain)
 
 
 def _skip_cells(plan: Plan, number: int, tensor: Tensor) -> Cells:
@@ -99,8 +100,8 @@ def _skip_cells(plan: Plan, number: int, tensor: Tensor) -> Cells:
     index = tensor.drawn()
     position = tensor.at(index)
     done = np.full(len(index), plan.since(number))
-    values = plan.lightness(number)
-    cells = _visible_tensor(plan, number, tensor, index, position, position, done, done, values)
+    values, plain = plan.lightness(number), plan.plain(number)
+    cells = _visible_tensor(plan, number, tensor, index, position, position, done, done, values, plain)
     return replace(cells, anchor=cells.position, lit_by=None)
 
 
@@ -243,12 +244,16 @@ def _visible_tensor(
     start: NDArray[np.float64],
     arrive: NDArray[np.float64],
     values: NDArray[np.float64] | None,
+    plain: float = 0.0,
 ) -> Cells:
-    """The drawn cells of the ``number``-th tensor, in the colours of their channels; ``values`` is the whole tensor."""
+    """The drawn cells of the ``number``-th tensor, in the colours of their channels; ``values`` is the whole tensor.
+
+    ``plain`` is the value with which a cell wears its channel's colour as it is.
+    """
     color, numbers = tensor.color_of(index), ()
     if values is not None:
         own = values[tuple(index.T)]
-        color = in_lightness(color, own, values)
+        color = in_lightness(color, own, values, plain)
         numbers = plan.numbers(own, color, tensor.in_front(index), last=plan.counting, stages=_stages_of(plan, number))
     return cells_at(
         position,
@@ -414,7 +419,7 @@ def _read_first(plan: Plan, number: int) -> Read:
     if plan.values is not None:
         values = np.where(zero, 0.0, plan.values[0][number][tuple(index.T)])
         if (shades := plan.lightness(number)) is not None:
-            color = in_lightness(color, values, shades)
+            color = in_lightness(color, values, shades, plan.plain(number))
     color = np.where((zero | tensor.is_empty(index))[:, None], EMPTY, color)
     if taps.ghost.any():
         place[taps.ghost], behind[taps.ghost] = sight.around(sight.stood_on(taps.weight[taps.ghost]), sight.item)

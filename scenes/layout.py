@@ -210,6 +210,13 @@ class Item:
     """Its label where there is no room for more, if not its shape."""
     across: bool = False
     """Whether its lanes stand across the flow only, none behind another."""
+    mark_height: float | None = None
+    """How high its marks are, in units, if not as all labels: they are seen only where that is no less."""
+
+    @property
+    def in_row(self) -> bool:
+        """Whether its lanes are read like a line of text, where there is room: they are counted by marks of its own."""
+        return self.mark_height is not None
 
     @cached_property
     def lanes(self) -> int:
@@ -452,12 +459,18 @@ def _block_size(item: Item, view: View, capital: float) -> tuple[float, float]:
     c, h, w = item.padded
     width, height = _box_size(item.padded, view)
     if item.marks:
+        capital = item.mark_height or capital
         front = w * view.up[0] + h * view.up[2]
         width_of_mark = max(text_width(mark) for mark in item.marks) * capital
         ascent = capital * max(text_ascent(mark) for mark in item.marks)
         height = max(height, front + _mark_lift(c, width_of_mark, capital, view) + ascent)
         width = max(width, width_of_mark + capital)
     return width, height
+
+
+def mark_room(item: Item, view: View, capital: float) -> float:
+    """How far an item's marks reach above its upper blocks."""
+    return _block_size(item, view, capital)[1] - _block_size(replace(item, marks=()), view, capital)[1]
 
 
 @lru_cache(1024)
@@ -582,7 +595,8 @@ def _fit(
         lanes = items[members[0]].lanes
         choices = [_inner_choices(items[m], view, capital) for m in members]
         least_across = lanes if items[members[0]].across else 1
-        for across in range(least_across, min(lanes, 64) + 1):
+        most_across = 1 if items[members[0]].in_row and not tall else min(lanes, 64)
+        for across in range(least_across, most_across + 1):
             if not tall and across < lanes and ceil(lanes / across) == ceil(lanes / max(across - 1, 1)) and across > 1:
                 continue  # more rows, no fewer columns
             chosen = _family([items[m] for m in members], choices, across, across_room, tall)

@@ -23,6 +23,7 @@ from ..conv_math import (
     PixelShuffle,
     PixelUnshuffle,
     Slide,
+    Softmax,
     View,
     ZeroInsert,
 )
@@ -102,6 +103,8 @@ LINE_ROOM = 9
 """Cells between a tensor and the output of a Linear whose filters are not drawn: lines take their place."""
 MAX_MARKS = 64
 """More filters or groups than these are not numbered."""
+CLASS_MARK = 0.495
+"""How high the number of a class is above its cell, in cells."""
 OTHER_CAMERAS = {"perspective": arrange_near, "turntable": arrange_turning}
 """What places all for a camera that is not far away along one direction."""
 SET_OUT, LANDED = 0.5, 0.9
@@ -203,6 +206,14 @@ class Plan:
     def lightness(self, number: int) -> NDArray[np.float64] | None:
         """The values that the lightness of the ``number``-th tensor's cells tells, if it does."""
         return None if self.values is None or self.pictured(number) else self.values[0][number]
+
+    def of_classes(self, number: int) -> bool:
+        """Whether the ``number``-th tensor's cells are the probabilities of classes, which are counted from 0."""
+        return number > 0 and isinstance(self.stages[number - 1].op, Softmax)
+
+    def plain(self, number: int) -> float:
+        """The value of a cell of the ``number``-th tensor in its plain colour: 0 or, of a class, certainty."""
+        return float(self.of_classes(number))
 
     # Time
 
@@ -625,10 +636,13 @@ class Plan:
     def _tensor_item(self, name: str, number: int, called: str) -> Item:
         elision, split = self.contents.tensors[number], self.contents.splits[number]
         marks: tuple[str, ...] = ()
+        mark_height: float | None = None
         if number == 0 and elision.blocks.length == 1 and split > 1 and elision.channels.length > 1:
             marks = self._marks(elision, lambda lane: self.words("group", lane + 1))
         elif (pictures := self.contents.batch or 1) > 1:
             marks = self._marks(elision, lambda block: self.words("picture", block % pictures + 1))
+        elif self.of_classes(number) and elision.lanes.length == self.shapes[number][-3]:
+            marks, mark_height = self._marks(elision, str), CLASS_MARK
         pad = self.contents.room(number)
         if number == len(self.stages) and self.contents.maps:
             marks = self._marks(elision, lambda lane: str(lane + 1))
@@ -636,7 +650,8 @@ class Plan:
         label = (called, size(self.contents.told_shapes[number]))
         if number > 0 and self.undrawn(number - 1):
             pad = (*pad[:2], (pad[2][0] + LINE_ROOM, pad[2][1]))
-        return Item(name, label, elision, pad, marks, self._notes(self._tensor_left_out(number)))
+        notes = self._notes(self._tensor_left_out(number))
+        return Item(name, label, elision, pad, marks, notes, mark_height=mark_height)
 
     def _tensor_left_out(self, number: int) -> list[tuple[str, str]]:
         """What is left out of a tensor, in two parts each; before, the weights that made it if none is drawn."""

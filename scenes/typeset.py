@@ -21,6 +21,7 @@ from .layout import (
     SIDE,
     TOP,
     WINDOW_ROOM,
+    Item,
     Placed,
     label_texts,
     mark_place,
@@ -687,12 +688,20 @@ def _marks(plan: Plan) -> Iterator[Caption]:
     f = plan.frame
     for placed in f.placed:
         for block, text in zip(placed.item.elision.block_of_slot().tolist(), placed.item.marks, strict=False):
-            _, pixel, spell = next(_spells(plan, placed.item.name))
-            x, y = mark_place(placed, block, text, CAPITAL["label"] * pixel, f.view)
-            at = (x - f.center[0], y - f.center[1])
-            if f.eyes:
-                anchor, lift = mark_foot(placed, block, text, CAPITAL["label"] * pixel, f.eyes)
-                at, spell = (0.0, lift), spell | {"anchor": vector(anchor)}
-            name = f"mark-{placed.item.name}-{block + 1}"
-            caption = _text(plan, name, text, "label", at, "right", halo=HALO * pixel, **spell)
-            yield replace(caption, size=CAPITAL["label"] * pixel)
+            for turn, (capital, spell) in enumerate(_mark_spells(plan, placed.item)):
+                x, y = mark_place(placed, block, text, capital, f.view)
+                at = (x - f.center[0], y - f.center[1])
+                if f.eyes:
+                    anchor, lift = mark_foot(placed, block, text, capital, f.eyes)
+                    at, spell = (0.0, lift), spell | {"anchor": vector(anchor)}
+                name = f"mark-{placed.item.name}-{block + 1}{f'-{turn + 1}' * (turn > 0)}"
+                caption = _text(plan, name, text, "label", at, "right", halo=HALO * capital / CAPITAL["label"], **spell)
+                yield replace(caption, size=capital)
+
+
+def _mark_spells(plan: Plan, item: Item) -> list[tuple[float, dict[str, object]]]:
+    """How high an item's marks are, in units, and when: as its label first is, or where their own height is enough."""
+    spells = [(pixel, spell) for _, pixel, spell in _spells(plan, item.name)]
+    if (height := item.mark_height) is None:
+        return [(CAPITAL["label"] * pixel, spell) for pixel, spell in spells[:1]]
+    return [(height, spell) for pixel, spell in spells if height >= min(CAPITAL.values()) * pixel]

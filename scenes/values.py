@@ -101,13 +101,16 @@ def _array(given: Any, shape: Sequence[int], random: np.random.Generator, whole:
     return np.asarray(given, float)
 
 
-def in_lightness(color: NDArray[np.float64], values: NDArray[np.float64], whole: Values) -> NDArray[np.float64]:
-    """Colours ``(n, 3)`` made lighter the more a value ``(n,)`` is above 0, darker the more it is below.
+def in_lightness(
+    color: NDArray[np.float64], values: NDArray[np.float64], whole: Values, plain: float = 0.0
+) -> NDArray[np.float64]:
+    """Colours ``(n, 3)`` made lighter the more a value ``(n,)`` is above the ``plain`` one, darker the more below.
 
     The scale is the same on both sides and for the ``whole`` tensor. It ends at the size that all but a few of its
     values have, so that a single large one does not make all others faint; zeros do not count, which moves insert.
     Where values of both signs meet, there is room below 0: it is no lighter than half-way.
     """
+    values, whole = values - plain, whole - plain
     some = whole.reshape(-1)[:: max(1, whole.size // ENOUGH)]
     sizes = np.abs(some[some != 0.0])
     largest = float(np.quantile(sizes, COMMON, method="higher")) if sizes.size else 1.0

@@ -12,7 +12,8 @@ from oracle import run_onnx
 from convmotion.render import pictures
 from convmotion.scenes import compose, find_scene, photo_of, with_photo
 from convmotion.scenes.catalog import FOLDER
-from convmotion.scenes.palette import luminance
+from convmotion.scenes.layout import DIRECTION, View
+from convmotion.scenes.palette import luminance, output_colors
 from convmotion.scenes.values import values_of
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
@@ -85,6 +86,26 @@ def test_its_probabilities_can_be_read_in_the_end(size):
     assert numbers.size * size[0] / width >= (12.0 if size[0] > size[1] else 10.5)
     shades = luminance(result.color)
     assert shades.argmax() == ANSWER and shades[ANSWER] > 1.2 * np.delete(shades, ANSWER).max()
+
+
+@pytest.mark.parametrize("size", [(854, 480), (640, 480), (480, 480), (480, 854)])
+def test_the_digits_stand_above_their_probabilities_in_the_end(size):
+    board = compose(lenet(), size)
+    result = max((c for c in board.cells if re.fullmatch(r"output-\d+", c.name)), key=lambda c: int(c.name[7:]))
+    marks = [c for c in board.captions if c.name.startswith(f"mark-{result.name}-")]
+    assert [mark.body for mark in marks] == [str(digit) for digit in range(10)]
+    width, view = board.camera.at(board.frames)[1], View.along(DIRECTION)
+    for mark, cell in zip(marks, result.position, strict=True):
+        assert mark.last == board.frames and mark.size * 480.0 / min(size) * size[0] / width >= 12.0
+        right, above = view.project(cell - np.array(board.camera.target))
+        assert abs(mark.at[0] - right) < 0.7 and 0.5 < mark.at[1] - above < 1.5, "a digit is above its own cell"
+
+
+def test_the_likeliest_digit_wears_its_full_colour():
+    board = compose(lenet())
+    result = max((c for c in board.cells if re.fullmatch(r"output-\d+", c.name)), key=lambda c: int(c.name[7:]))
+    plain = output_colors(10, 1)[ANSWER]
+    assert np.abs(result.color[ANSWER] - plain).max() < 0.07 < np.abs(1.0 - plain).max()
 
 
 @pytest.fixture(scope="module")
