@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, replace
 
 from ..conv_math import (
@@ -22,6 +23,7 @@ from ..conv_math import (
     Window,
     ZeroInsert,
 )
+from ..conv_math.conv import Weighted
 from ..conv_math.errors import entries, per_axis
 from ..conv_math.transposed import ConvTranspose
 from .scenefile import Scene
@@ -48,15 +50,29 @@ WORDS = {
         "depth": "depth",
         "height": "height",
         "width": "width",
+        "of_kernel": "kernel {0}",
+        "of_window": "window {0}",
+        "of_stride": "stride {0}",
+        "of_padding": "padding {0}",
+        "of_dilation": "dilation {0}",
+        "of_output_padding": "output padding {0}",
         "shape": "shape",
         "of_parameters": "parameters",
         "parameters": "{0} parameters",
         "parameters_one": "{0} parameter",
+        "biases": "{0} biases",
+        "biases_one": "{0} bias",
+        "weights_biases": "weights + biases",
         "macs": "{0} MACs",
         "macs_one": "{0} MAC",
-        "macs_zeros": "{0} MACs ({1} with zeros)",
+        "macs_long": "{0} multiply-accumulates",
+        "macs_long_one": "{0} multiply-accumulate",
+        "with_zeros": "{0} ({1} with zeros)",
+        "with_shares": "{0}, and {1} products with shares",
+        "unmixed": "{0}, mixing not counted",
         "against": "against",
         "each_way": "each way: {0}",
+        "alike": "{0} each",
         "step": "step",
         "stage_step": "stage {0} / {1} · step",
         "view_step": "view {0} / {1} · step",
@@ -229,15 +245,29 @@ WORDS = {
         "depth": "深",
         "height": "高",
         "width": "宽",
+        "of_kernel": "核 {0}",
+        "of_window": "窗口 {0}",
+        "of_stride": "步幅 {0}",
+        "of_padding": "填充 {0}",
+        "of_dilation": "空洞率 {0}",
+        "of_output_padding": "输出填充 {0}",
         "shape": "形状",
         "of_parameters": "参数",
         "parameters": "{0} 个参数",
         "parameters_one": "{0} 个参数",
+        "biases": "{0} 个偏置",
+        "biases_one": "{0} 个偏置",
+        "weights_biases": "权重 + 偏置",
         "macs": "{0} 次乘加",
         "macs_one": "{0} 次乘加",
-        "macs_zeros": "{0} 次乘加（含零共 {1} 次）",
-        "against": "对",
+        "macs_long": "{0} 次乘加",
+        "macs_long_one": "{0} 次乘加",
+        "with_zeros": "{0}（含零共 {1} 次）",
+        "with_shares": "{0}，另有 {1} 次按比例相乘",
+        "unmixed": "{0}（不计混合）",
+        "against": "对比",
         "each_way": "每种方式：{0}",
+        "alike": "各 {0}",
         "step": "步骤",
         "stage_step": "阶段 {0} / {1} · 步骤",
         "view_step": "视图 {0} / {1} · 步骤",
@@ -488,26 +518,36 @@ def _arguments(op: Operation) -> Iterator[str]:
         yield repr(value) if positional else f"{f.name}={value!r}"
 
 
-def size_formulas(op: Operation, shape: Shape) -> list[str]:
+Named = Callable[[str, object], str]
+"""How a formula tells a number, given what that is of the operation: with its name or without."""
+
+
+def _bare(_: str, number: object) -> str:
+    return str(number)
+
+
+def size_formulas(op: Operation, shape: Shape, words: Words | None = None) -> list[str]:
     """The output-size formula with this stage's numbers: one line if all axes agree, else one per axis.
 
-    ``shape`` is the input's; no line where the sizes follow from no window. Sources: the shape sections of
-    torch.nn.Conv2d's, MaxPool2d's and ConvTranspose2d's documentation.
+    ``shape`` is the input's; no line where the sizes follow from no window. With ``words`` each number of the operation
+    has its name before it. Sources: the shape sections of torch.nn.Conv2d's, MaxPool2d's and ConvTranspose2d's
+    documentation.
     """
+    named = _bare if words is None else lambda key, number: words(f"of_{key}", number)
     item = op.split(shape)[1]
     axes = len(item) - 1
     window = getattr(op, "window", None)
     sizes = list(zip(item[1:], op.output_item(item)[1:], strict=False))
     if isinstance(op, ConvTranspose):
-        lines = [_transposed(op, axis, *pair) for axis, pair in enumerate(sizes)]
+        lines = [_transposed(op, axis, *pair, named) for axis, pair in enumerate(sizes)]
     elif isinstance(op, ZeroInsert):
-        strides = per_axis(op.stride, axes)
-        lines = [f"({before} − 1)·{s} + 1 = {after}" for (before, after), s in zip(sizes, strides, strict=True)]
+        steps = (named("stride", stride) for stride in per_axis(op.stride, axes))
+        lines = [f"({before} − 1)·{step} + 1 = {after}" for (before, after), step in zip(sizes, steps, strict=True)]
     elif isinstance(op, Pad):
-        sides = zip(sizes, op.sides(axes), strict=True)
-        lines = [f"{before} + {_sides(*side)} = {after}" for (before, after), side in sides]
+        sides = (_sides(*side, named) for side in op.sides(axes))
+        lines = [f"{before} + {side} = {after}" for (before, after), side in zip(sizes, sides, strict=True)]
     elif isinstance(op, Slide) and window is not None and axes:
-        lines = [_slid(op, window, axis, *pair) for axis, pair in enumerate(sizes)]
+        lines = [_slid(op, window, axis, *pair, named) for axis, pair in enumerate(sizes)]
     else:
         return []
     if len(set(lines)) == 1:
@@ -516,32 +556,41 @@ def size_formulas(op: Operation, shape: Shape) -> list[str]:
     return [f"{name}:  {line}" for name, line in zip(names, lines, strict=True)]
 
 
-def _sides(before: int, after: int) -> str:
+def _sides(before: int, after: int, named: Named) -> str:
     """Padding on both sides: ``2·1``, ``1 + 2``; in brackets where cells are cut off."""
     if before == after:
-        return f"2·{before}" if before >= 0 else f"2·({before})"
-    return " + ".join(str(side) if side >= 0 else f"({side})" for side in (before, after))
+        return f"2·{named('padding', before if before >= 0 else f'({before})')}"
+    return named("padding", " + ".join(str(side) if side >= 0 else f"({side})" for side in (before, after)))
 
 
-def _slid(op: Operation, window: Window, axis: int, before: int, after: int) -> str:
+def _reach(op: Operation, window: Window, axis: int, named: Named) -> str:
+    """From the first cell that a window touches to the last one: kernel, or dilation*(kernel - 1) + 1."""
+    kernel = named("kernel" if isinstance(op, Weighted) else "window", window.kernel_size[axis])
+    dilation = window.dilation[axis]
+    return kernel if dilation == 1 else f"({named('dilation', dilation)}·({kernel} − 1) + 1)"
+
+
+def _slid(op: Operation, window: Window, axis: int, before: int, after: int, named: Named) -> str:
     """floor((before - extent + padding)/stride) + 1; with ceil_mode it may be rounded up."""
-    k, s, d = window.kernel_size[axis], window.stride[axis], window.dilation[axis]
-    sides = window.padding[axis]
-    reach = f"{k}" if d == 1 else f"({d}·({k} − 1) + 1)"
-    spare = before + sum(sides) - ((k - 1) * d + 1)
-    quotient = f"({before} − {reach} + {_sides(*sides)}) / {s}"
-    if spare % s:
-        quotient = f"{'ceil' if after > spare // s + 1 else 'floor'}({quotient})"
+    stride, sides = window.stride[axis], window.padding[axis]
+    spare = before + sum(sides) - ((window.kernel_size[axis] - 1) * window.dilation[axis] + 1)
+    quotient = f"({before} − {_reach(op, window, axis, named)} + {_sides(*sides, named)}) / {named('stride', stride)}"
+    if spare % stride:
+        quotient = f"{'ceil' if after > spare // stride + 1 else 'floor'}({quotient})"
     return f"{quotient} + 1 = {after}"
 
 
-def _transposed(op: ConvTranspose, axis: int, before: int, after: int) -> str:
+def _transposed(op: ConvTranspose, axis: int, before: int, after: int, named: Named) -> str:
     """(before - 1)*stride - 2*padding + extent + output_padding."""
     window, more = op.window, op.each("output_padding")[axis]
-    k, s, d = window.kernel_size[axis], window.stride[axis], window.dilation[axis]
-    reach = f"{k}" if d == 1 else f"({d}·({k} − 1) + 1)"
-    added = f" + {more}" if more else ""
-    return f"({before} − 1)·{s} − 2·{window.padding[axis][0]} + {reach}{added} = {after}"
+    stride, padding = named("stride", window.stride[axis]), named("padding", window.padding[axis][0])
+    added = f" + {named('output_padding', more)}" if more else ""
+    return f"({before} − 1)·{stride} − 2·{padding} + {_reach(op, window, axis, named)}{added} = {after}"
+
+
+def biases_of(op: Operation) -> int:
+    """How many of an operation's parameters are biases, which its filters have besides their weights."""
+    return op.num_parameters - math.prod(op.weight_shape or ()) if isinstance(op, Weighted) else 0
 
 
 def count(number: int) -> str:

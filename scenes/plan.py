@@ -909,7 +909,8 @@ class Plan:
             return None
         return stage.op.indices(self._known_values()[0][number].reshape(stage.input))
 
-    def formulas(self, number: int) -> list[str]:
+    def formulas(self, number: int, words: Words | None = None) -> list[str]:
+        """How sizes follow from each other in a stage; with ``words`` numbers have their names."""
         stage = self.stages[number]
         if stage.matrix is not None and "formula" in self.show:
             inputs, outputs = stage.matrix.weight_shape
@@ -919,9 +920,9 @@ class Plan:
             return [f"({filters} × {weights}) · ({weights} × {positions}) = {filters} × {positions}"]
         if "formula" not in self.show or isinstance(stage.told, Linear) or stage.again:
             return []
-        lines = size_formulas(stage.op, stage.input)
+        lines = size_formulas(stage.op, stage.input, words)
         ends = number + 1 == len(self.stages) or self.stages[number + 1].number != stage.number
-        return lines + size_formulas(stage.told, stage.source) if stage.gathers and ends else lines
+        return lines + size_formulas(stage.told, stage.source, words) if stage.gathers and ends else lines
 
     def table(self, number: int) -> list[tuple[str, list[str]]]:
         """The rows of a stage's table: a name, then batch, channels, height, width."""

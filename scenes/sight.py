@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import Conv2d, DeformConv2d, Merge, Operation, Shape, Slide, Window
+from ..conv_math import Conv2d, DeformConv2d, Merge, Operation, Shape, Slide, Upsample, Window
 from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.operation import Taps
@@ -104,6 +104,16 @@ def groups_of(op: Operation, item: Shape) -> int:
         return op.groups
     alone = isinstance(op, Slide) and op.fan_in(item) == 1 and not _still(op, len(item) - 1)
     return item[0] if alone and item[0] <= APART and math.prod(item) <= APART_CELLS else 1
+
+
+def shares_mixed(op: Upsample, shape: Shape) -> int:
+    """How many products of a cell and its share are added where cells are mixed; of copies none."""
+    batch, item = op.split(shape)
+    if op.reduces_to_copies:
+        return 0
+    met = [(reach.read >= 0).sum(axis=1) for reach in op.reaches(item)]
+    mixed = math.prod(int(many.sum()) for many in met) - math.prod(int((many == 1).sum()) for many in met)
+    return math.prod(batch) * item[0] * mixed
 
 
 def _still(op: Operation, axes: int) -> bool:

@@ -13,7 +13,7 @@ from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import AdaptiveAvgPool, AvgPool
 from .arithmetic import added, first_merged, first_sum, mixture, multiplied, narrated, sum_of
-from .captions import Words, count
+from .captions import Words, biases_of, count
 from .layout import (
     CAPITAL,
     LABEL_GAP,
@@ -33,7 +33,7 @@ from .layout import (
 from .pacing import LAND
 from .parts import Act
 from .plan import MULTIPLY, WRITE, Plan
-from .sight import RowProduct, Sight
+from .sight import RowProduct, Sight, shares_mixed
 from .story import Caption, vector
 from .viewpoint import foot, mark_foot
 
@@ -41,8 +41,8 @@ HALO = 2.0
 """Around the letters of what stands among things, in reference pixels: cells on their way pass behind them."""
 READ_SECONDS = 0.5
 """In less time what is mixed in a step cannot be read."""
-COST_SHARE = 0.6
-"""How much of a wide picture's lower line the parameters and multiply-accumulates may take."""
+BETWEEN = 1.5
+"""Between two texts on a line, in capitals."""
 
 
 def all_captions(plan: Plan) -> Iterator[Caption]:
@@ -168,7 +168,8 @@ def _result(plan: Plan) -> Iterator[Caption]:
     first, last = plan.result_frame, plan.frames
     yield from _below_title(plan, "story-result", plan.result_lines, first, last)
     yield from _table(plan, "table-result", plan.result_table, first, last, plan.result_top)
-    yield _cost(plan, "cost-result", _total_costs(plan), 0, first, last)
+    beside = "".join(plan.note_lines()[-1:])
+    yield _cost(plan, "cost-result", _total_costs(plan), 0, first, last, beside)
 
 
 def _columns(plan: Plan, first: int, last: int) -> Iterator[Caption]:
@@ -218,15 +219,17 @@ def _legend(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]
 
 def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterator[Caption]:
     pitch = CAPITAL["note"] * LINE_HEIGHT
-    for i, text in enumerate(reversed(plan.formulas(number))):
+    formulas, costs = _formulas(plan, number), _costs(plan, number)
+    for i, text in enumerate(reversed(formulas)):
         at, end = _corner(plan, 0, i * pitch, bottom=True), _before_result(plan, last)
         yield _text(plan, f"formula-{number + 1}-{i + 1}", text, "note", at, "left", first=first, last=end)
-    lift, end = _lift(plan, number), last
+    lift, end, beside = _lift(plan, number), last, formulas[-1] if formulas else ""
     if last == plan.frames and len(plan.stages) > 1:
         end = plan.result_frame - 1
         if not plan.leaves:
-            yield _cost(plan, "cost-result", _total_costs(plan), lift, plan.result_frame, last)
-    yield _cost(plan, f"cost-{number + 1}", _costs(plan, number), lift, first, end)
+            stays = "" if plan.whole_table else beside
+            yield _cost(plan, "cost-result", _total_costs(plan), lift, plan.result_frame, last, stays)
+    yield _cost(plan, f"cost-{number + 1}", costs, lift, first, end, beside)
     last = end if plan.leaves else last
     if not plan.several_views(number):
         steps = act.first_step, act.steps
@@ -238,6 +241,20 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
             yield from _counter(plan, name, plan.counted(number, view), (step, steps), lift + 1, begin, end)
 
 
+def _formulas(plan: Plan, number: int) -> list[str]:
+    """Those of a stage: their numbers have names wherever there is room for these beside what stands on their line."""
+    bare, named = plan.formulas(number), plan.formulas(number, plan.words)
+    beside = [""] * len(bare)
+    if not plan.narrow and bare:
+        beside[-1] = _costs(plan, number)[1]
+        beside[:-1] = [f"{plan.counted(number)}  {plan.acts[number].steps} / {plan.acts[number].steps}"] * (
+            len(bare) - 1
+        )
+    room = plan.page.safe_width / CAPITAL["note"] - BETWEEN
+    fits = all(text_width(line) + text_width(other) <= room for line, other in zip(named, beside, strict=True))
+    return named if fits else bare
+
+
 def _view_spells(plan: Plan, number: int, first: int, last: int) -> list[tuple[int, int, int, int]]:
     """When each arrangement of a Move is made, see Plan.view_spells; the words of the outer ones stand as long as the
     stage's do."""
@@ -247,12 +264,16 @@ def _view_spells(plan: Plan, number: int, first: int, last: int) -> list[tuple[i
     return spells
 
 
-def _cost(plan: Plan, name: str, costs: tuple[str, str], line: int, first: int, last: int) -> Caption:
-    """What something costs, in the shorter words if need be, so many lines above the lower edge."""
+def _cost(plan: Plan, name: str, costs: tuple[str, ...], line: int, first: int, last: int, beside: str = "") -> Caption:
+    """What something costs, so many lines above the lower edge, in the first of these words that there is room for.
+
+    In wide pictures that is what the text ``beside`` it leaves; the last words are taken in any case.
+    """
     right = not plan.narrow
-    room = plan.page.safe_width
-    long, short = costs
-    cost = long if text_width(long) * CAPITAL["note"] <= (room if plan.narrow else COST_SHARE * room) else short
+    room = plan.page.safe_width / CAPITAL["note"]
+    if right and beside:
+        room -= text_width(beside) + BETWEEN
+    cost = next((cost for cost in costs if text_width(cost) <= room), costs[-1])
     at = _corner(plan, 0, line * CAPITAL["note"] * LINE_HEIGHT, right=right, bottom=True)
     return _text(plan, name, cost, "note", at, "right" if right else "left", first=first, last=last)
 
@@ -317,7 +338,8 @@ def _traces(plan: Plan) -> Iterator[Caption]:
         yield from _stacked(plan, "trace-result", plan.trace_lines[-1], plan.result_frame, plan.frames)
     if plan.traced and len(plan.stages) > 1:
         line = max(map(len, plan.trace_lines)) + 1 + len(plan.note_lines()) if plan.narrow else 0
-        yield _cost(plan, "cost-result", _total_costs(plan), line, plan.result_frame, plan.frames)
+        beside = "".join(plan.trace_lines[-1][-1:])
+        yield _cost(plan, "cost-result", _total_costs(plan), line, plan.result_frame, plan.frames, beside)
 
 
 def _stacked(
@@ -337,36 +359,43 @@ def _stacked(
             yield _text(plan, key, line, "note", at, "left", first=first, last=last, color=color or plan.theme.text)
 
 
-def _costs(plan: Plan, number: int) -> tuple[str, str]:
-    """What a stage costs; twice, as there are no shorter words."""
+def _costs(plan: Plan, number: int) -> tuple[str, ...]:
+    """What a stage costs, in ever shorter words: multiply-accumulates as MACs, ``27 + 1 bias = 28`` as 28."""
     stage = plan.stages[number]
-    parameters = (stage.told if stage.is_step else stage.op).num_parameters
-    cost = f"{plan.words.counted('parameters', parameters)} · {_told_macs(plan, [number])}"
-    return cost, cost
+    op = stage.told if stage.is_step else stage.op
+    wholes = [plan.words.counted("parameters", op.num_parameters)]
+    if biases := biases_of(op):
+        sums = f"{count(op.num_parameters - biases)} + {plan.words.counted('biases', biases)}"
+        wholes.insert(0, f"{sums} = {wholes[0]}")
+    return tuple(f"{whole} · {_told_macs(plan, [number], long)}" for whole in wholes for long in (True, False))
 
 
-def _total_costs(plan: Plan) -> tuple[str, str]:
-    """What all stages cost, ``72 + 64 = 136``, and shorter, ``136``.
+def _total_costs(plan: Plan) -> tuple[str, ...]:
+    """What all stages cost, ``72 + 64 = 136``, and shorter, ``136``; of what is one operation just that.
 
     Where several ways lead to results of their own, these are compared, not added.
     """
-    ways = [(way, _parameters(plan, way)) for way in _ways(plan)]
-    macs = [_macs(plan, way) for way, _ in ways]
+    words, ways = plan.words, [(way, _parameters(plan, way)) for way in _ways(plan)]
     if len(ways) > 1:
-        each = [sum(counts) for _, counts in ways]
-        same = len(set(zip(each, macs, strict=True))) == 1
-        told = [_between(plan, "against", numbers[:1] if same else numbers) for numbers in (each, macs)]
-        cost = f"{plan.words('parameters', told[0])} · {plan.words('macs', told[1])}"
-        cost = plan.words("each_way", cost) if same else cost
-        return cost, cost
-    counts, end = ways[0][1], _told_macs(plan, ways[0][0])
-    total = f"{plan.words.counted('parameters', sum(counts))} · {end}"
-    return f"{' + '.join(map(count, counts))} = {total}" if len(counts) > 1 else total, total
+        parameters, macs = [sum(counts) for _, counts in ways], [_macs(plan, way) for way, _ in ways]
+        if len(set(zip(parameters, macs, strict=True))) == 1:
+            told = words.counted("parameters", parameters[0])
+            return tuple(words("each_way", f"{told} · {words.counted(key, macs[0])}") for key in ("macs_long", "macs"))
+        told = _compared(plan, "parameters", parameters)
+        return tuple(f"{told} · {_compared(plan, key, macs)}" for key in ("macs_long", "macs"))
+    if plan.stages[0].number == plan.stages[-1].number:
+        return _costs(plan, 0)
+    counts, macs = ways[0][1], [_told_macs(plan, ways[0][0], long) for long in (True, False)]
+    total = words.counted("parameters", sum(counts))
+    wholes = [f"{' + '.join(map(count, counts))} = {total}"] if len(counts) > 1 else []
+    return tuple(f"{whole} · {end}" for whole in (*wholes, total) for end in macs)
 
 
-def _between(plan: Plan, between: str, numbers: list[int]) -> str:
-    """Numbers with a word between them."""
-    return f" {plan.words(between)} ".join(map(count, numbers))
+def _compared(plan: Plan, key: str, numbers: list[int]) -> str:
+    """What several ways cost, ``6 against 9 parameters``; once where that is alike."""
+    if len(set(numbers)) == 1:
+        return plan.words("alike", plan.words.counted(key, numbers[0]))
+    return plan.words(key, f" {plan.words('against')} ".join(map(count, numbers)))
 
 
 def _ways(plan: Plan) -> list[list[int]]:
@@ -405,15 +434,22 @@ def _macs(plan: Plan, way: list[int]) -> int:
     )
 
 
-def _told_macs(plan: Plan, way: list[int]) -> str:
-    """The same in words. What gathers is seen to multiply zeros, too, which do not count: it is said how many more."""
+def _told_macs(plan: Plan, way: list[int], long: bool = False) -> str:
+    """The same in words. What is multiplied besides does not count, and it is said how much that is: the zeros of what
+    gathers, shares of cells that are mixed."""
     macs, numbers = _macs(plan, way), {plan.stages[number].number for number in way}
-    seen = macs + sum(
+    told = plan.words.counted("macs_long" if long else "macs", macs)
+    zeros = sum(
         stage.op.macs(stage.input) - stage.told.macs(stage.source)
         for stage in plan.stages
         if stage.gathers and stage.number in numbers and isinstance(stage.op, Slide)
     )
-    return plan.words.counted("macs_zeros" if seen > macs else "macs", macs, count(seen))
+    if zeros:
+        return plan.words("with_zeros", told, count(macs + zeros))
+    ops = [(plan.stages[number].op, plan.stages[number].input) for number in way]
+    if shares := sum(shares_mixed(op, shape) for op, shape in ops if isinstance(op, Upsample)):
+        return plan.words("with_shares", told, count(shares))
+    return plan.words("unmixed", told) if any(isinstance(op, DeformConv2d) for op, _ in ops) else told
 
 
 def _above_formulas(plan: Plan, number: int) -> float:

@@ -1,5 +1,6 @@
 """What is told of the first step is what conv_math computes, and can be worked out again from the words."""
 
+import math
 import re
 from dataclasses import replace
 from functools import cache
@@ -10,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convmotion.conv_math import Upsample
 from convmotion.scenes import catalog_names, compose, find_scene, parse_scene, photo_of
 from convmotion.scenes.arithmetic import shortened
 from convmotion.scenes.captions import Words
 from convmotion.scenes.layout import SIDE, text_width
 from convmotion.scenes.numerals import told
 from convmotion.scenes.screen import Screen, caption_box
+from convmotion.scenes.sight import shares_mixed
 from convmotion.scenes.values import values_of
 
 TEXT = """
@@ -345,8 +348,47 @@ def test_what_gathers_tells_how_many_multiplications_are_seen_with_the_zeros(nam
     (conv,) = [c for c in board.captions if c.name.startswith("phase-") and "multiplies" in c.body]
     outputs = np.prod(scene.shapes[-1])
     assert cost == (scene.stages[0].op.macs(scene.input.shape), outputs * conv.body.count("·"))
-    costs = {c.body for c in board.captions if c.name.startswith("cost-")}
+    costs = {c.body.replace("multiply-accumulates", "MACs") for c in board.captions if c.name.startswith("cost-")}
     assert costs == {f"9 parameters · {cost[0]} MACs ({cost[1]} with zeros)"}
+
+
+def test_what_is_mixed_is_counted_as_often_as_a_share_is_told():
+    scene = find_scene("upsample-bilinear")
+    board = compose(scene)
+    told = [c.body for c in board.captions if "mixed" in c.name]
+    (whole,) = [c.body for c in board.captions if c.name == "phase-1-3"]
+    seen = sum(body.count("·") for body in (*told, whole))
+    trajectory = scene.stages[0].op.trajectory(scene.input.shape)
+    taps = [trajectory.taps(step) for step in range(len(trajectory))]
+    shares = sum(len(t.coefficient) for t in taps if len(t.coefficient) > 1)
+    (cost,) = [c.body for c in board.captions if c.name == "cost-1"]
+    assert cost == f"0 parameters · 0 multiply-accumulates, and {shares} products with shares" and 0 < seen <= shares
+    assert shares_mixed(Upsample(scale_factor=2), (2, 3, 3)) == 0
+    assert shares_mixed(Upsample(scale_factor=2, mode="bilinear"), (2, 4, 3, 3)) == 8 * shares
+
+
+def test_that_samples_are_mixed_is_said_not_to_count():
+    cost = {c.name: c.body for c in compose(find_scene("deformable")).captions}["cost-1"]
+    assert cost == "9 parameters · 81 MACs, mixing not counted"
+
+
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "{} + {} {} = {} parameters · "), ("zh", "{} + {} {} = {} 个参数 · ")]
+)
+@pytest.mark.parametrize("name", ["multi-channel", "bias", "deep-stack", "many-filters"])
+def test_biases_are_told_apart_from_the_weights_that_they_are_added_to(name, language, told):
+    scene = find_scene(name)
+    board = compose(scene, language=language)
+    costs = {c.name: c.body for c in board.captions if c.name.startswith("cost-")}
+    ops = [stage.op for stage in scene.stages if stage.op.num_parameters]
+    sums = [costs[key] for key in sorted(costs) if key != "cost-result" and "=" in costs[key]]
+    for op, cost in zip(ops, dict.fromkeys(cost.rsplit(" · ", 1)[0] for cost in sums), strict=True):
+        weights = math.prod(op.weight_shape)
+        numbers = [int(number.replace(",", "")) for number in re.findall(r"[\d,]+", cost)]
+        assert numbers == [weights, op.num_parameters - weights, op.num_parameters]
+        word = {"zh": "个偏置", "en": "bias" if numbers[1] == 1 else "biases"}[language]
+        counts = [f"{number:,}" for number in numbers]
+        assert f"{cost} · " == told.format(*counts[:2], word, counts[2])
 
 
 PARTIAL = """
@@ -382,9 +424,10 @@ def test_where_the_sums_of_the_channels_are_apart_the_first_one_is_told_without_
 @pytest.mark.parametrize("more", ["", '[[stage]]\nop = "Conv2d"\nout_channels = 2\nkernel_size = 1\n'])
 def test_what_an_operation_costs_is_told_alike_when_the_sums_of_its_channels_are_apart(view, more):
     text = PARTIAL.replace('"partial"', f'"{view}"').replace("[look]", more + "[look]")
-    costs = {c.body for c in compose(parse_scene(text, view)).captions if c.name.startswith("cost")}
+    board = compose(parse_scene(text, view))
+    costs = {c.body.replace("multiply-accumulates", "MACs") for c in board.captions if c.name.startswith("cost")}
     both = {"2 parameters · 8 MACs", "9 + 2 = 11 parameters · 40 MACs"} if more else set()
-    assert costs == {"9 parameters · 32 MACs"} | both
+    assert costs == {"8 + 1 bias = 9 parameters · 32 MACs"} | both
 
 
 def test_something_is_left_out_only_where_there_is_no_room():

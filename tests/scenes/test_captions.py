@@ -15,6 +15,8 @@ from convmotion.conv_math import (
     ChannelShuffle,
     Concat,
     Conv2d,
+    ConvTranspose2d,
+    MaxPool2d,
     MaxUnpool2d,
     Pad,
     Softmax,
@@ -22,6 +24,7 @@ from convmotion.conv_math import (
 )
 from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.captions import WORDS, Words, count, size, size_formulas, torch_call, torch_calls
+from convmotion.scenes.layout import text_width
 from convmotion.scenes.paste import scene_from_lines
 from convmotion.scenes.screen import said
 
@@ -154,6 +157,54 @@ def test_the_size_formula_shows_this_scenes_numbers():
     assert size_formulas(ChannelShuffle(2), (8, 5, 5)) == []
 
 
+NAMED = r"(kernel|window|stride|dilation|output padding|padding) (?=[-−(\d])"
+
+
+@given(convolutions())
+def test_numbers_of_a_formula_may_have_names_and_stay_what_they_are(given):
+    op, spatial = given
+    shape = (op.in_channels, *spatial)
+    named = size_formulas(op, shape, Words("en"))
+    assert [re.sub(NAMED, "", line) for line in named] == size_formulas(op, shape)
+    for line in named:
+        assert {"kernel", "stride", "padding"} <= set(re.findall(NAMED, line))
+        for key, number in re.findall(r"(kernel|stride|dilation) (\d+)", line):
+            assert int(number) in getattr(op.window, {"kernel": "kernel_size"}.get(key, key))
+
+
+def test_numbers_of_other_formulas_are_named_too():
+    words = Words("en")
+    assert size_formulas(MaxPool2d(2), (1, 6, 6), words) == ["(6 − window 2 + 2·padding 0) / stride 2 + 1 = 3"]
+    assert size_formulas(ConvTranspose2d(1, 1, 3, stride=2, padding=1, output_padding=1), (1, 3, 3), words) == [
+        "(3 − 1)·stride 2 − 2·padding 1 + kernel 3 + output padding 1 = 6"
+    ]
+    assert size_formulas(ZeroInsert(2), (1, 3, 3), Words("zh")) == ["(3 − 1)·步幅 2 + 1 = 5"]
+    assert size_formulas(Pad([[1, 0]]), (1, 16), words) == ["16 + padding 1 + 0 = 17"]
+
+
+@pytest.mark.parametrize("size", [(854, 480), (480, 480), (270, 480)])
+def test_numbers_have_names_and_costs_long_words_where_there_is_room_beside_each_other(size):
+    named, long = 0, 0
+    for name in ("standard", "dilated-1-2-4", "transposed-upsample", "bias"):
+        board = compose(find_scene(name), size)
+        scale = max(board.camera.width / size[0] * min(size) / 480, 1e-9)
+        for c in board.captions:
+            if not c.name.startswith("formula-"):
+                continue
+            named += "padding" in c.body
+            for other in board.captions:
+                if (
+                    other.at[1] == c.at[1]
+                    and other.name.startswith("cost")
+                    and other.first <= c.last
+                    and c.first <= other.last
+                ):
+                    long += "multiply" in other.body
+                    ends = c.at[0] + text_width(c.body) * c.size, other.at[0] - text_width(other.body) * other.size
+                    assert ends[1] - ends[0] >= 12 * scale, (c.body, other.body)
+    assert named and (long or size[0] <= size[1])
+
+
 def placeholders(template: str) -> set[str | None]:
     return {field for _, field, _, _ in string.Formatter().parse(template) if field is not None}
 
@@ -274,14 +325,16 @@ def test_one_thing_at_a_time_is_told_above_the_formulas_and_never_nothing(name, 
 
 def test_results_of_several_ways_are_compared_and_not_added():
     ends = {}
-    for name in ("spatially-separable", "padding-modes", "depthwise-separable", "resnext-block"):
+    names = ("spatially-separable", "padding-modes", "dilated-vs-standard", "depthwise-separable", "resnext-block")
+    for name in names:
         board = compose(find_scene(name), (854, 480), 15.0)
         (ends[name],) = (c.body for c in board.captions if c.name == "cost-result")
     assert ends == {
-        "spatially-separable": "6 against 9 parameters · 180 against 225 MACs",
+        "spatially-separable": "6 against 9 parameters · 180 against 225 multiply-accumulates",
         "padding-modes": "each way: 9 parameters · 144 MACs",
-        "depthwise-separable": "72 + 64 = 136 parameters · 3,400 MACs",
-        "resnext-block": "64 + 144 + 64 = 272 parameters · 13,328 MACs",
+        "dilated-vs-standard": "9 parameters each · 225 against 81 MACs",
+        "depthwise-separable": "72 + 64 = 136 parameters · 3,400 multiply-accumulates",
+        "resnext-block": "64 + 144 + 64 = 272 parameters · 13,328 multiply-accumulates",
     }
 
 

@@ -172,7 +172,7 @@ def test_in_every_step_the_words_are_those_of_the_convolution(name):
     bodies = {c.name: c.body for c in board.captions}
     matrix = matrix_of(scene, np.ones((1, 1, 3, 3)))
     inputs, outputs = matrix.shape
-    assert [bodies[f"cost-{act}"] for act in (1, 2, 3)] == ["9 parameters · 36 MACs"] * 3
+    assert [bodies[f"cost-{act}"] for act in (1, 2, 3)] == ["9 parameters · 36 multiply-accumulates"] * 3
     assert bodies["formula-2-1"] == f"(1 × {inputs}) · ({inputs} × {outputs}) = 1 × {outputs}"
     assert bodies["label-filters-2-2"] == f"{inputs} × {outputs}"
     assert (bodies["label-output-1-2"], bodies["label-output-2-2"]) == (f"1 × {inputs}", f"1 × {outputs}")
