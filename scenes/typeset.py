@@ -246,7 +246,9 @@ def _formulas(plan: Plan, number: int) -> list[str]:
     bare, named = plan.formulas(number), plan.formulas(number, plan.words)
     beside = [""] * len(bare)
     if not plan.narrow and bare:
-        beside[-1] = _costs(plan, number)[1]
+        ends = number == len(plan.stages) - 1 > 0 and not plan.whole_table  # it stands there on the result, too
+        others = (_costs(plan, number)[1], *(_total_costs(plan)[-1:] if ends else ()))
+        beside[-1] = max(others, key=text_width)
         beside[:-1] = [f"{plan.counted(number)}  {plan.acts[number].steps} / {plan.acts[number].steps}"] * (
             len(bare) - 1
         )
