@@ -137,7 +137,8 @@ def _mix(lead: str, one: Sum, shares: NDArray[np.float64], room: float) -> str:
 def _mean(words: Words, does: str, one: Sum, room: float) -> str:
     """What is made of cells without weights: the result alone or, of a mean of several cells, how it is worked out."""
     if one.divisor is None or len(one.cells) == 1:
-        return does + words.colon + told(one.result)
+        worked_out = not np.isclose(one.cells, one.result).any() and not _exactly(one.result)
+        return does + (" ≈ " if worked_out else words.colon) + told(one.result)
     rest = f") / {told(one.divisor)}" + _equals(one.result, *one.cells, one.divisor)
     return shortened(f"{does}{words.colon}(", _added(one.cells.tolist()), " + …", rest, room)
 
@@ -160,7 +161,7 @@ def _multiplied_and_added(words: Words, one: Sum, factors: list[str], room: floa
     if several:
         mine = one.channels == 0
         equals = _equals(terms[0], *one.cells[mine], *one.weights[mine])
-        lead = words("multiply_channel", "")
+        lead = words("multiply_channel", who or words("one_filter", 1), "")
         multiply = shortened(lead, _joined(factors[: mine.sum()], " + "), " + …", equals, room)
     else:
         multiply = _listed(_multiplies(words, who), factors, room)

@@ -34,7 +34,7 @@ from ..conv_math.pool import Largest, Windowed
 from ..conv_math.rearrange import Columns, Reshape
 from ..conv_math.transposed import ConvTranspose
 from . import palette
-from .captions import Words, count, size, size_formulas, torch_calls
+from .captions import Words, biases_of, count, size, size_formulas, torch_calls
 from .contents import Contents, Shown
 from .counts import count_frames
 from .elision import Elision
@@ -71,7 +71,7 @@ LEGEND_SHARE = 0.55
 """How much of a wide picture's width a legend takes at most."""
 WHOLE_ROWS = 5
 """A table of all stages has no more rows, its head included, and stands beside one row of tensors: it takes height."""
-SUMMARY_SHARE = 0.6
+SUMMARY_SHARE = 0.64
 """How much of a wide picture's width the table of all stages takes at most, their kernels included."""
 TABLE_CELL, WORTH = 8.0, 1.1
 """Where cells are smaller than this, in reference pixels, a line takes the table's place if that makes them so much
@@ -685,6 +685,8 @@ class Plan:
         """What a stage's filters are called, before they are flipped and after that."""
         op = self.stages[number].op
         filters = 1 if self.is_partial(number) or not isinstance(op, Weighted) else op.filters
+        if isinstance(self.stages[number].told, Linear):
+            return self.words.counted("weight_sets", filters)
         called = self.words("filters", filters) if filters > 1 else self.words("filter")
         return self.words("flipped", called) if flipped else called
 
@@ -935,9 +937,10 @@ class Plan:
         names = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}[axes]
         rows = [("", [self.words(key) for key in ("batch", "channels", *names)])]
         source = self.words("input") if stage.in_parts else self.called(stage.reads[0])
-        rows.append((source, _columns(read, axes, batched)))
+        shape = self.contents.told_shapes[stage.reads[0]] if isinstance(told, Linear | Softmax) else read
+        rows.append((source, _columns(shape, axes, batched)))
         if isinstance(told, Linear):
-            rows.append((self.words("kernel", told.out_features), ["", str(told.in_features), *[""] * axes]))
+            rows.append((self.words("weights", told.out_features), ["", count(told.in_features), *[""] * axes]))
         elif isinstance(op, Weighted):
             filters, fan_in = (1, op.filters) if self.is_partial(number) else (op.filters, op.fan_in())
             kernel = [str(fan_in), *map(str, op.each("kernel_size"))]
@@ -970,9 +973,9 @@ class Plan:
         several = any(stage.again or stage.in_parts or stage.gathers for stage in self.stages)
         if "table" not in self.show or self.whole_table or several or len(self.shapes) < WHOLE_ROWS:
             return []
-        counts = [0, *(stage.op.num_parameters for stage in self.stages)]
-        told = zip(self.contents.told_shapes, counts, strict=True)
-        rows = [(self.called(i), [size(shape), count(made) if made else ""]) for i, (shape, made) in enumerate(told)]
+        made = ["", *(_parts_of_parameters(stage.op) for stage in self.stages)]
+        told = zip(self.contents.told_shapes, made, strict=True)
+        rows = [(self.called(i), [size(shape), parts]) for i, (shape, parts) in enumerate(told)]
         rows = [("", [self.words("shape"), self.words("of_parameters")]), *rows]
         kernels = [self.words("kernels"), "", *(size(stage.told.weight_shape or ()) for stage in self.stages)]
         pairs = zip(rows, kernels, strict=True)
@@ -1338,6 +1341,13 @@ class Plan:
 
 def _act(stage: Shown, beats: list[Beat], row: int | None = None) -> Act:
     return Act(stage, beats[0].first, beats, None if stage.slide is None else row)
+
+
+def _parts_of_parameters(op: Operation) -> str:
+    """How many parameters made a tensor: ``288 + 32``, weights and biases, ``72``; nothing where it took none."""
+    biases = biases_of(op)
+    parts = [op.num_parameters - biases, biases] if biases else [op.num_parameters]
+    return " + ".join(map(count, filter(None, parts)))
 
 
 def _one_or_each(numbers: Iterable[int]) -> str:

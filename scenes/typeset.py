@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby, pairwise
 
-from ..conv_math import DeformConv2d, Merge, Mul, Slide, Upsample
+from ..conv_math import DeformConv2d, Linear, Merge, Mul, Slide, Upsample
 from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import AdaptiveAvgPool, AvgPool
@@ -365,11 +365,15 @@ def _costs(plan: Plan, number: int) -> tuple[str, ...]:
     """What a stage costs, in ever shorter words: multiply-accumulates as MACs, ``27 + 1 bias = 28`` as 28."""
     stage = plan.stages[number]
     op = stage.told if stage.is_step else stage.op
-    wholes = [plan.words.counted("parameters", op.num_parameters)]
-    if biases := biases_of(op):
-        sums = f"{count(op.num_parameters - biases)} + {plan.words.counted('biases', biases)}"
-        wholes.insert(0, f"{sums} = {wholes[0]}")
+    wholes = _with_biases(plan, op.num_parameters, biases_of(op))
     return tuple(f"{whole} · {_told_macs(plan, [number], long)}" for whole in wholes for long in (True, False))
+
+
+def _with_biases(plan: Plan, parameters: int, biases: int) -> list[str]:
+    """So many parameters: how many of them are biases, if any, and without that."""
+    whole = plan.words.counted("parameters", parameters)
+    sums = f"{count(parameters - biases)} + {plan.words.counted('biases', biases)} = {whole}"
+    return [sums, whole] if biases else [whole]
 
 
 def _total_costs(plan: Plan) -> tuple[str, ...]:
@@ -388,9 +392,11 @@ def _total_costs(plan: Plan) -> tuple[str, ...]:
     if plan.stages[0].number == plan.stages[-1].number:
         return _costs(plan, 0)
     counts, macs = ways[0][1], [_told_macs(plan, ways[0][0], long) for long in (True, False)]
-    total = words.counted("parameters", sum(counts))
-    wholes = [f"{' + '.join(map(count, counts))} = {total}"] if len(counts) > 1 else []
-    return tuple(f"{whole} · {end}" for whole in (*wholes, total) for end in macs)
+    biases = sum(biases_of(plan.stages[number].op) for number in ways[0][0])
+    *apart, total = _with_biases(plan, sum(counts), biases)
+    sums = [f"{' + '.join(map(count, counts))} = {total}"] if len(counts) > 1 else []
+    wholes = (*apart, *sums, total) if plan.summary else (*sums, *apart, total)  # there the table has the numbers
+    return tuple(f"{whole} · {end}" for whole in wholes for end in macs)
 
 
 def _compared(plan: Plan, key: str, numbers: list[int]) -> str:
@@ -549,6 +555,8 @@ def _whose(plan: Plan, number: int) -> str:
     sight = plan.sight(number)
     if sight.trajectory.filters == 1 or isinstance(sight.op, MatrixProduct):
         return ""
+    if isinstance(plan.stages[number].told, Linear):
+        return plan.words("one_output", 1)
     filters = isinstance(sight.op, Weighted) and not plan.is_partial(number)
     return plan.words("one_filter" if filters else "one_channel", 1)
 
@@ -613,7 +621,7 @@ def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
         multiply = words("row_multiply", count(weights), count(len(op.weighted)))
         return words("row_column"), multiply, words.counted("sum", weights), words("write")
     if not isinstance(op, Weighted):
-        reads = sight.reads_at_once
+        reads = sight.reads_at_once * (op.fan_in(sight.item) if op.reduce == "softmax" else 1)
         does = _done(words, sight)
         writes = words("write_each" if sight.trajectory.filters > 1 else "write")
         return words.counted("land", reads), does, does, writes
@@ -623,13 +631,17 @@ def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
         spread = words.counted("spread" if landed == products else "spread_cut", products, count(landed))
         return words("land_one"), words.counted("scatter", products), spread, words("add")
     reads, alone = sight.reads_at_once, "_alone" if op.filters == 1 else ""
-    land = f"row_meets{alone}" if isinstance(op, RowProduct) else "land"
-    land = "sample" if isinstance(op, DeformConv2d) else land
+    windows = 1 if plan.contents.takes_turns(number) else plan.contents.splits[number]
+    land = "land_windows" if windows > 1 else "land"
     multiply = "multiply_part" if products < reads else f"multiply{alone}"
-    total = words.counted("sum_bias" if op.bias else "sum", products)
     several = op.filters > 1 and plan.scene.time.order == "position"
-    writes = words("write_filters" if several else "write")
-    return words.counted(land, reads), words.counted(multiply, products), total, writes
+    write = "write_filters" if several else "write"
+    if isinstance(plan.stages[number].told, Linear):
+        land, multiply, write = "land_all", "multiply_output", "write_outputs"
+    elif isinstance(op, RowProduct | DeformConv2d):
+        land = "sample" if isinstance(op, DeformConv2d) else f"row_meets{alone}"
+    total = words.counted("sum_bias" if op.bias else "sum", products)
+    return words.counted(land, reads, windows), words.counted(multiply, products), total, words(write)
 
 
 def _done(words: Words, sight: Sight) -> str:

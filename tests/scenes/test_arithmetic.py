@@ -175,11 +175,11 @@ EACH = {
         "通道 1 写入 1",
     ],
     'op = "Softmax"': [
-        "the window reads one cell",
-        "channel 1 works out e^x / Σ e^x: 0.27",
+        "the window reads 2 cells",
+        "channel 1 works out e^x / Σ e^x ≈ 0.27",
         "channel 1 writes 0.27",
-        "窗口读取一个单元",
-        "通道 1 计算 e^x / Σ e^x：0.27",
+        "窗口读取 2 个单元",
+        "通道 1 计算 e^x / Σ e^x ≈ 0.27",
         "通道 1 写入 0.27",
     ],
 }

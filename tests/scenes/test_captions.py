@@ -291,7 +291,7 @@ def test_the_first_step_is_told_with_its_numbers(bias, sum_of):
     board = compose(parse_scene(f"{text}bias = {bias}\n", "test"))
     told = [c for c in board.captions if c.name.startswith("phase-")]
     assert [c.body for c in told] == [
-        "the window reads 36 cells",
+        "2 windows read 36 cells together",
         "each filter multiplies 18 of them by its weights",
         f"… adds the 18 {sum_of}",
         "… and each filter writes one output cell",
@@ -332,10 +332,60 @@ def test_results_of_several_ways_are_compared_and_not_added():
     assert ends == {
         "spatially-separable": "6 against 9 parameters · 180 against 225 multiply-accumulates",
         "padding-modes": "each way: 9 parameters · 144 MACs",
-        "dilated-vs-standard": "9 parameters each · 225 against 81 MACs",
+        "dilated-vs-standard": "9 parameters each · 225 against 81 multiply-accumulates",
         "depthwise-separable": "72 + 64 = 136 parameters · 3,400 multiply-accumulates",
         "resnext-block": "64 + 144 + 64 = 272 parameters · 13,328 multiply-accumulates",
     }
+
+
+def test_the_result_tells_weights_and_biases_of_every_stage_and_of_all():
+    scene = find_scene("deep-stack")
+    told = {c.name: c.body for c in compose(scene).captions}
+    last = max(int(key.split("-")[3]) for key in told if re.fullmatch(r"table-result-0-\d", key))
+    ops = [stage.op for stage in scene.stages if stage.op.num_parameters]
+    rows = [told[f"table-result-{row}-{last}"] for row in range(2, 2 + len(ops))]
+    weights, biases = zip(*([int(n.replace(",", "")) for n in row.split(" + ")] for row in rows), strict=True)
+    assert [w + b for w, b in zip(weights, biases, strict=True)] == [op.num_parameters for op in ops]
+    assert list(biases) == [32, 128, 512, 10]
+    total = f"{sum(weights):,} + {sum(biases)} biases = {sum(op.num_parameters for op in ops):,} parameters"
+    assert told["cost-result"].startswith(total)
+
+
+@pytest.mark.parametrize(
+    ("language", "texts"),
+    [
+        ("en", ["all 16 cells are read", "each output multiplies by its 16 weights"]),
+        ("zh", ["读取全部 16 个单元", "每个输出用自己的 16 个权重与它们相乘"]),
+    ],
+)
+def test_a_linear_layer_has_outputs_with_weights_and_no_window_and_filters(language, texts):
+    told = {c.name: c.body for c in compose(find_scene("fully-connected"), language=language).captions}
+    assert [told["phase-1-1"], told["phase-1-2"]] == texts
+    sets = {"en": "16 sets of weights", "zh": "16 组权重"}[language]
+    assert told["label-filters-1-1"] == sets and told["table-1-2"] == {"en": "weights ×16", "zh": "权重 ×16"}[language]
+    spoken = " ".join(body for key, body in told.items() if key.startswith(("phase", "label", "table")))
+    assert not re.search("filter|kernel|window|卷积核|窗口", spoken)
+
+
+def test_a_vector_has_the_same_shape_in_the_tables_of_what_writes_and_what_reads_it():
+    text = "[input]\nshape = [2, 3, 3]\n[[stage]]\nop = 'Flatten'\n"
+    text += "".join(f"[[stage]]\nop = 'Linear'\nout_features = {n}\n" for n in (6, 4))
+    told = {c.name: c.body for c in compose(parse_scene(text + "[[stage]]\nop = 'Softmax'\n", "test")).captions}
+    rows = [{key: told.get(f"table-{stage}-{row}-{key}") for key in range(4)} for stage, row in ((1, 3), (2, 1))]
+    assert rows[0] == rows[1] == {0: "1", 1: "6", 2: None, 3: None}
+    assert [told.get(f"table-3-1-{key}") for key in range(4)] == ["1", "4", None, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "windows", "cells"),
+    [("depthwise", 1, 8, 72), ("grouped", 1, 2, 72), ("mobilenet-block", 3, 16, 16), ("standard", 1, 1, 72)],
+)
+def test_as_many_windows_are_told_as_are_seen(name, number, windows, cells):
+    board = compose(find_scene(name))
+    told = next(c.body for c in board.captions if c.name == f"phase-{number}-1")
+    assert len(board.mover(f"window-{number}").boxes) == windows
+    who = "the window reads {1} cells" if windows == 1 else "{0} windows read {1} cells together"
+    assert told == who.format(windows, cells)
 
 
 def test_the_bias_is_told_in_the_sum_of_channels():
