@@ -17,6 +17,8 @@ from ..conv_math import (
     Narrow,
     Operation,
     Pad,
+    PixelShuffle,
+    PixelUnshuffle,
     Shape,
     Slide,
     Softmax,
@@ -147,6 +149,10 @@ WORDS = {
         "padding_max": "the empty cells are padding: −∞, never the largest",
         "padding_mean": "padding counts as cells of 0",
         "padding_apart": "padding does not count: a mean is of real cells",
+        "around_zeros": "empty cells are padding: 0",
+        "around_reflect": "faint cells are padding: mirrored at the outermost cells",
+        "around_replicate": "faint cells are padding: the outermost cells once more",
+        "around_circular": "faint cells are padding: the cells of the opposite side",
         "matrix_zeros": "; weights on padding are not in the matrix",
         "matrix_copies": "; where padding repeats a cell, its weights add up",
         "row_meets": "each row meets a column of {0} cells",
@@ -178,8 +184,9 @@ WORDS = {
         "does_ChannelShuffle_flatten": "flatten: one row of {0} channels again",
         "does_ChannelShuffle_flatten_groups": "flatten: the {0} channels in their new order, in {1} groups",
         "becomes": "{0}: {1} becomes {2}",
-        "does_PixelShuffle": "cells in one place of several channels become a block in one",
-        "does_PixelUnshuffle": "the cells of a block go to channels of their own",
+        "does_PixelShuffle": "channels 1 to {1} become channel 1: each has one place in every {0} × {0} block",
+        "does_PixelUnshuffle": "channel 1 becomes channels 1 to {1}: each takes one place of every {0} × {0} block",
+        "from_zero": "{0}, counted from 0",
         "does_Flatten": "all cells in a row",
         "does_Reshape": "the same cells in another shape",
         "does_Unfold": "each window becomes a column",
@@ -227,12 +234,15 @@ WORDS = {
         "traced_only": "the output",
         "sees": "{1}: {2} sees {0} cells",
         "sees_one": "{1}: {2} sees one cell",
-        "sees_field": "{1}: {2} sees {0} cells, field {3}",
-        "sees_field_one": "{1}: {2} sees one cell, field {3}",
+        "sees_field": "{1}: {2} sees {0} cells of {3}",
+        "sees_field_one": "{1}: {2} sees one cell of {3}",
         "growth": "receptive field, stage by stage: {0}",
         "uses": "{2}: {0} of {1} used; number: how often (max {3})",
         "uses_once": "{2}: {0} of {1} cells used, once each",
-        "hybrid": "largest distances: M{0} = r{0} = {1}",
+        "hybrid_terms": "M: largest distance of used cells, r: dilation",
+        "hybrid": "stage {0}: M{0} = r{0} = {1}",
+        "within": "≤ kernel {0}",
+        "beyond": "> kernel {0}",
         "divisor": "all dilations share the factor {0}: holes remain",
     },
     "zh": {
@@ -351,6 +361,10 @@ WORDS = {
         "padding_max": "空单元是填充：−∞，不会成为最大值",
         "padding_mean": "填充按 0 计入",
         "padding_apart": "填充不计入：只对真实单元取平均",
+        "around_zeros": "空单元是填充：0",
+        "around_reflect": "淡色单元是填充：以最外层单元为镜面的镜像",
+        "around_replicate": "淡色单元是填充：重复最外层的单元",
+        "around_circular": "淡色单元是填充：取自对侧的单元",
         "matrix_zeros": "；落在填充上的权重不列入矩阵",
         "matrix_copies": "；填充重复单元之处，权重相加",
         "row_meets": "每一行与一列的 {0} 个单元相乘",
@@ -382,8 +396,9 @@ WORDS = {
         "does_ChannelShuffle_flatten": "展平：重新排成一行，共 {0} 个通道",
         "does_ChannelShuffle_flatten_groups": "展平：{0} 个通道按新的顺序排列，分成 {1} 组",
         "becomes": "{0}：{1} 变为 {2}",
-        "does_PixelShuffle": "多个通道同一位置的单元，在一个通道中成为一块",
-        "does_PixelUnshuffle": "一块中的单元分到各自的通道",
+        "does_PixelShuffle": "通道 1 至 {1} 合成通道 1：各占每个 {0} × {0} 块中的一个位置",
+        "does_PixelUnshuffle": "通道 1 分成通道 1 至 {1}：各取每个 {0} × {0} 块中的一个位置",
+        "from_zero": "{0}（从 0 计数）",
         "does_Flatten": "所有单元排成一行",
         "does_Reshape": "同样的单元，换一种形状",
         "does_Unfold": "每个窗口变成一列",
@@ -431,12 +446,15 @@ WORDS = {
         "traced_only": "输出",
         "sees": "{1}：{2}看到 {0} 个单元",
         "sees_one": "{1}：{2}看到 1 个单元",
-        "sees_field": "{1}：{2}看到 {0} 个单元，感受野 {3}",
-        "sees_field_one": "{1}：{2}看到 1 个单元，感受野 {3}",
+        "sees_field": "{1}：{2}看到 {0} 个单元，感受野为 {3}",
+        "sees_field_one": "{1}：{2}看到 1 个单元，感受野为 {3}",
         "growth": "各阶段感受野：{0}",
         "uses": "{2}：{1} 个单元用到 {0} 个；数字为次数（至多 {3}）",
         "uses_once": "{2}：{1} 个单元中用到 {0} 个，各一次",
-        "hybrid": "最大距离：M{0} = r{0} = {1}",
+        "hybrid_terms": "M：用到的单元间的最大距离，r：空洞率",
+        "hybrid": "第 {0} 阶段：M{0} = r{0} = {1}",
+        "within": "≤ 核 {0}",
+        "beyond": "> 核 {0}",
         "divisor": "空洞率有公因数 {0}：留下空洞",
     },
 }
@@ -604,6 +622,15 @@ def _transposed(op: ConvTranspose, axis: int, before: int, after: int, named: Na
     stride, padding = named("stride", window.stride[axis]), named("padding", window.padding[axis][0])
     added = f" + {named('output_padding', more)}" if more else ""
     return f"({before} − 1)·{stride} − 2·{padding} + {_reach(op, window, axis, named)}{added} = {after}"
+
+
+def pixel_rule(op: PixelShuffle | PixelUnshuffle, words: Words) -> tuple[str, str]:
+    """Which cell of the input each cell of the output is, as their documentation in torch.nn has it: in two parts."""
+    shuffles = isinstance(op, PixelShuffle)
+    r = op.upscale_factor if shuffles else op.downscale_factor
+    apart, together = f"[{r * r}c + {r}i + j, h, w]", f"[c, {r}h + i, {r}w + j]"
+    made, read = (together, apart) if shuffles else (apart, together)
+    return f"{words('output')}{made}", words("from_zero", f"= {words('input')}{read}")
 
 
 def biases_of(op: Operation) -> int:

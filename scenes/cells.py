@@ -16,7 +16,7 @@ from .filters import filter_cells, flipping_cells
 from .form import FEWEST_PIXELS
 from .matrix import column_mouths, matrix_cells
 from .pacing import LAND
-from .palette import EMPTY
+from .palette import EMPTY, faint
 from .parts import MOUTH, Act, Bank, Tensor
 from .plan import LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
 from .sight import depth_of, mixed
@@ -301,10 +301,10 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
     if known.any():
         source = index.copy()
         source[:, -3:] = copied
-        color, numbers = tensor.color_of(source[known]), ()
+        color, numbers = faint(tensor.color_of(source[known]), plan.theme), ()
         if (values := plan.lightness(number)) is not None:
             own = values[tuple(source[known].T)]
-            color = in_lightness(color, own, values)
+            color = faint(in_lightness(tensor.color_of(source[known]), own, values), plan.theme)
             numbers = plan.numbers(own, color, front[known], width=COPIED, stages=(number,))
         yield cells_at(
             position[known],

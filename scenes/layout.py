@@ -317,9 +317,21 @@ def text_width(text: str) -> float:
 
 
 def broken(text: str, width: float) -> list[str]:
-    """The text on lines of at most this width, in capitals, broken at spaces and in Chinese."""
+    """The text on lines of at most this width, in capitals, broken at spaces and in Chinese.
+
+    They end where a clause does if that takes no more lines, and leaves none of them half empty.
+    """
+    lines = _filled(re.split("(?<=[ ，；。：])|(?<=[一-鿿])(?=[一-鿿])", text), width)
+    clauses = _filled(re.split("(?<=[;:] )|(?<=[，；。：])", text), width)
+    full = all(text_width(line) >= 0.5 * width for line in clauses[:-1])
+    fit = full and max(map(text_width, clauses)) <= width
+    return clauses if fit and len(clauses) == len(lines) else lines
+
+
+def _filled(parts: Sequence[str], width: float) -> list[str]:
+    """As many of the parts on each line as fit."""
     lines = [""]
-    for part in re.split("(?<=[ ，；。：])|(?<=[一-鿿])(?=[一-鿿])", text):
+    for part in parts:
         if lines[-1] and text_width(lines[-1] + part.rstrip()) > width:
             lines.append("")
         lines[-1] += part

@@ -41,6 +41,8 @@ FIRST_PLACE, LAST_PLACE = 0.86, 0.46
 """Lightness of a tensor's first and last cell where cells are told apart by their places."""
 COLUMN_HUES, COLUMN_CHROMAS = (215.0, 262.0), (0.05, 0.15)
 """Hue (degrees) and chroma of the first and the last column there: within the input's blue."""
+FAINT = 0.6
+"""How much of the backdrop is seen through what is faint."""
 GAMUT_HALVINGS = 16
 """How finely the strongest colour is searched for: to a thousandth of what an eye can tell apart."""
 GAMUT_SLACK = 1e-5
@@ -109,6 +111,11 @@ def floor_color(theme: Theme, sun: float = 1.0, sky: float = 1.0) -> tuple[float
     skylight = sky * np.array(theme.sky) * theme.sky_strength
     red, green, blue = FLOOR_DIFFUSE * np.array(theme.floor) * (skylight + sunlight) + FLOOR_SHINE * skylight
     return float(red), float(green), float(blue)
+
+
+def faint(color: NDArray[np.floating], theme: Theme) -> NDArray[np.float64]:
+    """Linear RGB (..., 3) as it is seen of what is half transparent before the backdrop."""
+    return color + FAINT * (np.array(floor_color(theme)) - color)
 
 
 def oklch_to_linear(

@@ -34,7 +34,7 @@ from ..conv_math.pool import Largest, Windowed
 from ..conv_math.rearrange import Columns, Reshape
 from ..conv_math.transposed import ConvTranspose
 from . import palette
-from .captions import Words, biases_of, count, size, size_formulas, torch_calls
+from .captions import Words, biases_of, count, pixel_rule, size, size_formulas, torch_calls
 from .contents import Contents, Shown
 from .counts import count_frames
 from .elision import Elision
@@ -922,6 +922,10 @@ class Plan:
             return [f"({filters} × {weights}) · ({weights} × {positions}) = {filters} × {positions}"]
         if "formula" not in self.show or isinstance(stage.told, Linear) or stage.again:
             return []
+        if isinstance(stage.op, PixelShuffle | PixelUnshuffle):
+            parts = pixel_rule(stage.op, self.words)
+            whole, room = " ".join(parts), self.page.safe_width / CAPITAL["note"]
+            return [whole] if text_width(whole) <= room else list(parts)
         lines = size_formulas(stage.op, stage.input, words)
         ends = number + 1 == len(self.stages) or self.stages[number + 1].number != stage.number
         return lines + size_formulas(stage.told, stage.source, words) if stage.gathers and ends else lines
@@ -1207,8 +1211,15 @@ class Plan:
         if bias is not None:
             return self._stacked(self.words("does_ChannelSum_bias", told(float(bias[0]))))
         if stage.slide is not None or stage.again or does not in self.words:
-            texts = (self.scene.description.in_language(self.language), self._of_pooled_padding(number))
-            return self._stacked(self.words.pause.join(filter(None, texts)))
+            about, modes = self.scene.description.in_language(self.language), self._padding_modes
+            padding = self.words(f"around_{modes[number]}") if number in modes else self._of_pooled_padding(number)
+            if number in modes and set(modes.values()) != {"zeros"}:
+                return self._stacked(padding)
+            lines = self._stacked(self.words.pause.join(filter(None, (about, padding))))
+            return self._stacked(about) if number in modes and about and len(lines) > 1 else lines
+        if isinstance(stage.op, PixelShuffle | PixelUnshuffle):
+            factor = next(iter(vars(stage.op).values()))
+            return self._stacked(self.words(does, factor, factor**2))
         kernels = getattr(stage.told, "filters", 1)
         return self._stacked(self.words.counted(does, kernels) + self._of_padding(stage))
 
@@ -1290,6 +1301,12 @@ class Plan:
             return ""
         made = "columns" if isinstance(stage.op, Columns) else "matrix"
         return self.words(f"{made}_{'zeros' if conv.padding_mode == 'zeros' else 'copies'}")
+
+    @cached_property
+    def _padding_modes(self) -> dict[int, str]:
+        """Those of the convolutions that padding is drawn for, by their stages."""
+        convs = {n: stage.op for n, stage in enumerate(self.stages) if any(map(sum, self.contents.padding(n)))}
+        return {n: op.padding_mode for n, op in convs.items() if isinstance(op, Conv) and not self.stages[n].gathers}
 
     def _of_pooled_padding(self, number: int) -> str:
         """What a pool makes of the padding that is seen around what it reads."""

@@ -6,6 +6,7 @@ import string
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,12 +20,14 @@ from convmotion.conv_math import (
     MaxPool2d,
     MaxUnpool2d,
     Pad,
+    PixelShuffle,
+    PixelUnshuffle,
     Softmax,
     ZeroInsert,
 )
 from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.captions import WORDS, Words, count, size, size_formulas, torch_call, torch_calls
-from convmotion.scenes.layout import text_width
+from convmotion.scenes.layout import broken, text_width
 from convmotion.scenes.paste import scene_from_lines
 from convmotion.scenes.screen import said
 
@@ -386,6 +389,50 @@ def test_as_many_windows_are_told_as_are_seen(name, number, windows, cells):
     assert len(board.mover(f"window-{number}").boxes) == windows
     who = "the window reads {1} cells" if windows == 1 else "{0} windows read {1} cells together"
     assert told == who.format(windows, cells)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("size", [(854, 480), (480, 480)])
+@pytest.mark.parametrize("op", [PixelShuffle(2), PixelUnshuffle(2), PixelShuffle(3)])
+def test_the_rule_of_pixels_says_where_each_cell_comes_from(op, size, language):
+    shape = (18, 4, 6) if isinstance(op, PixelShuffle) and op.upscale_factor == 3 else (8, 4, 6)
+    key, value = next(iter(vars(op).items()))
+    text = f"[input]\nshape = {list(shape)}\n[[stage]]\nop = '{type(op).__name__}'\n{key} = {value}\n"
+    board = compose(parse_scene(text, "test"), size, language=language)
+    told = [c.body for c in board.captions if c.name.startswith("formula-")]
+    sides = re.findall(r"\[(.*?)\]", " ".join(reversed(told)))
+    x = np.arange(math.prod(shape)).reshape(shape)
+    y, (made, read) = op.forward(x), (re.sub(r"(\d)([a-z])", r"\1*\2", side) for side in sides)
+    for c, h, w, i, j in np.ndindex(2, 4 // (1 if isinstance(op, PixelShuffle) else value), 2, value, value):
+        names = {"c": c, "h": h, "w": w, "i": i, "j": j}
+        assert y[eval(made, {}, names)] == x[eval(read, {}, names)]
+    (story,) = {" ".join(c.body for c in board.captions if c.name.startswith("story-1-1-"))}
+    assert {"1", str(value**2), str(value)} == set(re.findall(r"\d+", story))
+
+
+MODES = {
+    "zeros": ("empty cells are padding: 0", "空单元是填充：0"),
+    "reflect": ("faint cells are padding: mirrored at the outermost cells", "淡色单元是填充：以最外层单元为镜面的镜像"),
+    "replicate": ("faint cells are padding: the outermost cells once more", "淡色单元是填充：重复最外层的单元"),
+    "circular": ("faint cells are padding: the cells of the opposite side", "淡色单元是填充：取自对侧的单元"),
+}
+
+
+@pytest.mark.parametrize(("which", "language"), [(0, "en"), (1, "zh")])
+def test_every_mode_says_what_its_padding_is(which, language):
+    board = compose(find_scene("padding-modes"), language=language)
+    for number, texts in zip((1, 3, 5, 7), MODES.values(), strict=True):
+        told = [c for c in board.captions if re.fullmatch(rf"story-{number}-\d-1", c.name)]
+        assert {c.body for c in told} == {texts[which]}
+    (same,) = {c.body for c in compose(find_scene("same-padding")).captions if re.fullmatch(r"story-1-\d-1", c.name)}
+    assert same == find_scene("same-padding").description.en, "zeros of a single mode are told where there is room"
+
+
+def test_lines_end_where_clauses_do_if_that_makes_them_no_more_and_not_short():
+    clauses = "windows of three, two apart: they share cells; the empty cells are padding"
+    assert broken(clauses, 35.0) == ["windows of three, two apart: they share cells;", "the empty cells are padding"]
+    assert broken("相邻窗口共享单元；空单元是填充：不计", 16.0) == ["相邻窗口共享单元；", "空单元是填充：不计"]
+    assert broken("input: the middle output sees many cells", 20.0)[0] != "input:"
 
 
 def test_the_bias_is_told_in_the_sum_of_channels():

@@ -8,10 +8,12 @@ import pytest
 
 from convmotion.conv_math import ancestors, hdc_distances, receptive_field, usage_counts
 from convmotion.scenes import SceneError, compose, explain, find_scene, parse_scene
-from convmotion.scenes.ancestry import hybrid_of, traced_cells
+from convmotion.scenes.ancestry import Hybrid, hybrid_of, traced_cells
+from convmotion.scenes.captions import Words
 from convmotion.scenes.contents import Contents
 from convmotion.scenes.form import MARK, VEIL
 from convmotion.scenes.pose import lines_at, pose
+from convmotion.scenes.tracing import hybrid_lines
 
 CONV = '[[stage]]\nop = "Conv2d"\nout_channels = {}\nkernel_size = {}\n'
 CHAINS = {
@@ -240,7 +242,11 @@ def test_the_rule_for_rates_is_told_with_its_numbers():
         _, formula, result = line.split(" = ")
         assert eval(formula) == int(result.split(" ")[0]) == hdc_distances([1, 2, 3])[number - 1]
         assert formula == f"max({after} - 2*{rate}, {after} - 2*({after} - {rate}), {rate})"
-    assert next(line for line in lines if line.startswith("M2")).endswith("2 ≤ 3")
+    assert next(line for line in lines if line.startswith("M2")).endswith("2 ≤ kernel 3")
+    terms = [body for body in lines if body.startswith("M: ")]
+    assert terms == ["M: largest distance of used cells, r: dilation"], "no letter without its meaning"
+    for line in hybrid_lines(Hybrid((1, 5, 9), 3, hdc_distances([1, 5, 9], 3)), Words("zh")):
+        assert "M2" not in line or line.endswith("> 核 3")
     even = told(compose(find_scene("gridding-2-2-2")), "trace-result-")
     assert any("factor 2" in body for body in even) and not any(body.startswith("M") for body in even)
 
