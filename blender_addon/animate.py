@@ -25,8 +25,9 @@ def keyframe(data: Any, data_path: str, track: Track) -> None:
         curve.update()
 
 
-def show_between(obj: Any, first: int, last: int, frames: int) -> None:
-    """Show an object on frames ``first..last`` only, in the viewport and in renders."""
+def show_between(obj: Any, first: int, last: int, frames: int, viewport: bool = True) -> None:
+    """Show an object on frames ``first..last`` only, in renders and, unless it is none for that, in the viewport."""
+    obj.hide_viewport = not viewport
     hidden = [(1, first > 1)]
     if first > 1:
         hidden.append((first, False))
@@ -39,7 +40,8 @@ def show_between(obj: Any, first: int, last: int, frames: int) -> None:
         np.array([v for _, v in hidden], float)[:, None],
         ("constant",) * len(hidden),
     )
-    keyframe(obj, "hide_viewport", track)
+    if viewport:
+        keyframe(obj, "hide_viewport", track)
     keyframe(obj, "hide_render", track)
 
 

@@ -671,7 +671,8 @@ class _Builder:
                 )
                 text.location = (*caption.at, (LABELS if caption.in_world else WORDS) - behind)
                 looks.let_light_pass(text)
-                show_between(text, caption.first, caption.last, self.board.frames)
+                # on the grey of a solid view the backdrop's colour would look like bold letters
+                show_between(text, caption.first, caption.last, self.board.frames, viewport=text is obj)
 
 
 def _stop(cells: Cells) -> dict[str, float]:

@@ -768,6 +768,22 @@ def test_words_among_things_have_a_halo_behind_them(empty_blender):
             assert (len(outer) == 4) is label, "all between a label's letters is hidden, too"
 
 
+@pytest.mark.parametrize("name", ["grouped", "separable-rgb"])
+def test_halos_are_for_renders_as_in_a_solid_view_they_would_look_like_bold_letters(name, empty_blender):
+    board = compose(find_scene(name), (320, 180), 10.0)
+    build(board, empty_blender)
+    halos = {obj.name.removesuffix(HALO): obj for obj in bpy.data.objects if obj.name.endswith(HALO)}
+    assert halos
+    for name, halo in halos.items():
+        text = {curve.data_path: curve for curve in fcurves_of(bpy.data.objects[name])}
+        (renders,) = [curve for curve in fcurves_of(halo)] or [None]
+        assert halo.hide_viewport and (renders is None) is (not text), "nothing shows it again"
+        for frame in range(1, board.frames + 1) if renders else ():
+            hidden = {path: curve.evaluate(frame) for path, curve in text.items()}
+            assert renders.data_path == "hide_render" and renders.evaluate(frame) == hidden["hide_render"]
+            assert hidden["hide_viewport"] == hidden["hide_render"]
+
+
 def test_on_nothing_labels_are_cut_out_and_no_words_have_a_colour_around_them(empty_blender):
     build(compose(find_scene("grouped"), (320, 180), transparent=True), empty_blender)
     around = [obj for obj in bpy.data.objects if obj.name.endswith(HALO)]
