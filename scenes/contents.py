@@ -40,6 +40,7 @@ from .elision import (
     to_scale,
     with_groups_elided,
 )
+from .errors import SceneError
 from .scenefile import PRODUCTS, Scene, Stage, most_moved, naming
 from .sight import ChannelSum, RowProduct, bank_shape, drawn_item, groups_of, trajectory_of, window_of
 
@@ -160,7 +161,7 @@ class Contents:
             following = scene.stages[number].op if number < len(scene.stages) else None
             reads = stage.reads or (number - 1,)
             before = [tolds[tensor] for tensor in reads]
-            op = stage.op.with_axes(len(before[0]) - 1)
+            op = self._of_its_axes(number, stage.op, before[0])
             told = op.output_of(tuple(before)) if isinstance(op, Merge) else op.output_item(before[0])
             tolds.append(told)
             flat = isinstance(op, Flatten) and isinstance(following, Linear) and len(told) == 1 < len(before[0])
@@ -181,6 +182,19 @@ class Contents:
             waiting = []
         self.batch: int | None = batch[0] if batch else None
         self._elide()
+
+    def _of_its_axes(self, number: int, op: Operation, item: Shape) -> Operation:
+        """An operation for one sample. SceneError if it is for another number of axes, so that it would take channels,
+        or samples, for what they are not to the other stages."""
+        there = len(item) - 1
+        op = op.with_axes(there)
+        axes = op.AXES if op.AXES is not None else getattr(op, "spatial_axes", None)
+        if axes not in (None, there):
+            raise SceneError(
+                f"{self.scene.source}: stage {number}: {op.name} is for {_axes(axes)} beside the channels, and what it "
+                f"reads is {' x '.join(map(str, item))}, with {_axes(there)}; allowed: operations for as many"
+            )
+        return op
 
     def _show(
         self,
@@ -459,6 +473,10 @@ def _parts(stage: Stage, told: Shape, item: Shape) -> list[Operation]:
             steps += [move] if item != before else []
         return [*steps, conv]
     return [op]
+
+
+def _axes(count: int) -> str:
+    return f"{count} {'axis' if count == 1 else 'axes'}"
 
 
 def _item(shape: Shape) -> tuple[int, int, int]:

@@ -246,6 +246,18 @@ def test_more_stages_than_anyone_can_follow_are_refused():
     assert "20,000 stages" in refusal(head + stage * 20_000)
 
 
+def test_operations_for_other_axes_than_those_before_are_refused():
+    text = "[input]\nshape = [2, 6, 6]\n"
+    for op in ("AdaptiveAvgPool1d", "AdaptiveAvgPool2d"):
+        text += f'[[stage]]\nop = "{op}"\noutput_size = 1\n'
+    scene = parse_scene(text, "mixed.toml")
+    for use in (explain, compose):
+        with pytest.raises(
+            SceneError, match=r"mixed\.toml: stage 2: AdaptiveAvgPool2d is for 2 axes .* 6 x 1, with 1 axis"
+        ):
+            use(scene)
+
+
 def test_files_that_are_no_scene_are_refused(tmp_path):
     good = tmp_path / "good.toml"
     good.write_bytes(b"\xef\xbb\xbf" + SCENE.encode())  # Windows' editors put this mark first
