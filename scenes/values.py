@@ -50,24 +50,25 @@ def values_of(scene: Scene) -> tuple[list[Values], list[Values | None], list[Val
     tensors = [_array(given_values(scene), scene.input.shape, random, for_cells)]
     weights: list[Values | None] = []
     biases: list[Values | None] = []
-    for number, stage in enumerate(scene.stages):
-        shape = stage.op.weight_shape
+    told = scene.operations.stages(scene.input.shape)  # for which axes an operation is hangs on those around it
+    for number, (stage, (op, _)) in enumerate(zip(scene.stages, told, strict=True)):
+        shape = op.weight_shape
         weight = _array(stage.weight, shape, random, for_weights) if shape else None
         bias = stage.bias
-        if bias is None and getattr(stage.op, "bias", False) and shape:
+        if bias is None and getattr(op, "bias", False) and shape:
             bias = "random"
         weights.append(weight)
-        biases.append(None if bias is None else _array(bias, stage.op.bias_shape or (), random, for_weights))
+        biases.append(None if bias is None else _array(bias, op.bias_shape or (), random, for_weights))
         read = [tensors[tensor] for tensor in stage.reads or (number,)]
-        if isinstance(stage.op, MaxUnpool2d):
+        if isinstance(op, MaxUnpool2d):
             indices = indices_of(scene, scene.pool_of(number), tensors)
-            tensors.append(stage.op.forward(read[0], indices=indices))
-        elif isinstance(stage.op, DeformConv2d):
-            tensors.append(stage.op.forward(read[0], weight, biases[-1], offset=offset_of(scene, number)))
-        elif stage.op.SEVERAL:
-            tensors.append(stage.op.forward(read))
+            tensors.append(op.forward(read[0], indices=indices))
+        elif isinstance(op, DeformConv2d):
+            tensors.append(op.forward(read[0], weight, biases[-1], offset=offset_of(scene, number)))
+        elif op.SEVERAL:
+            tensors.append(op.forward(read))
         else:
-            tensors.append(Sequential(stage.op).forward(read[0], [weight], [biases[-1]]))
+            tensors.append(Sequential(op).forward(read[0], [weight], [biases[-1]]))
     return tensors, weights, biases
 
 

@@ -170,6 +170,15 @@ def test_zeros_that_are_inserted_change_no_cell():
     assert (told(values, np.concatenate([values, np.zeros(900)])) == told(values)).all()
 
 
+def test_an_operation_for_any_axes_has_those_of_the_operations_around_it():
+    text = '[input]\nshape = [2, 6, 6]\n[look]\nshow = ["values"]\n'
+    for op in ("ReLU6", "ZeroInsert", "AdaptiveMaxPool1d"):
+        text += f'[[stage]]\nop = "{op}"\n'
+    scene = parse_scene(text.replace('ert"', 'ert"\nstride = 3').replace('1d"', '1d"\noutput_size = 4'), "text")
+    assert [tensor.shape for tensor in values_of(scene)[0]] == [(2, 6, 6), (2, 6, 6), (2, 6, 16), (2, 6, 4)]
+    assert compose(scene, (160, 96), 5.0).frames
+
+
 def test_there_is_room_on_both_sides_of_0_where_values_of_both_signs_meet():
     dark, middle, light = told([-1.0, 0.0, 1.0])
     assert middle == pytest.approx(HALF_WAY) and dark < 0.2 * middle and light > 2.5 * middle
