@@ -241,7 +241,7 @@ def _add_render_all_options(parser: argparse.ArgumentParser) -> None:
         metavar="SCENES",
         help=f"{CATALOG}, a folder of scene files, or single scenes as render takes them",
     )
-    add("-o", "--output", type=Path, default=Path("out"), metavar="DIR", help="where the files go (default: out)")
+    add("-o", "--output", type=_folder, default=Path("out"), metavar="DIR", help="where the files go (default: out)")
     add(
         "--format",
         type=_endings,
@@ -329,6 +329,7 @@ def _add_look_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     )
     add(
         "--dask",
+        type=_address,
         metavar="ADDRESS",
         help="render on the Dask cluster of this scheduler, such as tcp://host:8786, or of its scheduler file (.json)",
     )
@@ -353,7 +354,7 @@ def _add_look_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     differences.add_argument(
         "--whole-frames", dest="chunk", action="store_const", const=1, help="render every frame whole"
     )
-    add("--cache", type=Path, metavar="DIR", help="where rendered frames are kept (default: your cache folder)")
+    add("--cache", type=_folder, metavar="DIR", help="where rendered frames are kept (default: your cache folder)")
     add("--cache-size", type=_bytes, default=MOST_BYTES, metavar="SIZE", help="the most it may hold (default 2GB)")
     return known
 
@@ -519,6 +520,7 @@ def _render(scene: Scene | Overview, arguments: argparse.Namespace, words: Seque
 def _render_all(arguments: argparse.Namespace) -> int:
     scenes = scenes_of(arguments.scenes)
     folder: Path = arguments.output
+    new = not os.path.exists(folder)
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -535,7 +537,12 @@ def _render_all(arguments: argparse.Namespace) -> int:
         outputs += [("--sheet", folder / f"{name}-sheet.png")] if arguments.sheet else []
         commands.append((scene, [*words, *(f"-o{out}" if flag == "-o" else f"{flag}={out}" for flag, out in outputs)]))
         every += outputs
-    _check_outputs(every, OPAQUE if arguments.transparent else ())
+    try:
+        _check_outputs(every, OPAQUE if arguments.transparent else ())
+    except RequestError:
+        if new:
+            folder.rmdir()
+        raise
     with _bar("rendering", len(scenes), "scene") as bar:
         outcomes = render_all(commands, at_once, lambda outcome: bar.update())
     failed = [outcome for outcome in outcomes if outcome.trouble]
@@ -849,6 +856,18 @@ def _count(text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]?", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not in range; allowed: a whole number from 1 to 99")
     return int(text)
+
+
+def _folder(text: str) -> Path:
+    if not text:  # as a variable that is not set: it would be the folder that one is in
+        raise argparse.ArgumentTypeError("'' is no folder; allowed: a folder's name, such as ./out")
+    return Path(text)
+
+
+def _address(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("'' is no address; allowed: such as tcp://host:8786")
+    return text
 
 
 def _endings(text: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -38,13 +39,12 @@ def scenes_of(names: Sequence[str]) -> list[str]:
     """Scenes as the command line names them: of the whole catalog, of folders, or one by one. RequestError for none."""
     result: list[str] = []
     for name in names:
-        path = Path(name)
         if name == CATALOG:
             result += catalog_names()
-        elif name in catalog_names() or path.is_file():
+        elif name in catalog_names() or os.path.isfile(name):
             result.append(name)
-        elif path.is_dir():
-            found = sorted(str(file) for file in path.glob("*.toml"))
+        elif os.path.isdir(name):
+            found = sorted(str(file) for file in Path(name).glob("*.toml"))
             if not found:
                 raise RequestError(f"{shown(name)} has no scene files; allowed: a folder with *.toml, or {CATALOG}")
             result += found

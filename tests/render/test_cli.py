@@ -111,6 +111,12 @@ def test_a_wrong_flag_is_refused(place, capsys, flag, value):
     assert flag in message and (" ".join(value.split()) in message)
 
 
+@pytest.mark.parametrize("flag", ["--cache", "--dask"])
+def test_an_empty_word_names_no_place(place, capsys, flag):
+    message = refused(capsys, ["render", "scene.toml", "-o", "old.gif", flag, ""])
+    assert flag in message and "'' is no" in message
+
+
 @pytest.mark.parametrize(
     "shape",
     ["8", "8x7", "0x7x7", "8x7x7x7x7", "8x-7x7", "８x7x7", "8x7.0x7", "8*7*7", "8x7x7\n", "", "9" * 40 + "x7x7"],

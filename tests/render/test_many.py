@@ -50,7 +50,15 @@ def test_folders_files_and_the_catalog_are_found(place):
     assert scenes_of(["scenes/b.toml", "standard", "scenes"]) == [inside[1], "standard", inside[0], inside[2]]
 
 
-@pytest.mark.parametrize(("name", "words"), [("absent", ["'absent'", "catalog"]), (".", ["'.'", "no scene files"])])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("absent", ["'absent'", "catalog"]),
+        (".", ["'.'", "no scene files"]),
+        ("", ["''", "catalog"]),  # as of a variable that is not set
+        ("x" * 300, ["'xxx", "catalog"]),
+    ],
+)
 def test_what_is_no_scene_is_refused(place, name, words):
     with pytest.raises(RequestError) as caught:
         scenes_of([name])
@@ -65,6 +73,7 @@ def test_what_is_no_scene_is_refused(place, name, words):
         (["--format", "mp4", "--transparent"], ["out/a.mp4", "no transparency"]),
         (["-o", "scenes/a.toml"], ["-o 'scenes/a.toml'", "File exists"]),
         (["-o", "no/where"], ["-o 'no/where'", "No such file"]),
+        (["-o", ""], ["-o", "'' is no folder"]),
         (["more/a.toml"], ["out/a.gif is given twice"]),
         (["--at-once", "0"], ["--at-once"]),
         (["--size", "1x1"], ["--size"]),
@@ -77,6 +86,7 @@ def test_a_wrong_request_is_refused_before_anything_is_rendered(place, capsys, m
     assert main(["render-all", "scenes", *words]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1 and all(word in err for word in told), err
+    assert not (place / "out").exists()
 
 
 def test_options_are_handed_on_as_they_were(tmp_path):
