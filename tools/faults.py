@@ -78,7 +78,12 @@ class Render:
                 *(sys.executable, "-m", "convmotion.render.start", "render", str(scene), *outputs, *OPTIONS),
                 *("--quality", self.quality, "--cache", str(self.store), *more),
             ],
-            env={**os.environ, "TMPDIR": str(self.temporary), **self.environment},
+            env={
+                **os.environ,
+                "TMPDIR": str(self.temporary),
+                "CONVMOTION_CACHE": str(self.folder / "turns"),  # it does not wait for other renders of this machine
+                **self.environment,
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
