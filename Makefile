@@ -9,7 +9,7 @@ bin := $(VENV)/bin
 # they share a process; in the order of the list it is no long file that is left to the end.
 parallel := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo catalog addon test test-faults test-window bench lint clean
+.PHONY: help setup demo catalog addon test test-faults test-fuzz test-window bench lint clean
 .DELETE_ON_ERROR:
 
 help: ## print this menu
@@ -33,6 +33,9 @@ test: $(ready) ## run the tests, several files at a time; ARGS="-k gif" picks so
 
 test-faults: $(ready) ## break renders on purpose, a good half hour long, and see that nothing is lost; ARGS="--only twin" picks
 	@"$(bin)/python" tools/faults.py $(ARGS)
+
+test-fuzz: $(ready) ## give the command 10,000 odd scene files and command lines, a quarter of an hour long; in make test are some hundreds
+	@FUZZ_CASES=5000 "$(bin)/python" -m pytest -q -s $(ARGS) tests/render/test_cli_fuzz.py
 
 test-window: $(ready) ## run the panel in a real window: BLENDER="how to start it" SHOT="what takes a picture, into the file named behind"
 	@"$(bin)/python" tools/window_run.py "$(or $(BLENDER),blender)" "$(SHOT)"
