@@ -9,7 +9,7 @@ bin := $(VENV)/bin
 # they share a process; in the order of the list it is no long file that is left to the end.
 parallel := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo catalog addon test test-faults test-fuzz test-window bench lint clean
+.PHONY: help setup demo catalog web addon test test-web test-faults test-fuzz test-window bench lint clean
 .DELETE_ON_ERROR:
 
 help: ## print this menu
@@ -25,11 +25,17 @@ demo: $(ready) ## render the standard convolution to out/standard.mp4 and out/st
 catalog: $(ready) ## render all animations as drafts, and a contact sheet of each, to out/
 	@"$(bin)/convmotion" render-all catalog -o out --sheet --quality draft --size 427x240 --fps 15
 
-addon: $(ready) ## pack the Blender extension for each platform into dist/ (downloads wheels, once); ARGS="linux-x64" picks
+web: $(ready) ## build what the interactive page consists of, with npm (downloads three.js and esbuild, once)
+	@"$(bin)/python" tools/build_web.py
+
+addon: web ## pack the Blender extension for each platform into dist/ (downloads wheels, once); ARGS="linux-x64" picks
 	@"$(bin)/python" tools/pack_addon.py $(ARGS)
 
 test: $(ready) ## run the tests, several files at a time; ARGS="-k gif" picks some
 	@"$(bin)/python" -m pytest -q $(parallel) $(ARGS)
+
+test-web: web ## run the tests of the pages in Chromium: CHROMIUM="where it is", if it is not on the path
+	@CONVMOTION_CHROMIUM="$(or $(CHROMIUM),required)" "$(bin)/python" -m pytest -q tests/web $(ARGS)
 
 test-faults: $(ready) ## break renders on purpose, a good half hour long, and see that nothing is lost; ARGS="--only twin" picks
 	@"$(bin)/python" tools/faults.py $(ARGS)

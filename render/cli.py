@@ -49,7 +49,7 @@ from ..scenes.network import SECONDS, TO, Network, scene_of, table_of
 from ..scenes.overview import Overview, overview_of
 from ..scenes.photo import scaled_to
 from ..scenes.scenefile import LANGUAGES, MAX_SECONDS, THEMES, Text, shown
-from . import doctor, encode, pictures, sheet
+from . import doctor, encode, page, pictures, sheet
 from .cluster import Cluster
 from .errors import FrameError, RenderError, RequestError
 from .film import make
@@ -64,7 +64,8 @@ from .store import MOST_BYTES, FrameStore, default_folder
 QUALITIES = ("draft", "standard", "final")
 ENGINES = ("cycles", "eevee", "workbench")
 DEVICES = ("auto", "cpu", "gpu")
-OUTPUTS = (*encode.KNOWN_ENDINGS, ".blend")
+PAGE = ".html"
+OUTPUTS = (*encode.KNOWN_ENDINGS, ".blend", PAGE)
 OPAQUE = (".mp4",)
 """Those without transparency."""
 LEAST_SIDE, MOST_SIDE = 64, 7680
@@ -496,6 +497,8 @@ def _render(scene: Scene | Overview, arguments: argparse.Namespace, words: Seque
     outputs = [("-o", out) for out in arguments.output] + [("--sheet", out) for out in arguments.sheet]
     if not outputs:
         raise RequestError(f"nothing to write is named; allowed: -o OUT ({' '.join(OUTPUTS)}), --sheet PNG")
+    if any(out.suffix.lower() == PAGE for out in arguments.output):
+        page.check_built()
     if arguments.max_bytes and not any(out.suffix.lower() in encode.OFFERS for out in arguments.output):
         raise RequestError(f"--max-bytes is for an animation; allowed: -o OUT with {' '.join(encode.OFFERS)}")
     _check_codec(arguments)
@@ -508,13 +511,30 @@ def _render(scene: Scene | Overview, arguments: argparse.Namespace, words: Seque
             raise RequestError(f"{flag} is for this machine; allowed: without --dask, whose workers know their own")
     cells = count_cells(scene, arguments.all_cells)
     _check_memory(scene, cells)
-    board = _composed(scene, arguments)
-    frames = _chosen(board, arguments.frames)
-    if not arguments.dask:
-        doctor.require_libraries(gl=engine != "cycles")
+    pages = [out for out in arguments.output if out.suffix.lower() == PAGE]
     with tempfile.TemporaryDirectory(prefix="convmotion-", ignore_cleanup_errors=True) as folder:
-        _produce(scene, board, frames, arguments, Path(folder), words)
+        if len(pages) < len(outputs):
+            board = _composed(scene, arguments)
+            frames = _chosen(board, arguments.frames)
+            if not arguments.dask:
+                doctor.require_libraries(gl=engine != "cycles")
+            _produce(scene, board, frames, arguments, Path(folder), words)
+        for out in pages:
+            _write_page(scene, out, arguments, Path(folder) / "page.html")
     return 0
+
+
+def _write_page(scene: Scene | Overview, out: Path, arguments: argparse.Namespace, made: Path) -> None:
+    """A page needs no picture: it draws its own."""
+    page.write(
+        scene,
+        made,
+        fps=arguments.fps,
+        language=arguments.lang,
+        theme=arguments.theme,
+        all_cells=arguments.all_cells,
+    )
+    _put(made, out)
 
 
 def _render_all(arguments: argparse.Namespace) -> int:
@@ -688,7 +708,7 @@ def _produce(
     outputs: list[Path] = arguments.output
     stills = [o for o in outputs if o.suffix.lower() == ".png" and "%" not in o.name]
     blends = [o for o in outputs if o.suffix.lower() == ".blend"]
-    moving = [o for o in outputs if o not in stills and o not in blends]
+    moving = [o for o in outputs if o not in stills and o not in blends and o.suffix.lower() != PAGE]
     poster = min(max(board.poster, frames.start), frames.stop - 1)
     wanted = list(frames) if moving else []
     store = FrameStore(arguments.cache or default_folder(), arguments.cache_size)

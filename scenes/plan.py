@@ -129,7 +129,7 @@ class Plan:
         """By its stage, how many times larger a bank is drawn than the picture that it is beside."""
         self._known: tuple[list[Values], list[Values | None], list[Values | None]] | None = None
         self.photo = pixels_of(scene) is not None
-        self.values = self._known_values() if "values" in self.show else None
+        self.values = self.known_values() if "values" in self.show else None
         self.trace_lines = trace_lines(contents, self.words, self.called, self._trace_room())
         """What is told of every trace back, and of the result."""
         self._make_space()
@@ -140,7 +140,7 @@ class Plan:
         beside = 0.0 if self.narrow else counter_width(self.contents, self.words) + 2.0
         return self.page.safe_width / CAPITAL["note"] - beside
 
-    def _known_values(self) -> tuple[list[Values], list[Values | None], list[Values | None]]:
+    def known_values(self) -> tuple[list[Values], list[Values | None], list[Values | None]]:
         """Values of every tensor and of every stage's weight as they are drawn, and its bias, worked out once."""
         if self._known is None:
             self._known = self._values()
@@ -785,7 +785,7 @@ class Plan:
         """What the cells of a picture wear, (C, H, W, 3), those of all the pictures of a batch."""
         values, shape = pixels_of(self.scene), self.shapes[number]
         if number > 0 or values is None:
-            values = self._known_values()[0][number]
+            values = self.known_values()[0][number]
         return worn(values.reshape(-1, *shape[-3:])[0], self.contents.splits[number] > 1)
 
     def _output_colors(self, number: int) -> NDArray[np.float64]:
@@ -909,7 +909,7 @@ class Plan:
         stage = self.stages[number]
         if not isinstance(stage.op, Largest):
             return None
-        return stage.op.indices(self._known_values()[0][number].reshape(stage.input))
+        return stage.op.indices(self.known_values()[0][number].reshape(stage.input))
 
     def formulas(self, number: int, words: Words | None = None) -> list[str]:
         """How sizes follow from each other in a stage; with ``words`` numbers have their names."""

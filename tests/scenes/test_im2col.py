@@ -70,7 +70,7 @@ def test_columns_product_and_map_have_the_values_of_the_convolution(name):
     scene = scene_of(name)
     (x, y), (weight,), _ = values_of(scene)
     plan = Plan(Contents(scene), (854, 480), 30.0, "en", THEMES["light"])
-    columns, product, output = plan._known_values()[0][1:]
+    columns, product, output = plan.known_values()[0][1:]
     cells, axes = windows(scene), scene.stages[0].op.AXES
     for picture, made in zip(pictures(x, axes), columns.reshape(-1, *columns.shape[-2:]), strict=True):
         read = picture[tuple(np.moveaxis(cells, 2, 0))]

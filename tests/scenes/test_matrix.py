@@ -56,7 +56,7 @@ def matrix_of(scene, weight):
 def test_the_product_has_the_values_of_the_convolution(name):
     scene = scene_of(name)
     (before, after, *_), (weight, *_), _ = values_of(scene)
-    values = plan_of(scene)._known_values()
+    values = plan_of(scene).known_values()
     row, product, output = values[0][1:4]
     kernel = values[1][1]
     assert kernel.shape[2:] == matrix_of(scene, weight).shape
