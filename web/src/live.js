@@ -36,7 +36,7 @@ export function tapsOf(stage, flat) {
       taps.push({
         tensor: stage.reads[stage.which.data[i]],
         input: stage.input.data[i],
-        weight: stage.weight_cell.data[i],
+        weight: stage.weight_cells.data[i],
         coefficient: stage.coefficient.data[i],
       });
     }
@@ -140,7 +140,6 @@ export class Live {
     this.tensors = data.tensors;
     this.stages = data.stages.map((stage) => ({
       ...stage,
-      weight_cell: stage.weight_cells ?? null,
       channel_cells: channelCells(data.tensors[stage.makes]),
     }));
     this.numbers = new Map(data.tensors.map((tensor, number) => [tensor.cells, number]));
