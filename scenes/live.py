@@ -9,7 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import Conv1d, Conv2d, Conv3d, MaxUnpool2d, Merge, Move, Upsample
+from ..conv_math import (
+    ChannelShuffle,
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    MaxUnpool2d,
+    Merge,
+    Move,
+    Pad,
+    PixelShuffle,
+    PixelUnshuffle,
+    Upsample,
+    ZeroInsert,
+)
 from ..conv_math.conv import Conv
 from ..conv_math.operation import Taps
 from ..conv_math.pool import Adaptive, Pooling, Windowed
@@ -28,7 +41,12 @@ MOST_VALUES = 300_000
 """A tensor of more cells tells none of them: the page would be large, and so many numbers are read by nobody."""
 MOST_TAPS = 200_000
 """Of operations whose windows are not the same along every axis so many taps are told, or none."""
-SLIDERS = (Conv1d, Conv2d, Conv3d, ConvTranspose, Windowed, Adaptive, Upsample, Move)
+MOST_ALONE = 20_000
+"""Inputs of more cells than a page draws by itself have no sliders."""
+SLIDERS = (
+    *(Conv1d, Conv2d, Conv3d, ConvTranspose, Windowed, Adaptive, Upsample),
+    *(ChannelShuffle, PixelShuffle, PixelUnshuffle, Pad, ZeroInsert),
+)
 """Operations that a page can work out anew by itself, where a scene is one of them."""
 
 
@@ -193,9 +211,11 @@ def _table(
 def _alone(scene: Scene) -> dict[str, Any] | None:
     """The operation, its arguments and its input, where a scene is a single one that a page can work out anew."""
     stage = scene.stages[0]
-    if len(scene.stages) > 1 or not isinstance(stage.op, SLIDERS) or stage.view not in (None, "scatter"):
+    batch, item = stage.op.split(scene.input.shape)
+    few = math.prod(item) <= MOST_ALONE and not batch and scene.time.order == "position"
+    if len(scene.stages) > 1 or not isinstance(stage.op, SLIDERS) or stage.view is not None or not few:
         return None
-    op: Any = stage.op.with_axes(len(stage.op.split(scene.input.shape)[1]) - 1)
+    op: Any = stage.op.with_axes(len(item) - 1)
     return {
         "op": type(op).__name__,
         "arguments": asdict(op),

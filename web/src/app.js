@@ -6,6 +6,9 @@ import { make } from "./dom.js";
 import { Live } from "./live.js";
 import { Picture } from "./picture.js";
 import { Poses, pick } from "./pick.js";
+import { callOf, shapesOf } from "./conv.js";
+import { compose } from "./compose.js";
+import { Settings } from "./settings.js";
 import { pose } from "./pose.js";
 import { Story } from "./story.js";
 import { STILL, ray, seenAt } from "./view.js";
@@ -16,6 +19,14 @@ const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 4];
 const NARROW = 700;
 const LEAST_PITCH = -0.95;
 const MOST_PITCH = 0.95;
+
+/** A changed operation's call and numbers, as a scene's are told. */
+function told(setting) {
+  const { output, weight, parameters, macs } = shapesOf(setting);
+  const window = "kernel_size" in setting.arguments ? [setting.arguments.kernel_size].flat() : null;
+  const stage = { op: setting.op, input: setting.input, kernel: weight ?? window, output };
+  return { calls: [callOf(setting)], explain: { stages: [stage], parameters, macs } };
+}
 
 export class App {
   /**
@@ -33,11 +44,12 @@ export class App {
     this.frame = 1;
     this.playing = false;
     this.spent = []; // milliseconds of JavaScript for each of the last frames
-    this.live = data.live && new Live(data.live);
+    this.live = null;
     this._build(body);
     this.picture = new Picture(this.canvas);
     this.captions = new Captions(this.layer);
     this.cell = new CellPanel(this);
+    this.operation = data.live?.alone ? new Settings(this, data.live) : null;
     this._arrange();
     const wanted = Number(this.settings.get("frame"));
     if (wanted >= 1) this.seek(wanted);
@@ -60,7 +72,22 @@ export class App {
 
   /** The storyboard for the language, theme and shape of now. */
   _board() {
-    return this.data.boards[`${this.language} ${this.theme} ${this.shape}`];
+    const own = this.data.boards[`${this.language} ${this.theme} ${this.shape}`];
+    const setting = this.operation?.setting ?? null;
+    this.live = this.data.live && (this._original ??= new Live(this.data.live));
+    if (!setting) return own;
+    const { board, live } = compose(setting, this.operation.values(), {
+      size: own.size,
+      fps: own.fps,
+      seconds: this.data.live.alone.seconds,
+      show: this.data.live.alone.show,
+      language: this.language,
+      theme: this.theme,
+      surroundings: this.data.surroundings[this.theme],
+      title: setting.op, // what the scene is called need not be true any more
+    });
+    this.live = new Live(live);
+    return board;
   }
 
   /** Show the storyboard that fits; at the step where the one before it was. */
@@ -78,6 +105,7 @@ export class App {
     this.slider.max = String(this.story.frames);
     this._label();
     this.cell.refresh();
+    this.operation?.label();
     this.redraw();
   }
 
@@ -268,14 +296,15 @@ export class App {
 
   /** The numbers of the scene, for eyes and for screen readers. */
   _tell() {
-    const key = `${this.language} ${this.told_at ?? ""}`;
+    const setting = this.operation?.setting ?? null;
+    const key = `${this.language} ${JSON.stringify(setting)}`;
     if (this._about.dataset.key === key) return;
     this._about.dataset.key = key;
     const { words } = this;
-    const live = this.data.live;
+    const live = this.data.live && (setting ? told(setting) : this.data.live);
     const parts = [make("h2", {}, words("about"))];
     const story = this.data.stories[this.language];
-    if (story) parts.push(make("p", {}, story));
+    if (story && !setting) parts.push(make("p", {}, story));
     if (live) {
       parts.push(...live.calls.map((call) => make("p", {}, make("code", {}, call))));
       const rows = live.explain.stages.map((stage) => [stage.op, stage.input, stage.kernel, stage.output]);
@@ -404,6 +433,12 @@ export class App {
     known();
   }
 
+  /** After a slider has moved. */
+  changed() {
+    this.show();
+    this._write();
+  }
+
   // The link
 
   /** Keep the settings in the address. */
@@ -414,6 +449,7 @@ export class App {
     set("theme", this.data.themes.length > 1 ? this.theme : null);
     set("speed", this.speed === 1 ? null : this.speed);
     set("frame", this.playing ? null : Math.round(this.frame));
+    for (const [name, value] of Object.entries(this.operation?.link() ?? {})) set(name, value);
     clearTimeout(this.writing);
     this.writing = setTimeout(() => history.replaceState(null, "", `#${this.settings}`), 150);
   }
