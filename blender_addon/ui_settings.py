@@ -214,7 +214,7 @@ def _fill_quietly(settings: Any, text: str) -> None:
         print(f"convmotion: {error}")
 
 
-WORDS = ("description", "note", "place")
+WORDS = ("description", "about", "note", "place")
 FILES = ("image", "file")
 """Keys whose values are names of files."""
 

@@ -53,6 +53,7 @@ MAX_FILE_BYTES = 1_000_000
 MAX_STAGES = 500
 """Beyond it nobody can follow, and arranging them takes seconds."""
 MAX_LINE = 120
+MAX_ABOUT = 500
 MAX_PATH = 1000
 IN_FILE = '{ file = "numbers.npz", name = "an array in it" }'
 """How numbers are given that stand in a file."""
@@ -165,6 +166,8 @@ class Scene:
     look: Look = field(default_factory=Look)
     description: Text = field(default_factory=lambda: Text("", ""))
     """One line for the catalog."""
+    about: Text = field(default_factory=lambda: Text("", ""))
+    """A few sentences for the gallery; they are no part of the picture."""
     note: Text = field(default_factory=lambda: Text("", ""))
     """One line that stands below the result."""
     place: int = 1_000_000
@@ -219,7 +222,7 @@ def scene_from_table(table: Mapping[str, Any], source: str) -> Scene:
     """The scene of a table as tomllib returns it."""
     check_values(source, "", table)
     read = _Reader(source)
-    top = read.table("", table, ("title", "description", "note", "place", "input", "stage", "time", "look"))
+    top = read.table("", table, ("title", "description", "about", "note", "place", "input", "stage", "time", "look"))
     if "input" not in top:
         read.fail("input", None, "a table [input] with a shape, such as shape = [8, 7, 7]")
     given = read.table("input", top["input"], ("shape", "values", "seed"))
@@ -245,6 +248,7 @@ def scene_from_table(table: Mapping[str, Any], source: str) -> Scene:
         source=source,
         title=read.text("title", top.get("title", _name_of(source))),
         description=read.text("description", top.get("description", "")),
+        about=read.text("about", top.get("about", ""), MAX_ABOUT),
         note=read.text("note", top.get("note", "")),
         place=read.integer("place", top.get("place", 1_000_000), 1, 1_000_000),
         input=Input(shape, values, seed),
@@ -371,18 +375,18 @@ class _Reader:
             self.fail(key, value, f"a number of seconds from 1 to {MAX_SECONDS:g}")
         return float(value)
 
-    def text(self, key: str, value: object) -> Text:
+    def text(self, key: str, value: object, most: int = MAX_LINE) -> Text:
         if isinstance(value, str):
-            return Text(self.line(key, value), value)
+            return Text(self.line(key, value, most), value)
         if not isinstance(value, Mapping) or not value:
             self.fail(key, value, 'a text, or { en = "...", zh = "..." }')
         self.table(key, value, LANGUAGES)
-        english = self.line(f"{key}.en", value.get("en"))
-        return Text(english, self.line(f"{key}.zh", value.get("zh", english)))
+        english = self.line(f"{key}.en", value.get("en"), most)
+        return Text(english, self.line(f"{key}.zh", value.get("zh", english), most))
 
-    def line(self, key: str, value: object) -> str:
-        if not isinstance(value, str) or len(value) > MAX_LINE or not all(map(_drawable, value)):
-            self.fail(key, value, f"a text of one line, {MAX_LINE} characters at most")
+    def line(self, key: str, value: object, most: int = MAX_LINE) -> str:
+        if not isinstance(value, str) or len(value) > most or not all(map(_drawable, value)):
+            self.fail(key, value, f"a text of one line, {most} characters at most")
         return value
 
     def switch(self, key: str, value: object) -> bool:

@@ -1,13 +1,15 @@
 """The catalog says what its table says, number by number, through conv_math."""
 
+import math
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from convmotion.conv_math import Conv2d, receptive_field, usage_counts
 from convmotion.scenes import (
     Scene,
     SceneError,
@@ -220,6 +222,52 @@ def test_every_scene_has_a_title_and_a_line_about_it_in_both_languages(name):
     assert bool(re.search(r"[\u4e00-\u9fff]", scene.note.zh)) == bool(scene.note.en)
     assert explain(scene)["title"] == scene.title.en
     assert explain(scene, language="zh")["title"] == scene.title.zh
+
+
+def numbers_of(text):
+    return {int(number.replace(",", "")) for number in re.findall(r"[0-9][0-9,]*(?<!,)", text)}
+
+
+OTHER = {"fully-connected": {3, 3 * 3}, "upsample-bilinear": {2 * 2}}
+"""Numbers of what a scene is compared with, or made of."""
+
+
+def facts(scene):
+    """The numbers that are true of a scene: sizes, parameters, what windows span, and what others would take."""
+    shapes, told = scene.shapes, explain(scene)
+    known = {0, 1, 2, len(scene.stages), told["parameters"]}
+    for shape in shapes:
+        known |= {*shape, math.prod(shape), math.prod(shape[-2:])}
+    sides = [1, 1]  # of the window of all of it
+    for stage, row in zip(scene.stages, told["stages"], strict=True):
+        op, window = stage.op, getattr(stage.op, "window", None)
+        known |= {v for f in fields(op) if isinstance(v := getattr(op, f.name), int)}
+        known |= {row["parameters"], row["parameters"] - (row["output"][0] if stage.bias is not None else 0)}
+        if window:
+            spans = zip(window.kernel_size, window.dilation, strict=True)
+            known |= {*window.kernel_size, math.prod(window.kernel_size), *((k - 1) * d + 1 for k, d in spans)}
+            sides = [max(pair) for pair in zip(sides, window.kernel_size, strict=False)]
+        if op.weight_shape:
+            filters, *slices = op.weight_shape
+            known |= {filters, math.prod(slices), filters * row["input"][0] * math.prod(slices[1:])}
+        known |= {count // getattr(op, "groups", 1) for count in (row["output"][0], row["input"][0])}
+    known.add(shapes[0][0] * shapes[-1][0] * math.prod(sides))  # what one standard convolution for all of it takes
+    convolutions = [stage.op for stage in scene.stages if isinstance(stage.op, Conv2d)]
+    for count in range(1, len(convolutions) + 1):
+        sees = [axis.size for axis in receptive_field(convolutions[:count])]
+        known |= {*sees, math.prod(sees), 2 * count + 1}
+    if "usage" in scene.look.show:
+        known.add(int(np.count_nonzero(usage_counts(convolutions, (0, 0)))))
+    return known | {len(convolutions)}
+
+
+@pytest.mark.parametrize("name", catalog_names())
+def test_what_is_said_of_a_scene_is_there_in_both_languages_and_its_numbers_are_true(name):
+    about, scene = find_scene(name).about, find_scene(name)
+    assert len(about.en) > 80 and about.en.endswith(".") and not re.search(r"[\u4e00-\u9fff]", about.en)
+    assert len(about.zh) > 40 and about.zh.endswith("。") and re.search(r"[\u4e00-\u9fff]", about.zh)
+    assert numbers_of(about.en) == numbers_of(about.zh)
+    assert numbers_of(about.en) <= (known := facts(scene) | OTHER.get(name, set())), numbers_of(about.en) - known
 
 
 def seen(name):

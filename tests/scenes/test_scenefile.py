@@ -191,7 +191,7 @@ def test_a_wrong_time_or_look_is_refused(line, key):
 
 
 @pytest.mark.parametrize("letter", ["\\n", "\\r", "\\u0000", "\\u001b", "\\u0085", "\\u2028", "\\u2029"])
-@pytest.mark.parametrize("key", ["title", "description", "note"])
+@pytest.mark.parametrize("key", ["title", "description", "about", "note"])
 def test_texts_are_one_line_that_can_be_drawn(key, letter):
     assert f"{key} is " in refusal(f'{key} = "a{letter}b"' + SCENE)
     assert f"{key}.zh is " in refusal(f'{key} = {{ en = "a", zh = "{letter}" }}' + SCENE)
@@ -200,6 +200,11 @@ def test_texts_are_one_line_that_can_be_drawn(key, letter):
 @pytest.mark.parametrize("value", ["3", "[]", "{ zh = 'a' }", "{ }", "true", f"'{'x' * 121}'"])
 def test_a_wrong_title_is_refused(value):
     assert "title" in refusal(f"title = {value}" + SCENE)
+
+
+def test_what_is_said_about_a_scene_may_be_a_few_sentences():
+    assert parse_scene(f"about = '{'x' * 500}'" + SCENE, "mine.toml").about.en == "x" * 500
+    assert "about is" in (told := refusal(f"about = '{'x' * 501}'" + SCENE)) and "500 characters" in told
 
 
 @pytest.mark.parametrize("value", ["0", "1.5", "true", "'first'"])
