@@ -14,9 +14,9 @@ from convmotion.scenes.palette import (
     input_colors,
     oklch_to_linear,
     output_colors,
-    weight_colors,
     place_colors,
     ramp,
+    weight_colors,
 )
 
 # OKLab coordinates of the corners of sRGB, as the colour space's author and CSS Color 4's samples give them.

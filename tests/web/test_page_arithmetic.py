@@ -14,7 +14,7 @@ from convmotion.scenes.sight import Sight, bank_shape
 
 sys.path.append(str(Path(__file__).parent))
 
-import node  # noqa: E402
+import node
 
 SETTINGS = 200
 WEIGHTED = [f"{kind}{axes}d" for kind in ("Conv", "ConvTranspose") for axes in (1, 2, 3)]

@@ -13,7 +13,7 @@ from convmotion.scenes.screen import Screen, said
 
 sys.path.append(str(Path(__file__).parent))
 
-import node  # noqa: E402
+import node
 
 SLIDES = ("standard", "transposed-scatter", "max-pool", "conv3d", "adaptive-avg-pool", "dilated", "deformable")
 MOVES = ("channel-shuffle", "pixel-shuffle", "padding-modes", "im2col", "transposed")
