@@ -328,8 +328,7 @@ class _Builder:
             attributes |= {"origin": cells.origin, "start": cells.start, "arrive": cells.arrive}
         if cells.lit_by is not None:
             attributes["anchor"] = cells.anchor
-        if cells.via is not None:
-            attributes |= {"via": cells.via} | ({} if cells.bow is None else {"bow": cells.bow})
+        attributes |= {name: way for name, way in (("via", cells.via), ("bow", cells.bow)) if way is not None}
         if cells.becomes is not None:
             attributes["becomes"] = meshes.opaque(cells.becomes)
         if cells.extent is not None:
@@ -400,8 +399,7 @@ class _Builder:
         moving = bool((cells.start != ALWAYS).any())
         if moving:
             attributes |= {"origin": cells.origin[cell], "start": cells.start[cell], "arrive": cells.arrive[cell]}
-        if cells.via is not None:
-            attributes |= {"via": cells.via[cell]} | ({} if cells.bow is None else {"bow": cells.bow[cell]})
+        attributes |= {name: way[cell] for name, way in (("via", cells.via), ("bow", cells.bow)) if way is not None}
         if numbers.until is not None:
             attributes["until"] = numbers.until[row]
         reader = None if cells.lit_by is None else self.board.mover(cells.lit_by)
@@ -507,6 +505,7 @@ class _Builder:
         """So far, 0..1, from the origin to the place; growing."""
         position = tree.node("GeometryNodeInputPosition").outputs[0]
         place = tree.between(tree.attribute("origin", "FLOAT_VECTOR"), position, u)
+        place = tree.vector("ADD", place, self._aside(tree, u))
         return self._moved(tree, place, shown, tree.math("ADD", NEWBORN, tree.math("MULTIPLY", u, 1.0 - NEWBORN)))
 
     @cached_property
@@ -519,13 +518,18 @@ class _Builder:
         on = tree.progress(step, tree.inputs["Left"], tree.attribute("arrive", "FLOAT"))
         stop = tree.between(tree.attribute("origin", "FLOAT_VECTOR"), tree.attribute("via", "FLOAT_VECTOR"), there)
         flight = tree.math("MULTIPLY", there, tree.math("SUBTRACT", 1.0, there))
-        aside = tree.scaled(tree.attribute("bow", "FLOAT_VECTOR"), tree.math("MULTIPLY", flight, 4.0))
-        place = tree.between(tree.vector("ADD", stop, aside), position, on)
+        place = tree.between(tree.vector("ADD", stop, self._aside(tree, there)), position, on)
         shrunk = tree.math("ADD", tree.math("MULTIPLY", flight, 2.0), tree.math("MULTIPLY", on, COVER - NEWBORN))
         stays = tree.math("MULTIPLY", there, tree.math("SUBTRACT", 1.0, on))
         swollen = tree.math("ADD", 1.0, tree.math("MULTIPLY", tree.inputs["Swells"], stays))
         size = tree.math("MULTIPLY", tree.math("SUBTRACT", COVER, shrunk), swollen)
         return self._moved(tree, place, tree.greater(step, start), size)
+
+    @staticmethod
+    def _aside(tree: Tree, u: Socket) -> Socket:
+        """So far, 0..1, on the way: how far from the straight one."""
+        flight = tree.math("MULTIPLY", u, tree.math("SUBTRACT", 1.0, u))
+        return tree.scaled(tree.attribute("bow", "FLOAT_VECTOR"), tree.math("MULTIPLY", flight, 4.0))
 
     @staticmethod
     def _moved(tree: Tree, place: Socket, shown: Socket, scale: Socket) -> Any:

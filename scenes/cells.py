@@ -21,6 +21,7 @@ from .parts import MOUTH, Act, Bank, Tensor
 from .plan import LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
 from .sight import depth_of, mixed
 from .story import ALWAYS, Cells, Numbers, cells_at
+from .swerve import swerve
 from .values import in_lightness
 
 PARTIAL, GROWN = 0.8, 0.96
@@ -184,6 +185,7 @@ def _unfinished(
         index,
         color,
         origin=origin,
+        bow=swerve(plan, origin, position),
         start=times[0],
         arrive=times[1],
         anchor=plan.anchor(number, tensor, index, position),
@@ -263,6 +265,7 @@ def _visible_tensor(
         index,
         color,
         origin=origin,
+        bow=swerve(plan, origin, position),
         start=start,
         arrive=arrive,
         anchor=plan.anchor(number, tensor, index, position),
@@ -367,6 +370,7 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
             *plan.numbers(read.values, read.color, front, ALWAYS, rest[0], stages=(number,)),
             *plan.numbers(products, becomes, front, rest[0], stages=(number,)),
         )
+    via = bank.before(weight) if swells == 1.0 else bank.at(weight)
     yield cells_at(
         position,
         f"travellers-{number + 1}",
@@ -378,7 +382,8 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
         start=start,
         arrive=end,
         anchor=read.position,
-        via=bank.before(weight) if swells == 1.0 else bank.at(weight),
+        via=via,
+        bow=swerve(plan, read.position, via),
         swells=swells,
         becomes=becomes,
         rest=rest,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..conv_math.shapes import ravel_all
 from . import palette
-from .parts import MOUTH, Bank
+from .parts import Bank
 from .plan import Plan
 from .sight import Sight
 from .story import Cells, cells_at
@@ -62,7 +62,7 @@ def weights_of(plan: Plan, number: int) -> NDArray[np.int64]:
 
 
 def column_mouths(bank: Bank, column: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Where the results of columns come out, just in front of their middles: ``(n, 3)``."""
-    _, height, _ = bank.placed.item.dims
-    middle = np.array([0.0, -MOUTH, -(height - 1) / 2.0])
-    return bank.placed.base[0] + middle + column[:, None] * np.array([1.0, 0.0, 0.0])
+    """Where the results of columns come out, on their far sides: ``(n, 3)``."""
+    depth, height, _ = bank.placed.item.dims
+    side = np.array([0.5, depth - 1.0, -(height - 1) / 2.0])
+    return bank.placed.base[0] + side + column[:, None] * np.array([1.0, 0.0, 0.0])

@@ -14,6 +14,7 @@ from ..conv_math import DeformConv2d
 from ..conv_math.conv import Conv
 from ..conv_math.rearrange import Columns
 from .elision import Axis, Elision
+from .matrix import column_mouths
 from .pacing import Beat, Stroke, strokes, time_at
 from .parts import Bank, Tensor
 from .plan import Plan
@@ -458,12 +459,11 @@ def _near_middle(plan: Plan, bases: NDArray[np.float64], h: float, w: float) -> 
 
 
 def _output_lines(plan: Plan, number: int, bank: Bank, filters: range) -> Iterator[Line]:
-    depth, h, w = bank.placed.item.dims
+    on, mouths = _column_on(plan, number), bank.mouths()
     for f in filters:
         if len(filters) == 1 or bank.placed.item.elision.shows_block(f):
-            on = _column_on(plan, number)
-            base, w = (bank.placed.base[f], w) if on is None else (np.zeros(3), 1)
-            leave = base + np.array([w - 0.5, depth - 1.0, -(h - 1) / 2])
+            first = column_mouths(bank, np.zeros(1, np.int64))[0] - bank.placed.base[0]
+            leave = mouths[f] if on is None else first
             yield from _written(plan, number, f, filters.start, vector(leave), on)
 
 

@@ -14,7 +14,7 @@ from .layout import Placed
 from .pacing import Beat, pace
 
 MOUTH = 1.2
-"""How far in front of a filter its results come out."""
+"""How far beside a thing its results come out."""
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,12 @@ class Bank:
         return self.at(weight) - np.array([0.0, (self.placed.item.pitch - 1.0) / 2.0, 0.0])
 
     def mouths(self) -> NDArray[np.float64]:
-        """Where a filter's results come out, just in front of its middle: ``(filters, 3)``."""
-        _, h, w = self.placed.item.dims
-        return self.placed.base + np.array([(w - 1) / 2, -MOUTH, -(h - 1) / 2])
+        """Where a filter's results come out, on its far side, from which its line leads to them: ``(filters, 3)``.
+
+        There they cover none of its weights, and are behind the filters that they pass.
+        """
+        depth, h, w = self.placed.item.dims
+        return self.placed.base + np.array([w - 0.5, depth - 1.0, -(h - 1) / 2])
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ from .form import FEWEST_PIXELS, LEAST_BAR, WINDOW_BAR
 from .layout import (
     CAPITAL,
     LINE_HEIGHT,
+    TOP,
     Frame,
     Item,
     Page,
@@ -1339,6 +1340,14 @@ class Plan:
         """Height of title and call in reference pixels."""
         lines = max(len(self.call_lines(n)) for n in range(len(self.stages)))
         return (CAPITAL["title"] + lines * CAPITAL["line"]) * LINE_HEIGHT
+
+    @cached_property
+    def ceiling(self) -> float:
+        """How high along the picture's up anything may rise: to its heading; if the camera travels, as all else."""
+        frame = self.frame
+        heading = float(frame.center[1]) + frame.height / 2.0 - (self._caption_room()[0] + TOP) * frame.pixel
+        tops = [placed.bottom + placed.height for placed in frame.placed]
+        return min(heading, max(tops)) if frame.stops else heading
 
     def _caption_room(self) -> tuple[float, float]:
         """Heights above and below the tensors, in reference pixels."""

@@ -72,7 +72,10 @@ def _flight(cells: Cells, step: float) -> tuple[NDArray[np.float32], NDArray[np.
     """From the origin to the place, growing."""
     arrived = cells.arrive <= np.float32(step)
     u = np.where(arrived, np.float32(1.0), progress(step, cells.start, cells.arrive))
-    place = np.where(arrived[:, None], cells.position, cells.origin + (cells.position - cells.origin) * u[:, None])
+    way = cells.origin + (cells.position - cells.origin) * u[:, None]
+    if cells.bow is not None:
+        way = way + cells.bow * (4.0 * u * (1.0 - u))[:, None]
+    place = np.where(arrived[:, None], cells.position, way)
     return place, NEWBORN + u * (1.0 - NEWBORN)
 
 

@@ -119,7 +119,8 @@ class Cells:
     via: NDArray[np.float32] | None = None
     """Travellers stop here on their way."""
     bow: NDArray[np.float32] | None = None
-    """How far from the straight way they are in the middle of the way there; None: they go straight."""
+    """How far from the straight way they are in the middle of the way (of travellers: to that stop); None: it is
+    straight."""
     becomes: NDArray[np.float32] | None = None
     """The colour that travellers have taken on when they arrive."""
     rest: tuple[float, float] = (0.0, 0.0)

@@ -177,6 +177,11 @@ def solids_of(board: Storyboard) -> list[tuple[str, np.ndarray]]:
         for stop in (cells.origin, cells.via):
             if stop is not None:
                 found.append((f"{cells.name} on its way", stop[:, None] + CORNERS * COVER))
+        if cells.bow is not None:
+            end = cells.position if cells.via is None else cells.via
+            for u in (0.25, 0.5, 0.75):
+                aside = cells.origin + (end - cells.origin) * u + cells.bow * 4.0 * u * (1.0 - u)
+                found.append((f"{cells.name} aside", aside[:, None] + CORNERS * NEWBORN))
     return found
 
 
