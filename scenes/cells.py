@@ -38,6 +38,8 @@ MOST_MORE = 256
 """How many times more there may be, of which the others are not drawn."""
 DOT_PIXELS = 4.0
 """How large the dots in a gap are at least, in reference pixels."""
+SETTLED = 0.8
+"""The part of a step after which what flies is so near its place that zeros may come around it: it passes none."""
 FLIGHT = 0.06
 """Seconds: in fewer a cell on its way is a dot in mid-air that comes from nowhere; it appears in its place instead."""
 
@@ -465,7 +467,7 @@ def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
         real = ~tensor.is_empty(index)
         position = tensor.at(index)
         if not real.all():
-            yield _zeros(plan, number_shown, tensor, index[~real], step[~real].astype(float))
+            yield _zeros(plan, number_shown, tensor, index[~real], step[~real] + SETTLED)
         start = step[real].astype(float)
         yield _visible_tensor(
             plan, number_shown, tensor, index[real], position[real], origin[real], start, start + 1.0, values
@@ -550,7 +552,7 @@ def _zeros(plan: Plan, number: int, tensor: Tensor, index: NDArray[np.int64], st
         index,
         plan.theme.ghost,
         start=step,
-        arrive=step + 1.0,
+        arrive=np.floor(step) + 1.0,
         anchor=plan.anchor(number, tensor, index, position),
         lit_by=plan.reader(number),
         numbers=_zeros_on(plan, number, tensor.in_front(index)),

@@ -249,9 +249,17 @@ def _box(
     parts = tuple(part for f in firsts for part in (_homes if homes else _parts)(f, counts, spacing))
     if deep is None and elision.channels.hidden:
         boxes, parts = (_beside_gap(each, elision.channels) for each in (boxes, parts))
+    if extent[1] == 1.0 and _among_zeros(plan, tensor, spans):
+        boxes = tuple(((x, y - depth / 2.0, z), (width, 0.0, height)) for (x, y, z), (width, depth, height) in boxes)
     opens = deep is not None and bool(np.ptp(deep.first))
     made = Mover(name, track, act.first_frame, act.last_frame, boxes, counts, spacing, taps, parts)
     return replace(made, bar=plan.bar(number), opens=opens)
+
+
+def _among_zeros(plan: Plan, tensor: Tensor, spans: tuple[Span | None, Span, Span]) -> bool:
+    """Whether a window stands among zeros with digits, through which the bars at its back would be seen."""
+    before = any((span.first < 0).any() for span in spans if span is not None)
+    return plan.values is not None and (before or tensor.empty is not None)
 
 
 def _beside_gap(boxes: tuple[tuple[Vector, Vector], ...], channels: Axis) -> tuple[tuple[Vector, Vector], ...]:

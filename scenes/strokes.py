@@ -24,7 +24,9 @@ FILTER = 1.5
 CLEAR = 3.0
 """Pixels around a text that lines keep clear of."""
 OVER_CELLS = 0.3
-"""How much of a line is left where a cell is behind it: what stands there stays readable."""
+"""How much of a line is left before the cells where it begins or ends: what stands there stays readable."""
+PAST_CELLS = 0.0
+"""The same before others, which are not its own: it is seen beside them."""
 THROUGH_CELLS = 0.4
 """How much of a window's edge shows through the cells that hide it."""
 LEAST_RADIUS = 0.4
@@ -49,7 +51,7 @@ def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.
     """
     shown = [(lines_at(board, lines, frame), lines.lines) for lines in board.lines]
     counts = [len(ends) for ends, _ in shown]
-    left = [OVER_CELLS if lines.over_cells is None else lines.over_cells for lines in board.lines]
+    left = [(OVER_CELLS, PAST_CELLS) if lines.over_cells is None else (lines.over_cells,) * 2 for lines in board.lines]
     edges = hidden_edges(board, frame)
     ends = np.concatenate([edges, *(ends for ends, _ in shown)])
     colors = [THEMES[board.theme].window] * len(edges) + [line.color for e, lines in shown for line in lines[: len(e)]]
@@ -61,7 +63,7 @@ def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.
     long = np.linalg.norm(flat[:, 1] - flat[:, 0], axis=1) > 1e-6
     if not long.any():
         return np.zeros(0, np.int64), np.zeros((0, 4), np.uint8)
-    over = np.concatenate([np.full(len(edges), OVER_CELLS), np.repeat(left, counts)])
+    over = np.concatenate([np.full((len(edges), 2), OVER_CELLS), np.repeat(np.reshape(left, (-1, 2)), counts, axis=0)])
     hidden = _Hidden(board, frame, screen, through[long], np.array(leaves, np.bool_)[long], over[long])
     radii = np.concatenate(
         [np.full(len(edges), LINE_RADIUS), np.repeat([lines.radius for lines in board.lines], counts)]
@@ -155,7 +157,7 @@ class _Hidden:
 
     Of lines that show ``through`` cells (lines,): a little behind a cell, and nothing elsewhere, where they are to be
     seen as they are. Of a line that ``leaves`` a window (lines,) a little of the way, too, up to where it comes out of
-    the cells. Before cells that part of each that is left ``over`` them (lines,).
+    the cells. Before cells that part of each that is left ``over`` them (lines, 2): at its ends, and elsewhere.
     """
 
     def __init__(
@@ -198,7 +200,9 @@ class _Hidden:
         number, cube = self._near(flat)
         meets, nearer = self._shares_in_line(ends[number], cube)
         solid, through = ~self.ghost[cube], self.through[line]
-        strength = np.where(_within_any(meets, number, line, share), self.over[line], 1.0)
+        before = _within_any(meets, number, line, share)
+        ends = _at_the_beginning(before, line, back) | _at_the_beginning(before, line, ~back)
+        strength = np.where(before, np.where(ends, *self.over[line].T), 1.0)
         behind = _within_any((nearer[0][solid], nearer[1][solid]), number[solid], line, share)
         strength[behind | through] = 0.0
         strength[behind & (through | self.leaves[line] & _at_the_beginning(behind, line, back))] = THROUGH_CELLS

@@ -148,7 +148,9 @@ def hidden_by_marching(board, frame, points):
 
 @pytest.mark.parametrize("camera", ["isometric", "perspective", "turntable"])
 @pytest.mark.parametrize("name", ["standard", "grouped"])
-def test_lines_are_hidden_exactly_where_a_cube_is_nearer(name, camera):
+def test_lines_are_hidden_exactly_where_a_cube_is_nearer(name, camera, monkeypatch):
+    """And, as others are not to be seen on what they pass, where one is behind them."""
+    monkeypatch.setattr(strokes, "PAST_CELLS", OVER_CELLS)
     board = replace(board_of(name, camera), captions=())
     frame = midway(board)
     screen = Screen(board, frame)
@@ -220,7 +222,8 @@ def test_lines_are_broken_where_words_stand():
 def test_lines_laid_over_a_picture_look_like_blenders_tubes(quality, camera, tmp_path, monkeypatch):
     from convmotion.render.blender import Studio
 
-    for name, value in {"LEAST_RADIUS": 0.0, "OVER_CELLS": 1.0, "THROUGH_CELLS": 0.0}.items():  # as tubes are seen
+    as_tubes_are_seen = {"LEAST_RADIUS": 0.0, "OVER_CELLS": 1.0, "PAST_CELLS": 1.0, "THROUGH_CELLS": 0.0}
+    for name, value in as_tubes_are_seen.items():
         monkeypatch.setattr(f"convmotion.scenes.strokes.{name}", value)
     board = whole_board("standard", camera)
     frame, whole = midway(board), (0, 0, *SIZE)
@@ -245,6 +248,16 @@ def test_lines_laid_over_a_picture_look_like_blenders_tubes(quality, camera, tmp
     assert likeness((0, 0)) > max(0.7, *others)
     assert abs((tubes.astype(int) - composed)[around].mean()) < 5.0
     assert abs(tubes.astype(int) - composed)[~around].mean() < 1.5
+
+
+def test_a_line_leaves_no_trace_on_the_pictures_that_it_passes(monkeypatch):
+    board = replace(board_of("batch"), captions=())
+    frame, screen = int(board.settled[0]) - 1, Screen(board)
+    read = next(cells for cells in board.cells if cells.name == "input")
+    column, row = screen.pixels(read.position[read.index[:, 0] > 0]).astype(int).T
+    assert not alpha_of(board, frame)[row, column].any()
+    monkeypatch.setattr(strokes, "PAST_CELLS", OVER_CELLS)
+    assert alpha_of(board, frame)[row, column].any(), "they are before these"
 
 
 @pytest.mark.parametrize("name", ["standard", "padding"])
