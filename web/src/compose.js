@@ -22,7 +22,6 @@ const CAPITAL = { title: 19, line: 12, label: 12.5, note: 12 };
 const LINE_HEIGHT = 1.72;
 const [SIDE, TOP, BOTTOM] = [30, 20, 18];
 const COLUMN_GAP = 16;
-const MOUTH = 1.2;
 const APPROACH = -1.5;
 const [LAND, ARRIVE, SWEEP_ARRIVE] = [0.2, 0.4, 0.1];
 const [MULTIPLY, SUM, WRITE] = [0.45, 0.6, 0.8];
@@ -469,11 +468,11 @@ class Composer {
     return [made("filters-1", "filter", this.bank, cells, { position, color, numbers })];
   }
 
-  /** Where a filter's results come out. */
+  /** Where a filter's results come out: on its far side, from which its line leads to them. */
   _mouth(filter) {
-    const [, h, w] = this.bankItem.dims;
+    const [depth, h, w] = this.bankItem.dims;
     const [x, y, z] = this.bankItem.base[filter];
-    return [x + (w - 1) / 2, y - MOUTH, z - (h - 1) / 2];
+    return [x + w - 0.5, y + depth - 1, z - (h - 1) / 2];
   }
 
   /** Copies of the first window's cells: to their weights, then together into one cell per filter. */

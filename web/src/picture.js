@@ -217,10 +217,10 @@ export class Picture {
       attributes.via = [pick(cells.via, 3), 3];
       uniforms.rest = { value: cells.rest };
       uniforms.swells = { value: cells.swells };
-      if (cells.bow) {
-        defines.BOW = "";
-        attributes.bow = [pick(cells.bow, 3), 3];
-      }
+    }
+    if (moves(cells) && cells.bow) {
+      defines.BOW = "";
+      attributes.bow = [pick(cells.bow, 3), 3];
     }
     const mover = cells.lit_by ? this.story.movers.get(cells.lit_by) : null;
     if (mover) {

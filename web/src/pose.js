@@ -60,7 +60,10 @@ function flight(cells, step, place, size) {
   for (let i = 0; i < size.length; i++) {
     const arrived = cells.arrive.data[i] <= at;
     const u = arrived ? 1 : progress(step, cells.start.data[i], cells.arrive.data[i]);
-    if (!arrived) for (let k = 3 * i; k < 3 * i + 3; k++) place[k] = between(cells.origin.data[k], place[k], u);
+    const aside = 4 * u * (1 - u);
+    for (let k = 3 * i; !arrived && k < 3 * i + 3; k++) {
+      place[k] = between(cells.origin.data[k], place[k], u) + (cells.bow ? cells.bow.data[k] * aside : 0);
+    }
     size[i] = NEWBORN + u * (1 - NEWBORN);
   }
 }

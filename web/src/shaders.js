@@ -71,6 +71,9 @@ void motion(out vec3 at, out float size) {
 #elif defined(MOVES)
   float u = spell.y <= step_ ? 1.0 : progress(step_, spell.x, spell.y);
   at = mix(origin, place, u);
+#ifdef BOW
+  at += bow * 4.0 * u * (1.0 - u);
+#endif
   size *= NEWBORN + u * (1.0 - NEWBORN);
 #endif
 #ifdef OPENS
