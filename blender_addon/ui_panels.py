@@ -1,6 +1,7 @@
 """The tab "Convolution" in the 3D View's sidebar."""
 
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -176,6 +177,9 @@ class CONVMOTION_PT_render(_Tab, bpy.types.Panel):
         layout.prop(settings, "output", text="")
         layout.row(align=True).prop(settings, "quality", expand=True)
         layout.prop(settings, "transparent")
+        row = layout.row()
+        row.active = ui_render.is_animation(Path(settings.output))
+        row.prop(settings, "megabytes")
 
 
 def _draw_rendering(layout: Any, width: int) -> None:
@@ -199,6 +203,7 @@ def _draw_rendering(layout: Any, width: int) -> None:
         row.label(text=rendering.output.name, icon="CHECKMARK", translate=False)
         opener = row.operator("wm.path_open", text=translated("Open Folder"), icon="FILE_FOLDER")
         opener.filepath = str(rendering.output.parent)
+        _draw_text(column, *rendering.notes, width=width)
 
 
 def axis_names(dims: int, axes: int | None) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ ENTRY = ".render.attended", "main"
 """What the second Blender calls: the command line, which ends when nobody listens to it any more."""
 ENDINGS = (".mp4", ".gif", ".webm", ".webp", ".png")
 PROGRESS = re.compile(r"convmotion progress (\d+) (\d+) (.*)")
+OWN = "convmotion: "
+"""How a line begins that the command says to people."""
 SECONDS_TO_TIDY = 10.0
 
 
@@ -36,9 +38,16 @@ def arguments_of(settings: Any, scene_file: Path, output: Path) -> list[str]:
     result += ["--fps", str(settings.fps), "--quality", settings.quality, "--lang", ui_words.language(), "--progress"]
     result += ["--cache-size", f"{chosen.cache_size}MB"]
     result += ["--transparent"] if settings.transparent else []
+    if is_animation(output) and (most := round(1_000_000 * settings.megabytes)):
+        result += ["--max-bytes", str(most)]
     result += ["--workers", str(chosen.workers)] if chosen.workers else []
     folder = cache_folder()
     return result + (["--cache", str(folder)] if folder else [])
+
+
+def is_animation(output: Path) -> bool:
+    """Whether it is more than one picture, so that its size can be limited."""
+    return output.suffix.lower() != ".png"
 
 
 def has_no_place(settings: Any) -> bool:
@@ -114,6 +123,11 @@ class Rendering:
             return ""
         return self.doing if self.done == self.total else f"{self.done} / {self.total}"
 
+    @property
+    def notes(self) -> list[str]:
+        """What there is to know about the output, such as what was chosen for a limit of its size."""
+        return [word.removeprefix(OWN) for word in self.words if word.startswith(OWN)]
+
     def running(self) -> bool:
         """Whether it still runs; tidies up once it does not."""
         code = self.process.poll()
@@ -123,10 +137,7 @@ class Rendering:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = ""
             if code and not self.cancelled:
-                said = (
-                    [word for word in self.words if word.startswith("convmotion: ")] or self.words or [f"code {code}"]
-                )
-                self.error = said[-1].removeprefix("convmotion: ")
+                self.error = (self.notes or self.words or [f"code {code}"])[-1]
         return False
 
     def cancel(self) -> None:

@@ -191,6 +191,15 @@ class Settings(bpy.types.PropertyGroup):
     transparent: bpy.props.BoolProperty(  # pyright: ignore
         name="Transparent", description="With no floor and no backdrop (not .mp4)"
     )
+    megabytes: bpy.props.FloatProperty(  # pyright: ignore
+        name="Size limit (MB)",
+        description="The most that an animation may weigh, in 1,000,000 bytes; 0: any size",
+        min=0.0,
+        soft_max=100.0,
+        max=100_000.0,
+        precision=1,
+        step=50,
+    )
     words: bpy.props.StringProperty(  # pyright: ignore
         name="Words", description='Of the whole scene, such as note = "a line below the result"', update=_changed
     )

@@ -49,6 +49,7 @@ CHINESE = {
     "Output": "输出",
     "Quality": "质量",
     "Transparent": "透明",
+    "Size limit (MB)": "大小上限 (MB)",
     "Width": "宽度",
     "Height": "高度",
     "Frames a second": "每秒帧数",
@@ -102,6 +103,9 @@ CHINESE = {
     "Build anew after every change, if the scene is small": "场景较小时，每次更改后自动重新构建",
     "A file: .mp4, .gif, .webm, .webp or .png; // is the folder of the .blend": (
         "输出文件：.mp4、.gif、.webm、.webp 或 .png；// 表示 .blend 所在的文件夹"
+    ),
+    "The most that an animation may weigh, in 1,000,000 bytes; 0: any size": (
+        "动画文件的最大大小，以 1,000,000 字节为单位；0 表示不限"
     ),
     "With no floor and no backdrop (not .mp4)": "没有地面和背景（不适用于 .mp4）",
     "All of it as the text of a scene file": "以场景文件文本表示的全部设置",

@@ -496,7 +496,24 @@ def test_the_command_line_gets_the_settings_and_the_preferences(settings, tmp_pa
     told = vars(cli._parser().parse_args(line))
     wanted = {"size": (96, 64), "fps": 30.0, "quality": "final", "lang": "zh", "transparent": True, "workers": 3}
     wanted |= {"cache": tmp_path / "kept", "cache_size": 70_000_000, "output": [tmp_path / "a.gif"], "progress": True}
-    assert {name: told[name] for name in wanted} == wanted
+    assert {name: told[name] for name in wanted} == wanted and told["max_bytes"] is None
+
+
+@pytest.mark.parametrize(("megabytes", "wanted"), [(0.0, None), (5.0, 5_000_000), (0.3, 300_000), (0.01, 10_000)])
+def test_the_command_line_gets_the_limit_of_the_size(settings, tmp_path, megabytes, wanted):
+    settings.megabytes = megabytes
+    told = cli._parser().parse_args(ui_render.arguments_of(settings, tmp_path / "scene.toml", tmp_path / "a.gif"))
+    assert told.max_bytes == wanted
+    one = ui_render.arguments_of(settings, tmp_path / "scene.toml", tmp_path / "a.PNG")  # of one picture there is none
+    assert "--max-bytes" not in one
+
+
+def test_what_was_chosen_for_a_limit_is_told(settings, tmp_path):
+    settings.output, settings.quality, settings.fps = str(tmp_path / "a.gif"), "draft", 10
+    settings.width, settings.seconds, settings.megabytes = 160, 2.0, 0.01
+    rendering = ended(ui_render.Rendering.start(settings))
+    assert not rendering.error and (tmp_path / "a.gif").stat().st_size <= 10_000
+    assert len(rendering.notes) == 1 and rendering.notes[0].startswith("a.gif: ") and "SSIM" in rendering.notes[0]
 
 
 def test_a_render_that_is_cancelled_leaves_nothing(settings, tmp_path):
