@@ -61,7 +61,7 @@ from .sight import ChannelSum, RowProduct, Sight, bank_shape, depth_of
 from .story import ALWAYS, Ease, Numbers, Track
 from .tracing import counter_width, trace_lines
 from .travel import Result, arrange_stages, framings
-from .values import Values, offset_of, values_of
+from .values import Values, can_be_worked_out, offset_of, values_of
 from .viewpoint import arrange_near, arrange_turning
 
 MULTIPLY, SUM, WRITE = 0.45, 0.6, 0.8
@@ -488,10 +488,9 @@ class Plan:
         stage = self.stages[number]
         if isinstance(stage.op, MaxUnpool2d):
             pool = self.scene.pool_of(stage.number - 1) + 1
-            indices = self.winners(
+            indices = self._largest(
                 next(n for n, other in enumerate(self.stages) if other.number == pool and other.slide)
             )
-            assert indices is not None
             sources = stage.op.trajectory(stage.input, indices=indices.reshape(stage.input)).sources[0]
             first = np.arange(len(sources))[:, None, None] * math.prod(stage.item[1:])
             return (View("output", stage.output, np.where(sources < 0, -1, first + sources)),)
@@ -906,10 +905,15 @@ class Plan:
         return self.sight(number).done(*self.tensors[number + 1].rows(index))
 
     def winners(self, number: int) -> NDArray[np.int64] | None:
-        """Where the largest cells are that a stage keeps: flat indices of its output's shape, if it is such a pool."""
+        """Where the largest cells are that a stage keeps: flat indices of its output's shape, if it is such a pool, and
+        not of so many cells that it would take long to tell."""
+        if isinstance(self.stages[number].op, Largest) and can_be_worked_out(self.scene):
+            return self._largest(number)
+        return None
+
+    def _largest(self, number: int) -> NDArray[np.int64]:
         stage = self.stages[number]
-        if not isinstance(stage.op, Largest):
-            return None
+        assert isinstance(stage.op, Largest)
         return stage.op.indices(self.known_values()[0][number].reshape(stage.input))
 
     def formulas(self, number: int, words: Words | None = None) -> list[str]:

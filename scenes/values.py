@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,8 @@ LIGHTER, DARKER = 0.75, 0.85
 """How near to white and black the largest values come."""
 MAX_MACS = 10_000_000_000
 """More multiply-accumulates are not worked out for a picture."""
+MAX_VALUES = 20_000_000
+"""Nor more cells of all tensors together."""
 
 
 Values = NDArray[np.float64]
@@ -39,12 +42,10 @@ def values_of(scene: Scene) -> tuple[list[Values], list[Values | None], list[Val
     numbers that can be worked with in one's head: 0 to 9 for the input, -2 to 2 for weights and biases. "ramp" counts
     up from 0 to 1. Raises SceneError where the arithmetic would take too long.
     """
-    macs = scene.operations.macs(scene.input.shape)
-    if macs > MAX_MACS:
-        raise SceneError(
-            f"{scene.source}: look.show has 'values', which takes {macs:,} multiply-accumulates; "
-            f"allowed: at most {MAX_MACS:,}"
-        )
+    for count, most, what in _work(scene):
+        if count > most:
+            why = "look.show has 'values', which takes" if "values" in scene.look.show else "what is shown takes"
+            raise SceneError(f"{scene.source}: {why} {count:,} {what}; allowed: at most {most:,}")
     random = np.random.default_rng(scene.input.seed)
     for_cells, for_weights = (INPUTS, WEIGHTS) if "values" in scene.look.show else (None, None)
     tensors = [_array(given_values(scene), scene.input.shape, random, for_cells)]
@@ -70,6 +71,20 @@ def values_of(scene: Scene) -> tuple[list[Values], list[Values | None], list[Val
         else:
             tensors.append(Sequential(op).forward(read[0], [weight], [biases[-1]]))
     return tensors, weights, biases
+
+
+def can_be_worked_out(scene: Scene) -> bool:
+    """Whether `values_of` takes neither long nor much memory."""
+    return all(count <= most for count, most, _ in _work(scene))
+
+
+def _work(scene: Scene) -> list[tuple[int, int, str]]:
+    """What the values of a scene take, how much of it may be, and its name."""
+    cells = sum(map(math.prod, scene.shapes))
+    return [
+        (scene.operations.macs(scene.input.shape), MAX_MACS, "multiply-accumulates"),
+        (cells, MAX_VALUES, "cells worked out"),
+    ]
 
 
 def offset_of(scene: Scene, number: int) -> Values:

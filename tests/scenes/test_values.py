@@ -1,5 +1,7 @@
 """With values switched on, lightness tells them: what conv_math computes, cell by cell."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -177,6 +179,29 @@ def test_an_operation_for_any_axes_has_those_of_the_operations_around_it():
     scene = parse_scene(text.replace('ert"', 'ert"\nstride = 3').replace('1d"', '1d"\noutput_size = 4'), "text")
     assert [tensor.shape for tensor in values_of(scene)[0]] == [(2, 6, 6), (2, 6, 6), (2, 6, 16), (2, 6, 4)]
     assert compose(scene, (160, 96), 5.0).frames
+
+
+HUGE = {
+    "cells": ("[64, 4096, 224]", "", "73,400,320 cells worked out; allowed: at most 20,000,000"),
+    "products": (
+        "[256, 120, 120]",
+        '[[stage]]\nop = "Conv2d"\nout_channels = 512\nkernel_size = 3\npadding = 1\n',
+        "16,986,931,200 multiply-accumulates; allowed: at most 10,000,000,000",
+    ),
+}
+
+
+@pytest.mark.parametrize(("shape", "before", "why"), HUGE.values(), ids=HUGE)
+def test_values_are_not_worked_out_where_that_takes_long(shape, before, why):
+    text = f'[input]\nshape = {shape}\n{before}[[stage]]\nop = "MaxPool2d"\nkernel_size = 2\n'
+    tracemalloc.start()
+    try:
+        assert compose(parse_scene(text, "huge"), (160, 96), 5.0).frames  # without them: largest cells are any then
+        with pytest.raises(SceneError, match=f"huge: look.show has 'values', which takes {why}"):
+            compose(parse_scene(text + '[look]\nshow = ["values"]', "huge"), (160, 96), 5.0)
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_there_is_room_on_both_sides_of_0_where_values_of_both_signs_meet():
