@@ -721,7 +721,7 @@ def test_any_command_line_is_done_or_refused(ground: Ground, figures: None, rng:
 
     def named(path: str) -> bool:
         """What `new`, `job` and `render-all` are asked for."""
-        wanted = [word.partition("=")[2] if word.startswith("--output=") else word for word in line[1:]]
+        wanted = [*line[1:], *(word.partition("=")[2] for word in line)]
         places = [os.path.abspath(word + end) for word in wanted for end in ("", ".toml")] + [os.path.abspath("out")]
         return line[0] in ("new", "job", "render-all") and path in places
 
