@@ -1,4 +1,4 @@
-"""The command line: ``convmotion list | explain | render | render-all | job | op | model | new | doctor``.
+"""The command line: ``convmotion list | explain | render | render-all | gallery | job | op | model | new | doctor``.
 
 Exit codes: 0 done; 2 the request is wrong (one line on stderr); 1 anything else; 130 interrupted, 143 terminated.
 """
@@ -49,13 +49,13 @@ from ..scenes.network import SECONDS, TO, Network, scene_of, table_of
 from ..scenes.overview import Overview, overview_of
 from ..scenes.photo import scaled_to
 from ..scenes.scenefile import LANGUAGES, MAX_SECONDS, THEMES, Text, shown
-from . import doctor, encode, page, pictures, sheet
+from . import doctor, encode, gallery, page, pictures, sheet
 from .cluster import Cluster
 from .errors import FrameError, RenderError, RequestError
 from .film import make
 from .frames import CHUNK, FramePlan
 from .jobs import PATIENCE, Here, Job
-from .many import CATALOG, render_all, scenes_of
+from .many import CATALOG, Outcome, name_of, render_all, scenes_of
 from .network import read_network
 from .openjd import template
 from .slots import Slots, share_of, slots_folder
@@ -68,6 +68,8 @@ PAGE = ".html"
 OUTPUTS = (*encode.KNOWN_ENDINGS, ".blend", PAGE)
 OPAQUE = (".mp4",)
 """Those without transparency."""
+WHERE = ("workers", "cores", "dask", "timeout", "cache", "cache_size")
+"""Options that say where and how pictures are rendered, and not what is in them."""
 LEAST_SIDE, MOST_SIDE = 64, 7680
 MOST_FPS = 120.0
 WAITING = "waiting for other renders"
@@ -169,6 +171,9 @@ def _parser() -> argparse.ArgumentParser:
     all_of_them = command("render-all", "render many scenes; one that fails does not stop the others", _render_all)
     _add_render_all_options(all_of_them)
 
+    shown = command("gallery", "a folder with a page of many scenes, to be opened or put on the web", _gallery)
+    _add_gallery_options(shown)
+
     farmed = command("job", "a template of Open Job Description: render a scene's chunks on a farm, then encode", _job)
     _add_job_options(farmed)
 
@@ -251,6 +256,19 @@ def _add_render_all_options(parser: argparse.ArgumentParser) -> None:
         help=f"one or more of {' '.join(ending[1:] for ending in OUTPUTS)} (default: gif)",
     )
     add("--sheet", action="store_true", help="and SCENE-sheet.png: some moments side by side")
+    add("--at-once", type=_count, metavar="N", help="scenes that are in work side by side (default: one per core)")
+    parser.set_defaults(handed_on=_add_look_options(parser))
+
+
+def _add_gallery_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "scenes",
+        nargs="*",
+        metavar="SCENES",
+        help=f"what render-all takes (default: {CATALOG})",
+    )
+    add("-o", "--output", type=Path, default=Path("site"), metavar="DIR", help="where the gallery goes (default: site)")
     add("--at-once", type=_count, metavar="N", help="scenes that are in work side by side (default: one per core)")
     parser.set_defaults(handed_on=_add_look_options(parser))
 
@@ -538,39 +556,96 @@ def _write_page(scene: Scene | Overview, out: Path, arguments: argparse.Namespac
 
 
 def _render_all(arguments: argparse.Namespace) -> int:
-    scenes = scenes_of(arguments.scenes)
     folder: Path = arguments.output
-    new = not os.path.exists(folder)
+    wanted: list[tuple[str, list[tuple[str, Path]]]] = []
+    for scene in scenes_of(arguments.scenes):
+        outputs = [("-o", folder / f"{name_of(scene)}{ending}") for ending in arguments.format]
+        outputs += [("--sheet", folder / f"{name_of(scene)}-sheet.png")] if arguments.sheet else []
+        wanted.append((scene, outputs))
+    every = [each for _, outputs in wanted for each in outputs]
+    with _folder(folder):
+        _check_outputs(every, OPAQUE if arguments.transparent else ())
+    return _sum_up(_rendered(wanted, arguments))
+
+
+def _gallery(arguments: argparse.Namespace) -> int:
+    if arguments.codec:
+        raise RequestError(f"--codec is for a .webm; a gallery has {' '.join(gallery.FILMS)}")
+    entries = [gallery.entry_of(scene) for scene in scenes_of(arguments.scenes or [CATALOG])]
+    folder, files = arguments.output, arguments.output / gallery.FILES
+    made = {entry.given: [files / f"{entry.name}{ending}" for ending in gallery.FILMS] for entry in entries}
+    outputs = {scene: [("-o", out) for out in places] for scene, places in made.items()}
+    every = [each for places in outputs.values() for each in places]
+    with _folder(folder), _folder(files):
+        _check_outputs(every, OPAQUE if arguments.transparent else ())
+    words = _written([option for option in arguments.handed_on if option.dest not in WHERE], arguments)
+    known = gallery.Known.read(folder)
+    stamps = {entry.given: gallery.stamp_of(entry.scene, words) for entry in entries if entry.scene}
+    wanted = [(scene, outputs[scene]) for scene in stamps if not known.holds(made[scene], stamps[scene])]
+    for scene, _ in wanted:
+        known.keep(made[scene], None)
+
+    def ended(outcome: Outcome) -> None:
+        known.keep(made[outcome.scene], None if outcome.trouble else stamps[outcome.scene])
+
+    outcomes = _rendered(wanted, arguments, ended)
+    outcomes += [Outcome(entry.given, trouble=entry.trouble) for entry in entries if entry.trouble]
+    troubles = {outcome.scene: outcome.trouble for outcome in outcomes}
+    entries = [replace(entry, trouble=troubles.get(entry.given, "")) for entry in entries]
+    gallery.write_whole(folder / gallery.PAGE, gallery.page(entries, folder, arguments.size, arguments.lang))
+    code = _sum_up(outcomes, len(stamps) - len(wanted))
+    print(folder / gallery.PAGE)
+    return code
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[None]:
+    """A folder that is there from now on; a new one goes again if what is asked for is refused meanwhile."""
+    new = not os.path.exists(path)
     try:
-        folder.mkdir(exist_ok=True)
+        path.mkdir(exist_ok=True)
     except OSError as error:
-        raise RequestError(f"-o {shown(str(folder))} cannot be a folder: {error.strerror}") from None
-    at_once = min(arguments.at_once or doctor.cores(), len(scenes))
+        raise RequestError(f"-o {shown(str(path))} cannot be a folder: {error.strerror}") from None
+    try:
+        yield
+    except RequestError:
+        if new:
+            path.rmdir()
+        raise
+
+
+def _rendered(
+    wanted: Sequence[tuple[str, Sequence[tuple[str, Path]]]],
+    arguments: argparse.Namespace,
+    ended: Callable[[Outcome], object] = lambda outcome: None,
+) -> list[Outcome]:
+    """Render scenes to outputs, with their flags, some side by side; ``ended`` gets each outcome once it is known."""
+    at_once = max(1, min(arguments.at_once or doctor.cores(), len(wanted)))
     if not arguments.dask:
         arguments.cores = arguments.cores or max(1, doctor.cores() // at_once)
     words = _written(arguments.handed_on, arguments)
-    commands: list[tuple[str, list[str]]] = []
-    every: list[tuple[str, Path]] = []
-    for scene in scenes:
-        name = Path(scene).stem if scene.endswith(".toml") else Path(scene).name
-        outputs = [("-o", folder / f"{name}{ending}") for ending in arguments.format]
-        outputs += [("--sheet", folder / f"{name}-sheet.png")] if arguments.sheet else []
-        commands.append((scene, [*words, *(f"-o{out}" if flag == "-o" else f"{flag}={out}" for flag, out in outputs)]))
-        every += outputs
-    try:
-        _check_outputs(every, OPAQUE if arguments.transparent else ())
-    except RequestError:
-        if new:
-            folder.rmdir()
-        raise
-    with _bar("rendering", len(scenes), "scene") as bar:
-        outcomes = render_all(commands, at_once, lambda outcome: bar.update())
+    commands = [
+        (scene, [*words, *(f"-o{out}" if flag == "-o" else f"{flag}={out}" for flag, out in outputs)])
+        for scene, outputs in wanted
+    ]
+    with _bar("rendering", len(wanted), "scene") as bar:
+
+        def told(outcome: Outcome) -> None:
+            ended(outcome)
+            bar.update()
+
+        return render_all(commands, at_once, told)
+
+
+def _sum_up(outcomes: Sequence[Outcome], unchanged: int | None = None) -> int:
+    """Say what became of scenes, and how many there were no need to render; the exit code."""
     failed = [outcome for outcome in outcomes if outcome.trouble]
     stored = sum(not outcome.pictures for outcome in outcomes) - sum(not outcome.pictures for outcome in failed)
     for outcome in outcomes:
         for note in outcome.notes:
             print(f"convmotion: {outcome.scene}: {note}", file=sys.stderr)
-    print(f"{len(outcomes) - len(failed) - stored} rendered, {stored} from the store, {len(failed)} failed")
+    same = "" if unchanged is None else f"{unchanged} unchanged, "
+    print(f"{len(outcomes) - len(failed) - stored} rendered, {stored} from the store, {same}{len(failed)} failed")
     for outcome in failed:
         print(f"failed: {outcome.scene}: {outcome.trouble.removeprefix(f'{outcome.scene}: ')}")
     return 1 if failed else 0

@@ -54,6 +54,11 @@ def scenes_of(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(result))
 
 
+def name_of(scene: str) -> str:
+    """What a scene's outputs are called: as it is in the catalog, or as its file."""
+    return Path(scene).stem if scene.endswith(".toml") else Path(scene).name
+
+
 def render_all(
     commands: Sequence[tuple[str, Sequence[str]]], at_once: int, ended: Callable[[Outcome], object]
 ) -> list[Outcome]:
