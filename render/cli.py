@@ -49,7 +49,7 @@ from ..scenes.network import SECONDS, TO, Network, scene_of, table_of
 from ..scenes.overview import Overview, overview_of
 from ..scenes.photo import scaled_to
 from ..scenes.scenefile import LANGUAGES, MAX_SECONDS, THEMES, Text, shown
-from . import doctor, encode, gallery, page, pictures, sheet
+from . import doctor, encode, gallery, glb, page, pictures, sheet
 from .cluster import Cluster
 from .errors import FrameError, RenderError, RequestError
 from .film import make
@@ -65,7 +65,7 @@ QUALITIES = ("draft", "standard", "final")
 ENGINES = ("cycles", "eevee", "workbench")
 DEVICES = ("auto", "cpu", "gpu")
 PAGE = ".html"
-OUTPUTS = (*encode.KNOWN_ENDINGS, ".blend", PAGE)
+OUTPUTS = (*encode.KNOWN_ENDINGS, ".blend", glb.ENDING, PAGE)
 OPAQUE = (".mp4",)
 """Those without transparency."""
 WHERE = ("workers", "cores", "dask", "timeout", "cache", "cache_size")
@@ -529,14 +529,20 @@ def _render(scene: Scene | Overview, arguments: argparse.Namespace, words: Seque
             raise RequestError(f"{flag} is for this machine; allowed: without --dask, whose workers know their own")
     cells = count_cells(scene, arguments.all_cells)
     _check_memory(scene, cells)
-    pages = [out for out in arguments.output if out.suffix.lower() == PAGE]
+    pages, models = ([o for o in arguments.output if o.suffix.lower() == ending] for ending in (PAGE, glb.ENDING))
     with tempfile.TemporaryDirectory(prefix="convmotion-", ignore_cleanup_errors=True) as folder:
         if len(pages) < len(outputs):
             board = _composed(scene, arguments)
             frames = _chosen(board, arguments.frames)
-            if not arguments.dask:
-                doctor.require_libraries(gl=engine != "cycles")
-            _produce(scene, board, frames, arguments, Path(folder), words)
+            for out in models:
+                glb.check(board, out)
+            if len(pages) + len(models) < len(outputs):
+                if not arguments.dask:
+                    doctor.require_libraries(gl=engine != "cycles")
+                _produce(scene, board, frames, arguments, Path(folder), words)
+            for out in models:
+                glb.write(board, frames, made := Path(folder) / f"model{glb.ENDING}")
+                _put(made, out)
         for out in pages:
             _write_page(scene, out, arguments, Path(folder) / "page.html")
     return 0
@@ -783,7 +789,7 @@ def _produce(
     outputs: list[Path] = arguments.output
     stills = [o for o in outputs if o.suffix.lower() == ".png" and "%" not in o.name]
     blends = [o for o in outputs if o.suffix.lower() == ".blend"]
-    moving = [o for o in outputs if o not in stills and o not in blends and o.suffix.lower() != PAGE]
+    moving = [o for o in outputs if o not in (*stills, *blends) and o.suffix.lower() not in (PAGE, glb.ENDING)]
     poster = min(max(board.poster, frames.start), frames.stop - 1)
     wanted = list(frames) if moving else []
     store = FrameStore(arguments.cache or default_folder(), arguments.cache_size)
