@@ -32,8 +32,8 @@ TOLERANCE = 1e-3
 """How far, in cells, what moves may be from where the film has it."""
 GLOW = 0.35
 """How much lighter, on the way to white, a cell is under a window."""
-JUST_BEFORE = 1e-3
-"""A change at once takes that part of a frame's time: keys follow one another."""
+JUST_BEFORE = 0.02
+"""A change at once takes that part of a frame's time: keys follow one another, and Blender sees one in those nearer."""
 GHOST = ((0.0, 0.0, 0.0), (0.88, 0.88, 0.88))
 """Centre and size of a cell of padding, of which the edges are drawn."""
 UPRIGHT = (-(0.5**0.5), 0.0, 0.0, 0.5**0.5)
