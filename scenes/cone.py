@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .ancestry import Trace
 from .form import MARK, MARK_GROWTH, VEIL
 from .motion import beside, offset_in, taps_of, track_of
+from .numerals import HEIGHT_ALONE
 from .parts import Act, Tensor
 from .plan import LANDED, SET_OUT, Plan
 from .sight import cubes_of
@@ -124,7 +125,8 @@ def _counted(
     """How often cells of the ``number``-th tensor are used, on their marks, if that is told and can be read."""
     if "usage" not in plan.show:
         return ()
-    return plan.numbers(uses, mark_colors(plan, uses), shown & plan.tensors[number].in_front(index))
+    front = shown & plan.tensors[number].in_front(index)
+    return plan.numbers(uses, mark_colors(plan, uses), front, most=HEIGHT_ALONE)
 
 
 def _of_some(

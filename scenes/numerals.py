@@ -20,6 +20,8 @@ LONG = 1e7
 """From here on numbers in words are told in three digits and a power of ten."""
 HEIGHT, ROOM = 0.6, 0.84
 """In cells: how high a digit is at most, how wide a number may be on the flat part of a cube's front."""
+HEIGHT_ALONE = 0.7
+"""How high a digit is at most where no window stands on the row above, whose lower bars would cover it."""
 NARROWEST = 0.67
 """Long numbers are narrowed before they are made smaller, to no less than this part of their width."""
 LEGIBLE = 5.0
@@ -63,14 +65,14 @@ def width(text: str) -> float:
     return sum(_WIDTHS.get(character, _DIGIT_WIDTH) for character in text)
 
 
-def digit_height(texts: Collection[str]) -> float:
+def digit_height(texts: Collection[str], most: float = HEIGHT) -> float:
     """How high digits are, in cells, so that the widest of the numbers has room: one size for a tensor looks calm."""
-    return min(HEIGHT, ROOM / (NARROWEST * max(map(width, texts))))
+    return min(most, ROOM / (NARROWEST * max(map(width, texts))))
 
 
-def narrowed(texts: Collection[str]) -> float:
+def narrowed(texts: Collection[str], most: float = HEIGHT) -> float:
     """How narrow digits of that height are then: 1 where the widest number has room as it is."""
-    return min(1.0, ROOM / (digit_height(texts) * max(map(width, texts))))
+    return min(1.0, ROOM / (digit_height(texts, most) * max(map(width, texts))))
 
 
 def numbers_on(
@@ -80,6 +82,7 @@ def numbers_on(
     scale: float,
     first: float = ALWAYS,
     last: float | None = None,
+    most: float = HEIGHT,
 ) -> tuple[Numbers, ...]:
     """What is written on cells, none where it could not be read.
 
@@ -89,14 +92,15 @@ def numbers_on(
         front: whose fronts are seen, (n,).
         scale: pixels to a cell.
         first, last: the steps after which the numbers are seen, and are no longer.
+        most: how high digits are at most, in cells.
     """
     cell = np.flatnonzero(front & np.isfinite(values))
     if not len(cell):
         return ()
     texts = set(shorts(values[cell]))
-    size = digit_height(texts)
+    size = digit_height(texts, most)
     if size * scale < LEGIBLE:
         return ()
     ink = np.ascontiguousarray(ink_on(color[cell]), np.float32)
     own = np.ascontiguousarray(values[cell], np.float64)
-    return (Numbers(cell.astype(np.int64), own, ink, size, first, last, narrow=narrowed(texts)),)
+    return (Numbers(cell.astype(np.int64), own, ink, size, first, last, narrow=narrowed(texts, most)),)

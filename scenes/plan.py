@@ -52,7 +52,7 @@ from .layout import (
     text_descent,
     text_width,
 )
-from .numerals import LEGIBLE, digit_height, numbers_on, shorts, told
+from .numerals import HEIGHT, LEGIBLE, digit_height, numbers_on, shorts, told
 from .pacing import BEAT_SHARE, TRAVEL_SECONDS, Beat, beat_sizes, beats, group_steps, held_from, reached
 from .parts import Act, Bank, Tensor
 from .photo import pixels_of, worn
@@ -174,6 +174,7 @@ class Plan:
         last: float | None = None,
         width: float = 1.0,
         stages: Sequence[int] = (),
+        most: float = HEIGHT,
     ) -> tuple[Numbers, ...]:
         """What is written on cells of these values (n,), as far as it can be read: see :func:`numbers_on`.
 
@@ -181,7 +182,7 @@ class Plan:
         """
         seen = [stop.width for number in stages for stop in self.frame.stops[number : number + 1]]
         scale = width * self.size[0] / max(seen, default=self.frame.width)
-        return numbers_on(values, self.theme.face * color, front, scale, first, last)
+        return numbers_on(values, self.theme.face * color, front, scale, first, last, most)
 
     def cell_pixels(self, number: int) -> float:
         """How wide a stage's cells are in the picture in which it is seen, in reference pixels."""

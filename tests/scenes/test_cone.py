@@ -397,6 +397,13 @@ def test_counts_are_written_where_they_are_asked_for_and_can_be_read():
     assert not counted(compose(asked(CHAINS["stacked"], "cone"), (854, 480)), 40 * 30)
 
 
+@pytest.mark.parametrize("name", ["gridding-2-2-2", "gridding-1-2-3"])
+def test_counts_are_large_enough_to_be_read(name):
+    board = compose(find_scene(name), (854, 480))
+    sizes = [numbers.size for cells in board.cells for numbers in cells.numbers]
+    assert sizes and min(sizes) * 854 / board.camera.width >= 9.0
+
+
 def test_counts_take_the_place_of_values_and_weights_stay():
     scene = asked(CHAINS["stacked"], 'usage", "values')
     board = compose(scene, (1280, 720))
