@@ -22,6 +22,8 @@ from .layout import (
     CAPITAL,
     DIRECTION,
     LARGER,
+    LITTLE,
+    SEEN,
     SIDE,
     TOP,
     WIDEST,
@@ -104,7 +106,8 @@ def arrange_stages(
             parts = apart
     if parts is None or camera == "dolly":
         return parts or whole
-    larger = max(stop.pixel for stop in parts.stops) <= whole.pixel and _unit(parts) * LARGER <= whole.pixel
+    enough = LARGER if whole.least_cell >= SEEN else LITTLE
+    larger = max(stop.pixel for stop in parts.stops) <= whole.pixel and _unit(parts) * enough <= whole.pixel
     return parts if larger else whole
 
 

@@ -20,7 +20,6 @@ FEWER = {
     "many-filters": 4.7,
     "shufflenet-unit": 4.6,
     "dilated-1-2-4": 5.8,
-    "depthwise-separable": 5.7,
 }
 
 
