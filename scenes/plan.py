@@ -42,6 +42,8 @@ from .form import FEWEST_PIXELS, LEAST_BAR, WINDOW_BAR
 from .layout import (
     CAPITAL,
     LINE_HEIGHT,
+    LITTLE,
+    SEEN,
     TOP,
     Frame,
     Item,
@@ -76,7 +78,7 @@ SUMMARY_SHARE = 0.64
 """How much of a wide picture's width the table of all stages takes at most, their kernels included."""
 TABLE_CELL, WORTH = 8.0, 1.1
 """Where cells are smaller than this, in reference pixels, a line takes the table's place if that makes them so much
-larger."""
+larger; where all the same they are too small to be seen, for less."""
 RESULT_ROOM = 110.0
 """What the table of all stages leaves to the last tensor and its label, in reference pixels across or along it."""
 MAX_SUMMARY_LINES = 6
@@ -389,7 +391,7 @@ class Plan:
         if self.narrow and "table" in self.show and (cell := self.frame.least_cell) < TABLE_CELL:
             legend, self.legend, self.brief = self.legend, False, True
             frame, its_legend = self._framed(items)
-            if frame.least_cell >= WORTH * cell:
+            if frame.least_cell >= (WORTH if cell >= SEEN else LITTLE) * cell:
                 self.frame, self.legend = frame, its_legend
             else:
                 self.legend, self.brief = legend, False

@@ -22,7 +22,6 @@ from .layout import (
     CAPITAL,
     DIRECTION,
     LARGER,
-    LITTLE,
     SEEN,
     SIDE,
     TOP,
@@ -49,6 +48,8 @@ from .layout import (
 
 READABLE = 10.0
 """Where cells are smaller than this, in pixels of a 480-pixel-high picture, the camera travels."""
+CLOSER = 1.1
+"""It travels where they become so much larger, on average, if not all of them can be seen at once."""
 LARGEST = 20.0
 """In the same pixels: the camera comes no nearer than to cells of this size."""
 LARGEST_ALONE = 40.0
@@ -106,7 +107,7 @@ def arrange_stages(
             parts = apart
     if parts is None or camera == "dolly":
         return parts or whole
-    enough = LARGER if whole.least_cell >= SEEN else LITTLE
+    enough = LARGER if whole.least_cell >= SEEN else CLOSER
     larger = max(stop.pixel for stop in parts.stops) <= whole.pixel and _unit(parts) * enough <= whole.pixel
     return parts if larger else whole
 
