@@ -173,7 +173,7 @@ def test_what_is_not_flipped_does_not_turn():
     )
     single = compose(parse_scene(f'{point}\nview = "gather"', "one weight"), (320, 180))
     for board in (scattered, single, compose(find_scene("standard"), (320, 180))):
-        assert not any(cells.bow is not None for cells in board.cells)
+        assert not any(cells.name.startswith("flipping") for cells in board.cells)
         assert not any("flip" in caption.name for caption in board.captions)
 
 
@@ -186,7 +186,7 @@ def test_a_travelling_camera_rests_from_the_flip_on():
     board = compose(scene, (854, 480))
     travel = board.camera.travel
     assert travel is not None and (np.diff(travel.frames) > 0).all() and (np.diff(board.step.frames) > 0).all()
-    turns = [cells for cells in board.cells if cells.bow is not None]
+    turns = [cells for cells in board.cells if cells.name.startswith("flipping")]
     assert len(turns) == 2
     for cells in turns:
         first, last = (frame_at(board, step) for step in (cells.start[0], cells.rest[0] + 1.0))
