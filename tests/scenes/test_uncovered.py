@@ -223,3 +223,30 @@ def test_cells_pass_behind_the_whole_of_a_label_and_none_rests_there(name, size)
             assert not over[resting].any(), (cells.name, frame)
             assert all(label.boxed for label, any_over in zip(labels, over.any(axis=0), strict=True) if any_over)
     assert passed or size != (480, 854)
+
+
+@pytest.mark.parametrize("name", ["transposed", "transposed-upsample", "max-unpool"])
+def test_zeros_come_when_what_flies_among_them_has_landed(name):
+    board = compose(find_scene(name))
+    zeros = next(cells for cells in board.cells if cells.name.startswith("zeros-"))
+    moved = thing(board, zeros.name.removeprefix("zeros-"))
+    seen = 0
+    for frame in range(1, board.frames + 1):
+        state = pose(board, moved, frame)
+        if (flies := state.shown & ~state.resting & (moved.arrive == zeros.arrive.min())).any():
+            near = np.linalg.norm(state.place - moved.position, axis=1)[flies].max() < 1.0
+            assert near or not pose(board, zeros, frame).shown.any()
+            seen += not near
+    assert seen > 3 and pose(board, zeros, board.frames).shown.all()
+
+
+@pytest.mark.parametrize(("name", "flat"), [("transposed", True), ("same-padding", True), ("max-pool", False)])
+def test_a_window_among_zeros_has_no_back_that_is_seen_through_them(name, flat):
+    board = compose(find_scene(name))
+    window = next(mover for mover in board.movers if mover.name.startswith("window"))
+    read = thing(board, "input" if window.name == "window-1" else "output-1")
+    assert {size[1] for _, size in window.boxes} == {0.0 if flat else 1.0}
+    front = window.track.at(window.last)[1] + window.boxes[0][0][1] - window.boxes[0][1][1] / 2
+    assert front == pytest.approx(read.position[read.index[:, -3] == 0, 1].min() - 0.5, abs=1e-4), (
+        "it stands before the digits"
+    )
