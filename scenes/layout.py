@@ -68,8 +68,6 @@ WINDOW_ROOM = WINDOW_MARGIN + WINDOW_BAR / 2
 """How far a window reaches beyond the cells that it touches."""
 MARK_GAP = 0.3
 """Between a block and its mark, in cells."""
-BETWEEN_MARKS = 0.5
-"""Between two marks, in capitals, besides the gap of their blocks."""
 BETWEEN_LABELS = 1.4
 """Between two labels, in capitals: more than between the numbers of one."""
 LABEL_JOINT = "  "
@@ -478,7 +476,7 @@ def _block_size(item: Item, view: View, capital: float) -> tuple[float, float]:
         width_of_mark = max(text_width(mark) for mark in item.marks) * capital
         ascent = capital * max(text_ascent(mark) for mark in item.marks)
         height = max(height, front + _mark_lift(c, width_of_mark, capital, view) + ascent)
-        width = max(width, width_of_mark + BETWEEN_MARKS * capital)
+        width = max(width, width_of_mark + capital)
     return width, height
 
 
