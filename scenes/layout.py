@@ -203,7 +203,7 @@ class Item:
     pitch: float = 1.0
     """How far apart its cells are, in units, and so how large: a kernel's may be larger than those of a big picture."""
     above: Item | None = None
-    """In wide pictures: what stands above it, such as what it is explained by."""
+    """What stands above it, such as what it is explained by; in tall pictures, beside it on the left."""
     known: bool = False
     """Whether its shape is known from elsewhere, so that its name is enough."""
     short: tuple[str, ...] | None = None
@@ -617,12 +617,15 @@ def _fit(
             total = 0.0
             made: list[_Plan] = []
             for member, (inner, lane, pitch) in zip(members, chosen, strict=True):
-                made.append(_plan(items[member], across, inner, lane, pitch, labels[member], tall, apart))
-                if above := items[member].above:
-                    room = across_room - made[-1].size[1] - LANE_GAP
-                    if (over := _fit([above], 1, view, pixel, inf, room, tall, label_style)) is None:
+                above = items[member].above
+                beside = apart or (tall and above is not None)
+                made.append(_plan(items[member], across, inner, lane, pitch, labels[member], tall, beside))
+                if above:
+                    free = made[-1].size[0] + ITEM_GAP if tall else made[-1].size[1] + LANE_GAP
+                    room = (across_room - free, inf) if tall else (inf, across_room - free)
+                    if (over := _fit([above], 1, view, pixel, *room, tall, label_style, tall)) is None:
                         break
-                    made[-1] = _with_above(made[-1], over[0])
+                    made[-1] = _with_above(made[-1], over[0], tall)
                 total += made[-1].size[1 if tall else 0]
             else:  # what stands above has room, too
                 if best is None or total < best[0]:
@@ -710,9 +713,12 @@ def _plan(
     return _Plan(item, across, inner, lane, pitch, (max(width, label[0]) if apart else width, height), label)
 
 
-def _with_above(plan: _Plan, over: _Plan) -> _Plan:
-    """The arrangement with that of what stands above the item."""
+def _with_above(plan: _Plan, over: _Plan, tall: bool) -> _Plan:
+    """The arrangement with that of what stands above the item or, in tall pictures, beside it."""
     width, height = plan.size
+    if tall:
+        size = (over.size[0] + ITEM_GAP + width, max(height, over.size[1]))
+        return replace(plan, size=size, label=(plan.label[0], max(plan.label[1], over.label[1])), above=over)
     size = (max(width, over.size[0]), height + LANE_GAP + over.label[1] + over.size[1])
     return replace(plan, size=size, label=(max(plan.label[0], over.label[0]), plan.label[1]), above=over)
 
@@ -790,7 +796,12 @@ def _place(
 
 
 def _spread_all(plan: _Plan, view: View, left: float, bottom: float, tall: bool, capital: float) -> list[Placed]:
-    """Place the blocks of an item inside its rectangle, and what stands above it."""
+    """Place the blocks of an item inside its rectangle, and what stands above it or beside it."""
+    if tall and (over := plan.above) is not None:
+        taken = over.size[0] + ITEM_GAP
+        own = replace(plan, size=(plan.size[0] - taken, plan.size[1]), above=None)
+        things = (own, left + taken), (over, left)
+        return [placed for thing, x in things for placed in _spread_all(thing, view, x, bottom, tall, capital)]
     placed = [_spread(plan, view, left, bottom, tall, capital)]
     if (over := plan.above) is not None:
         beside = left + (plan.size[0] - over.size[0]) / 2.0

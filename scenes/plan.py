@@ -564,7 +564,7 @@ class Plan:
             if stage.is_product:
                 key, factor = self._product_items(number)
                 if self.page.tall:
-                    items.append(key)
+                    factor = replace(factor, above=key)
                 else:
                     above = key
                 items.append(factor)
@@ -712,7 +712,8 @@ class Plan:
     def _product_items(self, number: int) -> tuple[Item, Item]:
         """The kernel whose colours the factor wears, and the factor: a matrix, or the filters as rows.
 
-        In wide pictures the kernel stands above the product, out of the way of lines: it takes no part.
+        The kernel stands above the product or, in tall pictures, beside the factor, out of the way of lines: it takes
+        no part.
         """
         stage = self.stages[number]
         shape = bank_shape(stage.told)

@@ -214,8 +214,9 @@ class _Row:
 
     def _bare(self, plan: _Plan) -> _Plan:
         """The same, but not as wide as its label."""
-        bare = _plan(plan.item, plan.across, plan.inner, plan.lane, plan.pitch, plan.label, self.tall, False)
-        return _with_above(bare, plan.above) if plan.above else bare
+        beside = self.tall and plan.above is not None
+        bare = _plan(plan.item, plan.across, plan.inner, plan.lane, plan.pitch, plan.label, self.tall, beside)
+        return _with_above(bare, plan.above, self.tall) if plan.above else bare
 
     def _nearest(self, number: int) -> float:
         """How wide the picture of a section is at least: its cells are not larger than that."""

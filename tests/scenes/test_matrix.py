@@ -227,15 +227,21 @@ def test_what_cannot_be_seen_as_a_matrix_is_refused_in_one_line(text, refused):
 
 
 @pytest.mark.parametrize("name", ["conv-matrix", "transposed-matrix", "im2col"])
-@pytest.mark.parametrize("size", [(854, 480), (480, 480)])
+@pytest.mark.parametrize("size", [(854, 480), (480, 480), (480, 854)])
 def test_no_line_passes_the_kernel_that_a_product_is_explained_by(name, size):
     board = compose(replace(find_scene(name), look=Look(camera="still")), size, 12.0)
     screen, kernel = Screen(board), next(c for c in board.cells if c.name == "kernel-2")
     reach = screen.reach(kernel.position, 0.5)
     middle = screen.pixels(kernel.position)
     low, high = (middle - reach).min(axis=0), (middle + reach).max(axis=0)
-    product = screen.pixels(next(c for c in board.cells if c.name == "output-2").position)
-    assert high[1] < product[:, 1].min(), "it stands above the product"
+    factor, product = (
+        screen.pixels(next(c for c in board.cells if c.name == name).position) for name in ("filters-2", "output-2")
+    )
+    if size[0] < size[1]:
+        beside = high[0] < factor[:, 0].min() and low[1] < factor[:, 1].max() < high[1]
+        assert beside, "it stands beside the factor, whose line takes no more of the height for it"
+    else:
+        assert high[1] < product[:, 1].min(), "it stands above the product"
     times = [(lines, at - 1e-3) for lines in board.lines for at in board.settled]
     ends = screen.pixels(np.concatenate([lines_at(board, lines, at) for lines, at in times]))
     assert len(ends)
