@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..conv_math import (
+    Add,
     DeformConv2d,
     Flatten,
     Linear,
     MaxUnpool2d,
     Merge,
     Move,
+    Mul,
     Operation,
     Pad,
     PixelShuffle,
@@ -537,7 +539,7 @@ class Plan:
         fixed = hurry or not chain or self.contents.traces  # a trace back is through all of it
         camera = "still" if fixed else self.scene.look.camera
         room, results = self._caption_room(), self._result_rooms()
-        return arrange_stages(items, self.size, *room, camera, self._with_skips(items), results)
+        return arrange_stages(items, self.size, *room, camera, self._with_skips(items), results, self._ends_merged)
 
     def _with_skips(self, items: list[Item]) -> list[Item]:
         """The items and, before the output of every merge, once more what it reads from farther away."""
@@ -1014,7 +1016,18 @@ class Plan:
     def _result_footer(self) -> float:
         """Height of what stands in the last picture's lower corners, in reference pixels: the cost, and a note."""
         note = CAPITAL["note"] * LINE_HEIGHT
-        return (1 + (len(self.note_lines()) if self.narrow else 0)) * note + 6.0
+        return (1 + (len(self.note_lines()) + len(self.merged_lines) if self.narrow else 0)) * note + 6.0
+
+    @property
+    def _ends_merged(self) -> bool:
+        """Whether the result is made of several tensors, which then are in the last picture of a travelling camera."""
+        op = self.stages[-1].op
+        return isinstance(op, Merge) and op.SEVERAL
+
+    @property
+    def merged_lines(self) -> list[str]:
+        """What is said of that below them."""
+        return self.story_lines(len(self.stages) - 1) if self._ends_merged else []
 
     @cached_property
     def result_lines(self) -> list[str]:
@@ -1229,6 +1242,9 @@ class Plan:
         if isinstance(stage.op, PixelShuffle | PixelUnshuffle):
             factor = next(iter(vars(stage.op).values()))
             return self._stacked(self.words(does, factor, factor**2))
+        if isinstance(stage.op, Add | Mul):
+            joint = " + " if isinstance(stage.op, Add) else " · "
+            return self._stacked(joint.join(map(self.called, stage.reads)) + self.words.colon + self.words(does))
         kernels = getattr(stage.told, "filters", 1)
         return self._stacked(self.words.counted(does, kernels) + self._of_padding(stage))
 

@@ -86,23 +86,25 @@ def arrange_stages(
     camera: str = "isometric",
     stages: Sequence[Item] | None = None,
     results: Sequence[Result] = (),
+    together: bool = False,
 ) -> Frame:
     """Place all items as :func:`.layout.arrange` does, or for a camera that travels from stage to stage.
 
     It travels where the cells of all at once are too small and become larger, on average by LARGER; a "dolly" does in
     any case, and a camera that is "still" never. Tensors are the items called "input" and "output-...". ``stages``, if
     given, are the items that stand there then: more than these, for what is seen at several stages. With ``results``
-    the last of its pictures is of the last tensor alone, where one of them leaves it most.
+    the last of its pictures is of the last tensor alone, where one of them leaves it most; if that and what it is made
+    of are to be seen ``together``, it is that of the last stage once more.
     """
     whole = arrange(items, size, top_lines, bottom_lines)
     items = stages or items
     tensors = [i for i, item in enumerate(items) if item.name == "input" or item.name.startswith("output-")]
     if camera == "still" or len(tensors) < 3 or (camera != "dolly" and whole.pixel * READABLE <= 1.0):
         return whole
-    parts = _Row(items, tensors, size, top_lines, bottom_lines, results).frame()
+    parts = _Row(items, tensors, size, top_lines, bottom_lines, results, together).frame()
     across = with_lanes_across(items)
     if parts is not None and across != list(items):
-        apart = _Row(across, tensors, size, top_lines, bottom_lines, results).frame()
+        apart = _Row(across, tensors, size, top_lines, bottom_lines, results, together).frame()
         if apart is not None and _unit(apart) <= BESIDE * _unit(parts):
             parts = apart
     if parts is None or camera == "dolly":
@@ -128,11 +130,14 @@ class _Row:
         top_lines: float,
         bottom_lines: float,
         results: Sequence[Result],
+        together: bool,
     ) -> None:
         self.items, self.page, self.results = items, Page.of(size), results
         self.result = results[0] if results else None
+        self.alone = self.result is not None and not together
+        """Whether the last section is the last tensor's, beside the words of the result; else these are in the last."""
         self.sections = [range(a, b + 1) for a, b in pairwise(tensors)]
-        if self.result:
+        if self.alone:
             self.sections.append(range(tensors[-1], tensors[-1] + 1))
         self.top, self.bottom = top_lines + TOP, bottom_lines + BOTTOM
         self.view = View.along(DIRECTION)
@@ -168,9 +173,10 @@ class _Row:
 
     def _insets(self, number: int) -> tuple[float, float, float]:
         """At the right, the top and the bottom of a section's picture, in reference pixels, beside the side margins."""
-        if self.result and self._is_result(number):
-            return self.result.right, self.result.top + TOP, self.result.bottom + BOTTOM
-        return 0.0, self.top, self.bottom
+        if self.result is None or number < len(self.sections) - 1:
+            return 0.0, self.top, self.bottom
+        top, bottom = self.result.top + TOP, self.result.bottom + BOTTOM
+        return self.result.right, *((top, bottom) if self.alone else (max(top, self.top), max(bottom, self.bottom)))
 
     def _area(self, number: int, width: float) -> tuple[float, float]:
         """Width and height of the free area in the picture of a section."""
@@ -224,12 +230,12 @@ class _Row:
         return self.page.width / largest
 
     def _is_result(self, number: int) -> bool:
-        return self.result is not None and number == len(self.sections) - 1
+        return self.alone and number == len(self.sections) - 1
 
     def _draw_near(self, enough: float) -> None:
         self.widths = [enough] * len(self.sections)
         if self.result:
-            self.result = min(self.results, key=self._width_alone)
+            self.result = min(self.results, key=self._width_beside)
         for _ in range(ROUNDS):
             for number, width in enumerate(self.widths):
                 self.widths[number] = min(width, max(self._nearest(number), _least(partial(self._fits, number))))
@@ -238,10 +244,10 @@ class _Row:
             for i, plan in (self._own(number, width) or {}).items():
                 self.plans[i], self.capitals[i] = plan, CAPITAL["label"] * self._room(width)[0]
 
-    def _width_alone(self, result: Result) -> float:
-        """How wide the picture of the last tensor is at least with such words."""
-        self.result = result
-        return max(self._nearest(len(self.sections) - 1), _least(self._fits_alone))
+    def _width_beside(self, result: Result) -> float:
+        """How wide the last picture is at least with such words."""
+        self.result, last = result, len(self.sections) - 1
+        return max(self._nearest(last), _least(partial(self._fits, last)))
 
     def _even_out(self, enough: float) -> None:
         """Sections that follow each other and differ little have one width, and their words one size.
@@ -249,7 +255,7 @@ class _Row:
         ``enough`` is a width that all may have. The last tensor alone is as large as can be.
         """
         runs = [[0]]
-        for number in range(1, len(self.widths) - (self.result is not None)):
+        for number in range(1, len(self.widths) - self.alone):
             run = [self.widths[i] for i in (*runs[-1], number)]
             if max(run) <= ALIKE * min(run):
                 runs[-1].append(number)
@@ -347,7 +353,7 @@ class _Row:
             left, low = (-plan.size[0] / 2.0, -start - plan.size[1]) if self.tall else (start, 0.0)
             placed += _spread_all(plan, self.view, left, low, self.tall, capital)
         if self.result:
-            stops.append(self._stop_alone(placed[-1], starts))
+            stops.append(self._stop_alone(placed[-1], starts) if self.alone else stops[-1])
         floor = min(map(_lowest, placed))
         if self.tall:
             placed = [self._standing(p, floor) for p in placed]

@@ -168,8 +168,11 @@ def _result(plan: Plan) -> Iterator[Caption]:
     first, last = plan.result_frame, plan.frames
     yield from _below_title(plan, "story-result", plan.result_lines, first, last)
     yield from _table(plan, "table-result", plan.result_table, first, last, plan.result_top)
-    beside = "".join(plan.note_lines()[-1:])
-    yield _cost(plan, "cost-result", _total_costs(plan), 0, first, last, beside)
+    notes = plan.note_lines()
+    yield _cost(plan, "cost-result", _total_costs(plan), 0, first, last, "".join(notes[-1:]))
+    below = 1 + len(notes) if plan.narrow else max(1, len(notes))
+    above, faint = below * CAPITAL["note"] * LINE_HEIGHT, plan.theme.faint_text
+    yield from _stacked(plan, "story-merged", plan.merged_lines, first, last, above, faint)
 
 
 def _columns(plan: Plan, first: int, last: int) -> Iterator[Caption]:
