@@ -1244,7 +1244,7 @@ class Plan:
             return self._stacked(self.words(does, factor, factor**2))
         if isinstance(stage.op, Add | Mul):
             joint = " + " if isinstance(stage.op, Add) else " · "
-            return self._stacked(joint.join(map(self.called, stage.reads)) + self.words.colon + self.words(does))
+            return self._stacked(self.words("merged", joint.join(map(self.called, stage.reads))))
         kernels = getattr(stage.told, "filters", 1)
         return self._stacked(self.words.counted(does, kernels) + self._of_padding(stage))
 

@@ -58,6 +58,8 @@ SHARE_ALONE = 0.95
 """It takes no more than this share of the free height, its label included, or width."""
 CLEAR = 8.0
 """Between the picture's edge, or that of the band, and what belongs to other sections; in the same pixels."""
+WORTH_IT = 1.1
+"""So much wider all pictures may be for the sake of one that has in it what is added in the end."""
 EDGE = 5.0
 """How far the band reaches beyond the things in it."""
 ALIKE = 1.5
@@ -94,7 +96,7 @@ def arrange_stages(
     any case, and a camera that is "still" never. Tensors are the items called "input" and "output-...". ``stages``, if
     given, are the items that stand there then: more than these, for what is seen at several stages. With ``results``
     the last of its pictures is of the last tensor alone, where one of them leaves it most; if that and what it is made
-    of are to be seen ``together``, it is that of the last stage once more.
+    of are to be seen ``together``, it is that of the last stage once more, unless that makes all cells much smaller.
     """
     whole = arrange(items, size, top_lines, bottom_lines)
     items = stages or items
@@ -102,6 +104,10 @@ def arrange_stages(
     if camera == "still" or len(tensors) < 3 or (camera != "dolly" and whole.pixel * READABLE <= 1.0):
         return whole
     parts = _Row(items, tensors, size, top_lines, bottom_lines, results, together).frame()
+    if together and parts is not None:
+        alone = _Row(items, tensors, size, top_lines, bottom_lines, results, False).frame()
+        together = alone is None or _widest(parts) <= WORTH_IT * _widest(alone)
+        parts = parts if together else alone
     across = with_lanes_across(items)
     if parts is not None and across != list(items):
         apart = _Row(across, tensors, size, top_lines, bottom_lines, results, together).frame()
@@ -117,6 +123,11 @@ def arrange_stages(
 def _unit(frame: Frame) -> float:
     """How many units a reference pixel is, on average over the stops."""
     return sum(stop.pixel for stop in frame.stops) / len(frame.stops)
+
+
+def _widest(frame: Frame) -> float:
+    """How many units a reference pixel is at most while stages are played."""
+    return max(stop.pixel for stop in frame.stops[:-1])
 
 
 class _Row:

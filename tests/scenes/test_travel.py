@@ -377,7 +377,7 @@ def test_a_sum_is_held_with_what_is_added_and_says_what_that_is(name, language, 
     assert not [(a, b) for a in lines for b in boxes if a != b and overlaps(boxes[a], boxes[b])]
     assert all(holds(np.array([0, 0, *size]), box) for box in boxes.values())
     words = Words(language)
-    added = f"{scene.stages[2].name.in_language(language)} + {words('input')}{words.colon}{words('does_Add')}"
+    added = words("merged", f"{scene.stages[2].name.in_language(language)} + {words('input')}")
     assert "".join(told[key].body for key in sorted(lines)).replace(" ", "") == added.replace(" ", "")
     assert told["table-result-5-0"].body == "8 × 7 × 7"
 
