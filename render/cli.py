@@ -830,7 +830,7 @@ def _produce(
         here = _here(cells, arguments.cores, lambda: bar.set_description_str(WAITING))
         if arguments.dask:
             shared = store if arguments.cache else None
-            cluster = Cluster(arguments.dask, shared, repeat if words else None, arguments.timeout)
+            cluster = Cluster(arguments.dask, shared, arguments.timeout)
             job = replace(job, place=cluster, patience=math.inf)  # there parts wait for their turn
         else:
             job = replace(job, place=here, patience=arguments.timeout)

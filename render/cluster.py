@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .errors import RenderError, RequestError
+from .errors import FrameError, RenderError, RequestError
 from .jobs import PATIENCE, Job
 from .remote import Made, Part, Refused, differing, house, packed, render_part
 from .store import FrameStore
@@ -36,13 +36,11 @@ RETRIES = 2
 class Cluster:
     """The cluster whose scheduler is at ``address``. What it has done is added to ``done``.
 
-    A file in the ``shared`` store tells workers whether they see it. ``repeat`` gives the command that renders a frame
-    again, for errors.
+    A file in the ``shared`` store tells workers whether they see it.
     """
 
     address: str
     shared: FrameStore | None = None
-    repeat: Callable[[int], str] | None = None
     patience: float = PATIENCE
     done: list[Made] = field(default_factory=list)
 
@@ -193,30 +191,25 @@ class _Pool(Executor):
         return made.spent
 
     def _told(self, error: BaseException, shots: tuple[Any, ...]) -> BaseException:
-        """An error in words for the user: one line with what failed, and how to see it again."""
+        """An error in words for the user: one line with what failed, and if it can be told, at which frame."""
         from distributed import KilledWorker
 
+        where, first = f"--dask {self._cluster.address}: ", shots[0].frame if shots else 1
         if isinstance(error, RequestError):
             return error
-        first = shots[0].frame if shots else 1
+        if isinstance(error, FrameError):
+            return FrameError(error.frame, f"{error.why}; it was tried {RETRIES + 1} times", where)
+        if isinstance(error, RenderError):
+            return error
         if isinstance(error, KilledWorker):
             times = error.allowed_failures + 1
-            why = f"the part that begins with frame {first} was given up after {times} workers died on it"
-        elif isinstance(error, RenderError):
-            why = str(error)
-            if not why.startswith("frame "):
-                return error
-            first = int(why.removeprefix("frame ").partition(":")[0])
-            why = f"{why}; it was tried {RETRIES + 1} times"
-        elif isinstance(error, ModuleNotFoundError):
+            return FrameError(first, f"the part that begins with it was given up: {times} workers died on it", where)
+        if isinstance(error, ModuleNotFoundError):
             why = f"a worker lacks what this needs: {error}; allowed: workers with convmotion[dask] installed"
-            return RenderError(f"--dask {self._cluster.address}: {why}")
-        elif isinstance(error, CancelledError | TimeoutError) or type(error).__name__.endswith("CancelledError"):
-            return RenderError(f"--dask {self._cluster.address}: the scheduler is lost; what is done is kept")
-        else:
-            why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        again = f"; again: {self._cluster.repeat(first)}" if self._cluster.repeat else ""
-        return RenderError(f"--dask {self._cluster.address}: {why}{again}")
+            return RenderError(where + why)
+        if isinstance(error, CancelledError | TimeoutError) or type(error).__name__.endswith("CancelledError"):
+            return RenderError(f"{where}the scheduler is lost; what is done is kept")
+        return FrameError(first, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}", where)
 
 
 def _on_worker(scene: bytes, there: dict[str, str], part: bytes) -> Made | Refused:

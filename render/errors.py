@@ -10,14 +10,14 @@ class RenderError(RuntimeError):
 
 
 class FrameError(RenderError):
-    """One ``frame`` could not be made, however often it was tried."""
+    """One ``frame`` could not be made, however often it was tried; ``where`` is said before that."""
 
-    def __init__(self, frame: int, why: str) -> None:
-        super().__init__(frame, why)
-        self.frame, self.why = frame, why
+    def __init__(self, frame: int, why: str, where: str = "") -> None:
+        super().__init__(frame, why, where)
+        self.frame, self.why, self.where = frame, why, where
 
     def __str__(self) -> str:
-        return f"frame {self.frame}: {self.why}"
+        return f"{self.where}frame {self.frame}: {self.why}"
 
 
 def cut_short(path: object) -> RenderError:

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from .doctor import blender_version, require_libraries
-from .errors import RenderError, RequestError
+from .errors import FrameError, RenderError, RequestError
 from .frames import HOUSE, Shot
 from .inside import Child
 from .jobs import Job, Spent, _last_words, _work
@@ -201,7 +201,7 @@ class Blender:
             why = f"Blender failed: {type(error).__name__}: {' '.join(str(error).split())}"
         frame = next((shot.frame for shot in part.shots if not job.path(shot.key).exists()), 0)
         words = "" if why.startswith("Blender failed") else _last_words(job.log)
-        raise RenderError(f"{f'frame {frame}: ' if frame else ''}{why}{words}")
+        raise FrameError(frame, why + words) if frame else RenderError(why + words)
 
     def end(self) -> None:
         """End the process, and remove its folder."""

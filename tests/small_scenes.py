@@ -1,5 +1,15 @@
 """Scene files that several tests take: small ones, each with much of what makes a difference."""
 
+TINY = """
+[input]
+shape = [2, 3, 3]
+[[stage]]
+op = "Conv2d"
+out_channels = 2
+kernel_size = 2
+[time]
+seconds = 2
+"""
 DILATED = """
 [input]
 shape = [2, 9, 8]

@@ -13,21 +13,12 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
+from small_scenes import TINY
 
 from convmotion.render import cli, doctor, film, jobs, patches, pictures
 from convmotion.render.cli import main
 from convmotion.render.errors import RenderError
 
-SCENE = """
-[input]
-shape = [2, 3, 3]
-[[stage]]
-op = "Conv2d"
-out_channels = 2
-kernel_size = 2
-[time]
-seconds = 2
-"""
 SMALL = ["--size", "96x64", "--fps", "2", "--quality", "draft"]
 
 
@@ -35,8 +26,8 @@ SMALL = ["--size", "96x64", "--fps", "2", "--quality", "draft"]
 def place(tmp_path, monkeypatch):
     """A folder with a scene, an older output, a folder and links. Whoever starts Blender in it fails."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "scene.toml").write_text(SCENE)
-    (tmp_path / "wrong.toml").write_text(SCENE.replace("kernel_size = 2", "kernel_size = 0"))
+    (tmp_path / "scene.toml").write_text(TINY)
+    (tmp_path / "wrong.toml").write_text(TINY.replace("kernel_size = 2", "kernel_size = 0"))
     (tmp_path / "old.gif").write_bytes(b"older")
     (tmp_path / "folder.gif").mkdir()
     (tmp_path / "link.gif").symlink_to("old.gif")
@@ -72,14 +63,14 @@ def refused(capsys, arguments, code=2):
         (["rend", "scene.toml"], ["'rend'"]),
         (["list", "--xml"], ["--xml"]),
         (["list", "--lang", "de"], ["--lang", "'de'", "en", "zh"]),
-        (["explain"], ["SCENE"]),
+        (["explain"], ["TINY"]),
         (["explain", "nothing"], ["'nothing'", "standard, grouped"]),
         (["explain", "absent.toml"], ["absent.toml", "no such file"]),
         (["explain", "wrong.toml"], ["wrong.toml: stage 1: ", "kernel_size=0"]),
         (["explain", "two\nlines.toml"], ["two lines.toml"]),
         (["explain", "standard", "--fps", "nan"], ["--fps", "'nan'"]),
         (["render", "scene.toml"], ["-o"]),
-        (["render", "-o", "a.gif"], ["SCENE"]),
+        (["render", "-o", "a.gif"], ["TINY"]),
         (["render", "scene.toml", "-o"], ["-o"]),
         (["render", "scene.toml", "more", "-o", "a.gif"], ["more"]),
         (["render", "wrong.toml", "-o", "old.gif"], ["wrong.toml: stage 1: "]),
@@ -148,7 +139,7 @@ def test_a_wrong_output_is_refused(place, capsys, out, words):
         assert all(word in message for word in words), message
 
 
-PICTURED = SCENE.replace("[2, 3, 3]", '[3, 8, 8]\nvalues = { image = "photo.png" }')
+PICTURED = TINY.replace("[2, 3, 3]", '[3, 8, 8]\nvalues = { image = "photo.png" }')
 
 
 @pytest.mark.parametrize("command", [["explain", "pictured.toml"], ["render", "pictured.toml", "-o", "old.gif"]])
@@ -286,7 +277,7 @@ def test_too_much_is_refused_with_its_number(place, capsys):
     common = ["-o", "old.gif"]
     message = refused(capsys, ["op", "nn.Conv2d(1, 1, 1)", "--input", "1x100000x100000", "--all-cells", *common])
     assert "20,000,000,001 cells" in message and "5,000,000" in message
-    (place / "long.toml").write_text(SCENE.replace("seconds = 2", "seconds = 3600"))
+    (place / "long.toml").write_text(TINY.replace("seconds = 2", "seconds = 3600"))
     message = refused(capsys, ["render", "long.toml", "--fps", "61", *common])
     assert "219,600 frames" in message and "216,000" in message
 
@@ -443,7 +434,7 @@ def test_titles_do_not_fail_where_the_terminal_lacks_their_letters(place, monkey
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
     assert main(["list", "--lang", "zh"]) == 0
     assert rb"\u6807\u51c6\u5377\u79ef" in written.getvalue()
-    (place / "odd\udcff.toml").write_text(SCENE)
+    (place / "odd\udcff.toml").write_text(TINY)
     assert main(["explain", "odd\udcff.toml"]) == 0
 
 
@@ -464,7 +455,7 @@ def test_output_that_cannot_be_printed_is_told_once(buffered):
 
 @pytest.mark.blender
 def test_every_kind_of_output_comes_out_of_one_run(tmp_path):
-    (tmp_path / "scene.toml").write_text(SCENE)
+    (tmp_path / "scene.toml").write_text(TINY)
     names = ["a.gif", "b.MP4", "c.webm", "d.webp", "e.png", "f_%02d.png", "g.blend"]
     (tmp_path / "a.gif").write_bytes(b"older")
     outputs = [word for name in names for word in ("-o", name)]
@@ -489,7 +480,7 @@ def test_a_still_of_one_frame_is_that_frame(tmp_path):
     assert (tmp_path / "still.png").read_bytes() == (tmp_path / "f_1.png").read_bytes()
 
 
-LONGER = SCENE.replace("seconds = 2", "seconds = 4")
+LONGER = TINY.replace("seconds = 2", "seconds = 4")
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from PIL import Image
-from small_scenes import BATCHED_FILTERWISE, CHAIN, DILATED
+from small_scenes import BATCHED_FILTERWISE, CHAIN, DILATED, TINY
 
 from convmotion.render import cli, film
 from convmotion.render.many import Outcome
@@ -203,14 +203,14 @@ def furnish(here: Path) -> None:
     for name in os.listdir(here):
         shutil.rmtree(here / name) if (here / name).is_dir() else (here / name).unlink()
     for name in ("scene.toml", "a b.toml", "-rf.toml", "😀.toml", "%d.toml", 'it\'s "so".toml', "two\nlines.toml"):
-        (here / name).write_text(SMALL)
-    (here / "wrong.toml").write_text(SMALL.replace("kernel_size = 2", "kernel_size = 0"))
+        (here / name).write_text(TINY)
+    (here / "wrong.toml").write_text(TINY.replace("kernel_size = 2", "kernel_size = 0"))
     (here / "empty.toml").touch()
     (here / "binary.toml").write_bytes(bytes(range(256)))
     (here / "large.toml").write_bytes(b"#" * 1_000_001)
     for name in ("folder", "folder.toml", "folder.gif", "folder.png", "scenes"):
         (here / name).mkdir()
-    (here / "scenes" / "one.toml").write_text(SMALL)
+    (here / "scenes" / "one.toml").write_text(TINY)
     (here / "scenes" / "wrong.toml").write_text("[input]")
     for name in ("pipe", "pipe.toml", "pipe.png", "pipe.onnx", "pipe.npz"):
         os.mkfifo(here / name)
@@ -299,14 +299,6 @@ def figures(ground: Ground, request: pytest.FixtureRequest) -> Iterator[None]:
 
 # --- scene files
 
-SMALL = """
-[input]
-shape = [2, 3, 3]
-[[stage]]
-op = "Conv2d"
-out_channels = 2
-kernel_size = 2
-"""
 TEXTS = [
     *("", " ", "-rf", "--", "%", "%s%n%d", "a\nb", "\x00", "\x1b[2J", '"', "'", "\\", "`id`", "$(id)", "{0}"),
     *(
@@ -389,7 +381,7 @@ def odd_value(rng: Random) -> Any:
     return [rng.randint(-3, 12) for _ in range(rng.randint(0, 5))]
 
 
-BASES = [SMALL, DILATED, BATCHED_FILTERWISE, CHAIN, *(path.read_text() for path in sorted(FOLDER.glob("*.toml")))]
+BASES = [TINY, DILATED, BATCHED_FILTERWISE, CHAIN, *(path.read_text() for path in sorted(FOLDER.glob("*.toml")))]
 PARAMETERS: dict[str, Sequence[Any]] = {
     **dict.fromkeys(("kernel_size", "stride", "padding", "dilation", "output_padding"), (0, 1, 1, 2, 2, 3, 4)),
     **dict.fromkeys(("out_channels", "groups", "channel_multiplier", "out_features"), (1, 2, 4)),

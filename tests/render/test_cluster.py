@@ -10,15 +10,15 @@ import time
 from concurrent.futures import CancelledError
 
 import pytest
+from small_scenes import TINY
 
 from convmotion.render import cli, cluster, film
 from convmotion.render.cli import main
 from convmotion.render.cluster import Cluster
-from convmotion.render.errors import RenderError, RequestError
+from convmotion.render.errors import FrameError, RenderError, RequestError
 from convmotion.render.jobs import Spent
 from convmotion.render.remote import Made, Refused
 from tests.render.test_jobs import children, job, linux, shots, wait_for
-from tests.render.test_many import SCENE
 
 distributed = pytest.importorskip("distributed")
 
@@ -172,10 +172,10 @@ class Client:
         self.cancelled += tasks
 
 
-def ended(tmp_path, *ends, repeat=lambda frame: f"convmotion render x --frames {frame}:{frame}"):
+def ended(tmp_path, *ends):
     one = job(tmp_path / "job", range(1, 5), chunk=4)
     client = Client(*ends)
-    pool = cluster._Pool(Cluster("tcp://a:1", repeat=repeat), client, one, None)
+    pool = cluster._Pool(Cluster("tcp://a:1"), client, one, None)
     return one, client, pool, pool.submit(None, one, 1)
 
 
@@ -200,15 +200,15 @@ class Died(distributed.KilledWorker):
     [
         (Refused("NumPy is 1.x here"), RenderError, ["NumPy is 1.x here"]),
         (Refused("--device is gpu", True), RequestError, ["--device is gpu"]),
-        (Died(), RenderError, ["begins with frame 1", "4 workers died", "again: convmotion render x --frames 1:1"]),
+        (Died(), FrameError, ["frame 1: ", "begins with it", "4 workers died"]),
         (
-            RenderError("frame 3: Blender ended unexpectedly; the last it said was: ouch"),
-            RenderError,
-            ["frame 3: ", "said was: ouch", "tried 3 times", "--frames 3:3"],
+            FrameError(3, "Blender ended unexpectedly; the last it said was: ouch"),
+            FrameError,
+            ["frame 3: ", "said was: ouch", "tried 3 times"],
         ),
         (ModuleNotFoundError("No module named 'convmotion'"), RenderError, ["'convmotion'", "convmotion[dask]"]),
         (CancelledError("key"), RenderError, ["the scheduler is lost"]),
-        (ValueError("odd\nthing"), RenderError, ["ValueError: odd thing"]),
+        (ValueError("odd\nthing"), FrameError, ["frame 1: ValueError: odd thing"]),
     ],
 )
 def test_what_ends_badly_is_one_line(tmp_path, end, kind, words):
@@ -222,18 +222,17 @@ def test_the_scene_travels_under_the_hash_of_its_content(tmp_path):
     assert names[0] == names[1] and names[0].startswith("convmotion-scene-")
 
 
-def test_the_command_that_repeats_a_frame_says_all_that_was_said(tmp_path, monkeypatch):
+def test_the_command_that_repeats_a_frame_says_all_that_was_said(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "a b.toml").write_text(SCENE)
-    places = []
+    (tmp_path / "a b.toml").write_text(TINY)
 
     def stop(job, progress):
-        places.append(job.place)
-        raise RenderError("enough")
+        raise FrameError(7, "ouch", "--dask tcp://a:1: ")
 
     monkeypatch.setattr(film, "run", stop)
     words = ["render", "a b.toml", "-o", "x.png", "--size", "96x64", "--frames", "2:9", "--dask", "tcp://a:1"]
     assert main(words) == 1
-    again = places[0].repeat(7)
+    said, _, again = capsys.readouterr().err.strip().partition("; again: ")
+    assert said == "convmotion: --dask tcp://a:1: frame 7: ouch"
     assert again.startswith("convmotion render 'a b.toml' ") and again.count(".png") == 1
     assert all(f" {word} " in f"{again} " for word in ("--size 96x64", "--frames 7:7", "--dask tcp://a:1"))

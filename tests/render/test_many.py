@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from small_scenes import TINY
 
 from convmotion.render import cli, many
 from convmotion.render.cli import main
@@ -17,16 +18,6 @@ from convmotion.render.many import Outcome, render_all, scenes_of
 from convmotion.scenes import catalog_names
 from tests.render.test_jobs import alive, children, linux, wait_for
 
-SCENE = """
-[input]
-shape = [2, 3, 3]
-[[stage]]
-op = "Conv2d"
-out_channels = 2
-kernel_size = 2
-[time]
-seconds = 2
-"""
 SMALL = ["--size", "96x64", "--fps", "2", "--quality", "draft"]
 
 
@@ -37,8 +28,8 @@ def place(tmp_path, monkeypatch):
     scenes = tmp_path / "scenes"
     scenes.mkdir()
     for name in ("a", "b"):
-        (scenes / f"{name}.toml").write_text(f'title = "{name}"\n' + SCENE)
-    (scenes / "wrong.toml").write_text(SCENE.replace("kernel_size = 2", "kernel_size = 0"))
+        (scenes / f"{name}.toml").write_text(f'title = "{name}"\n' + TINY)
+    (scenes / "wrong.toml").write_text(TINY.replace("kernel_size = 2", "kernel_size = 0"))
     (scenes / "notes.txt").write_text("no scene")
     return tmp_path
 
@@ -82,7 +73,7 @@ def test_what_is_no_scene_is_refused(place, name, words):
 def test_a_wrong_request_is_refused_before_anything_is_rendered(place, capsys, monkeypatch, words, told):
     monkeypatch.setattr(cli, "render_all", None)
     (place / "more").mkdir()
-    (place / "more" / "a.toml").write_text(SCENE)
+    (place / "more" / "a.toml").write_text(TINY)
     assert main(["render-all", "scenes", *words]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1 and all(word in err for word in told), err

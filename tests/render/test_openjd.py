@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 from openjd.model import StepParameterSpaceIterator, create_job, decode_job_template, preprocess_job_parameters
+from small_scenes import TINY
 
 from convmotion.render import film
 from convmotion.render.cli import main
 from convmotion.render.errors import RequestError
 from convmotion.render.openjd import MOST_TASKS, template
-from tests.render.test_many import SCENE
 
 LINE = ["--cache", "kept", "--size", "96x64", "--fps", "8", "--quality", "draft", "--chunk", "5"]
 
@@ -20,7 +20,7 @@ LINE = ["--cache", "kept", "--size", "96x64", "--fps", "8", "--quality", "draft"
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scenes").mkdir()
-    (tmp_path / "scenes" / "-rf {{x}}.toml").write_text(SCENE)
+    (tmp_path / "scenes" / "-rf {{x}}.toml").write_text(TINY)
     return tmp_path
 
 
