@@ -213,7 +213,7 @@ def _alone(scene: Scene) -> dict[str, Any] | None:
     stage = scene.stages[0]
     batch, item = stage.op.split(scene.input.shape)
     few = math.prod(item) <= MOST_ALONE and not batch and scene.time.order == "position"
-    if len(scene.stages) > 1 or not isinstance(stage.op, SLIDERS) or stage.view is not None or not few:
+    if len(scene.stages) > 1 or not isinstance(stage.op, SLIDERS) or stage.view not in (None, "scatter") or not few:
         return None
     op: Any = stage.op.with_axes(len(item) - 1)
     return {

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from convmotion.render import page
+from convmotion.scenes import find_scene
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
+SOFTWARE = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+"""Pictures are drawn without a graphics card, which not every machine has."""
 NAMED = os.environ.get("CONVMOTION_CHROMIUM", "")
 """Where Chromium is; or "required": then it must be somewhere."""
 
@@ -36,7 +41,8 @@ def browser():
         program = chromium(started.chromium.executable_path)
         if program is None:
             without("there is no Chromium: install the package chromium, or run playwright install chromium")
-        flags = ["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []
+        flags = list(SOFTWARE)
+        flags += ["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []
         launched = started.chromium.launch(executable_path=program, args=flags)
         yield launched
         launched.close()
@@ -80,3 +86,54 @@ def violations():
         return [(each["id"], node["html"][:120], node["failureSummary"]) for each in serious for node in each["nodes"]]
 
     return found
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory):
+    """Writes the page of a scene, or of one of the catalog by its name; its path."""
+    if not all((page.BUNDLE / name).is_file() for name in page.CODE):
+        without("the page's code has not been built: make web")
+    folder, known = tmp_path_factory.mktemp("pages"), {}
+
+    def written(scene, name="", **options):
+        key = name or scene
+        if key not in known:
+            known[key] = folder / f"{key}.html"
+            page.write(find_scene(scene) if isinstance(scene, str) else scene, known[key], **options)
+        return known[key]
+
+    return written
+
+
+@pytest.fixture
+def opened(browser):
+    """Opens a page and waits until it has drawn. In the end none has complained of anything, or loaded any other."""
+    contexts, trouble = [], []
+
+    def open_(path, settings="play=0", size=(1100, 900), **options):
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("console", lambda said: trouble.append(said.text) if _matters(said) else None)
+        tab.on("pageerror", lambda error: trouble.append(str(error)))
+        tab.on("request", lambda asked: trouble.append(f"loads {asked.url}") if _loads(asked.url, path) else None)
+        tab.goto(f"{path.as_uri()}#{settings}")
+        for _ in range(1200):  # the driver's own way to wait evaluates strings, which the page forbids
+            if tab.evaluate("Boolean(window.convmotion?.ready)"):
+                return tab
+            tab.wait_for_timeout(50)
+        raise AssertionError(f"{path.name} is never ready: {trouble}")
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert not trouble
+
+
+def _matters(said):
+    """The driver of the software renderer remarks that reading pixels takes time."""
+    return said.type in ("error", "warning") and "GPU stall due to ReadPixels" not in said.text
+
+
+def _loads(url, path):
+    return not url.startswith(("data:", "blob:")) and url.partition("#")[0] != path.as_uri()

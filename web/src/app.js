@@ -57,7 +57,8 @@ export class App {
     addEventListener("resize", () => this._arrange());
     addEventListener("hashchange", () => this._read());
     addEventListener("keydown", (event) => this._key(event));
-    this.ready = true;
+    this.draw();
+    this.ready = performance.now();
   }
 
   // What is shown

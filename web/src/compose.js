@@ -586,7 +586,7 @@ class Composer {
     const pick = (list) => twice.map((row) => list[row]);
     const partial = {
       position: pick(position),
-      color: pick(color),
+      color: twice.map((flat) => this.outColors[Math.floor(flat / positions)]), // what it will be is not told yet
       origin: pick(mouths),
       start: pick(begun).map(([s]) => s),
       arrive: pick(begun).map(([, a]) => a),
