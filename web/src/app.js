@@ -28,6 +28,12 @@ function told(setting) {
   return { calls: [callOf(setting)], explain: { stages: [stage], parameters, macs } };
 }
 
+/** How many cells the largest storyboard has. */
+function largest(data) {
+  const counts = Object.values(data.boards).map((board) => board.cells.reduce((sum, c) => sum + c.start.shape[0], 0));
+  return Math.max(...counts);
+}
+
 export class App {
   /**
    * @param {any} data see `content` in render/page.py
@@ -46,7 +52,7 @@ export class App {
     this.spent = []; // milliseconds of JavaScript for each of the last frames
     this.live = null;
     this._build(body);
-    this.picture = new Picture(this.canvas);
+    this.picture = new Picture(this.canvas, largest(data));
     this.captions = new Captions(this.layer);
     this.cell = new CellPanel(this);
     this.operation = data.live?.alone ? new Settings(this, data.live) : null;

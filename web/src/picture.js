@@ -31,8 +31,8 @@ import { barCorners, bars, edges, roundedCube } from "./shapes.js";
 import { trackAt } from "./story.js";
 import { add, scaled } from "./view.js";
 
-/** From so many cells on these are plain boxes, and cast no shadows: a software renderer is to keep up. */
-const MANY = 20_000;
+/** From so many cells on none cast shadows, and these are plain boxes: a software renderer is to keep up. */
+const MANY = 6_000;
 /** How much of a line is left where a cell is behind it, and of a window's edge that cells hide. */
 const OVER_CELLS = 0.3;
 const THROUGH_CELLS = 0.4;
@@ -61,9 +61,12 @@ export function css([r, g, b]) {
 }
 
 export class Picture {
-  /** @param {HTMLCanvasElement} canvas */
-  constructor(canvas) {
-    this.renderer = new WebGLRenderer({ canvas, antialias: true, stencil: true, preserveDrawingBuffer: true });
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {number} cells how many there may be to draw
+   */
+  constructor(canvas, cells) {
+    this.renderer = new WebGLRenderer({ canvas, antialias: cells <= MANY, stencil: true });
     this.renderer.outputColorSpace = "srgb-linear"; // shaders write sRGB themselves
     this.camera = null;
     this.size = [1, 1];
@@ -71,7 +74,7 @@ export class Picture {
 
   /** The picture's size in the page's pixels. */
   resize(width, height) {
-    this.renderer.setPixelRatio(Math.min(window.devicePixelRatio || 1, 2));
+    this.renderer.setPixelRatio(Math.min(globalThis.devicePixelRatio || 1, 2));
     this.renderer.setSize(width, height, false);
     this.size = [width, height];
   }
@@ -230,17 +233,19 @@ export class Picture {
         spacing: { value: mover.spacing },
         lastTap: { value: [0, 0, 0] },
         glow: { value: 0 },
-        opened: { value: 0 },
       });
       defines.LIT = "";
       attributes.anchor = [pick(cells.anchor, 3), 3];
-      if (mover.opens) defines.OPENS = "";
+      if (mover.opens) {
+        defines.OPENS = "";
+        uniforms.opened = { value: 0 };
+      }
       updates.push((frame, step) => {
         trackAt(mover.track, frame, uniforms.window_.value);
         uniforms.lastTap.value = this.story.counts(mover, frame).map((count) => count - 1);
         const there = progress(step, spell.appears, spell.lands);
         uniforms.glow.value = step >= spell.leaves ? 0 : there;
-        uniforms.opened.value = there * (1 - progress(step, spell.leaves - form.CLOSING, spell.leaves));
+        if (mover.opens) uniforms.opened.value = there * (1 - progress(step, spell.leaves - form.CLOSING, spell.leaves));
       });
     }
     return { defines, attributes, uniforms, updates };
@@ -278,6 +283,11 @@ export class Picture {
       attributes.mark = [mark, 1];
       uniforms.dim = { value: 0 };
       uniforms.backdrop = { value: this.surroundings.backdrop };
+    }
+    const hidden = kind === "cells" && !uniforms.opened ? buried(cells) : null;
+    if (hidden) {
+      defines.BURIED = "";
+      attributes.buried = [hidden, 1];
     }
     const geometry = this._instances(mesh, attributes, count);
     if (!geometry.attributes.normal) geometry.setAttribute("normal", geometry.attributes.position);
@@ -457,6 +467,41 @@ export class Picture {
     return { shape, place };
   }
 }
+
+/**
+ * The step from which on a cell has neighbours on all six sides, so that nobody sees it; Infinity: never. Null where
+ * cells are not such that stand beside each other.
+ * @param {import("./story.js").Cells} cells
+ */
+function buried(cells) {
+  const { shape, index, position, arrive } = cells;
+  if (!["input", "output"].includes(cells.role) || cells.scale !== 1 || cells.via || cells.extent) return null;
+  const count = arrive.data.length;
+  const rank = shape.length;
+  if (rank < 3 || cells.end !== null) return null;
+  const [h, w] = shape.slice(-2);
+  const strides = [1, w, h * w]; // of a flat index along x, z, y
+  const rows = new Int32Array(shape.reduce((a, b) => a * b, 1)).fill(-1);
+  const flat = new Int32Array(count);
+  for (let i = 0; i < count; i++) {
+    for (let axis = 0; axis < rank; axis++) flat[i] = flat[i] * shape[axis] + index.data[i * rank + axis];
+    rows[flat[i]] = i;
+  }
+  const since = new Float32Array(count);
+  for (let i = 0; i < count; i++) {
+    for (const stride of strides)
+      for (const side of [-stride, stride]) {
+        const j = rows[flat[i] + side] ?? -1;
+        const apart = j < 0 ? 2 : distance(position.data, i, j); // at the end of a row the next one is far
+        since[i] = apart < 1.01 ? Math.max(since[i], arrive.data[j]) : Infinity;
+      }
+    since[i] = Math.max(since[i], arrive.data[i]);
+  }
+  return since;
+}
+
+const distance = (at, i, j) =>
+  Math.abs(at[3 * i] - at[3 * j]) + Math.abs(at[3 * i + 1] - at[3 * j + 1]) + Math.abs(at[3 * i + 2] - at[3 * j + 2]);
 
 /** Pictures of all glyphs in a row, and their advances in heights of a digit. */
 function glyphAtlas() {

@@ -94,6 +94,9 @@ in vec3 extent;
 in vec3 becomes;
 uniform float ripe;
 #endif
+#ifdef BURIED
+in float buried;
+#endif
 #ifdef MARKED
 in float mark;
 uniform float dim;
@@ -109,8 +112,11 @@ out vec3 color;
 void main() {
   vec3 at;
   float size;
-  motion(at, size);
+#ifdef BURIED
+  if (buried <= step_) { gl_Position = vec4(0.0, 0.0, 2.0, 1.0); return; }
+#endif
   if (!shown()) { gl_Position = vec4(0.0, 0.0, 2.0, 1.0); return; }
+  motion(at, size);
 #ifdef EXTENT
   vec3 point = at + position * extent;
 #else
