@@ -9,7 +9,7 @@ bin := $(VENV)/bin
 # they share a process; in the order of the list it is no long file that is left to the end.
 parallel := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo catalog web addon test test-web test-faults test-fuzz test-window bench lint clean
+.PHONY: help setup demo catalog gallery web addon test test-web test-faults test-fuzz test-window bench lint clean
 .DELETE_ON_ERROR:
 
 help: ## print this menu
@@ -24,6 +24,9 @@ demo: $(ready) ## render the standard convolution to out/standard.mp4 and out/st
 
 catalog: $(ready) ## render all animations as drafts, and a contact sheet of each, to out/
 	@"$(bin)/convmotion" render-all catalog -o out --sheet --quality draft --size 427x240 --fps 15
+
+gallery: web ## make the gallery of all animations in site/, to be opened or put on the web; ARGS="--quality draft" hurries
+	@"$(bin)/convmotion" gallery -o site --fps 20 $(ARGS)
 
 web: $(ready) ## build what the interactive page consists of, with npm (downloads three.js and esbuild, once)
 	@"$(bin)/python" tools/build_web.py

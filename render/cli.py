@@ -49,7 +49,7 @@ from ..scenes.network import SECONDS, TO, Network, scene_of, table_of
 from ..scenes.overview import Overview, overview_of
 from ..scenes.photo import scaled_to
 from ..scenes.scenefile import LANGUAGES, MAX_SECONDS, THEMES, Text, shown
-from . import doctor, encode, gallery, glb, page, pictures, sheet
+from . import doctor, embed, encode, gallery, glb, page, pictures, sheet
 from .cluster import Cluster
 from .errors import FrameError, RenderError, RequestError
 from .film import make
@@ -268,7 +268,14 @@ def _add_gallery_options(parser: argparse.ArgumentParser) -> None:
         metavar="SCENES",
         help=f"what render-all takes (default: {CATALOG})",
     )
-    add("-o", "--output", type=Path, default=Path("site"), metavar="DIR", help="where the gallery goes (default: site)")
+    add(
+        "-o",
+        "--output",
+        type=_folder,
+        default=Path("site"),
+        metavar="DIR",
+        help="where the gallery goes (default: site)",
+    )
     add("--at-once", type=_count, metavar="N", help="scenes that are in work side by side (default: one per core)")
     parser.set_defaults(handed_on=_add_look_options(parser))
 
@@ -307,6 +314,11 @@ def _add_render_options(parser: argparse.ArgumentParser) -> None:
         help="title, first step, some moments and the end side by side in one picture",
     )
     parser.set_defaults(handed_on=_add_look_options(parser))
+    add(
+        "--embed",
+        action="store_true",
+        help=f"print what shows each output in a slide or on a page, in HTML ({' '.join(embed.ENDINGS)})",
+    )
     add("--progress", action="store_true", help="tell how far it is in lines, also where stderr is no terminal")
 
 
@@ -521,6 +533,8 @@ def _render(scene: Scene | Overview, arguments: argparse.Namespace, words: Seque
         raise RequestError(f"--max-bytes is for an animation; allowed: -o OUT with {' '.join(encode.OFFERS)}")
     _check_codec(arguments)
     _check_outputs(outputs, OPAQUE if arguments.transparent else ())
+    title = scene.title if isinstance(scene.title, str) else scene.title.in_language(arguments.lang)
+    snippets = [embed.snippet(out, title, arguments.size) for out in arguments.output] if arguments.embed else []
     device, engine = arguments.device, arguments.engine
     if device != "auto" and engine != "cycles":
         raise RequestError(f"--device is {device}, but --engine {engine} has no choice of devices; allowed: auto")
@@ -545,6 +559,8 @@ def _render(scene: Scene | Overview, arguments: argparse.Namespace, words: Seque
                 _put(made, out)
         for out in pages:
             _write_page(scene, out, arguments, Path(folder) / "page.html")
+    for line in snippets:
+        print(line)
     return 0
 
 
@@ -569,7 +585,7 @@ def _render_all(arguments: argparse.Namespace) -> int:
         outputs += [("--sheet", folder / f"{name_of(scene)}-sheet.png")] if arguments.sheet else []
         wanted.append((scene, outputs))
     every = [each for _, outputs in wanted for each in outputs]
-    with _folder(folder):
+    with _there(folder):
         _check_outputs(every, OPAQUE if arguments.transparent else ())
     return _sum_up(_rendered(wanted, arguments))
 
@@ -579,10 +595,17 @@ def _gallery(arguments: argparse.Namespace) -> int:
         raise RequestError(f"--codec is for a .webm; a gallery has {' '.join(gallery.FILMS)}")
     entries = [gallery.entry_of(scene) for scene in scenes_of(arguments.scenes or [CATALOG])]
     folder, files = arguments.output, arguments.output / gallery.FILES
-    made = {entry.given: [files / f"{entry.name}{ending}" for ending in gallery.FILMS] for entry in entries}
+    endings, live = gallery.FILMS, True
+    try:
+        page.check_built()
+        endings = (*endings, gallery.LIVE)
+    except RequestError as error:
+        live = False
+        print(f"convmotion: a gallery without interactive pages: {error}", file=sys.stderr)
+    made = {entry.given: [files / f"{entry.name}{ending}" for ending in endings] for entry in entries}
     outputs = {scene: [("-o", out) for out in places] for scene, places in made.items()}
     every = [each for places in outputs.values() for each in places]
-    with _folder(folder), _folder(files):
+    with _there(folder), _there(files):
         _check_outputs(every, OPAQUE if arguments.transparent else ())
     words = _written([option for option in arguments.handed_on if option.dest not in WHERE], arguments)
     known = gallery.Known.read(folder)
@@ -597,7 +620,7 @@ def _gallery(arguments: argparse.Namespace) -> int:
     outcomes = _rendered(wanted, arguments, ended)
     outcomes += [Outcome(entry.given, trouble=entry.trouble) for entry in entries if entry.trouble]
     troubles = {outcome.scene: outcome.trouble for outcome in outcomes}
-    entries = [replace(entry, trouble=troubles.get(entry.given, "")) for entry in entries]
+    entries = [replace(entry, trouble=troubles.get(entry.given, ""), live=live) for entry in entries]
     gallery.write_whole(folder / gallery.PAGE, gallery.page(entries, folder, arguments.size, arguments.lang))
     code = _sum_up(outcomes, len(stamps) - len(wanted))
     print(folder / gallery.PAGE)
@@ -605,7 +628,7 @@ def _gallery(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _folder(path: Path) -> Iterator[None]:
+def _there(path: Path) -> Iterator[None]:
     """A folder that is there from now on; a new one goes again if what is asked for is refused meanwhile."""
     new = not os.path.exists(path)
     try:

@@ -1,4 +1,4 @@
-"""What shows a rendered file in a slide or on a page: a line of HTML to paste."""
+"""What shows a file in a slide or on a page: a line of HTML to paste."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def snippet(out: Path, title: str, size: tuple[int, int]) -> str:
     if ending not in ENDINGS or "%" in out.name:
         raise RequestError(f"{out}: no browser shows it; allowed with --embed: {' '.join(ENDINGS)}")
     width, height = map(str, size)
-    source = address(*out.parts) if not out.is_absolute() else out.as_uri()
+    source = out.as_uri() if out.is_absolute() else address(*out.parts)
     fits = {
         "width": width,
         "height": height,

@@ -40,7 +40,7 @@ KNOWN = "gallery.json"
 FILMS = (".mp4", ".gif", ".blend", ".png")
 """What is rendered of a scene; the still is the film's poster."""
 LIVE = ".html"
-"""The ending of its interactive page."""
+"""What else is made of it: its interactive page."""
 SITE = Path(__file__).parent / "site"
 OWN = Text("Scenes of your own", "自己的场景")
 
@@ -308,7 +308,9 @@ def _card(entry: Entry, folder: Path, size_of: tuple[int, int], language: str, s
     kinds = " ".join(kinds_of(scene)) if scene else ""
     card = tag("article", {"class": "card", "id": f"scene-{name}", "data-section": str(section), "data-kinds": kinds})
     title = told(scene.title) if scene else [name]
-    heading = add(tag("h3", {"data-find": True}), *title, tag("span", {"class": "name"}, name))
+    heading = tag(
+        "div", {"class": "head", "data-find": True}, add(tag("h3"), *title), tag("code", {"class": "name"}, name)
+    )
     if entry.trouble:
         add(
             card,
@@ -316,6 +318,7 @@ def _card(entry: Entry, folder: Path, size_of: tuple[int, int], language: str, s
         )
     elif scene:
         card.append(_film(entry, scene, size_of))
+        heading.insert(0, _play(scene))
     card.append(heading)
     if scene is None:
         return card
@@ -341,18 +344,20 @@ def _film(entry: Entry, scene: Scene, size_of: tuple[int, int]) -> Element:
     }
     video = {"src": address(FILES, f"{entry.name}.mp4"), "preload": "none", "aria-hidden": "true", "tabindex": "-1"}
     sized = {"width": width, "height": height}
-    play = add(
-        tag("button", {"type": "button", "class": "play", "aria-pressed": "false"}, tag("span", {"class": "sign"})),
-        *told(WORDS["play"], "span", {"class": "quiet"}),
-        *told(Text(f" {scene.title.en}", f" {scene.title.zh}"), "span", {"class": "quiet"}),
-    )
     return tag(
         "figure",
         {"class": "film", "style": f"aspect-ratio: {width} / {height}"},
         tag("img", {**still, **sized, "loading": "lazy", "decoding": "async"}),
         tag("video", {**video, **sized, "muted": True, "loop": True, "playsinline": True}),
-        play,
     )
+
+
+def _play(scene: Scene) -> Element:
+    """What starts and stops the film."""
+    sign = tag("span", {"class": "sign"})
+    words = Text(*(f"{WORDS['play'].in_language(of)} {scene.title.in_language(of)}" for of in LANGUAGES))
+    button = tag("button", {"type": "button", "class": "play", "aria-pressed": "false"}, sign)
+    return add(button, *told(words, "span", {"class": "quiet"}))
 
 
 def _files(entry: Entry, folder: Path) -> Element:

@@ -58,7 +58,7 @@
     }
   }, { threshold: [0, 0.5] });
   for (const [figure, film] of films) {
-    const button = figure.querySelector(".play");
+    const button = figure.parentElement.querySelector(".play");
     film.video.muted = true;
     film.video.addEventListener("playing", () => film.video.classList.add("seen"));
     film.video.addEventListener("play", () => button.setAttribute("aria-pressed", "true"));
