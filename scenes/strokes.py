@@ -201,8 +201,8 @@ class _Hidden:
         meets, nearer = self._shares_in_line(ends[number], cube)
         solid, through = ~self.ghost[cube], self.through[line]
         before = _within_any(meets, number, line, share)
-        ends = _at_the_beginning(before, line, back) | _at_the_beginning(before, line, ~back)
-        strength = np.where(before, np.where(ends, *self.over[line].T), 1.0)
+        own = _at_the_beginning(before, line, back) | _at_the_beginning(before, line, ~back)
+        strength = np.where(before, np.where(own, *self.over[line].T), 1.0)
         behind = _within_any((nearer[0][solid], nearer[1][solid]), number[solid], line, share)
         strength[behind | through] = 0.0
         strength[behind & (through | self.leaves[line] & _at_the_beginning(behind, line, back))] = THROUGH_CELLS
