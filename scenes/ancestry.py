@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from ..conv_math import ConvMathError, HdcDistances, Merge, Operation, Shape, hdc_distances, receptive_field
 from ..conv_math.conv import Conv
-from ..conv_math.errors import MOST_MET
 from ..conv_math.shapes import ravel_all
 from ..conv_math.transposed import ConvTranspose
 
 MOST_USES = 2**53
 """Beyond it numbers of uses are not told: floats skip integers there."""
+MOST_PLACES, MOST_BACK = 5_000, 2**21
+"""More windows, and more cells or taps, are not followed back through a stage: nobody could, and it takes seconds."""
+MOST_COUNTED = 2**23
+"""Cells of all tensors whose uses are counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +77,11 @@ def traces_of(ops: Sequence[Operation], reads: Sequence[Sequence[int]], items: S
     It is the middle one, or the last one where that sees more: of a causal convolution.
 
     reads: the tensors that each operation reads, 0 the input and 1 the first one's output. items: (C, *spatial) of
-    every tensor. Stages of which the cell uses nothing are left out. ConvMathError where that takes too many taps or
-    uses.
+    every tensor. Stages of which the cell uses nothing are left out. ConvMathError where there are too many
+    cells, windows, taps or uses to follow.
     """
+    if (cells := sum(map(math.prod, items))) > MOST_COUNTED:
+        raise ConvMathError(f"uses of {cells:,} cells would have to be counted; allowed: at most {MOST_COUNTED:,}")
     middle, last = traced_cells(items[-1])
     ways = [_traces_from(cell, ops, reads, items) for cell in dict.fromkeys((middle, last))]
     return max(ways, key=lambda traces: max((np.count_nonzero(t.counts) for t in traces if t.tensor == 0), default=0))
@@ -127,13 +132,20 @@ def _trace(
         trajectory: Any = op.trajectory(item, view="gather")
     else:
         trajectory = op.trajectory(items if several else item)
+    count = np.count_nonzero(after)
+    if count > MOST_BACK:
+        raise ConvMathError(f"{count:,} cells lead back through {op.name}; allowed: at most {MOST_BACK:,}")
     used = np.argwhere(after > 0)
-    places, first = np.unique(used[:, 1:], axis=0, return_index=True)
-    if len(places) * len(trajectory.taps(0)) > MOST_MET:
-        raise ConvMathError(f"too many taps lead back through {op.name}; allowed: at most {MOST_MET:,}")
+    steps, first = np.unique(ravel_all(used[:, 1:], after.shape[1:]), return_index=True)
+    places = used[first, 1:]
+    if len(places) > MOST_PLACES:
+        raise ConvMathError(f"{len(places):,} windows lead back through {op.name}; allowed: at most {MOST_PLACES:,}")
+    met = len(places) * len(trajectory.taps(0))
+    if met > MOST_BACK:
+        raise ConvMathError(f"{met:,} taps lead back through {op.name}; allowed: at most {MOST_BACK:,}")
     hits, amounts = [], []
-    for place in places:
-        taps = trajectory.taps(int(ravel_all(place[None], after.shape[1:])[0]))
+    for step in steps:
+        taps = trajectory.taps(int(step))
         read = taps.input[:, 1:] if several else taps.input
         amount = after[tuple(taps.output.T)]
         met = (amount > 0) & (read >= 0).all(axis=1) & (taps.input[:, 0] == which if several else True)

@@ -1,6 +1,7 @@
 """The cone that is shown is that of conv_math: ancestors, counts of uses, receptive fields, the rule for rates."""
 
 import re
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -414,3 +415,23 @@ def test_counts_take_the_place_of_values_and_weights_stay():
         assert pose(board, named["input"], frame).written[0].any() != began
         assert pose(board, named["filters-1"], frame).written[0].any()
     assert not pose(board, named["output-3"], board.frames).written[0].any()
+
+
+WIDE = '[[stage]]\nop = "Conv2d"\nout_channels = 2\nkernel_size = {0}\npadding = {1}\n'
+
+
+@pytest.mark.parametrize(
+    ("shape", "stages", "why"),
+    [
+        ("[64, 1024, 1024]", WIDE.format(3, 1), "uses of 69,206,016 cells"),
+        ("[2, 300, 300]", WIDE.format(101, 50) * 2, "10,201 windows"),
+        ("[1, 200, 200]", WIDE.format(61, 30) * 2, "27,691,682 taps"),
+        ("[30, 300, 300]", '[[stage]]\nop = "AdaptiveAvgPool2d"\noutput_size = 1\n', "2,700,000 taps"),
+    ],
+)
+def test_what_nobody_could_follow_back_is_refused_at_once(shape, stages, why):
+    scene = parse_scene(f'[input]\nshape = {shape}\n{stages}[look]\nshow = ["cone"]', "wide")
+    begun = time.process_time()
+    with pytest.raises(SceneError, match=f"wide: look.show: {why}"):
+        compose(scene)
+    assert time.process_time() - begun < 2.0
