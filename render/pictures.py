@@ -5,7 +5,9 @@ Shapes are (height, width, 3 or 4) of uint8: sRGB, and alpha that the colours ar
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +24,8 @@ from .png import bare
 Pixels = NDArray[np.uint8]
 MOST_SIDE, MOST_PIXELS = 20_000, 80_000_000
 """Of a photo: the longest side, and as many pixels as take 0.5 GB while they are read."""
+MOST_BYTES = 500_000_000
+"""Of its file."""
 _LINEAR = linear_of(np.arange(256) / 255.0)
 """Light of each sRGB code."""
 
@@ -45,6 +49,11 @@ def read_photo(path: Path) -> Pixels:
     RequestError if there is none to read.
     """
     try:
+        told = path.stat()
+        if not stat.S_ISREG(told.st_mode):  # opening a pipe would wait for its writer
+            raise OSError(errno.EINVAL, "it is no regular file")
+        if told.st_size > MOST_BYTES:
+            raise RequestError(f"{path} has {told.st_size:,} bytes; allowed: at most {MOST_BYTES:,}")
         with warnings.catch_warnings():  # of what is large, or a little off the format: it is read all the same
             warnings.simplefilter("ignore")
             height, width = imageio.improps(path, plugin="pillow", index=0).shape[:2]  # nothing is decoded for it

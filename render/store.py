@@ -44,6 +44,8 @@ class FrameStore:
     def take(self, key: str, target: Path) -> bool:
         """Put the picture of this key at ``target``, which lives on whatever happens to the store; False if missing."""
         kept = self.path(key)
+        if _leads_away(kept):
+            return False
         try:
             data = kept.read_bytes()
         except OSError:
@@ -63,8 +65,9 @@ class FrameStore:
         partial = kept.with_name(f".{secrets.token_hex(8)}.partial")
         try:
             kept.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, partial)
-            partial.replace(kept)
+            if not _leads_away(kept):
+                shutil.copyfile(file, partial)
+                partial.replace(kept)
         except OSError:
             with suppress(OSError):
                 partial.unlink()
@@ -88,5 +91,10 @@ class FrameStore:
     def _files(self) -> Iterator[Path]:
         with suppress(OSError):
             for folder in self.folder.iterdir():
-                if len(folder.name) == 2 and folder.is_dir():
+                if len(folder.name) == 2 and folder.is_dir() and not folder.is_symlink():
                     yield from (f for f in folder.iterdir() if f.suffix in (patches.ENDING, ".partial"))
+
+
+def _leads_away(kept: Path) -> bool:
+    """Whether a link in the store, which others may write, would lead out of it."""
+    return kept.parent.is_symlink() or kept.is_symlink()

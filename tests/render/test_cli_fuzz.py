@@ -577,7 +577,7 @@ SCENES = [
     *("/dev/null", "/dev/zero", "conv1d"),
 ]
 OUTS = [
-    *("x.gif", "x.mp4", "x.webm", "x.webp", "x.png", "x.blend", "%03d.png", "%d.png", "%%.png", "%s.png"),
+    *("x.gif", "x.mp4", "x.webm", "x.webp", "x.png", "x.blend", "x.html", "%03d.png", "%d.png", "%%.png", "%s.png"),
     *("%100000d.png", "x.MP4", "-rf.gif", "😀.gif", "a b.gif", "a\nb.gif", "%.gif", 'it\'s "so".mp4', "old.gif"),
     *("link.gif", "circle.gif", "nowhere.gif", "folder.gif", "folder.png", "folder", "scene.toml/x.gif"),
     *("absent/x.gif", "../x.gif", "/proc/x.gif", "/dev/null", "/dev/full.gif", "pipe:x.mp4", "concat:x.mp4"),
@@ -637,7 +637,18 @@ OPTIONS: dict[str, tuple[list[str], list[str]]] = {
     "--seconds": (["1", "1.5", "12"], ["0.5", "3601", "1e3", "nan"]),
     "--input": (["2x5x5", "1x2x5x5", "2x9x4"], SHAPES),
     "-o": (
-        ["x.gif", "x.mp4", "x.webp", "%03d.png", "old.gif", "-rf.gif", "😀.gif", "a\nb.gif", 'it\'s "so".mp4'],
+        [
+            "x.gif",
+            "x.mp4",
+            "x.html",
+            "x.webp",
+            "%03d.png",
+            "old.gif",
+            "-rf.gif",
+            "😀.gif",
+            "a\nb.gif",
+            'it\'s "so".mp4',
+        ],
         OUTS,
     ),
     "--output": (["x.webm", "x.png", "x.blend"], OUTS),
@@ -712,9 +723,9 @@ def test_any_command_line_is_done_or_refused(ground: Ground, figures: None, rng:
     note(repr(line))
 
     def named(path: str) -> bool:
-        """What `new`, `job` and `render-all` are asked for."""
+        """What is asked for, and made without Blender: by `new`, `job` and `render-all`, and pages."""
         wanted = [*line[1:], *(word.partition("=")[2] for word in line)]
         places = [os.path.abspath(word + end) for word in wanted for end in ("", ".toml")] + [os.path.abspath("out")]
-        return line[0] in ("new", "job", "render-all") and path in places
+        return (line[0] in ("new", "job", "render-all") or path.endswith(".html")) and path in places
 
     ground.run(line, named)

@@ -1,5 +1,6 @@
 """Pictures: laid over each other as light is, and files of nothing but the picture."""
 
+import os
 import zlib
 
 import numpy as np
@@ -208,6 +209,20 @@ def test_what_is_no_photo_is_refused_in_one_line(tmp_path, name):
     with pytest.raises(RequestError, match=r"cannot be read: .*; allowed: ") as caught:
         pictures.read_photo(tmp_path / name)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such pipes")
+def test_a_pipe_is_no_photo_and_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(RequestError, match=r"pipe\.png cannot be read: it is no regular file; allowed: a PNG"):
+        pictures.read_photo(tmp_path / "pipe.png")
+
+
+def test_a_photo_of_too_many_bytes_is_refused(tmp_path):
+    with (tmp_path / "large.png").open("wb") as file:
+        file.truncate(pictures.MOST_BYTES + 1)
+    with pytest.raises(RequestError, match=r"large\.png has 500,000,001 bytes; allowed: at most 500,000,000"):
+        pictures.read_photo(tmp_path / "large.png")
 
 
 def test_half_a_picture_is_an_error(tmp_path):

@@ -96,6 +96,24 @@ def test_nothing_else_in_the_folder_is_touched(store):
     assert all(file.exists() for file in mine) and taken(store, "ab12") is None
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_no_link_in_the_store_is_followed(store, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("aa11.patch", "old.partial", "single.patch"):
+        (elsewhere / name).write_bytes(patch())
+    os.utime(elsewhere / "old.partial", (0, 0))
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime) for path in elsewhere.iterdir()}
+    put(store, "bb11", patch(seed=1))
+    (store.folder / "aa").symlink_to(elsewhere)
+    (store.folder / "bb" / "bb22.patch").symlink_to(elsewhere / "single.patch")
+    for key in ("aa11", "bb22"):
+        assert not store.take(key, tmp_path / "taken.patch")
+        put(store, key, patch(seed=2))
+    FrameStore(store.folder, 1).trim()
+    assert {path.name: (path.read_bytes(), path.stat().st_mtime) for path in elsewhere.iterdir()} == before
+
+
 def test_a_store_that_cannot_be_written_is_no_error(tmp_path):
     (tmp_path / "file").write_text("no folder")
     store = FrameStore(tmp_path / "file")
