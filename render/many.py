@@ -55,8 +55,9 @@ def scenes_of(names: Sequence[str]) -> list[str]:
 
 
 def name_of(scene: str) -> str:
-    """What a scene's outputs are called: as it is in the catalog, or as its file."""
-    return Path(scene).stem if scene.endswith(".toml") else Path(scene).name
+    """What a scene's outputs are called: as it is in the catalog, or as its file, without the mark of a pattern."""
+    path = Path(scene)
+    return (path.stem if scene.endswith(".toml") else path.name).replace("%", "_")
 
 
 def render_all(

@@ -80,6 +80,15 @@ def test_a_wrong_request_is_refused_before_anything_is_rendered(place, capsys, m
     assert not (place / "out").exists()
 
 
+def test_the_name_of_a_scene_is_no_pattern(place, capsys, monkeypatch):
+    """Else %d.png would be a still of every frame."""
+    (place / "100 %d.toml").write_text(TINY)
+    asked = []
+    monkeypatch.setattr(cli, "render_all", lambda commands, *_: asked.extend(commands) or [])
+    assert main(["render-all", "100 %d.toml", "--format", "gif,png"]) == 0
+    assert asked[0][1][-2:] == ["-oout/100 _d.gif", "-oout/100 _d.png"]
+
+
 def test_options_are_handed_on_as_they_were(tmp_path):
     parser = argparse.ArgumentParser()
     options = cli._add_look_options(parser)
