@@ -150,11 +150,11 @@ class Ground:
         self.figures.ends[{-1: "ready to render", 0: "done", 1: "failed", 2: "refused"}[code]] += 1
         assert seconds <= SECONDS, f"{seconds:.1f} s"
         if code == 2:
-            assert err.startswith("convmotion: ") and err.count("\n") == 1 and err.endswith("\n"), err
+            assert len(lines_of(err)) == 1 and lines_of(err)[0].startswith("convmotion: ") and err.endswith("\n"), err
             assert not out, out
         else:
             assert not lines_of(err), err
-        assert code != 1 or arguments[0] in ("render-all", "doctor"), out
+        assert code != 1 or arguments[0] in ("render-all", "gallery", "doctor"), out
         assert not new or (code in (0, 1) and all(map(may_write, new))), new
         outside = [path for path in watch.seen if not Path(path).is_relative_to(self.root)]
         assert not outside, outside
@@ -249,7 +249,8 @@ def network() -> bytes:
 
 def lines_of(said: str) -> list[str]:
     """What is said beside progress."""
-    return [line for line in re.split("[\r\n]", said) if line.strip() and not line.startswith("convmotion progress ")]
+    beside = ("convmotion progress ", "convmotion: a gallery without interactive pages")
+    return [line for line in re.split("[\r\n]", said) if line.strip() and not line.startswith(beside)]
 
 
 def render_all_here(commands: Any, at_once: int, ended: Callable[[Outcome], object]) -> list[Outcome]:
@@ -262,7 +263,9 @@ def render_all_here(commands: Any, at_once: int, ended: Callable[[Outcome], obje
             cli.main(["render", *words, "--progress", "--", scene])
         lines = lines_of(said.getvalue())
         assert len(lines) <= 1, lines
-        outcomes.append(Outcome(scene, 1, trouble=lines[0].removeprefix("convmotion: ") if lines else ""))
+        outcomes.append(
+            Outcome(scene, 1, trouble=lines[0].removeprefix("convmotion: ") if lines else "ready to render")
+        )
         ended(outcomes[-1])
     return outcomes
 
@@ -398,7 +401,13 @@ SHOWN = ("lines", "ghosts", "values", "formula", "table", "cone", "usage")
 FITTING: dict[str, dict[str, Sequence[Any]]] = {
     "input": {
         "shape": ([2, 3, 3], [3, 9, 9], [1, 6, 5], [2, 2, 5, 5], [4, 9], [1, 3, 4, 5], [64, 14, 14], [7]),
-        "values": ("random", "ramp", {"image": "photo.png"}, {"file": "numbers.npz", "name": "x"}),
+        "values": (
+            "random",
+            "ramp",
+            {"image": "photo.png"},
+            {"image": "pipe.png"},
+            {"file": "numbers.npz", "name": "x"},
+        ),
         "seed": range(9),
     },
     "time": {"seconds": (1, 1.5, 12.0, 60), "order": ("position", "filter")},
@@ -665,6 +674,7 @@ HEADS: dict[str, tuple[list[str] | None, list[str]]] = {
     "explain": (SCENES, ["--json", "--lang", "--fps"]),
     "render": (SCENES, ["-o", "--sheet", "--progress", *LOOKS]),
     "render-all": (SCENES, ["-o", "--format", "--sheet", "--at-once", *LOOKS]),
+    "gallery": (SCENES, ["-o", "--at-once", *LOOKS]),
     "job": (SCENES, ["-o", "--format", *LOOKS]),
     "op": (LINES, ["--input", "-o", *LOOKS]),
     "model": (
@@ -677,6 +687,7 @@ HEADS: dict[str, tuple[list[str] | None, list[str]]] = {
 USUAL = {
     "render": ["-o", "y.gif", "--size", "96x64", "--fps", "4"],
     "render-all": ["--size", "96x64", "--fps", "4", "-o", "made"],
+    "gallery": ["--size", "96x64", "--fps", "4", "-o", "shown"],
     "job": ["-o", "job.yaml", "--cache", "c", "--size", "96x64", "--fps", "4"],
     "op": ["--input", "2x5x5", "-o", "y.gif", "--size", "96x64", "--fps", "4"],
     "model": ["--list"],
@@ -723,9 +734,11 @@ def test_any_command_line_is_done_or_refused(ground: Ground, figures: None, rng:
     note(repr(line))
 
     def named(path: str) -> bool:
-        """What is asked for, and made without Blender: by `new`, `job` and `render-all`, and pages."""
-        wanted = [*line[1:], *(word.partition("=")[2] for word in line)]
-        places = [os.path.abspath(word + end) for word in wanted for end in ("", ".toml")] + [os.path.abspath("out")]
+        """What is asked for, and made without Blender: by `new`, `job`, `render-all` and `gallery`, and pages."""
+        wanted = [*line[1:], *(word.partition("=")[2] for word in line), "out", "site"]
+        places = [os.path.abspath(word + end) for word in wanted for end in ("", ".toml")]
+        if line[0] == "gallery":
+            return any(Path(path).is_relative_to(place) for place in places if place != os.getcwd())
         return (line[0] in ("new", "job", "render-all") or path.endswith(".html")) and path in places
 
     ground.run(line, named)
