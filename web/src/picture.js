@@ -5,6 +5,7 @@ import {
   BufferAttribute,
   CanvasTexture,
   Color,
+  CustomBlending,
   EqualStencilFunc,
   GLSL3,
   GreaterDepth,
@@ -14,6 +15,7 @@ import {
   LinearFilter,
   LinearMipmapLinearFilter,
   Mesh,
+  MinEquation,
   OrthographicCamera,
   PerspectiveCamera,
   RawShaderMaterial,
@@ -45,8 +47,13 @@ const ORDER = { shadow: 0, cells: 1, bars: 2, numbers: 3, lines: 4 };
 const TILE = 64;
 const DIGIT = 40;
 
+/** Where shadows lie on each other the darker one counts. */
+const DARKER = { blending: CustomBlending, blendEquation: MinEquation, depthWrite: false, transparent: false };
+/** How high above the floor cells cast hardly any shadow. */
+const SHADOW_REACH = 9;
+
 const CONSTANTS = Object.fromEntries(
-  Object.entries({ COVER: form.COVER, NEWBORN: form.NEWBORN, OPENED: form.OPENED, FLAT_SHADE: form.FLAT_SHADE }).map(
+  Object.entries({ COVER: form.COVER, NEWBORN: form.NEWBORN, OPENED: form.OPENED, FLAT_SHADE: form.FLAT_SHADE, SHADOW_REACH }).map(
     ([name, value]) => [name, value.toFixed(4)],
   ),
 );
@@ -273,6 +280,7 @@ export class Picture {
       sun: { value: form.SUN_DIRECTION },
       floor_: { value: this.story.board.floor - 0.02 },
       shadow: { value: this.surroundings.shadow },
+      backdrop: { value: this.surroundings.backdrop },
     });
     if (kind === "shadow") {
       defines.SHADOW = "";
@@ -282,7 +290,6 @@ export class Picture {
       const mark = new Float32Array(count);
       attributes.mark = [mark, 1];
       uniforms.dim = { value: 0 };
-      uniforms.backdrop = { value: this.surroundings.backdrop };
     }
     const hidden = kind === "cells" && !uniforms.opened ? buried(cells) : null;
     if (hidden) {
@@ -298,6 +305,7 @@ export class Picture {
       fragmentShader: shaders.CELL_FRAGMENT,
       defines,
       uniforms,
+      ...(kind === "shadow" ? DARKER : {}),
       stencilWrite: kind === "cells",
       stencilRef: 1,
       stencilFunc: AlwaysStencilFunc,

@@ -100,8 +100,11 @@ in float buried;
 #ifdef MARKED
 in float mark;
 uniform float dim;
-uniform vec3 backdrop;
 #endif
+#ifdef SHADOW
+uniform vec3 shadow;
+#endif
+uniform vec3 backdrop;
 uniform mat4 modelViewMatrix;
 uniform mat4 projectionMatrix;
 uniform float floor_;
@@ -124,6 +127,8 @@ void main() {
 #endif
 #ifdef SHADOW
   if (!resting()) { gl_Position = vec4(0.0, 0.0, 2.0, 1.0); return; }
+  // The higher a cell, the softer its shadow is in a film: here it is the fainter.
+  color = mix(backdrop, shadow, clamp(1.2 - (at.z - floor_) / SHADOW_REACH, 0.0, 1.0));
   point -= sun * ((point.z - floor_) / sun.z);
   gl_Position = projectionMatrix * modelViewMatrix * vec4(point, 1.0);
 #else
@@ -153,20 +158,13 @@ void main() {
 export const CELL_FRAGMENT = /* glsl */ `
 precision highp float;
 in vec3 color;
-#ifdef SHADOW
-uniform vec3 shadow;
-#endif
 out vec4 pixel;
 vec3 coded(vec3 linear) {
   vec3 light = clamp(linear, 0.0, 1.0);
   return mix(12.92 * light, 1.055 * pow(light, vec3(1.0 / 2.4)) - 0.055, step(0.0031308, light));
 }
 void main() {
-#ifdef SHADOW
-  pixel = vec4(coded(shadow), 1.0);
-#else
   pixel = vec4(coded(color), 1.0);
-#endif
 }
 `;
 
