@@ -51,6 +51,8 @@ def test_blenders_validator_has_nothing_to_say(packed, platform):
     names = zipfile.ZipFile(zipped).namelist()
     assert {"blender_manifest.toml", "__init__.py", "LICENSE", "wheels/one-1.0-py3-none-any.whl"} <= set(names)
     assert {f"scenes/catalog/{name}" for name in ("standard.toml", "lenet.npz", "lenet.png")} <= set(names)
+    if (ROOT / "render" / "web" / "page.js").is_file():  # `make addon` sees to it
+        assert {"render/web/page.js", "render/web/page.css"} <= set(names)
     assert not any("__pycache__" in name for name in names)
 
 

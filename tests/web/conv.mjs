@@ -1,6 +1,7 @@
 // The page's own arithmetic: reads settings, writes what it makes of each, or the line with which it refuses.
 import { readFileSync } from "node:fs";
 import { ConvMathError, callOf, formulasOf, forward, madeOf, shapesOf } from "../../web/src/conv.js";
+import { WORDS } from "../../web/src/compose.js";
 import { tapsOf } from "../../web/src/live.js";
 
 const told = JSON.parse(readFileSync(0, "utf8")).map((setting) => {
@@ -11,7 +12,7 @@ const told = JSON.parse(readFileSync(0, "utf8")).map((setting) => {
     const taps = (setting.cells ?? []).map((cell) =>
       tapsOf(stage, cell).map((tap) => [tap.input, tap.weight, tap.coefficient]),
     );
-    return { ...shapes, values, taps, call: callOf(setting), formulas: formulasOf(setting) };
+    return { ...shapes, values, taps, call: callOf(setting), formulas: formulasOf(setting), named: formulasOf(setting, WORDS.zh.of) };
   } catch (error) {
     if (!(error instanceof ConvMathError)) throw error;
     return { error: error.message };

@@ -42,7 +42,16 @@ export const MOST_CELLS = 40_000;
 /** And works out no more multiply-accumulates while a slider moves. */
 export const MOST_MACS = 20_000_000;
 
-const WORDS = {
+const OF = {
+  kernel: "核",
+  window: "窗口",
+  stride: "步幅",
+  padding: "填充",
+  dilation: "空洞率",
+  output_padding: "输出填充",
+};
+/** The words of these pictures. */
+export const WORDS = {
   en: {
     input: "input",
     output: "output",
@@ -52,6 +61,7 @@ const WORDS = {
     axes: ["batch", "channels", "depth", "height", "width"],
     cost: (p, m) => `${p} ${p === "1" ? "parameter" : "parameters"} · ${m} ${m === "1" ? "MAC" : "MACs"}`,
     step: "step",
+    of: (key, number) => `${key.replace("_", " ")} ${number}`,
   },
   zh: {
     input: "输入",
@@ -62,6 +72,7 @@ const WORDS = {
     axes: ["批次", "通道", "深度", "高", "宽"],
     cost: (p, m) => `${p} 个参数 · ${m} 次乘加`,
     step: "步",
+    of: (key, number) => `${OF[key]} ${number}`,
   },
 };
 
@@ -262,7 +273,7 @@ class Composer {
     this.calls = broken(callOf(this.setting), (page[0] - 2 * SIDE - beside - COLUMN_GAP) / CAPITAL.line);
     const heading = (CAPITAL.title + this.calls.length * CAPITAL.line) * LINE_HEIGHT;
     const tableHigh = this.look.show.includes("table") ? table.length * line : 0;
-    this.formulas = this.look.show.includes("formula") ? formulasOf(this.setting) : [];
+    this.formulas = this.look.show.includes("formula") ? formulasOf(this.setting, this.words.of) : [];
     const top = TOP + 8 + (tall ? heading + tableHigh + 8 : Math.max(heading, tableHigh));
     const footer = tall ? this.formulas.length + 2 : Math.max(this.formulas.length, 2);
     const bottom = BOTTOM + footer * line + 6;

@@ -560,7 +560,12 @@ function spotsAt(stage, place, spatial, kernel) {
 }
 
 /** The call as one writes it in PyTorch: what differs from the defaults. */
-export function callOf({ op, arguments: a }) {
+export function callOf({ op, arguments: a, input }) {
+  if (op === "Pad") {
+    const flat = padSides(a, input.length - 1).reverse().flat();
+    return `F.pad(x, ${shown(flat)}${a.padding_mode === "zeros" ? "" : `, mode=${shown(a.padding_mode)}`})`;
+  }
+  if (op === "ZeroInsert") return `y[${["...", ...each(a.stride, input.length - 1).map((s) => `::${s}`)].join(", ")}] = x`;
   const needed = { Conv: 3, ConvTranspose: 3 }[op.replace(/[123]d$/, "")];
   const defaults = {
     stride: needed ? 1 : null,
@@ -592,29 +597,47 @@ export function callOf({ op, arguments: a }) {
   return `nn.${op}(${told.join(", ")})`;
 }
 
-/** The output-size formula with these numbers: one line if all axes agree, else one for each. */
-export function formulasOf({ op, arguments: a, input }) {
+/**
+ * The output-size formula with these numbers: one line if all axes agree, else one for each.
+ * @param {Setting} setting
+ * @param {(key: string, number: number | string) => string} [named] how it tells a number, given what that is
+ */
+export function formulasOf({ op, arguments: a, input }, named = (_, number) => String(number)) {
   const kind = kindOf(op);
   const spatial = input.slice(1);
   const output = kind.output(op, a, input).slice(1);
-  if (!spatial.length || !("kernel_size" in a)) return [];
-  const lines = windowOf(a, spatial.length).map((w, axis) => {
-    const [before, after] = [spatial[axis], output[axis]];
-    const reach = w.dilation === 1 ? `${w.kernel}` : `(${w.dilation}·(${w.kernel} − 1) + 1)`;
-    if (kind === transposed) {
-      const more = each(a.output_padding, spatial.length)[axis];
-      const added = more ? ` + ${more}` : "";
-      return `(${before} − 1)·${w.stride} − 2·${w.before} + ${reach}${added} = ${after}`;
-    }
-    const sides = w.before === w.after ? `2·${w.before}` : `${w.before} + ${w.after}`;
-    const spare = before + w.before + w.after - w.extent;
-    let quotient = `(${before} − ${reach} + ${sides}) / ${w.stride}`;
-    if (spare % w.stride) {
-      quotient = `${after > Math.floor(spare / w.stride) + 1 ? "ceil" : "floor"}(${quotient})`;
-    }
-    return `${quotient} + 1 = ${after}`;
-  });
+  let lines = [];
+  if (op === "ZeroInsert") {
+    const strides = each(a.stride, spatial.length);
+    lines = spatial.map((size, axis) => `(${size} − 1)·${named("stride", strides[axis])} + 1 = ${output[axis]}`);
+  } else if (op === "Pad") {
+    const sides = padSides(a, spatial.length);
+    lines = spatial.map((size, axis) => `${size} + ${around(...sides[axis], named)} = ${output[axis]}`);
+  } else if ("kernel_size" in a) {
+    lines = windowOf(a, spatial.length).map((w, axis) => {
+      const [before, after] = [spatial[axis], output[axis]];
+      const kernel = named(kind.weighted ? "kernel" : "window", w.kernel);
+      const reach = w.dilation === 1 ? kernel : `(${named("dilation", w.dilation)}·(${kernel} − 1) + 1)`;
+      const stride = named("stride", w.stride);
+      if (kind === transposed) {
+        const more = each(a.output_padding, spatial.length)[axis];
+        const added = more ? ` + ${named("output_padding", more)}` : "";
+        return `(${before} − 1)·${stride} − 2·${named("padding", w.before)} + ${reach}${added} = ${after}`;
+      }
+      const spare = before + w.before + w.after - w.extent;
+      let quotient = `(${before} − ${reach} + ${around(w.before, w.after, named)}) / ${stride}`;
+      if (spare % w.stride) {
+        quotient = `${after > Math.floor(spare / w.stride) + 1 ? "ceil" : "floor"}(${quotient})`;
+      }
+      return `${quotient} + 1 = ${after}`;
+    });
+  }
   if (new Set(lines).size === 1) return lines.slice(0, 1);
   const names = ["D", "H", "W"].slice(-lines.length);
   return lines.map((line, axis) => `${names[axis]}:  ${line}`);
+}
+
+/** Padding on both sides: `2·1`, `1 + 2`. */
+function around(before, after, named) {
+  return before === after ? `2·${named("padding", before)}` : named("padding", `${before} + ${after}`);
 }
