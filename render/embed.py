@@ -18,7 +18,7 @@ def snippet(out: Path, title: str, size: tuple[int, int]) -> str:
     ``size`` is the width and height in pixels that it takes at the most. RequestError for what no browser shows.
     """
     ending = out.suffix.lower()
-    if ending not in ENDINGS or "%" in out.name:
+    if ending not in ENDINGS or (ending == ".png" and "%" in out.name):
         raise RequestError(f"{out}: no browser shows it; allowed with --embed: {' '.join(ENDINGS)}")
     width, height = map(str, size)
     source = out.as_uri() if out.is_absolute() else address(*out.parts)

@@ -22,7 +22,7 @@ from ..conv_math.transposed import ConvTranspose
 from ..conv_math.unpool import MaxUnpool2d
 from ..conv_math.upsample import Upsample
 from ..scenes import Scene, SceneError, catalog_names, explain, find_scene, photo_of
-from ..scenes.captions import count, size, size_formulas, torch_calls
+from ..scenes.captions import Words, count, size, size_formulas, torch_calls
 from ..scenes.catalog import FOLDER, section_of
 from ..scenes.scenefile import LANGUAGES, Text
 from .doctor import blender_version
@@ -400,9 +400,7 @@ def _numbers(entry: Entry, scene: Scene) -> Element:
     table = tag("table", {}, tag("thead", {}, titles), add(tag("tbody"), *rows))
     scrolled = {"class": "wide", "tabindex": "0", "role": "region", "aria-labelledby": f"numbers-{entry.name}"}
     opened = add(tag("summary", {"id": f"numbers-{entry.name}"}), *told(WORDS["numbers"]), *_of(entry))
-    pairs = zip(scene.stages, _inputs(scene), strict=True)
-    lines = dict.fromkeys(line for stage, before in pairs for line in size_formulas(stage.op, before))
-    worked_out: list[Child] = [tag("p", {"class": "formula"}, line) for line in lines]
+    worked_out: list[Child] = [line for text in _formulas(scene) for line in told(text, "p", {"class": "formula"})]
     if worked_out:
         worked_out.insert(0, add(tag("h4"), *told(WORDS["sizes"])))
     if field := known["receptive_field"]:
@@ -413,10 +411,14 @@ def _numbers(entry: Entry, scene: Scene) -> Element:
 COLUMNS = ("layer", "input", "kernel", "output", "parameters", "macs")
 
 
-def _inputs(scene: Scene) -> list[tuple[int, ...]]:
-    """The shape that each stage reads; of several, the first."""
-    shapes = scene.shapes
-    return [shapes[(stage.reads or (number,))[0]] for number, stage in enumerate(scene.stages)]
+def _formulas(scene: Scene) -> list[Text]:
+    """How the sizes of the stages come about, each line once. Of several tensors that a stage reads, by the first."""
+    lines: dict[Text, None] = {}
+    for number, stage in enumerate(scene.stages):
+        before = scene.shapes[(stage.reads or (number,))[0]]
+        english, chinese = (size_formulas(stage.op, before, Words(of)) for of in LANGUAGES)
+        lines |= dict.fromkeys(map(Text, english, chinese))
+    return [*lines]
 
 
 def _make(entry: Entry, scene: Scene, size_of: tuple[int, int], language: str) -> Element:

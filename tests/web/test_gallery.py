@@ -3,6 +3,7 @@
 import json
 import shutil
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 
 from convmotion.render import cli, gallery
 from convmotion.render.cli import main
+from convmotion.render.errors import RequestError
 from convmotion.render.gallery import KINDS, Entry, Known, entry_of, kinds_of, page, stamp_of
 from convmotion.render.many import Outcome
 from convmotion.scenes import catalog_names, explain, load_catalog, parse_scene
+from convmotion.scenes.captions import Words, size_formulas
 
 SMALL = ["--size", "96x64", "--fps", "2", "--quality", "draft"]
 OWN = """
@@ -53,6 +56,7 @@ def rendered(monkeypatch):
         return outcomes
 
     monkeypatch.setattr(cli, "render_all", render_all)
+    monkeypatch.setattr(cli.page, "check_built", lambda: None)
     return asked, troubles
 
 
@@ -138,10 +142,27 @@ def test_what_is_unchanged_is_not_rendered_again(place, rendered, capsys):
     assert main(line) == 0 and len(asked) == 2
 
 
+def test_where_pages_have_not_been_built_the_gallery_has_none_and_is_made_anew_once_they_are(
+    place, rendered, monkeypatch, capsys
+):
+    asked, _ = rendered
+
+    def unbuilt():
+        raise RequestError("the page's code has not been built; allowed: make web")
+
+    monkeypatch.setattr(cli.page, "check_built", unbuilt)
+    assert main(["gallery", "grouped"]) == 0
+    assert "convmotion: a gallery without interactive pages: the page's code" in capsys.readouterr().err
+    assert "grouped.html" not in html()[1] and not Path("site/scenes/grouped.html").exists() and len(asked) == 1
+    monkeypatch.setattr(cli.page, "check_built", lambda: None)
+    assert main(["gallery", "grouped"]) == 0 and len(asked) == 2
+    assert 'href="scenes/grouped.html"' in html()[1]
+
+
 def test_options_reach_every_render(place, rendered):
     asked, _ = rendered
     assert main(["gallery", "grouped", *SMALL, "--lang", "zh", "--cores", "2"]) == 0
-    outputs = [f"-osite/scenes/grouped{ending}" for ending in gallery.FILMS]
+    outputs = [f"-osite/scenes/grouped{ending}" for ending in (*gallery.FILMS, gallery.LIVE)]
     options = ["--size", "96x64", "--fps", "2.0", "--quality", "draft", "--lang", "zh", "--cores", "2"]
     assert asked == [("grouped", [*options, *outputs])]
 
@@ -252,8 +273,12 @@ def test_every_scene_has_its_card_in_its_part_with_what_belongs_to_it(place, ren
         assert f"{told['parameters']:,}" in said and f"{told['macs']:,}" in said
         assert all(" × ".join(map(str, stage["output"])) in said for stage in told["stages"])
         assert f"convmotion render {name} -o {name}.mp4" in said and "[[stage]]" in said
+        for number, stage in enumerate(scene.stages):
+            before = scene.shapes[(stage.reads or (number,))[0]]
+            for language in ("en", "zh"):
+                assert all(line in shown(card, language) for line in size_formulas(stage.op, before, Words(language)))
         links = {a.get("href") for a in card.iter("a")}
-        assert {f"scenes/{name}{ending}" for ending in (".mp4", ".gif", ".blend")} <= links
+        assert {f"scenes/{name}{ending}" for ending in (".mp4", ".gif", ".blend", ".html")} <= links
         assert card.find(".//video").get("src") == f"scenes/{name}.mp4"
         still = card.find(".//img")
         assert scene.title.en in still.get("alt") and scene.title.zh in still.get("data-alt-zh")
@@ -309,6 +334,7 @@ def site(tmp_path_factory):
     assert main(["render", "pointwise", *made, "--size", "160x90", "--fps", "4", "--quality", "draft"]) == 0
     entries = [entry_of(name) for name in [*catalog_names(), str(folder / "mine.toml")]]
     entries[2] = Entry(entries[2].name, entries[2].given, entries[2].scene, entries[2].text, trouble="no room is left")
+    entries = [replace(entry, live=True) for entry in entries]
     for entry in entries:
         for ending in gallery.FILMS:
             shutil.copy(f"{film}{ending}", folder / "scenes" / f"{entry.name}{ending}")
@@ -466,9 +492,21 @@ def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_window(site, vi
 
 
 @pytest.mark.blender
+def test_every_card_opens_its_interactive_page(site, visit, pages):
+    text = site.read_text("utf-8")
+    for name in catalog_names():
+        assert (f'href="scenes/{name}.html"' in text) == (name != "depthwise")
+    shutil.copy(pages("pointwise"), site.parent / "scenes" / "pointwise.html")
+    window = visit(site)
+    window.locator("#scene-pointwise .live").click()
+    window.locator("canvas").wait_for()
+    assert window.url.endswith("scenes/pointwise.html")
+
+
+@pytest.mark.blender
 def test_without_scripts_everything_is_there_to_be_read(site, visit):
     window = visit(site, java_script_enabled=False)
-    assert "every filter reads" in window.locator("#scene-standard img").get_attribute("alt")
+    assert "every filter reads" in (window.locator("#scene-standard img").get_attribute("alt") or "")
     assert window.locator("#scene-standard .about").first.is_visible()
 
 
@@ -479,7 +517,7 @@ def test_a_gallery_is_made_from_scratch_and_the_second_time_nothing_is(place, ca
     assert main(["gallery", "mine.toml", "wrong.toml", *SMALL]) == 1
     assert capsys.readouterr().out.startswith("1 rendered, 0 from the store, 0 unchanged, 1 failed\n")
     before = {path: path.stat().st_mtime_ns for path in Path("site/scenes").iterdir()}
-    assert {path.name for path in before} == {f"mine{ending}" for ending in gallery.FILMS}
+    assert {path.name for path in before} >= {f"mine{ending}" for ending in gallery.FILMS}
     Path("wrong.toml").unlink()
     assert main(["gallery", "mine.toml", *SMALL]) == 0
     assert capsys.readouterr().out.startswith("0 rendered, 0 from the store, 1 unchanged, 0 failed\n")
