@@ -411,7 +411,7 @@ def test_the_rule_of_pixels_says_where_each_cell_comes_from(op, size, language):
 
 
 MODES = {
-    "zeros": ("empty cells are padding: 0", "空单元是填充：0"),
+    "zeros": ("outlined cells are padding: 0", "带框单元是填充：0"),
     "reflect": ("faint cells are padding: mirrored at the outermost cells", "淡色单元是填充：以最外层单元为镜面的镜像"),
     "replicate": ("faint cells are padding: the outermost cells once more", "淡色单元是填充：重复最外层的单元"),
     "circular": ("faint cells are padding: the cells of the opposite side", "淡色单元是填充：取自对侧的单元"),

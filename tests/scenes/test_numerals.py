@@ -383,11 +383,11 @@ def test_numbers_that_could_not_be_read_are_not_written():
     assert not any(cells.numbers for cells in deep.cells)
 
 
-@pytest.mark.parametrize(("name", "least"), [("dilated-vs-standard", 9.7), ("spatially-separable", 8.2)])
-def test_the_numbers_of_ways_that_are_compared_can_be_read(name, least):
+@pytest.mark.parametrize("name", ["dilated-vs-standard", "spatially-separable"])
+def test_the_numbers_of_ways_that_are_compared_can_be_read(name):
     board = compose(find_scene(name), (854, 480))
     heights = [n.size * c.scale * 854 / board.camera.width for c in board.cells for n in c.numbers]
-    assert min(heights) >= least
+    assert min(heights) >= 9.7
 
 
 @pytest.mark.parametrize(
