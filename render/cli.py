@@ -144,6 +144,11 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise RequestError(message)
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        if action.option_strings and action.nargs is None and arg_strings == ["--"]:  # up to Python 3.12 it made []
+            raise RequestError(f"argument {'/'.join(action.option_strings)}: expected one argument")
+        return super()._get_values(action, arg_strings)
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser("convmotion", description="Turns any convolution into a correct 3D animation.", allow_abbrev=False)
