@@ -212,7 +212,8 @@ def _alone(scene: Scene) -> dict[str, Any] | None:
     """The operation, its arguments and its input, where a scene is a single one that a page can work out anew."""
     stage = scene.stages[0]
     batch, item = stage.op.split(scene.input.shape)
-    few = math.prod(item) <= MOST_ALONE and not batch and scene.time.order == "position"
+    few = math.prod(item) <= MOST_ALONE and not batch and not scene.input.pictured
+    few = few and scene.time.order == "position"
     if len(scene.stages) > 1 or not isinstance(stage.op, SLIDERS) or stage.view not in (None, "scatter") or not few:
         return None
     op: Any = stage.op.with_axes(len(item) - 1)

@@ -309,7 +309,7 @@ export class App {
     this._about.dataset.key = key;
     const { words } = this;
     const live = this.data.live && (setting ? told(setting) : this.data.live);
-    const parts = [make("h2", {}, words("about"))];
+    const parts = live ? [make("h2", {}, words("about"))] : [];
     const story = this.data.stories[this.language];
     if (story && !setting) parts.push(make("p", {}, story));
     if (live) {

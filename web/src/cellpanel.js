@@ -13,6 +13,7 @@ export class CellPanel {
     this.hovered = null;
     this.rows = new Map();
     this.section = make("section", { "aria-live": "polite", "data-kind": "cell" });
+    this.section.hidden = !app.data.live;
     app.panels.prepend(this.section);
   }
 

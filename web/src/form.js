@@ -1,6 +1,7 @@
 /** The forms of every scene, in cells, as `scenes/form.py` has them. */
 export const CUBE = 0.94;
 export const BEVEL = 0.055;
+export const BOX_BEVEL = 0.012;
 export const NEWBORN = 0.55;
 export const COVER = 1.04;
 export const PRINT = 0.01;

@@ -105,6 +105,7 @@ export class Picture {
     const plain = many || story.board.small;
     this.cube = roundedCube(story.board.small ? 1 : form.CUBE, plain ? 0 : form.BEVEL);
     this.large = roundedCube(form.CUBE, form.BEVEL);
+    this.box = roundedCube(form.CUBE, form.BOX_BEVEL);
     const flat = this._ghostsAreFlat();
     this.ghost = bars([flat ? [[0, -0.44, 0], [0.88, 0, 0.88]] : [[0, 0, 0], [0.88, 0.88, 0.88]]], [form.GHOST_BAR]);
     for (const cells of story.cells) {
@@ -265,7 +266,7 @@ export class Picture {
     attributes.tint = [cells.color.data, 3];
     let mesh = cells.role === "ghost" ? this.ghost : cells.scale > 1 ? this.large : this.cube;
     if (cells.extent) {
-      mesh = this.large;
+      mesh = this.box;
       defines.EXTENT = "";
       attributes.extent = [cells.extent.data.map((x) => x / form.CUBE), 3];
     }
