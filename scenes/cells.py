@@ -367,10 +367,10 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     rest = act.first_step + MULTIPLY, act.first_step + SUM
     becomes, numbers = made.color_of(written), ()
     if plan.values is not None and (kernel := plan.values[1][number]) is not None:
-        front, products = tensor.in_front(read.index), read.values * kernel[tuple(weight.T)]
+        products = read.values * kernel[tuple(weight.T)]
         numbers = (
-            *plan.numbers(read.values, read.color, front, ALWAYS, rest[0], stages=(number,)),
-            *plan.numbers(products, becomes, front, rest[0], stages=(number,)),
+            *plan.numbers(read.values, read.color, tensor.in_front(read.index), ALWAYS, rest[0], stages=(number,)),
+            *plan.numbers(products, becomes, weight[:, 1] == 0, rest[0], stages=(number,)),
         )
     via = bank.before(weight) if swells == 1.0 else bank.at(weight)
     yield cells_at(
