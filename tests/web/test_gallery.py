@@ -218,6 +218,15 @@ def test_one_that_fails_does_not_stop_the_others_and_its_card_says_so(place, ren
     assert [scene for scene, _ in asked] == ["grouped"]
 
 
+def test_after_a_failure_older_files_do_not_pass_for_new_ones(place, rendered):
+    asked, troubles = rendered
+    assert main(["gallery", "grouped"]) == 0
+    troubles["grouped"] = "no"
+    assert main(["gallery", "grouped", "--theme", "dark"]) == 1 and Path("site/scenes/grouped.mp4").exists()
+    troubles.clear()
+    assert main(["gallery", "grouped", "--theme", "dark"]) == 0 and len(asked) == 3
+
+
 def test_interrupted_the_older_page_stays_and_the_next_run_goes_on(place, rendered, monkeypatch, capsys):
     asked, _ = rendered
     assert main(["gallery", "grouped"]) == 0
