@@ -240,8 +240,7 @@ WORDS = {
         "growth": "receptive field, stage by stage: {0}",
         "uses": "{2}: {0} of {1} used; number: how often (max {3})",
         "uses_once": "{2}: {0} of {1} cells used, once each",
-        "hybrid_terms": "M: largest distance of used cells, r: dilation",
-        "hybrid": "stage {0}: M{0} = r{0} = {1}",
+        "hybrid": "M: largest gap of used cells, r: dilation; M{0} = r{0} = {1}",
         "within": "≤ kernel {0}",
         "beyond": "> kernel {0}",
         "divisor": "all dilations share the factor {0}: holes remain",
@@ -453,8 +452,7 @@ WORDS = {
         "growth": "各阶段感受野：{0}",
         "uses": "{2}：{1} 个单元用到 {0} 个；数字为次数（至多 {3}）",
         "uses_once": "{2}：{1} 个单元中用到 {0} 个，各一次",
-        "hybrid_terms": "M：用到的单元间的最大距离，r：空洞率",
-        "hybrid": "第 {0} 阶段：M{0} = r{0} = {1}",
+        "hybrid": "M：用到的单元间的最大距离，r：空洞率；M{0} = r{0} = {1}",
         "within": "≤ 核 {0}",
         "beyond": "> 核 {0}",
         "divisor": "空洞率有公因数 {0}：留下空洞",
@@ -630,7 +628,7 @@ def pixel_rule(op: PixelShuffle | PixelUnshuffle, words: Words) -> tuple[str, st
     """Which cell of the input each cell of the output is, as their documentation in torch.nn has it: in two parts."""
     shuffles = isinstance(op, PixelShuffle)
     r = op.upscale_factor if shuffles else op.downscale_factor
-    apart, together = f"[{r * r}c + {r}i + j, h, w]", f"[c, {r}h + i, {r}w + j]"
+    apart, together = f"[{r * r}c + {r}u + v, h, w]", f"[c, {r}h + u, {r}w + v]"
     made, read = (together, apart) if shuffles else (apart, together)
     return f"{words('output')}{made}", words("from_zero", f"= {words('input')}{read}")
 

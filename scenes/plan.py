@@ -393,7 +393,9 @@ class Plan:
         if self.narrow and "table" in self.show and (cell := self.frame.least_cell) < TABLE_CELL:
             legend, self.legend, self.brief = self.legend, False, True
             frame, its_legend = self._framed(items)
-            if frame.least_cell >= (WORTH if cell >= SEEN else LITTLE) * cell:
+            worth = (WORTH if cell >= SEEN else LITTLE) * cell
+            # Room for a camera that turns or is near, whose eyes these are, counts more than larger cells.
+            if (len(frame.eyes), frame.least_cell) >= (len(self.frame.eyes), worth):
                 self.frame, self.legend = frame, its_legend
             else:
                 self.legend, self.brief = legend, False

@@ -59,7 +59,7 @@ def hybrid_lines(hybrid: Hybrid, words: Words) -> list[str]:
     if hybrid.divisor > 1:
         return [words("divisor", hybrid.divisor)]
     last = len(hybrid.rates)
-    lines = [words("hybrid_terms"), words("hybrid", last, hybrid.rates[-1])]
+    lines = [words("hybrid", last, hybrid.rates[-1])]
     for i in range(last - 1, 0, -1):
         rate, after, here = hybrid.rates[i - 1], hybrid.distances[i], hybrid.distances[i - 1]
         line = f"M{i} = max({after} − 2·{rate}, {after} − 2·({after} − {rate}), {rate}) = {here}"

@@ -403,8 +403,8 @@ def test_the_rule_of_pixels_says_where_each_cell_comes_from(op, size, language):
     sides = re.findall(r"\[(.*?)\]", " ".join(reversed(told)))
     x = np.arange(math.prod(shape)).reshape(shape)
     y, (made, read) = op.forward(x), (re.sub(r"(\d)([a-z])", r"\1*\2", side) for side in sides)
-    for c, h, w, i, j in np.ndindex(2, 4 // (1 if isinstance(op, PixelShuffle) else value), 2, value, value):
-        names = {"c": c, "h": h, "w": w, "i": i, "j": j}
+    for c, h, w, u, v in np.ndindex(2, 4 // (1 if isinstance(op, PixelShuffle) else value), 2, value, value):
+        names = {"c": c, "h": h, "w": w, "u": u, "v": v}
         assert y[eval(made, {}, names)] == x[eval(read, {}, names)]
     (story,) = {" ".join(c.body for c in board.captions if c.name.startswith("story-1-1-"))}
     assert {"1", str(value**2), str(value)} == set(re.findall(r"\d+", story))
@@ -579,7 +579,7 @@ def test_where_cells_would_be_small_a_line_of_shapes_stands_in_the_place_of_the_
 
 
 def test_the_table_stays_where_cells_are_large_without_its_room_and_where_they_would_gain_little():
-    for name in ("single-channel", "dilated-1-2-4"):
+    for name in ("single-channel", "resnext-block"):
         words = words_of(compose(find_scene(name), (480, 480), 15.0), 1)
         assert words["table-1-0-0"] == "batch", name
 
