@@ -600,18 +600,18 @@ def _gallery(arguments: argparse.Namespace) -> int:
         raise RequestError(f"--codec is for a .webm; a gallery has {' '.join(gallery.FILMS)}")
     entries = [gallery.entry_of(scene) for scene in scenes_of(arguments.scenes or [CATALOG])]
     folder, files = arguments.output, arguments.output / gallery.FILES
-    endings, live = gallery.FILMS, True
     try:
         page.check_built()
-        endings = (*endings, gallery.LIVE)
+        endings, unbuilt = (*gallery.FILMS, gallery.LIVE), ""
     except RequestError as error:
-        live = False
-        print(f"convmotion: a gallery without interactive pages: {error}", file=sys.stderr)
+        endings, unbuilt = gallery.FILMS, str(error)
     made = {entry.given: [files / f"{entry.name}{ending}" for ending in endings] for entry in entries}
     outputs = {scene: [("-o", out) for out in places] for scene, places in made.items()}
     every = [each for places in outputs.values() for each in places]
     with _there(folder), _there(files):
         _check_outputs(every, OPAQUE if arguments.transparent else ())
+    if unbuilt:
+        print(f"convmotion: a gallery without interactive pages: {unbuilt}", file=sys.stderr)
     words = _written([option for option in arguments.handed_on if option.dest not in WHERE], arguments)
     known = gallery.Known.read(folder)
     stamps = {entry.given: gallery.stamp_of(entry.scene, words) for entry in entries if entry.scene}
@@ -625,7 +625,7 @@ def _gallery(arguments: argparse.Namespace) -> int:
     outcomes = _rendered(wanted, arguments, ended)
     outcomes += [Outcome(entry.given, trouble=entry.trouble) for entry in entries if entry.trouble]
     troubles = {outcome.scene: outcome.trouble for outcome in outcomes}
-    entries = [replace(entry, trouble=troubles.get(entry.given, ""), live=live) for entry in entries]
+    entries = [replace(entry, trouble=troubles.get(entry.given, ""), live=not unbuilt) for entry in entries]
     gallery.write_whole(folder / gallery.PAGE, gallery.page(entries, folder, arguments.size, arguments.lang))
     code = _sum_up(outcomes, len(stamps) - len(wanted))
     print(folder / gallery.PAGE)
