@@ -624,12 +624,21 @@ def _gallery(arguments: argparse.Namespace) -> int:
 
     outcomes = _rendered(wanted, arguments, ended)
     outcomes += [Outcome(entry.given, trouble=entry.trouble) for entry in entries if entry.trouble]
+    outcomes = [
+        outcome if outcome.trouble or all(out.is_file() for out in made[outcome.scene]) else _gone(outcome)
+        for outcome in outcomes
+    ]
     troubles = {outcome.scene: outcome.trouble for outcome in outcomes}
     entries = [replace(entry, trouble=troubles.get(entry.given, ""), live=not unbuilt) for entry in entries]
     gallery.write_whole(folder / gallery.PAGE, gallery.page(entries, folder, arguments.size, arguments.lang))
     code = _sum_up(outcomes, len(stamps) - len(wanted))
     print(folder / gallery.PAGE)
     return code
+
+
+def _gone(outcome: Outcome) -> Outcome:
+    """Of a scene whose files somebody has taken away since they were written."""
+    return Outcome(outcome.scene, trouble=f"{outcome.scene}: its files are gone since they were rendered")
 
 
 @contextmanager

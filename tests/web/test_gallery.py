@@ -218,6 +218,21 @@ def test_one_that_fails_does_not_stop_the_others_and_its_card_says_so(place, ren
     assert [scene for scene, _ in asked] == ["grouped"]
 
 
+def test_a_film_that_is_taken_away_meanwhile_is_one_that_fails(place, rendered, monkeypatch, capsys):
+    whole = cli.render_all
+
+    def taken(commands, at_once, ended):
+        outcomes = whole(commands, at_once, ended)
+        Path("site/scenes/padding.gif").unlink()
+        return outcomes
+
+    monkeypatch.setattr(cli, "render_all", taken)
+    assert main(["gallery", "grouped", "padding"]) == 1
+    assert "failed: padding: its files are gone" in capsys.readouterr().out
+    cards = {card.get("id"): card for card in html()[0].iter("article")}
+    assert cards["scene-padding"].find(".//video") is None and cards["scene-grouped"].find(".//video") is not None
+
+
 def test_after_a_failure_older_files_do_not_pass_for_new_ones(place, rendered):
     asked, troubles = rendered
     assert main(["gallery", "grouped"]) == 0
