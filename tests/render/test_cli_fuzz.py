@@ -257,9 +257,9 @@ def lines_of(said: str) -> list[str]:
 
 
 def render_all_here(commands: Any, at_once: int, ended: Callable[[Outcome], object]) -> list[Outcome]:
-    """What `render_all` does, in this process: each scene's command gets exactly the same words."""
+    """What `render_all` does, in this process: each scene's command, of three at most, gets exactly the same words."""
     del at_once
-    outcomes = []
+    outcomes = [Outcome(scene, trouble="left out") for scene, _ in commands[3:]]
     for scene, words in commands[:3]:
         said = io.StringIO()
         with contextlib.redirect_stderr(said), contextlib.suppress(Reached):
