@@ -592,7 +592,7 @@ OUTS = [
     *("x.gif", "x.mp4", "x.webm", "x.webp", "x.png", "x.blend", "x.html", "%03d.png", "%d.png", "%%.png", "%s.png"),
     *("%100000d.png", "x.MP4", "-rf.gif", "😀.gif", "a b.gif", "a\nb.gif", "%.gif", 'it\'s "so".mp4', "old.gif"),
     *("link.gif", "circle.gif", "nowhere.gif", "folder.gif", "folder.png", "folder", "scene.toml/x.gif"),
-    *("absent/x.gif", "../x.gif", "/proc/x.gif", "/dev/null", "/dev/full.gif", "pipe:x.mp4", "concat:x.mp4"),
+    *("absent/x.gif", "../x.gif", "/proc/x.gif", "/dev/null", "/dev/full/x.gif", "pipe:x.mp4", "concat:x.mp4"),
     *("http://x/x.mp4", ".gif", "..gif", "x.", "x.avi", "-", "", "scene.toml", "photo.png", "x" * 250 + ".gif"),
     *("x" * 300 + ".gif", "\udcff.gif", "x.yaml", "job.yml", "x\\y.gif", "pipe.png"),
 ]
