@@ -263,7 +263,10 @@ def left():
     handlers = {name: getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)}
     found += [f"handler {n}" for n, all_ in handlers.items() if isinstance(all_, list) and "convmotion" in repr(all_)]
     if (listed := Path("/proc/self/task")).exists():  # what only Linux tells: processes that this one has started
-        found += [f"process {pid}" for task in listed.iterdir() for pid in (task / "children").read_text().split()]
+        pids = [pid for task in listed.iterdir() for pid in (task / "children").read_text().split()]
+        found += [
+            f"process {pid}: {stat.read_text()[:60]}" for pid in pids if (stat := Path(f"/proc/{pid}/stat")).exists()
+        ]
     return found + [f"file {path}" for path in Path(bpy.app.tempdir).glob("convmotion-*")]
 
 
