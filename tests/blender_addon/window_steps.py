@@ -57,6 +57,17 @@ def key(kind, **modifiers):
         window.event_simulate(type=kind, value=value, x=x, y=y, **modifiers)
 
 
+def scroll(kind):
+    """Turn the wheel over the sidebar, to its end."""
+    window, _, regions = view()
+    side = regions["UI"]
+    x, y = side.x + side.width // 2, side.y + side.height // 2
+    window.event_simulate(type="MOUSEMOVE", value="NOTHING", x=x, y=y)
+    for _ in range(60):
+        window.event_simulate(type=kind, value="PRESS", x=x, y=y)
+        yield 0.02
+
+
 def steps():
     scene = bpy.context.scene
     settings = scene.convmotion
@@ -81,6 +92,9 @@ def steps():
 
     settings.stages[0].groups = 2
     yield from shot("3-numbers")
+    yield from scroll("WHEELDOWNMOUSE")
+    yield from shot("3-lower")
+    yield from scroll("WHEELUPMOUSE")
     started = time.perf_counter(), time.thread_time()
     assert operate(bpy.ops.convmotion.build) == {"FINISHED"}
     told["build seconds"] = round(time.perf_counter() - started[0], 3)
@@ -264,9 +278,8 @@ def left():
     found += [f"handler {n}" for n, all_ in handlers.items() if isinstance(all_, list) and "convmotion" in repr(all_)]
     if (listed := Path("/proc/self/task")).exists():  # what only Linux tells: processes that this one has started
         pids = [pid for task in listed.iterdir() for pid in (task / "children").read_text().split()]
-        found += [
-            f"process {pid}: {stat.read_text()[:60]}" for pid in pids if (stat := Path(f"/proc/{pid}/stat")).exists()
-        ]
+        stats = [Path(f"/proc/{pid}/stat") for pid in pids]
+        found += [f"process {stat.read_text()[:60]}" for stat in stats if stat.exists()]
     return found + [f"file {path}" for path in Path(bpy.app.tempdir).glob("convmotion-*")]
 
 
