@@ -14,6 +14,7 @@ from ..conv_math import DeformConv2d
 from ..conv_math.conv import Conv
 from ..conv_math.rearrange import Columns
 from .elision import Axis, Elision
+from .form import CUBE
 from .matrix import column_mouths
 from .pacing import Beat, Stroke, strokes, time_at
 from .parts import Bank, Tensor
@@ -444,7 +445,9 @@ def _near_corners(plan: Plan, bases: NDArray[np.float64], h: float, w: float) ->
 
     One filter: on the corners of its front face. Several: on the near side of the outermost ones.
     """
-    corners = [np.array([x, -0.5, z]) for z in (0.5, 0.5 - h) for x in (-0.5, w - 0.5)]
+    # Of cubes that do not fill their unit and are rounded: what reached further would be seen behind them.
+    inset = (1.0 - CUBE) / 2.0 + 0.04
+    corners = [np.array([x, -0.5, z]) for z in (0.5 - inset, 0.5 - h + inset) for x in (inset - 0.5, w - 0.5 - inset)]
     if len(bases) == 1:
         return [vector(bases[0] + c) for c in corners]
     flat = plan.frame.view.project(bases)
