@@ -70,6 +70,13 @@ class ConvTranspose(Weighted):
         self.output_item(item)
         return math.prod((*batch, *item)) * math.prod(self.weight_shape[1:])
 
+    def landing(self, input_shape: InputShape) -> int:
+        """How many of these products fall on a cell of the output; the others are cut off as padding."""
+        batch, item = self.split(input_shape)
+        places = [np.arange(size, dtype=np.int64) for size in self.output_item(item)[1:]]
+        met = [np.count_nonzero(self.reach(axis, at, item).at >= 0) for axis, at in enumerate(places)]
+        return math.prod((*batch, item[0], self.out_channels // self.groups, *met))
+
     def _item_output(self, item: Shape) -> Shape:
         self._check_channels(item)
         window = self.window

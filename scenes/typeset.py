@@ -12,8 +12,10 @@ from ..conv_math import DeformConv2d, Linear, Merge, Mul, Slide, Upsample
 from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import AdaptiveAvgPool, AvgPool
+from ..conv_math.transposed import ConvTranspose
 from .arithmetic import added, first_merged, first_sum, mixture, multiplied, narrated, sum_of
 from .captions import Words, biases_of, count
+from .contents import Shown
 from .layout import (
     CAPITAL,
     LABEL_GAP,
@@ -434,29 +436,33 @@ def _parameters(plan: Plan, way: list[int]) -> list[int]:
 
 
 def _macs(plan: Plan, way: list[int]) -> int:
-    """The multiply-accumulates of these stages, or of the whole of which one is a part."""
+    """The multiply-accumulates of these stages, or of the whole of which one is a part, those with zeros that are drawn
+    included."""
     stages = [plan.stages[number] for number in way]
-    if len(stages) == 1 and stages[0].is_step:
+    if len(stages) == 1 and stages[0].gathers:
+        stages = [stage for stage in plan.stages if stage.number == stages[0].number]
+    elif len(stages) == 1 and stages[0].is_step:
         return stages[0].told.macs(stages[0].source)
-    return sum(
-        stage.told.macs(stage.source) if stage.gathers else stage.op.macs(stage.input)
-        for stage in stages
-        if isinstance(stage.op, Slide)
-    )
+    return sum(map(_drawn_macs, stages))
+
+
+def _drawn_macs(stage: Shown) -> int:
+    return stage.op.macs(stage.input) if isinstance(stage.op, Slide) else 0
 
 
 def _told_macs(plan: Plan, way: list[int], long: bool = False) -> str:
-    """The same in words. What is multiplied besides does not count, and it is said how much that is: the zeros of what
-    gathers, shares of cells that are mixed."""
+    """The same in words, and how many of them do not fall beside the output or meet a zero between the cells and around
+    them. What is mixed besides does not count, and it is said how much that is."""
     macs, numbers = _macs(plan, way), {plan.stages[number].number for number in way}
     told = plan.words.counted("macs_long" if long else "macs", macs)
-    zeros = sum(
-        stage.op.macs(stage.input) - stage.told.macs(stage.source)
-        for stage in plan.stages
-        if stage.gathers and stage.number in numbers and isinstance(stage.op, Slide)
-    )
-    if zeros:
-        return plan.words("with_zeros", told, count(macs + zeros))
+    seen = [stage for stage in plan.stages if stage.number in numbers and isinstance(stage.op, Slide)]
+    gathering = [stage for stage in seen if stage.gathers]
+    vain = sum(_drawn_macs(stage) - stage.told.landing(stage.source) for stage in gathering)
+    if vain:
+        return plan.words("without_zeros", told, count(macs - vain))
+    scattering = [(stage.op, stage.input) for stage in seen if isinstance(stage.op, ConvTranspose)]
+    if lost := sum(op.macs(shape) - op.landing(shape) for op, shape in scattering):
+        return plan.words("landing", told, count(macs - lost))
     ops = [(plan.stages[number].op, plan.stages[number].input) for number in way]
     if shares := sum(shares_mixed(op, shape) for op, shape in ops if isinstance(op, Upsample)):
         return plan.words("with_shares", told, count(shares))

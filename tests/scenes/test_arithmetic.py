@@ -336,20 +336,20 @@ def test_of_the_products_that_are_scattered_it_is_told_how_many_land_in_the_outp
     told = [c.body for c in board.captions if "phase-" in c.name]
     assert told[1].count("·") == 9
     assert told[2] == "… 4 of 9 products land, the rest is cut off as padding"
+    assert "9 parameters · 81 multiply-accumulates (49 land)" in {c.body for c in board.captions}
     uncut = compose(parse_scene(TRANSPOSED.format("scatter"), "uncut"))
     told = [c.body for c in uncut.captions if "phase-" in c.name]
     assert told[2] == "… the 4 products fall on a window of the output"
 
 
-@pytest.mark.parametrize(("name", "cost"), [("transposed", (36, 144)), ("transposed-stride-2", (81, 225))])
-def test_what_gathers_tells_how_many_multiplications_are_seen_with_the_zeros(name, cost):
+@pytest.mark.parametrize(("name", "with_zeros", "met"), [("transposed", 144, 36), ("transposed-stride-2", 225, 49)])
+def test_what_gathers_tells_how_many_multiplications_are_seen_and_how_many_are_not_with_zeros(name, with_zeros, met):
     scene = find_scene(name)
     board = compose(scene)
     (conv,) = [c for c in board.captions if c.name.startswith("phase-") and "multiplies" in c.body]
-    outputs = np.prod(scene.shapes[-1])
-    assert cost == (scene.stages[0].op.macs(scene.input.shape), outputs * conv.body.count("·"))
+    assert with_zeros == np.prod(scene.shapes[-1]) * conv.body.count("·")
     costs = {c.body.replace("multiply-accumulates", "MACs") for c in board.captions if c.name.startswith("cost-")}
-    assert costs == {f"9 parameters · {cost[0]} MACs ({cost[1]} with zeros)"}
+    assert costs == {f"9 parameters · {with_zeros} MACs ({met} without zeros)"}
 
 
 def test_what_is_mixed_is_counted_as_often_as_a_share_is_told():
