@@ -140,21 +140,34 @@ def _shown(rgb: NDArray[np.float64]) -> NDArray[np.bool_]:
     return ((rgb >= -GAMUT_SLACK) & (rgb <= 1.0 + GAMUT_SLACK)).all(axis=-1)
 
 
+_TO_CONES = np.array(
+    [
+        [1.0, 0.3963377774, 0.2158037573],
+        [1.0, -0.1055613458, -0.0638541728],
+        [1.0, -0.0894841775, -1.2914855480],
+    ]
+)
+"""From OKLab to the cube roots of what the cones get; then, their cubes, to linear sRGB."""
+_TO_LINEAR = np.array(
+    [
+        [4.0767416621, -3.3077115913, 0.2309699292],
+        [-1.2684380046, 2.6097574011, -0.3413193965],
+        [-0.0041960863, -0.7034186147, 1.7076147010],
+    ]
+)
+
+
 def _linear(light: NDArray[np.float64], strength: NDArray[np.float64], hue: NDArray[np.float64]) -> NDArray[np.float64]:
     """The same, not limited to what sRGB has. Source of the matrices: Ottosson 2020 (see the module's docstring)."""
     angle = np.radians(hue)
     a, b = strength * np.cos(angle), strength * np.sin(angle)
-    long = (light + 0.3963377774 * a + 0.2158037573 * b) ** 3
-    medium = (light - 0.1055613458 * a - 0.0638541728 * b) ** 3
-    short = (light - 0.0894841775 * a - 1.2914855480 * b) ** 3
-    return np.stack(
-        [
-            4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
-            -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
-            -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
-        ],
-        axis=-1,
-    )
+    return (np.stack([light, a, b], axis=-1) @ _TO_CONES.T) ** 3 @ _TO_LINEAR.T
+
+
+def hue_of(color: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The OKLCH hue (degrees) of linear sRGB ``(..., 3)``; of a grey any."""
+    lab = np.cbrt(color @ np.linalg.inv(_TO_LINEAR).T) @ np.linalg.inv(_TO_CONES).T
+    return np.degrees(np.arctan2(lab[..., 2], lab[..., 1])) % 360.0
 
 
 def family_hue(group: int, groups: int) -> float:
@@ -166,17 +179,27 @@ def family_hue(group: int, groups: int) -> float:
     return (INPUT_HUE + 360.0 * group / groups) % 360.0
 
 
-def filter_hues(out_channels: int, groups: int) -> NDArray[np.float64]:
-    """A hue (degrees) for every filter: around the circle but for the input's part, or within its group's family."""
+def filter_hues(out_channels: int, groups: int, read: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """A hue (degrees) for every filter: around the circle but for the input's part; within a group, near what it reads.
+
+    ``read`` are the hues of all channels that groups read, ``(in_channels,)``; without them, and where groups have none
+    of their own, each group's are of a family. Filters of a group share them in turn; those of one hue spread about it.
+    """
     per_group = out_channels // groups
     if groups == 1:
         begin, arc = INPUT_HUE + INPUT_ROOM, 360.0 - 2.0 * INPUT_ROOM
         turn = (FIRST_FILTER_HUE - begin) % 360.0 + arc * np.arange(out_channels) / out_channels
         return (begin + turn % arc) % 360.0
-    spread = np.linspace(-FAMILY, FAMILY, per_group) if per_group > 1 else np.zeros(1)
-    if groups > 4:  # families lie close together: do not let them touch
-        spread = spread * (4.0 / groups)
-    return np.concatenate([(family_hue(g, groups) + spread) % 360.0 for g in range(groups)])
+    families = np.array([family_hue(g, groups) for g in range(groups)])
+    own = families if read is None or len(np.unique(np.round(read))) < groups else np.round(read, 1)
+    reach = FAMILY * min(1.0, 4.0 / groups)  # families of many groups lie close together: do not let them touch
+    hues = []
+    for channels in own.reshape(groups, -1):
+        of = channels[np.arange(per_group) * len(channels) // per_group]
+        alike = of[:, None] == of
+        rank, count = np.tril(alike, -1).sum(axis=1), alike.sum(axis=1)
+        hues.append(of + reach * (2.0 * rank - count + 1.0) / np.maximum(count - 1.0, 1.0))
+    return np.concatenate(hues) % 360.0
 
 
 def ramp(count: int) -> NDArray[np.float64]:
@@ -211,10 +234,11 @@ def filter_colors(
     groups: int,
     filters: NDArray[np.int64] | None = None,
     channels: NDArray[np.int64] | None = None,
+    read: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Linear RGB per filter and channel slice, ``(out_channels, slices, 3)``, or of the chosen ones of them."""
     chosen = slice(None) if filters is None else filters
-    hue = filter_hues(out_channels, groups)[chosen, None]
+    hue = filter_hues(out_channels, groups, read)[chosen, None]
     steps = ramp(slices)[slice(None) if channels is None else channels]
     return oklch_to_linear(_filter_lightness(out_channels)[chosen, None] + steps[None, :] - LIGHT, CHROMA, hue)
 
@@ -228,9 +252,9 @@ def weight_colors(count: int) -> NDArray[np.float64]:
     return oklch_to_linear(LIGHT - 0.12 * (np.arange(count) % 2), CHROMA, hue % 360.0)
 
 
-def output_colors(out_channels: int, groups: int) -> NDArray[np.float64]:
+def output_colors(out_channels: int, groups: int, read: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """Linear RGB per output channel, ``(out_channels, 3)``: the hue of the filter that made it."""
-    return oklch_to_linear(_filter_lightness(out_channels) - 0.03, CHROMA, filter_hues(out_channels, groups))
+    return oklch_to_linear(_filter_lightness(out_channels) - 0.03, CHROMA, filter_hues(out_channels, groups, read))
 
 
 def _filter_lightness(out_channels: int) -> NDArray[np.float64]:

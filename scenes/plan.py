@@ -803,7 +803,7 @@ class Plan:
             return self._photo_colors(number + 1)
         made = depth_of(self.contents.items[number + 1])
         if isinstance(op, Weighted):
-            return np.repeat(palette.output_colors(op.filters, op.groups), made, axis=0)
+            return np.repeat(palette.output_colors(op.filters, op.groups, self.hues_read(number)), made, axis=0)
         if isinstance(op, MatrixProduct):  # the channels of what the row will be
             assert isinstance(op.op, Weighted)
             colors = palette.output_colors(op.op.filters, op.op.groups)
@@ -813,6 +813,12 @@ class Plan:
         cells = np.indices(self.shapes[number + 1][-3:]).reshape(3, -1)
         came = np.round(self.sight(number).sources(*cells)).astype(int)
         return before.colors[tuple(came.T)].reshape(*self.shapes[number + 1][-3:], 3)
+
+    def hues_read(self, number: int) -> NDArray[np.float64] | None:
+        """The hues of the channels that a stage reads, (channels,), if each has one."""
+        read = self.stages[number].reads[0]
+        colors, depth = self.tensors[read].colors, depth_of(self.contents.items[read])
+        return palette.hue_of(colors[::depth]) if colors.ndim == 2 else None
 
     def _arrangements(self, number: int, views: tuple[View, ...], placed: list[Placed]) -> list[tuple[Tensor, View]]:
         """A Move's views as tensors of (N,) channels, rows, columns: cells keep the colours that they had."""

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from convmotion.scenes import compose, find_scene, palette
 from convmotion.scenes.palette import (
     THEMES,
     family_hue,
@@ -248,6 +249,39 @@ def test_a_group_wears_its_family_in_input_filters_and_output(groups):
     for colors in (output_colors(4 * groups, groups), filter_colors(4 * groups, 3, groups)[:, 0]):
         for f, hue in enumerate(hue_of(colors)):
             assert np.argmin([between(hue, family) for family in families]) == f // 4
+
+
+@pytest.mark.parametrize(
+    ("filters", "groups", "hues"), [(4, 4, [0]), (4, 2, [0, 1]), (2, 2, [0]), (8, 2, [0, 0, 1, 1])]
+)
+def test_a_group_that_reads_what_filters_made_wears_the_hues_of_that(filters, groups, hues):
+    """Each filter that of one of its group's channels, those that share one about it."""
+    read = filter_hues(4, 1)
+    assert np.allclose(palette.hue_of(output_colors(4, 1)), read, atol=0.1)
+    worn = filter_hues(filters, groups, read).reshape(groups, -1)
+    for group, (mine, channels) in enumerate(zip(worn, read.reshape(groups, -1), strict=True)):
+        assert all(between(hue, channels[at]) < 17 for hue, at in zip(mine, hues, strict=True)), group
+        if len(set(hues)) == len(hues):
+            assert np.allclose(mine, channels[hues], atol=0.1)
+    assert len(np.unique(worn)) == filters
+    same = np.full(4, 252.0)
+    assert (filter_hues(filters, groups, same) == filter_hues(filters, groups)).all(), "no group has a hue of its own"
+
+
+@pytest.mark.parametrize("name", ["mobilenet-block", "depthwise-separable", "shufflenet-unit"])
+def test_a_depthwise_stage_has_the_hue_of_each_channel_in_its_input_filters_and_output(name):
+    scene = find_scene(name)
+    cells = {c.name: c for c in compose(scene).cells}
+    (number,) = (n for n, stage in enumerate(scene.stages) if getattr(stage.op, "groups", 1) == scene.shapes[n][-3] > 2)
+    read, bank, made = (cells[name] for name in (f"output-{number}" if number else "input", *names_of(number)))
+    for channel in range(scene.shapes[number][-3]):
+        colors = [part.color[part.index[:, at] == channel] for part, at in ((read, -3), (bank, 0), (made, -3))]
+        hues = [palette.hue_of(color[0]) for color in colors]
+        assert max(between(hues[0], hue) for hue in hues) < 1.0, channel
+
+
+def names_of(number):
+    return f"filters-{number + 1}", f"output-{number + 1}"
 
 
 @pytest.mark.parametrize(("filters", "groups"), [(1, 1), (8, 1), (8, 2), (8, 8), (12, 3), (64, 1)])
