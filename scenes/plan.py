@@ -711,7 +711,7 @@ class Plan:
         bias = None if self.values is None or not getattr(op, "bias", False) else self.values[2][number]
         if bias is None or not 1 < len(bias) <= MARKED_BIASES:
             return {}
-        return {f: f" · {self.words('bias', told(b))}" for f, b in enumerate(bias.tolist())}
+        return {f: f", {self.words('bias', told(b))}" for f, b in enumerate(bias.tolist())}
 
     def _product_items(self, number: int) -> tuple[Item, Item]:
         """The kernel whose colours the factor wears, and the factor: a matrix, or the filters as rows.

@@ -32,10 +32,11 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
         if usage:
             most = int(trace.counts.max())
             line = words("uses" if most > 1 else "uses_once", count(used), count(cells), where, count(most))
-        elif fields is None:
-            line = words.counted("sees", used, where, who)
         else:
-            line = words.counted("sees_field", used, where, who, "×".join(map(str, fields[trace.number])))
+            field = fields[trace.number] if fields is not None else ()
+            whole = math.prod(field) == used
+            known = "sees" if not field or (whole and len(field) == 1) else "sees_whole" if whole else "sees_field"
+            line = words.counted(known, used, where, who, "×".join(map(str, field)))
         told.append([line, *rule])
     result = told[-1]
     if growth is not None and not usage and len(ops) > 1:
