@@ -70,10 +70,11 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
     index = tensor.drawn()
     position = tensor.at(index)
     start = np.full(len(index), ALWAYS)
-    arrive, origin = start, position
+    arrive, origin, told = start, position, False
     if number > 0:
         act, sight = plan.acts[number - 1], plan.sight(number - 1)
         done = plan.done(number - 1, index)
+        told = done + act.first_step == act.slow.first
         origin = _sources(plan, number - 1, tensor, index, done)
         start, arrive = _arrival(act, done)
         if sight.scatters:
@@ -83,7 +84,7 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
                 yield from _partial_sums(plan, number, tensor, index[several], begun[several])
                 origin = np.where(several[:, None], position, origin)
     values, plain = plan.lightness(number), plan.plain(number)
-    yield _visible_tensor(plan, number, tensor, index, position, origin, start, arrive, values, plain)
+    yield _visible_tensor(plan, number, tensor, index, position, origin, start, arrive, values, plain, told)
 
 
 def _repeated_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
@@ -249,10 +250,12 @@ def _visible_tensor(
     arrive: NDArray[np.float64],
     values: NDArray[np.float64] | None,
     plain: float = 0.0,
+    told: NDArray[np.bool_] | bool = False,
 ) -> Cells:
     """The drawn cells of the ``number``-th tensor, in the colours of their channels; ``values`` is the whole tensor.
 
-    ``plain`` is the value with which a cell wears its channel's colour as it is.
+    ``plain`` is the value with which a cell wears its channel's colour as it is. Words tell how those that are ``told``
+    (n,) come to their place.
     """
     color, numbers = tensor.color_of(index), ()
     if values is not None:
@@ -267,7 +270,7 @@ def _visible_tensor(
         index,
         color,
         origin=origin,
-        bow=swerve(plan, origin, position),
+        bow=swerve(plan, origin, position, told),
         start=start,
         arrive=arrive,
         anchor=plan.anchor(number, tensor, index, position),

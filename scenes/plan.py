@@ -46,6 +46,7 @@ from .layout import (
     LINE_HEIGHT,
     LITTLE,
     SEEN,
+    SIDE,
     TOP,
     Frame,
     Item,
@@ -1374,12 +1375,24 @@ class Plan:
         return (CAPITAL["title"] + lines * CAPITAL["line"]) * LINE_HEIGHT
 
     @cached_property
-    def ceiling(self) -> float:
-        """How high along the picture's up anything may rise: to its heading; if the camera travels, as all else."""
+    def _flying_room(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """From and to where, along the picture's right and its up, anything may fly: within its margins, from its
+        things to its heading; if the camera travels, as all else."""
         frame = self.frame
+        left, low = min(p.left for p in frame.placed), min(p.bottom for p in frame.placed)
+        right, high = (max(p.left + p.width for p in frame.placed), max(p.bottom + p.height for p in frame.placed))
         heading = float(frame.center[1]) + frame.height / 2.0 - (self._caption_room()[0] + TOP) * frame.pixel
-        tops = [placed.bottom + placed.height for placed in frame.placed]
-        return min(heading, max(tops)) if frame.stops else heading
+        if frame.stops:
+            high = min(heading, high)
+        else:
+            beside = frame.width / 2.0 - SIDE * frame.pixel
+            left, right, high = float(frame.center[0]) - beside, float(frame.center[0]) + beside, heading
+        return np.array([left, low]), np.array([right, high])
+
+    def has_room(self, least: NDArray[np.float64], most: NDArray[np.float64]) -> bool:
+        """Whether things may fly within these bounds (n, 2), along the picture's right and its up."""
+        low, high = self._flying_room
+        return bool((least >= low).all() and (most <= high).all())
 
     def _caption_room(self) -> tuple[float, float]:
         """Heights above and below the tensors, in reference pixels."""

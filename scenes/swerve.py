@@ -1,6 +1,7 @@
 """How cells fly past what stands beside their way: they swerve away from the viewer and pass behind it.
 
-What flies straight would cover other channels, filters or pictures for a moment, and their numbers with them.
+What flies straight would cover other channels, filters or pictures for a moment, and their numbers with them. Those of
+which words tell are to be followed by eye: they fly around it, in sight all the way.
 """
 
 from __future__ import annotations
@@ -22,35 +23,56 @@ FOLLOWED = 64
 BESIDE = 0.28
 """Half the width of a cell that flies: so near beside a thing it covers some of that."""
 LANDING = 1.0
-"""So near its end, in units, a flight is where it is to be."""
+"""So near its end, in units, a flight is where it is to be; and so near its beginning it comes out of something."""
+HIDDEN = 4.0
+"""As bad as so many looks that find it before something is one that does not find it where it is to be seen."""
 _SHARES = np.linspace(0.0, 1.0, 21)[1:-1, None, None]
 
 
-def swerve(plan: Plan, origin: NDArray[np.floating], end: NDArray[np.floating]) -> NDArray[np.float64] | None:
+def swerve(
+    plan: Plan, origin: NDArray[np.floating], end: NDArray[np.floating], told: NDArray[np.bool_] | bool = False
+) -> NDArray[np.float64] | None:
     """How far (n, 3) flights between these places (n, 3) are to be from the straight way in its middle; None: not at
-    all. All go the same way, side by side, and none rises over the heading."""
+    all. Those of which words tell (n,), and the others, each go the same way, side by side, within the picture."""
     flies = (origin != end).any(axis=1)
-    flying = np.flatnonzero(flies)
-    if not len(flying):
-        return None
+    bow = np.zeros((len(flies), 3))
+    for seen, mine in ((True, flies & told), (False, flies & ~np.asarray(told))):
+        if mine.any():
+            bow[mine] = _bow(plan, origin[mine], end[mine], seen)
+    return bow if bow.any() else None
+
+
+def _bow(plan: Plan, origin: NDArray[np.floating], end: NDArray[np.floating], seen: bool) -> NDArray[np.float64]:
+    """The same (3,) of flights that go side by side; whether they are to be ``seen`` all the way."""
     view, (low, high) = plan.frame.view, blocks_of(plan.frame.placed)
+    chosen = np.linspace(0, len(origin) - 1, min(len(origin), FOLLOWED)).astype(int)
+    straight = origin + (end - origin) * _SHARES
+    sides = np.stack([view.right, view.up])
+    room = BESIDE * abs(sides).sum(axis=1)
+    least, most = (straight @ sides.T).min(axis=1) - room, (straight @ sides.T).max(axis=1) + room
+    straight = straight[:, chosen]
     away = view.forward * (1.0, 1.0, 0.0)
-    away /= np.linalg.norm(away)
-    chosen = flying[np.linspace(0, len(flying) - 1, min(len(flying), FOLLOWED)).astype(int)]
-    straight = origin[chosen] + (end - origin)[chosen] * _SHARES
-    rises = (origin[flying] @ view.up) * (1.0 - _SHARES[..., 0]) + (end[flying] @ view.up) * _SHARES[..., 0]
-    height = rises.max(axis=1) + BESIDE * abs(view.up).sum()
+    ways = [far * away / np.linalg.norm(away) for far in SWERVES]
+    if seen:
+        onward = ((end - origin) @ sides.T).mean(axis=0)
+        aside = np.array([-onward[1], onward[0]]) @ sides / max(float(np.linalg.norm(onward)), LANDING)
+        ways = [far * way - near * view.forward for far in SWERVES for way in (aside, -aside) for near in SWERVES]
 
-    def cost(far: float) -> float:
-        bow = 4.0 * _SHARES * (1.0 - _SHARES) * far * away
-        if far and (height + (bow @ view.up)[:, 0]).max() > plan.ceiling:
+    def cost(way: NDArray[np.float64]) -> float:
+        part = 4.0 * _SHARES * (1.0 - _SHARES) * way
+        aside = (part @ sides.T)[:, 0]
+        if way.any() and not plan.has_room(least + aside, most + aside):
             return np.inf
-        under_way = np.linalg.norm(straight + bow - end[chosen], axis=-1) >= LANDING
+        place = straight + part
+        under_way = np.linalg.norm(place - end[chosen], axis=-1) >= LANDING
         looks = under_way.size
-        return covers(view, (straight + bow)[under_way], low, high) + WORTH * looks * far
+        found = covers(view, place[under_way], low, high) + WORTH * looks * float(np.linalg.norm(way))
+        if seen:
+            under_way &= np.linalg.norm(place - origin[chosen], axis=-1) >= LANDING
+            found += HIDDEN * covers(view, place[under_way], low, high, behind=True)
+        return found
 
-    far = min(SWERVES, key=cost)
-    return flies[:, None] * far * away if far else None
+    return min(ways, key=cost)
 
 
 def blocks_of(things: Sequence[Placed]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -64,9 +86,12 @@ def blocks_of(things: Sequence[Placed]) -> tuple[NDArray[np.float64], NDArray[np
     return np.concatenate(lows), np.concatenate(highs)
 
 
-def covers(view: View, place: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> int:
-    """How often something at these places (n, 3) is before a box (m, 3): what is in one is hidden by it."""
+def covers(
+    view: View, place: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64], behind: bool = False
+) -> int:
+    """How often something at these places (n, 3) is before a box (m, 3): what is in one is hidden by it. Or how often
+    it is in one, or ``behind`` it."""
     beside = BESIDE * np.array([1.0, 0.0, 1.0])
     planes = np.stack([low - beside - place[:, None], high + beside - place[:, None]]) / view.forward
     enter, leave = planes.min(axis=0).max(axis=-1), planes.max(axis=0).min(axis=-1)
-    return int(np.count_nonzero((enter < leave) & (enter > 0.0)))
+    return int(np.count_nonzero((enter < leave) & ((enter <= 0.0) if behind else (enter > 0.0))))
