@@ -291,7 +291,7 @@ class _Builder:
 
     def _cells(self) -> None:
         shapes = {}
-        material = cell_material("cell")
+        material = cell_material("cell", self.theme)
         cube_of = meshes.sharp_cube if self.board.small else meshes.rounded_cube
         templates = {
             name: (cube_of(name), of) for name, of in (("cell", material), ("moving", plain_material("moving")))

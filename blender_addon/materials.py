@@ -6,6 +6,7 @@ from typing import Any
 
 import bpy
 
+from ..scenes import palette
 from ..scenes.story import Vector
 from .compat import enable_nodes
 from .meshes import TINT
@@ -14,7 +15,7 @@ FLAT = "flat"
 """The name of a material's mixing node that leads from traced light (0) to plain colours (1)."""
 CUT, GLOW = "cut", "glow"
 """The names of a cell's nodes that cut it out of the picture (1) and that say how much of its glow is seen (VEIL)."""
-VEIL, VEIL_STRENGTH = 0.55, 1.45
+VEIL, VEIL_STRENGTH = 0.65, 0.85
 """How much of a lit cell's own light and shade the glow over it hides, and how bright it is: its colour times that."""
 FLAT_LIGHT, FLAT_SHADE = (-0.15, -0.40, 0.90), 0.62
 """Where plain colours are brightest (the top), and how bright they are at right angles to it."""
@@ -30,9 +31,9 @@ def _material(name: str) -> Any:
     return material
 
 
-def cell_material(name: str, wearer: str = "INSTANCER") -> Any:
+def cell_material(name: str, theme: palette.Theme, wearer: str = "INSTANCER") -> Any:
     """Each instance, or each face of a "GEOMETRY", wears its attribute ``tint``; ``lit`` (0..1) lays a glow over it.
-    See FLAT for the plain variant.
+    See FLAT for the plain variant, and :func:`palette.lit` for the colour of both.
 
     The glow is a veil of its own, so that cells in their light (GLOW 0) and what glows (CUT 1, the cells themselves cut
     out of the picture) can be rendered apart, and laid over each other.
@@ -43,11 +44,11 @@ def cell_material(name: str, wearer: str = "INSTANCER") -> Any:
     shader.inputs["Roughness"].default_value = 0.45
     shader.inputs["Specular IOR Level"].default_value = 0.35
     color = _attribute(tree, TINT, wearer).outputs["Color"]
-    lit = _attribute(tree, "lit", wearer).outputs["Fac"]
+    glowing, lit = _lit(tree, color, _attribute(tree, "lit", wearer).outputs["Fac"], theme)
     tree.links.new(color, shader.inputs["Base Color"])
     body = _switch(tree, CUT, shader.outputs[0], tree.nodes.new("ShaderNodeHoldout").outputs[0])
     veil = tree.nodes.new("ShaderNodeEmission")
-    tree.links.new(color, veil.inputs["Color"])
+    tree.links.new(glowing, veil.inputs["Color"])
     veil.inputs["Strength"].default_value = VEIL_STRENGTH
     glow = tree.nodes.new("ShaderNodeMath")
     glow.name, glow.operation = GLOW, "MULTIPLY"
@@ -57,7 +58,7 @@ def cell_material(name: str, wearer: str = "INSTANCER") -> Any:
     for socket, output in zip(traced.inputs, (glow.outputs[0], body, veil.outputs[0]), strict=True):
         tree.links.new(output, socket)
 
-    look = _switch(tree, FLAT, traced.outputs[0], _plain(tree, color, lit))
+    look = _switch(tree, FLAT, traced.outputs[0], _plain(tree, glowing))
     tree.links.new(look, tree.nodes["Material Output"].inputs["Surface"])
     return material
 
@@ -67,7 +68,7 @@ def plain_material(name: str) -> Any:
     material = _material(name)
     tree = enable_nodes(material)
     tree.nodes.clear()
-    look = _plain(tree, _attribute(tree, TINT, "INSTANCER").outputs["Color"], 0.0)
+    look = _plain(tree, _attribute(tree, TINT, "INSTANCER").outputs["Color"])
     tree.links.new(look, tree.nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
     return material
 
@@ -77,7 +78,7 @@ def cutter_material(name: str) -> Any:
     material = _material(name)
     tree = enable_nodes(material)
     tree.nodes.clear()
-    look = _plain(tree, _attribute(tree, TINT, "GEOMETRY").outputs["Color"], 0.0)
+    look = _plain(tree, _attribute(tree, TINT, "GEOMETRY").outputs["Color"])
     shown = _switch(tree, CUT, look, tree.nodes.new("ShaderNodeHoldout").outputs[0])
     tree.links.new(shown, tree.nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
     return material
@@ -94,15 +95,33 @@ def card_material(name: str, color: Vector | None) -> Any:
     return material
 
 
-def _plain(tree: Any, color: Any, lit: Any) -> Any:
+def _lit(tree: Any, color: Any, share: Any, theme: palette.Theme) -> tuple[Any, Any]:
+    """What :func:`palette.lit` makes of a colour, and how much it is that."""
+    light = _node(tree, "ShaderNodeVectorMath", "DOT_PRODUCT", color, palette.LUMINANCE, output="Value")
+    off = _node(tree, "ShaderNodeMath", "SUBTRACT", light, palette.INK_TURNS / theme.face)
+    far = _node(tree, "ShaderNodeMath", "DIVIDE", _node(tree, "ShaderNodeMath", "ABSOLUTE", off), palette.LIT_ROOM)
+    share = _node(tree, "ShaderNodeMath", "MULTIPLY", share, _node(tree, "ShaderNodeMath", "MINIMUM", far, 1.0))
+    parts = tree.nodes.new("ShaderNodeSeparateColor")
+    parts.mode = "HSV"
+    tree.links.new(color, parts.inputs[0])
+    pale = _node(tree, "ShaderNodeMath", "SUBTRACT", 1.0, parts.outputs[1])
+    cubed = _node(tree, "ShaderNodeMath", "POWER", pale, 3.0)
+    more = _node(tree, "ShaderNodeMath", "MULTIPLY", cubed, palette.LIT_STRONGER)
+    made = tree.nodes.new("ShaderNodeHueSaturation")
+    tree.links.new(color, made.inputs["Color"])
+    for name, gain in (("Saturation", more), ("Value", palette.LIT_BRIGHTER)):
+        tree.links.new(_node(tree, "ShaderNodeMath", "MULTIPLY_ADD", share, gain, 1.0), made.inputs[name])
+    return made.outputs[0], share
+
+
+def _plain(tree: Any, color: Any) -> Any:
     """A shader of plain colours."""
     normal = tree.nodes.new("ShaderNodeNewGeometry").outputs["Normal"]
     facing = _node(tree, "ShaderNodeVectorMath", "DOT_PRODUCT", normal, FLAT_LIGHT, output="Value")
     shade = _node(tree, "ShaderNodeMath", "MULTIPLY_ADD", facing, 1.0 - FLAT_SHADE, FLAT_SHADE)
     plain = tree.nodes.new("ShaderNodeEmission")
     tree.links.new(color, plain.inputs["Color"])
-    brighter = _node(tree, "ShaderNodeMath", "MULTIPLY_ADD", lit, 0.5, shade)
-    tree.links.new(brighter, plain.inputs["Strength"])
+    tree.links.new(shade, plain.inputs["Strength"])
     return plain.outputs[0]
 
 

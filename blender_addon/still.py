@@ -18,6 +18,7 @@ from mathutils import Matrix, Vector
 from numpy.typing import NDArray
 
 from ..scenes.form import CUBE
+from ..scenes.palette import THEMES
 from ..scenes.screen import said
 from ..scenes.story import ALWAYS, Caption, Storyboard
 from . import meshes
@@ -189,7 +190,7 @@ def _hulls(board: Storyboard, camera: Any) -> list[Hull]:
     if not many:
         return []
     cell, ghost = (bpy.data.objects[name].data.materials[0] for name in ("cell", "ghost"))
-    material = cell_material("hull", "GEOMETRY")
+    material = cell_material("hull", THEMES[board.theme], "GEOMETRY")
     material.node_tree.nodes[FLAT].inputs[0].default_value = cell.node_tree.nodes[FLAT].inputs[0].default_value
     kinds = [(cells, ghost if cells.role == "ghost" else material) for cells in many]
     return [Hull(board, cells, kind, _behind(camera)) for cells, kind in kinds]

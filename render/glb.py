@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scenes import Storyboard
+from ..scenes import Storyboard, palette
 from ..scenes.form import CUBE, GHOST_BAR, TAP_BAR, WINDOW_BAR, WINDOW_MARGIN
-from ..scenes.palette import THEMES
 from ..scenes.pose import pose
 from ..scenes.story import Cells, Mover, Vector, vector
 from .errors import RequestError
@@ -30,8 +29,6 @@ MOST_CELLS = 5000
 """Each is a node or two, which viewers move one by one."""
 TOLERANCE = 1e-3
 """How far, in cells, what moves may be from where the film has it."""
-GLOW = 0.35
-"""How much lighter, on the way to white, a cell is under a window."""
 JUST_BEFORE = 0.02
 """A change at once takes that part of a frame's time: keys follow one another, and Blender sees one in those nearer."""
 GHOST = ((0.0, 0.0, 0.0), (0.88, 0.88, 0.88))
@@ -59,7 +56,7 @@ def write(board: Storyboard, frames: range, out: Path) -> None:
 def packed(board: Storyboard, frames: range) -> bytes:
     """The same as bytes."""
     file = _File(np.array([(frame - frames.start) / board.fps for frame in frames]))
-    theme = THEMES[board.theme]
+    theme = palette.THEMES[board.theme]
     ghost = _bars([GHOST], [GHOST_BAR])
     for cells in board.cells:
         wire = cells.role == "ghost"
@@ -101,8 +98,9 @@ def _looks(board: Storyboard, cells: Cells, frames: range, color: Vector | None)
     own = cells.color if color is None else np.broadcast_to(color, cells.color.shape)
     lit = np.array([each.lit for each in poses]) >= 0.5
     ripe = np.array([[each.ripe >= 0.5] for each in poses]) & np.ones_like(shown)
+    lit_up = palette.lit(own, palette.THEMES[board.theme]).clip(0.0, 1.0)
     yield _Look("", own, shown & ~lit & ~ripe, place, size, sides)
-    yield _Look(" lit", own + (1.0 - own) * GLOW, shown & lit & ~ripe, place, size, sides)
+    yield _Look(" lit", lit_up, shown & lit & ~ripe, place, size, sides)
     if cells.becomes is not None:
         yield _Look(" ripe", cells.becomes, shown & ripe, place, size, sides)
 

@@ -266,9 +266,12 @@ INKS = ((0.0015, 0.0015, 0.0018), (1.0, 1.0, 1.0))
 """Near-black and white, for numbers on cells: on every colour one of them has a contrast ratio of 4.5."""
 
 
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+
+
 def luminance(color: NDArray[np.floating]) -> NDArray[np.floating]:
     """Relative luminance of linear sRGB ``(..., 3)`` (WCAG 2.2)."""
-    return color @ np.array([0.2126, 0.7152, 0.0722])
+    return color @ np.array(LUMINANCE)
 
 
 def ink_on(color: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -278,6 +281,26 @@ def ink_on(color: NDArray[np.floating]) -> NDArray[np.float64]:
     ground = luminance(color) + glare
     darker = ground / (luminance(dark) + glare) >= (luminance(light) + glare) / ground
     return np.where(darker[:, None], dark, light)
+
+
+LIT_STRONGER, LIT_BRIGHTER = 3.0, 0.36
+"""How much stronger a window makes the palest colour that it touches, and how much brighter any. Nothing bleaches:
+white is what is empty."""
+LIT_ROOM = 0.12
+"""Where the luminance of a cell is so near to that at which its ink turns, there is less of both: the ink stays."""
+INK_TURNS = float(np.sqrt(np.prod([luminance(np.array(ink)) + 0.05 for ink in INKS])) - 0.05)
+"""The luminance on which both inks have the same contrast."""
+
+
+def lit(color: NDArray[np.floating], theme: Theme, share: NDArray[np.floating] | float = 1.0) -> NDArray[np.float64]:
+    """Colours ``(n, 3)`` as cells wear them under a window, which touches such a ``share`` of them, 0..1: of the same
+    hue, stronger the paler they are."""
+    off = abs(luminance(color) - INK_TURNS / theme.face)
+    share = (share * np.minimum(1.0, off / LIT_ROOM))[:, None]
+    most, least = color.max(axis=1, keepdims=True), color.min(axis=1, keepdims=True)
+    strength = (most - least) / np.maximum(most, 1e-9)
+    stronger = np.minimum(1.0 + LIT_STRONGER * share * (1.0 - strength) ** 3, 1.0 / np.maximum(strength, 1e-9))
+    return (most - (most - color) * stronger) * (1.0 + LIT_BRIGHTER * share)
 
 
 def srgb_codes(linear: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from convmotion.render.cli import main
 from convmotion.render.errors import RequestError
 from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.form import WINDOW_MARGIN
-from convmotion.scenes.palette import THEMES
+from convmotion.scenes.palette import THEMES, lit
 from convmotion.scenes.pose import pose
 
 SMALL = """
@@ -72,7 +72,7 @@ def told(board, frame):
             if at.ripe >= 0.5:
                 name, color = f"{name} ripe", cells.becomes[row]
             elif at.lit[row] >= 0.5:
-                name, color = f"{name} lit", color + (1.0 - color) * glb.GLOW
+                name, color = f"{name} lit", lit(color[None], THEMES[board.theme])[0].clip(0.0, 1.0)
             seen[name] = at.place[row], np.full(3, at.size[row]), color
     return seen
 

@@ -7,18 +7,23 @@ import pytest
 
 from convmotion.scenes import compose, find_scene, palette
 from convmotion.scenes.palette import (
+    INK_TURNS,
+    LUMINANCE,
     THEMES,
     family_hue,
     filter_colors,
     filter_hues,
     floor_color,
+    ink_on,
     input_colors,
+    lit,
     oklch_to_linear,
     output_colors,
     place_colors,
     ramp,
     weight_colors,
 )
+from convmotion.scenes.values import in_lightness
 
 # OKLab coordinates of the corners of sRGB, as the colour space's author and CSS Color 4's samples give them.
 OKLAB = {
@@ -331,3 +336,39 @@ def test_what_a_shadow_falls_on_is_darker(theme):
 def test_lines_windows_and_ghosts_can_be_seen_against_the_backdrop(theme):
     assert contrast(theme.line, floor_color(theme)) >= 3
     assert contrast(theme.window, floor_color(theme)) >= 7
+
+
+def shades(theme):
+    """Colours that cells wear, with values of one sign and of both; and the ink of their numbers."""
+    bases = [input_colors(2 * groups, groups) for groups in range(1, 9)] + [output_colors(16, 1), output_colors(8, 8)]
+    values = [np.linspace(-1.0, 1.0, 41), np.linspace(0.0, 1.0, 21)]
+    worn = np.concatenate(
+        [in_lightness(np.tile(base, (len(v), 1)), v, v) for base in np.concatenate(bases) for v in values]
+    )
+    return worn, ink_on(theme.face * worn)
+
+
+def test_numbers_can_be_read_on_lit_cells():
+    """In a draft in the light theme, in which colours are seen with exactly the part that ink is chosen for."""
+    theme = THEMES["light"]
+    worn, inks = shades(theme)
+    for share in (0.25, 0.5, 1.0):
+        seen = (theme.face * lit(worn, theme, share)).clip(0.0, 1.0)
+        found = np.array([contrast(color, ink) for color, ink in zip(seen, inks, strict=True)])
+        assert found.min() >= 4.48
+
+
+@every_theme
+def test_a_lit_cell_has_its_hue_and_is_stronger_the_paler_it_is(theme):
+    """White is what is empty: none comes nearer to it, though all are brighter."""
+    worn, _ = shades(theme)
+    made = lit(worn, theme)
+    unlike_white = oklab(theme.face * made.clip(0.0, 1.0 / theme.face))
+    chroma, before = (np.linalg.norm(lab[:, 1:], axis=1) for lab in (unlike_white, oklab(theme.face * worn)))
+    assert (chroma >= before - 1e-3).all()
+    pale = (worn @ LUMINANCE) > 0.7
+    assert pale.any() and (chroma[pale] > 1.5 * before[pale]).all()
+    off = abs((worn @ LUMINANCE) - INK_TURNS / theme.face)
+    assert (made.max(axis=1) > 1.2 * worn.max(axis=1))[off > 0.1].all()
+    channels = [((c - c.min(axis=1, keepdims=True)) / np.ptp(c, axis=1, keepdims=True)) for c in (worn, made)]
+    assert np.allclose(*channels, atol=1e-6), "the hue"

@@ -8,7 +8,7 @@ import pytest
 
 from convmotion.conv_math import Conv2d, replay
 from convmotion.scenes import compose, find_scene, parse_scene
-from convmotion.scenes.palette import srgb_codes
+from convmotion.scenes.palette import THEMES, lit, srgb_codes
 from convmotion.scenes.pose import pose
 from convmotion.scenes.scenefile import Text
 from convmotion.scenes.screen import Screen
@@ -185,9 +185,9 @@ def test_the_cells_are_drawn_where_and_in_which_colours_the_film_has_them(name, 
         for cells, state in poses:
             front = state.place + np.array([0.33, -0.47, -0.33]) * state.size[:, None]  # beside what is written on it
             near = state.shown & state.resting & (cells.index[:, -3] == 0)
-            shade = SHADE + (1 - SHADE) * np.dot(LIGHT, (0.0, -1.0, 0.0)) + 0.5 * state.lit
+            shade = SHADE + (1 - SHADE) * np.dot(LIGHT, (0.0, -1.0, 0.0))
             spots += screen.pixels(front)[near].tolist()
-            colors += (cells.color * shade[:, None])[near].tolist()
+            colors += (lit(cells.color, THEMES[board.theme], state.lit) * shade)[near].tolist()
         spots = np.array(spots) / np.array(board.size)
         seen = tab.evaluate(
             "spots => { const canvas = convmotion.canvas, flat = document.createElement('canvas');"

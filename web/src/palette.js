@@ -15,6 +15,9 @@ const INKS = [
   [0.0015, 0.0015, 0.0018],
   [1, 1, 1],
 ];
+/** How much stronger a window makes pale colours that it touches, and how much brighter any; where the luminance is so
+ * near to that at which the ink turns, there is less of both. */
+export const LIT = { LIT_STRONGER: 3, LIT_BRIGHTER: 0.36, LIT_ROOM: 0.12 };
 const COMMON = 0.98;
 const HALF_WAY = 0.3;
 const LIGHTER = 0.75;
@@ -104,6 +107,12 @@ export function outputColors(filters, groups) {
 }
 
 const luminance = ([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b;
+
+/** The luminance of a cell, of which the front is seen with the part `face`, on which both inks have the same contrast. */
+export function inkTurns(face) {
+  const [dark, light] = INKS.map((ink) => luminance(ink) + 0.05);
+  return (Math.sqrt(dark * light) - 0.05) / face;
+}
 
 /** The ink of the better contrast on a colour. */
 export function inkOn(color) {

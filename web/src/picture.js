@@ -28,6 +28,7 @@ import {
 import * as form from "./form.js";
 import { GLYPHS, short } from "./numerals.js";
 import { linesAt, moves, progress } from "./pose.js";
+import { LIT, inkTurns } from "./palette.js";
 import * as shaders from "./shaders.js";
 import { barCorners, bars, edges, roundedCube } from "./shapes.js";
 import { trackAt } from "./story.js";
@@ -53,7 +54,7 @@ const DARKER = { blending: CustomBlending, blendEquation: MinEquation, depthWrit
 const SHADOW_REACH = 9;
 
 const CONSTANTS = Object.fromEntries(
-  Object.entries({ COVER: form.COVER, NEWBORN: form.NEWBORN, OPENED: form.OPENED, FLAT_SHADE: form.FLAT_SHADE, SHADOW_REACH }).map(
+  Object.entries({ COVER: form.COVER, NEWBORN: form.NEWBORN, OPENED: form.OPENED, FLAT_SHADE: form.FLAT_SHADE, SHADOW_REACH, ...LIT }).map(
     ([name, value]) => [name, value.toFixed(4)],
   ),
 );
@@ -241,6 +242,7 @@ export class Picture {
         spacing: { value: mover.spacing },
         lastTap: { value: [0, 0, 0] },
         glow: { value: 0 },
+        inkTurns: { value: inkTurns(this.surroundings.face) },
       });
       defines.LIT = "";
       attributes.anchor = [pick(cells.anchor, 3), 3];

@@ -25,6 +25,7 @@ uniform vec3 window_;
 uniform vec3 spacing;
 uniform vec3 lastTap;
 uniform float glow;
+uniform float inkTurns;
 #endif
 #ifdef OPENS
 uniform float opened;    // how far the cells before the window have shrunk
@@ -84,6 +85,14 @@ void motion(out vec3 at, out float size) {
 
 export const CELL_VERTEX = /* glsl */ `
 ${MOTION}
+#ifdef LIT
+vec3 lit(vec3 tint, float share) {
+  float most = max(tint.r, max(tint.g, tint.b));
+  float strength = (most - min(tint.r, min(tint.g, tint.b))) / max(most, 1e-9);
+  float stronger = min(1.0 + LIT_STRONGER * share * pow(1.0 - strength, 3.0), 1.0 / max(strength, 1e-9));
+  return (most - (most - tint) * stronger) * (1.0 + LIT_BRIGHTER * share);
+}
+#endif
 in vec3 position;
 in vec3 normal;
 in vec3 tint;
@@ -138,9 +147,11 @@ void main() {
   vec3 off = (anchor - window_) / spacing;
   vec3 tap = clamp(floor(off + 0.5), vec3(0.0), lastTap);
   vec3 near = max(1.0 - abs((off - tap) * spacing), 0.0);
-  shade += 0.5 * near.x * near.y * near.z * glow;
-#endif
+  float room = min(1.0, abs(dot(tint, vec3(0.2126, 0.7152, 0.0722)) - inkTurns) / LIT_ROOM);
+  color = lit(tint, near.x * near.y * near.z * glow * room);
+#else
   color = tint;
+#endif
 #ifdef BECOMES
   color = mix(tint, becomes, ripe);
 #endif
