@@ -408,11 +408,7 @@ class _Builder:
         obj = self._object(name, meshes.points(name, cells.position[cell], attributes), "numbers")
         looks.let_light_pass(obj)
         tree = Tree(name)
-        inputs: dict[str, Any] = {
-            "Shown": True,
-            "Scale": cells.scale,
-            "Size": (numbers.size * numbers.narrow, 1.0, numbers.size),
-        }
+        inputs: dict[str, Any] = {"Shown": True, "Scale": cells.scale}
         geometry = tree.geometry
         if moving:
             moved = tree.call(self._carried if cells.via is None else self._detour, geometry, _stop(cells))
@@ -445,9 +441,9 @@ class _Builder:
     @cached_property
     def _print(self) -> Any:
         """The glyphs of characters, on the fronts of their cells."""
-        sockets = {"Shown": "NodeSocketBool", "Scale": "NodeSocketFloat", "Size": "NodeSocketVector"}
-        tree = Tree(f"{NAME} print", sockets)
-        shown, scale, size = list(tree.inputs.values())[1:4]
+        tree = Tree(f"{NAME} print", {"Shown": "NodeSocketBool", "Scale": "NodeSocketFloat"})
+        shown, scale = list(tree.inputs.values())[1:3]
+        size = tree.attribute("digit", "FLOAT_VECTOR")
         offset = tree.scaled(tree.attribute("offset", "FLOAT_VECTOR"), scale)
         placed = tree.node("GeometryNodeSetPosition", {"Geometry": tree.geometry, "Offset": offset}).outputs[0]
         folder = {"Collection": self._glyphs[0], "Separate Children": True, "Reset Children": True}

@@ -49,7 +49,8 @@ def _corners(mesh: Any) -> NDArray[np.float64]:
 
 
 def characters(numbers: Numbers, advances: NDArray[np.float64]) -> tuple[NDArray[np.int64], dict[str, Any]]:
-    """The row in ``numbers`` of every character (k,), and its attributes: its glyph, and its offset from the cell."""
+    """The row in ``numbers`` of every character (k,), and its attributes: its glyph, its offset from the cell,
+    and how wide, deep and high digits are, in cells."""
     row, glyph, across = [], [], []
     number = {character: i for i, character in enumerate(GLYPHS)}
     for i, text in enumerate(shorts(numbers.value)):
@@ -58,6 +59,7 @@ def characters(numbers: Numbers, advances: NDArray[np.float64]) -> tuple[NDArray
         row += [i] * len(which)
         glyph += which
         across += (ends - advances[which] - ends[-1] / 2).tolist()
-    offset = np.zeros((len(row), 3), np.float32)
-    offset[:, 0], offset[:, 1] = np.array(across) * numbers.size * numbers.narrow, -(CUBE / 2 + PRINT)
-    return np.array(row, np.int64), {"glyph": np.array(glyph, np.float32), "offset": offset}
+    of, offset = np.array(row, np.int64), np.zeros((len(row), 3), np.float32)
+    digit = numbers.size * np.stack([numbers.narrow, *np.ones((2, len(numbers)), np.float32)], axis=1)[of]
+    offset[:, 0], offset[:, 1] = np.array(across) * digit[:, 0], -(CUBE / 2 + PRINT)
+    return of, {"glyph": np.array(glyph, np.float32), "offset": offset, "digit": digit.astype(np.float32)}

@@ -70,9 +70,9 @@ def digit_height(texts: Collection[str], most: float = HEIGHT) -> float:
     return min(most, ROOM / (NARROWEST * max(map(width, texts))))
 
 
-def narrowed(texts: Collection[str], most: float = HEIGHT) -> float:
-    """How narrow digits of that height are then: 1 where the widest number has room as it is."""
-    return min(1.0, ROOM / (digit_height(texts, most) * max(map(width, texts))))
+def narrowed(texts: Collection[str], size: float) -> NDArray[np.float32]:
+    """How narrow the digits of each number are, (n,), if they are so high: 1 where it has room as it is."""
+    return np.minimum(1.0, ROOM / (size * np.array(list(map(width, texts))))).astype(np.float32)
 
 
 def numbers_on(
@@ -97,10 +97,10 @@ def numbers_on(
     cell = np.flatnonzero(front & np.isfinite(values))
     if not len(cell):
         return ()
-    texts = set(shorts(values[cell]))
-    size = digit_height(texts, most)
+    texts = shorts(values[cell])
+    size = digit_height(set(texts), most)
     if size * scale < LEGIBLE:
         return ()
     ink = np.ascontiguousarray(ink_on(color[cell]), np.float32)
     own = np.ascontiguousarray(values[cell], np.float64)
-    return (Numbers(cell.astype(np.int64), own, ink, size, first, last, narrow=narrowed(texts, most)),)
+    return (Numbers(cell.astype(np.int64), own, ink, size, narrowed(texts, size), first, last),)

@@ -74,20 +74,20 @@ class Numbers:
     """What is written on the fronts of some cells: row ``i`` of every array is one number.
 
     It stands on row ``cell[i]`` of the cells as long as that is seen, on its way to its place, too. ``color``
-    ``(m, 3)`` is linear RGB, ``size`` a digit's height in widths of the cells; it is as ``narrow`` as that, 1 being its
-    own width.
+    ``(m, 3)`` is linear RGB, ``size`` a digit's height in widths of the cells; it is as ``narrow`` (m,) as that, 1
+    being its own width.
     """
 
     cell: NDArray[np.int64]
     value: NDArray[np.float64]
     color: NDArray[np.float32]
     size: float
+    narrow: NDArray[np.float32]
     first: float = ALWAYS
     last: float | None = None
     """They are seen while ``first < step <= last``."""
     until: NDArray[np.float32] | None = None
     """And each while ``step <= until[i]``."""
-    narrow: float = 1.0
 
     def __len__(self) -> int:
         return len(self.cell)

@@ -156,10 +156,19 @@ def test_many_are_written_as_each_is(values):
 
 def test_digits_are_of_one_height_or_as_high_as_the_widest_number_lets_them_be():
     assert digit_height(["7", "3"]) == HEIGHT
-    assert digit_height(["29"]) == digit_height(["−7"]) == HEIGHT and narrowed(["29"]) < 1.0 == narrowed(["−7", "3"])
+    assert digit_height(["29"]) == digit_height(["−7"]) == HEIGHT
+    assert narrowed(["29"], HEIGHT) < 1.0 == narrowed(["−7"], HEIGHT)
     for texts in (["1", "−1.5"], ["0.33"], ["−1e10"]):
-        assert max(map(width, texts)) * digit_height(texts) * narrowed(texts) == pytest.approx(ROOM)
-        assert digit_height(texts) < HEIGHT and narrowed(texts) == pytest.approx(NARROWEST)
+        narrow = narrowed(texts, digit_height(texts))
+        assert max(map(width, texts)) * digit_height(texts) * narrow.min() == pytest.approx(ROOM)
+        assert digit_height(texts) < HEIGHT and narrow.min() == pytest.approx(NARROWEST)
+
+
+def test_only_numbers_for_which_there_is_no_room_are_narrowed():
+    """One long number does not make all others thin."""
+    (numbers,) = numbers_on(np.array([0.0, -26.0, 14.0]), np.ones((3, 3)), np.ones(3, bool), 20.0)
+    room = [width(text) * numbers.size * n for text, n in zip(("0", "−26", "14"), numbers.narrow, strict=True)]
+    assert numbers.narrow[0] == 1.0 > numbers.narrow[2] > numbers.narrow[1] and max(room) == pytest.approx(ROOM)
 
 
 def test_a_window_that_stands_above_a_row_leaves_its_digits_free():

@@ -621,8 +621,8 @@ class Composer {
     if (!this.numbers || !values) return [];
     const cell = range(values.length).filter((i) => front[i] && Number.isFinite(values[i]));
     if (!cell.length) return [];
-    const wide = Math.max(...new Set(cell.map((i) => textWidth(short(values[i])))));
-    const size = Math.min(HEIGHT, ROOM / (NARROWEST * wide));
+    const wide = cell.map((i) => textWidth(short(values[i])));
+    const size = Math.min(HEIGHT, ROOM / (NARROWEST * wide.reduce((most, each) => Math.max(most, each))));
     const pixels = this.look.size[0] / this.camera.width;
     if (size * pixels < LEGIBLE) return [];
     const { face } = this.look.surroundings;
@@ -636,7 +636,7 @@ class Composer {
         first: ALWAYS,
         last: null,
         until: null,
-        narrow: Math.min(1, ROOM / (size * wide)),
+        narrow: packed(Float32Array.from(wide, (each) => Math.min(1, ROOM / (size * each)))),
       },
     ];
   }

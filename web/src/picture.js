@@ -333,9 +333,10 @@ export class Picture {
       const glyphs = [...short(numbers.value.data[i])].map((character) => GLYPHS.indexOf(character));
       const wide = glyphs.reduce((sum, glyph) => sum + atlas.advances[glyph], 0);
       let at = -wide / 2;
+      const width = numbers.size * numbers.narrow.data[i];
       for (const glyph of glyphs) {
         row.push(cell);
-        letters.push(glyph, at * numbers.size * numbers.narrow);
+        letters.push(glyph, at * width, width);
         ink.push(...numbers.color.data.subarray(3 * i, 3 * i + 3));
         if (numbers.until) until.push(numbers.until.data[i]);
         at += atlas.advances[glyph];
@@ -348,14 +349,14 @@ export class Picture {
       return picked;
     };
     const { defines, attributes, uniforms, updates } = this._motion(cells, pick);
-    attributes.letter = [new Float32Array(letters), 2];
+    attributes.letter = [new Float32Array(letters), 3];
     attributes.ink = [new Float32Array(ink), 3];
     if (numbers.until) {
       defines.UNTIL = "";
       attributes.until = [new Float32Array(until), 1];
     }
     Object.assign(uniforms, {
-      digit: { value: [numbers.size * numbers.narrow, numbers.size] },
+      digit: { value: numbers.size },
       tile: { value: TILE / DIGIT },
       lift: { value: form.CUBE / 2 + form.PRINT },
       glyphs: { value: GLYPHS.length },

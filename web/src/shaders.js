@@ -183,11 +183,11 @@ export const GLYPH_VERTEX = /* glsl */ `
 ${MOTION}
 in vec2 position;        // a square: 0..1 to the right, -0.5..0.5 up
 in vec3 ink;
-in vec2 letter;          // its number, and how far it is to the right of the cell's middle
+in vec3 letter;          // its number, how far it is to the right of the cell's middle, and the width of its digits
 #ifdef UNTIL
 in float until;
 #endif
-uniform vec2 digit;      // width and height of a digit
+uniform float digit;     // height of a digit
 uniform float tile;      // width and height of a glyph's picture, in digits
 uniform float lift;
 uniform float glyphs;
@@ -205,7 +205,7 @@ void main() {
   seen = seen && step_ <= until;
 #endif
   if (!seen) { gl_Position = vec4(0.0, 0.0, 2.0, 1.0); return; }
-  vec2 corner = vec2(letter.y + position.x * tile * digit.x, position.y * tile * digit.y);
+  vec2 corner = vec2(letter.y + position.x * tile * letter.z, position.y * tile * digit);
   vec3 point = at + vec3(corner.x, -lift, corner.y) * size;
   gl_Position = projectionMatrix * modelViewMatrix * vec4(point, 1.0);
   color = ink;

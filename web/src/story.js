@@ -8,7 +8,7 @@
  *   bow: Packed | null, becomes: Packed | null, rest: [number, number], swells: number, end: number | null,
  *   scale: number, extent: Packed | null, numbers: Numbers[]}} Cells
  * @typedef {{cell: Packed, value: Packed, color: Packed, size: number, first: number, last: number | null,
- *   until: Packed | null, narrow: number}} Numbers
+ *   until: Packed | null, narrow: Packed}} Numbers
  * @typedef {{name: string, track: Track, first: number, last: number, boxes: number[][][], counts: number[],
  *   spacing: number[], taps: Track | null, parts: number[][][], bar: number, opens: boolean}} Mover
  */
