@@ -138,7 +138,8 @@ def _of_some(
         mine = some[whole.cell]
         cell, until = row[whole.cell[mine]], covered[whole.cell[mine]].astype(np.float32)
         if mine.any():
-            result.append(replace(whole, cell=cell, value=whole.value[mine], color=whole.color[mine], until=until))
+            kept = {name: getattr(whole, name)[mine] for name in ("value", "color", "narrow")}
+            result.append(replace(whole, cell=cell, until=until, **kept))
     return tuple(result)
 
 

@@ -13,11 +13,12 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from .form import LINE_RADIUS, WINDOW_MARGIN
+from .form import CUBE, LINE_RADIUS, WINDOW_MARGIN
+from .numerals import shorts, width
 from .palette import THEMES, srgb_codes
-from .pose import lines_at, pose
+from .pose import Pose, lines_at, pose
 from .screen import Screen, caption_box, said
-from .story import Storyboard
+from .story import Cells, Storyboard
 
 FILTER = 1.5
 """Width of the pixel filter, a Blackman-Harris window as Cycles', in pixels."""
@@ -27,6 +28,8 @@ OVER_CELLS = 0.3
 """How much of a line is left before the cells where it begins or ends: what stands there stays readable."""
 PAST_CELLS = 0.0
 """The same before others, which are not its own: it is seen beside them."""
+OVER_DIGITS = 0.35
+"""No more than this is left of any before what is written on cells."""
 THROUGH_CELLS = 0.4
 """How much of a window's edge shows through the cells that hide it."""
 LEAST_RADIUS = 0.4
@@ -183,6 +186,9 @@ class _Hidden:
         self.radius = np.hypot(*screen.reach(self.place, self.half.max(axis=1) if even else self.half).T)
         told = [caption_box(c, screen) for c in board.captions if said(board, c, frame) is not None]
         self.texts = np.array(told).reshape(-1, 4) + np.array([-CLEAR, -CLEAR, CLEAR, CLEAR])
+        self.digits = np.concatenate(
+            [np.zeros((0, 4)), *(_written(c, s, screen) for c, s in zip(board.cells, states, strict=True))]
+        )
 
     def __call__(
         self,
@@ -207,9 +213,11 @@ class _Hidden:
         strength[behind | through] = 0.0
         strength[behind & (through | self.leaves[line] & _at_the_beginning(behind, line, back))] = THROUGH_CELLS
         x, y = (flat[line, 0] + (flat[:, 1] - flat[:, 0])[line] * share[:, None]).T
-        near = (self.texts[:, None, :2] <= flat.max(axis=1)) & (self.texts[:, None, 2:] >= flat.min(axis=1))
-        for left, top, right, bottom in self.texts[near.all(axis=2).any(axis=1)]:
-            strength[(x >= left) & (x <= right) & (y >= top) & (y <= bottom)] = 0.0
+        for boxes, most in ((self.digits, OVER_DIGITS), (self.texts, 0.0)):
+            near = (boxes[:, None, :2] <= flat.max(axis=1)) & (boxes[:, None, 2:] >= flat.min(axis=1))
+            for left, top, right, bottom in boxes[near.all(axis=2).any(axis=1)]:
+                inside = (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
+                strength[inside] = np.minimum(strength[inside], most)
         return strength
 
     def _near(self, flat: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -247,6 +255,19 @@ class _Hidden:
         nearer = _shares_below(-leave_slope, leave)
         low, high, nearer_low, nearer_high = (self.screen.eye.share_seen(ends, share) for share in (*meets, *nearer))
         return (low, high), (np.maximum(low, nearer_low), np.minimum(high, nearer_high))
+
+
+def _written(cells: Cells, state: Pose, screen: Screen) -> NDArray[np.float64]:
+    """The pixels that numbers on cells cover at most: left, top, right, bottom, (n, 4)."""
+    found = [np.zeros((0, 4))]
+    for numbers, seen in zip(cells.numbers, state.written, strict=True):
+        cell, size = numbers.cell[seen], state.size[numbers.cell[seen], None]
+        wide = np.array([width(text) for text in shorts(numbers.value[seen])]) * numbers.narrow[seen]
+        half = 0.5 * numbers.size * np.stack([wide, 0.0 * wide, np.ones_like(wide)], axis=1) * size
+        front = state.place[cell] - size * (0.0, 0.5 * CUBE, 0.0)
+        corners = screen.pixels(front[:, None] + half[:, None] * _CORNERS * 2.0)
+        found.append(np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1))
+    return np.concatenate(found)
 
 
 def _shares_below(k: NDArray[np.float64], c: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
