@@ -39,7 +39,7 @@ from .animate import keyframe, show_between
 from .compat import enable_nodes
 from .materials import card_material, cell_material, floor_material, glow_material, plain_material
 from .nodes import STEP_PATH, TAPS_PATH, Socket, Tree, add_modifier, step_group, taps_group
-from .words import counter_object, halo_object, load_face, plate_object, text_object
+from .words import counter_object, load_face, plate_object, text_object
 
 NAME = "convmotion"
 ON_ITS_WAY = " on its way"
@@ -660,10 +660,8 @@ class _Builder:
             else:
                 obj = text_object(caption, face, material)
             texts = [obj]
-            if caption.boxed:
+            if caption.halo:
                 texts.append(plate_object(caption, self._card()))
-            elif caption.halo and not self.board.transparent:
-                texts.append(halo_object(caption, face, self._glow("halo", self.backdrop)))
             for text, behind in zip(texts, (0.0, HALO_BEHIND), strict=False):
                 self._link(text, "captions")
                 text.parent = (

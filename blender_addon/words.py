@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,13 +78,6 @@ def text_object(caption: Caption, face: Face, material: Any) -> Any:
             style.use_bold = character not in IN_FONT
     curve.materials.append(material)
     return bpy.data.objects.new(caption.name, curve)
-
-
-def halo_object(caption: Caption, face: Face, material: Any) -> Any:
-    """The text once more, its letters wider by its halo: it belongs behind the text."""
-    halo = text_object(replace(caption, name=f"{caption.name}{HALO}"), face, material)
-    halo.data.offset = caption.halo
-    return halo
 
 
 def plate_object(caption: Caption, material: Any) -> Any:

@@ -277,9 +277,7 @@ class Caption:
     anchor: Vector | None = None
     """What it stands beside, in the world: ``at`` counts from where that is seen."""
     halo: float = 0.0
-    """How far around its letters, in units, the backdrop's colour hides what passes behind it."""
-    boxed: bool = False
-    """Whether that is hidden around all of it, between its letters, too."""
+    """How far around it, in units, what passes behind it is hidden."""
 
 
 @dataclass(frozen=True)

@@ -700,7 +700,7 @@ def _labels(plan: Plan) -> Iterator[Caption]:
             told = i < len(label)
             line = i + 1 + turn * len(lines)
             name = f"label-{item.name}-{line}{key}" if told else f"elision-{item.name}-{line - len(label)}{key}"
-            caption = _text(plan, name, text, "label", (x, y), "center", halo=HALO * pixel, boxed=True, **spell)
+            caption = _text(plan, name, text, "label", (x, y), "center", halo=HALO * pixel, **spell)
             yield replace(caption, size=capital)
 
 

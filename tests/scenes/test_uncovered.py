@@ -203,12 +203,12 @@ def test_what_copies_pass_behind_has_a_halo_that_touches_no_other_word(name, siz
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", ["standard", "im2col", "pixel-shuffle", "padding-modes", "grouped", "conv-matrix"])
-def test_cells_pass_behind_the_whole_of_a_label_and_none_rests_there(name, size):
+def test_cells_pass_behind_the_whole_of_a_label_or_mark_and_none_rests_there(name, size):
     board = compose(find_scene(name), size)
     passed = 0
     for frame in range(1, board.frames + 1, 2):
         screen, step = Screen(board, frame), float(board.step.at(frame)[0])
-        labels = [c for c in board.captions if c.name.startswith("label-") and c.first <= frame <= c.last]
+        labels = [c for c in board.captions if c.name.startswith(("label-", "mark-")) and c.first <= frame <= c.last]
         boxes = np.array([caption_box(c, screen) + c.halo * screen.scale * np.array([-1, -1, 1, 1]) for c in labels])
         for cells in board.cells:
             if not cells.visible(step).any() or ((cells.arrive <= 0).all() and frame > 1):
@@ -221,7 +221,7 @@ def test_cells_pass_behind_the_whole_of_a_label_and_none_rests_there(name, size)
             passed += over.any()
             resting = state.resting[state.shown]
             assert not over[resting].any(), (cells.name, frame)
-            assert all(label.boxed for label, any_over in zip(labels, over.any(axis=0), strict=True) if any_over)
+            assert all(label.halo > 0 for label, any_over in zip(labels, over.any(axis=0), strict=True) if any_over)
     assert passed or size != (480, 854)
 
 

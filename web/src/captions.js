@@ -32,7 +32,7 @@ export class Captions {
     this.cards = story.board.camera.band ? [element("card"), element("card")] : [];
     this.all = story.board.captions.map((caption) => {
       const beside = caption.in_world || caption.halo > 0;
-      const span = element(caption.boxed ? "boxed" : caption.halo > 0 ? "halo" : "");
+      const span = element(caption.halo > 0 ? "boxed" : "");
       span.style.color = css(caption.color);
       span.hidden = true;
       const wall = beside && caption.anchor === null ? onWall(first, caption.at) : null;

@@ -762,7 +762,7 @@ class Composer {
     const [width, height] = this.page;
     const found = [];
     const put = (name, body, size, x, y, align, color, more = {}) =>
-      found.push({ name, body, at: [x * pixel, y * pixel], size: size * pixel, align, color, first: 1, last: this.frames, first_step: 0, steps: 0, in_world: false, anchor: null, halo: 0, boxed: false, ...more });
+      found.push({ name, body, at: [x * pixel, y * pixel], size: size * pixel, align, color, first: 1, last: this.frames, first_step: 0, steps: 0, in_world: false, anchor: null, halo: 0, ...more });
     const left = SIDE - width / 2;
     const right = width / 2 - SIDE;
     const line = CAPITAL.note * LINE_HEIGHT;
@@ -802,7 +802,7 @@ class Composer {
       const [x, at] = this.labels[i];
       item.label.forEach((told, k) => {
         const down = CAPITAL.label * (1.3 + k * LINE_HEIGHT);
-        put(`label-${item.name}-${k + 1}`, told, CAPITAL.label, x / pixel, at / pixel - down, "center", text, { halo, boxed: true });
+        put(`label-${item.name}-${k + 1}`, told, CAPITAL.label, x / pixel, at / pixel - down, "center", text, { halo });
       });
     });
     if (this.bankItem && this.bank[0] > 1 && this.bank[0] <= MOST_MARKS) {
