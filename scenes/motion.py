@@ -246,8 +246,10 @@ def _box(
     track = track_of(act.beats, row, stands, place, bends if taps is None else None, approach, row_bends)
     counts, spacing = (kw, kd, kh), (float(dw), float(dd), -float(dh))
     firsts = [center - middle for center, _ in boxes]
-    bare = isinstance(sight.op, DeformConv2d) and plan.values is None  # dots would hide numbers
-    parts = tuple(part for f in firsts for part in (_homes if bare else _parts)(f, counts, spacing))
+    homes = isinstance(sight.op, DeformConv2d)
+    parts = tuple(part for f in firsts for part in (_homes if homes else _parts)(f, counts, spacing))
+    if homes and plan.values is not None:  # dots would hide numbers
+        parts = ()
     if deep is None and elision.channels.hidden:
         boxes, parts = (_beside_gap(each, elision.channels) for each in (boxes, parts))
     if extent[1] == 1.0 and _among_zeros(plan, tensor, spans):

@@ -1389,10 +1389,10 @@ class Plan:
             left, right, high = float(frame.center[0]) - beside, float(frame.center[0]) + beside, heading
         return np.array([left, low]), np.array([right, high])
 
-    def has_room(self, least: NDArray[np.float64], most: NDArray[np.float64]) -> bool:
-        """Whether things may fly within these bounds (n, 2), along the picture's right and its up."""
+    def has_room(self, bounds: NDArray[np.float64]) -> bool:
+        """Whether things may fly within these bounds (n, 2, 2), low and high, along the picture's right and its up."""
         low, high = self._flying_room
-        return bool((least >= low).all() and (most <= high).all())
+        return bool((bounds[:, 0] >= low).all() and (bounds[:, 1] <= high).all())
 
     def _caption_room(self) -> tuple[float, float]:
         """Heights above and below the tensors, in reference pixels."""

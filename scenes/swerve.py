@@ -46,22 +46,23 @@ def _bow(plan: Plan, origin: NDArray[np.floating], end: NDArray[np.floating], se
     """The same (3,) of flights that go side by side; whether they are to be ``seen`` all the way."""
     view, (low, high) = plan.frame.view, blocks_of(plan.frame.placed)
     chosen = np.linspace(0, len(origin) - 1, min(len(origin), FOLLOWED)).astype(int)
-    straight = origin + (end - origin) * _SHARES
+    straight = origin[chosen] + (end - origin)[chosen] * _SHARES
     sides = np.stack([view.right, view.up])
-    room = BESIDE * abs(sides).sum(axis=1)
-    least, most = (straight @ sides.T).min(axis=1) - room, (straight @ sides.T).max(axis=1) + room
-    straight = straight[:, chosen]
+    first, last = origin @ sides.T, end @ sides.T
+    bounds = np.array(
+        [(at.min(axis=0), at.max(axis=0)) for u in _SHARES.ravel() for at in [first + (last - first) * u]]
+    )
+    bounds += np.array([[-1.0], [1.0]]) * BESIDE * abs(sides).sum(axis=1)
     away = view.forward * (1.0, 1.0, 0.0)
     ways = [far * away / np.linalg.norm(away) for far in SWERVES]
     if seen:
-        onward = ((end - origin) @ sides.T).mean(axis=0)
+        onward = (last - first).mean(axis=0)
         aside = np.array([-onward[1], onward[0]]) @ sides / max(float(np.linalg.norm(onward)), LANDING)
         ways = [far * way - near * view.forward for far in SWERVES for way in (aside, -aside) for near in SWERVES]
 
     def cost(way: NDArray[np.float64]) -> float:
         part = 4.0 * _SHARES * (1.0 - _SHARES) * way
-        aside = (part @ sides.T)[:, 0]
-        if way.any() and not plan.has_room(least + aside, most + aside):
+        if way.any() and not plan.has_room(bounds + part @ sides.T):
             return np.inf
         place = straight + part
         under_way = np.linalg.norm(place - end[chosen], axis=-1) >= LANDING
