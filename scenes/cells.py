@@ -54,7 +54,9 @@ def cells_of(plan: Plan) -> Iterator[Cells]:
             yield from _tensor_cells(plan, number, tensor)
         yield from _ghost_cells(plan, number, tensor)
     for (_, number), tensor in plan.skips.items():
-        yield _skip_cells(plan, number, tensor)
+        yield _skip_cells(plan, number, tensor, plan.since(number))
+    for number, tensor in enumerate(plan.review):
+        yield _skip_cells(plan, number, tensor, plan.steps - 1.0)
     for number, bank in plan.banks.items():
         if number in plan.keys:
             yield from matrix_cells(plan, number)
@@ -99,11 +101,11 @@ def _repeated_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
     yield _visible_tensor(plan, number, tensor, index, position, position, since, since, values, plain)
 
 
-def _skip_cells(plan: Plan, number: int, tensor: Tensor) -> Cells:
-    """The ``number``-th tensor once more, in another place, from when it is done."""
+def _skip_cells(plan: Plan, number: int, tensor: Tensor, since: float) -> Cells:
+    """The ``number``-th tensor once more, in another place, once there are more steps than these."""
     index = tensor.drawn()
     position = tensor.at(index)
-    done = np.full(len(index), plan.since(number))
+    done = np.full(len(index), since)
     values, plain = plan.lightness(number), plan.plain(number)
     cells = _visible_tensor(plan, number, tensor, index, position, position, done, done, values, plain)
     return replace(cells, anchor=cells.position, lit_by=None)

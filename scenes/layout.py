@@ -269,12 +269,16 @@ class Placed:
 
 @dataclass(frozen=True)
 class Stop:
-    """A picture where a travelling camera rests: centre and width in units, units per reference pixel, items in it."""
+    """A picture where a travelling camera rests: centre and width in units, units per reference pixel, items in it.
+
+    ``label_style`` is that of their labels, see :func:`label_texts`.
+    """
 
     center: NDArray[np.float64]
     width: float
     pixel: float
     items: frozenset[str]
+    label_style: int
 
 
 @dataclass(frozen=True)

@@ -403,6 +403,8 @@ class Plan:
         placed = {p.item.name: p for p in self.frame.placed}
         self.skips: dict[tuple[int, int], Tensor] = {}
         """By stage and tensor: what a merge reads from farther away, beside it once more."""
+        self.review: list[Tensor] = []
+        """All tensors once more, if these are what a travelling camera has in its last picture."""
         self.banks: dict[int, Bank] = {}
         self.keys: dict[int, Bank] = {}
         """The kernels beside products, in the colours of their weights."""
@@ -426,6 +428,9 @@ class Plan:
                 spots = [placed[f"{view.name}-{number + 1}"] for view in views[number][:-1]]
                 self.views[number] = self._arrangements(number, views[number], [*spots, where])
                 self.tensors.append(self.views[number][-1][0])
+        for tensor in self.tensors:
+            if (name := f"review-{tensor.name}") in placed:
+                self.review.append(replace(tensor, name=name, placed=placed[name]))
 
     def _framed(self, items: list[Item]) -> tuple[Frame, bool]:
         """All in its place, and whether what is left out is told in the table's place."""
@@ -542,7 +547,25 @@ class Plan:
         fixed = hurry or not chain or self.contents.traces  # a trace back is through all of it
         camera = "still" if fixed else self.scene.look.camera
         room, results = self._caption_room(), self._result_rooms()
-        return arrange_stages(items, self.size, *room, camera, self._with_skips(items), results, self._ends_merged)
+        review, together = self._reviewed(items), self._ends_merged
+        return arrange_stages(items, self.size, *room, camera, self._with_skips(items), results, together, review)
+
+    def _reviewed(self, items: list[Item]) -> list[Item]:
+        """All tensors once more, for the result; none where numbers stand on cells: those of the last are to be read."""
+        if self._ends_merged or "values" in self.show:
+            return []
+        names = ["input", *(f"output-{number + 1}" for number in range(len(self.stages)))]
+        return [
+            replace(
+                item,
+                name=f"review-{item.name}",
+                pad=((0, 0),) * 3,
+                marks=(),
+                notes=self._notes(self._left_out(item.elision)),
+            )
+            for item in items
+            if item.name in names
+        ]
 
     def _with_skips(self, items: list[Item]) -> list[Item]:
         """The items and, before the output of every merge, once more what it reads from farther away."""

@@ -56,6 +56,10 @@ LARGEST_ALONE = 40.0
 """The same where the last tensor stands alone."""
 SHARE_ALONE = 0.95
 """It takes no more than this share of the free height, its label included, or width."""
+REVIEWED = 4.0
+"""It stands alone if cells were smaller than this in a picture of all tensors, or than where all is seen at once."""
+REVIEW_HEIGHT = 100.0
+"""For such a picture there is at least so much height, in reference pixels."""
 CLEAR = 8.0
 """Between the picture's edge, or that of the band, and what belongs to other sections; in the same pixels."""
 WORTH_IT = 1.1
@@ -89,6 +93,7 @@ def arrange_stages(
     stages: Sequence[Item] | None = None,
     results: Sequence[Result] = (),
     together: bool = False,
+    review: Sequence[Item] = (),
 ) -> Frame:
     """Place all items as :func:`.layout.arrange` does, or for a camera that travels from stage to stage.
 
@@ -97,20 +102,24 @@ def arrange_stages(
     given, are the items that stand there then: more than these, for what is seen at several stages. With ``results``
     the last of its pictures is of the last tensor alone, where one of them leaves it most; if that and what it is made
     of are to be seen ``together``, it is that of the last stage once more, unless that makes all cells much smaller.
+    Those of a ``review``, side by side, take the last tensor's place, unless they are too small.
     """
     whole = arrange(items, size, top_lines, bottom_lines)
     items = stages or items
     tensors = [i for i, item in enumerate(items) if item.name == "input" or item.name.startswith("output-")]
     if camera == "still" or len(tensors) < 3 or (camera != "dolly" and whole.pixel * READABLE <= 1.0):
         return whole
-    parts = _Row(items, tensors, size, top_lines, bottom_lines, results, together).frame()
+    below = _review(review, size, results, min(whole.pixel, 1.0 / REVIEWED))
+    if below is not None:
+        results = ()
+    parts = _Row(items, tensors, size, top_lines, bottom_lines, results, together, below).frame()
     if together and parts is not None:
         alone = _Row(items, tensors, size, top_lines, bottom_lines, results, False).frame()
         together = alone is None or _widest(parts) <= WORTH_IT * _widest(alone)
         parts = parts if together else alone
     across = with_lanes_across(items)
     if parts is not None and across != list(items):
-        apart = _Row(across, tensors, size, top_lines, bottom_lines, results, together).frame()
+        apart = _Row(across, tensors, size, top_lines, bottom_lines, results, together, below).frame()
         if apart is not None and _unit(apart) <= BESIDE * _unit(parts):
             parts = apart
     if parts is None or camera == "dolly":
@@ -118,6 +127,16 @@ def arrange_stages(
     enough = LARGER if whole.least_cell >= SEEN else CLOSER
     larger = max(stop.pixel for stop in parts.stops) <= whole.pixel and _unit(parts) * enough <= whole.pixel
     return parts if larger else whole
+
+
+def _review(items: Sequence[Item], size: tuple[int, int], results: Sequence[Result], most: float) -> Frame | None:
+    """The items below what one of these results says, as large as can be; None where a pixel is more units than this,
+    or there is no room for their labels."""
+    high = Page.of(size).safe_height
+    roomy = [result for result in results if not result.right and high - result.top - result.bottom >= REVIEW_HEIGHT]
+    frames = [arrange(items, size, result.top, result.bottom) for result in roomy if items]
+    best = min(frames, key=lambda frame: frame.pixel, default=None)
+    return best if best and best.label_style >= 0 and best.pixel <= most else None
 
 
 def _unit(frame: Frame) -> float:
@@ -142,8 +161,9 @@ class _Row:
         bottom_lines: float,
         results: Sequence[Result],
         together: bool,
+        review: Frame | None = None,
     ) -> None:
-        self.items, self.page, self.results = items, Page.of(size), results
+        self.items, self.page, self.results, self.review = items, Page.of(size), results, review
         self.result = results[0] if results else None
         self.alone = self.result is not None and not together
         """Whether the last section is the last tensor's, beside the words of the result; else these are in the last."""
@@ -365,6 +385,10 @@ class _Row:
             placed += _spread_all(plan, self.view, left, low, self.tall, capital)
         if self.result:
             stops.append(self._stop_alone(placed[-1], starts) if self.alone else stops[-1])
+        if self.review:
+            again, stop = self._beyond(self.review, placed, stops)
+            placed += again
+            stops.append(stop)
         floor = min(map(_lowest, placed))
         if self.tall:
             placed = [self._standing(p, floor) for p in placed]
@@ -393,7 +417,23 @@ class _Row:
             y = min(y, top - height / 2.0 - ends)
         else:
             x = max(x, ends + width / 2.0 - SIDE * pixel)
-        return Stop(np.array([x, y]), width, pixel, frozenset([placed.item.name]))
+        return Stop(np.array([x, y]), width, pixel, frozenset([placed.item.name]), self.style)
+
+    def _beyond(self, review: Frame, placed: Sequence[Placed], stops: Sequence[Stop]) -> tuple[list[Placed], Stop]:
+        """What is seen again, farther along the line than the picture of the last stage, and than all that is in it."""
+        width, height = review.width, review.height
+        if self.tall:
+            x, y = 0.0, stops[-1].center[1] - stops[-1].width * self.page.height / self.page.width / 2.0 - height / 2.0
+        else:
+            x = stops[-1].center[0] + stops[-1].width / 2.0 + width / 2.0
+            y = review.center[1] + (min(map(_lowest, placed)) - review.floor) * self.view.up[2]
+        by = np.array([x, y]) - review.center
+        moved = [
+            replace(p, base=p.base + self.view.on_wall(*by), left=p.left + by[0], bottom=p.bottom + by[1])
+            for p in review.placed
+        ]
+        names = frozenset(p.item.name for p in moved)
+        return moved, Stop(np.array([x, y]), width, review.pixel, names, review.label_style)
 
     def _stop(self, number: int, start: float) -> Stop:
         """The picture of a section, whose free area begins at ``start`` along the line."""
@@ -410,7 +450,7 @@ class _Row:
             center = (start + free_width / 2.0, height / 2.0 - bottom * pixel - ground)
         above = [item.above for item in self.items[section.start : section.stop]]
         names = frozenset(item.name for item in (*self.items[section.start : section.stop], *filter(None, above)))
-        return Stop(np.array(center), width, pixel, names)
+        return Stop(np.array(center), width, pixel, names, self.style)
 
     def _standing(self, placed: Placed, floor: float) -> Placed:
         """The same, further along the look until it stands on the floor: it is seen where it was."""

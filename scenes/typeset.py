@@ -681,12 +681,14 @@ def _labels(plan: Plan) -> Iterator[Caption]:
         for placed, turn, pixel, spell in sizes
         for key, called, told in _turns(plan, placed, spell)
     ]
+    styles = {name: stop.label_style for stop in f.stops for name in stop.items}
     for placed, turn, pixel, key, spell in sizes:
         if plan.leaves and spell.get("last") == plan.frames:  # alone: below its cells, whatever room is beside them
             placed = without_pad(placed, f.view)
         capital = CAPITAL["label"] * pixel
         item = placed.item
-        label, notes = label_texts(item, f.label_style), note_texts(item.notes, f.label_style)
+        style = styles.get(item.name, f.label_style)
+        label, notes = label_texts(item, style), note_texts(item.notes, style)
         lines = (*label, *notes)
         x = placed.left + placed.width / 2 - f.center[0]
         top = placed.bottom - placed.label_drop - f.center[1] - WINDOW_ROOM

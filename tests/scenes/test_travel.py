@@ -343,8 +343,8 @@ def test_the_result_is_held_with_the_last_tensor_or_what_is_added_and_a_row_for_
     assert last == board.frames and (last - first) / board.fps >= 1.5 - 1 / board.fps
     part, screen = seen_part(board), Screen(board, last)
     shown = {what: box for what, box in things(board, last) if overlaps(part, box)}
-    output = f"output-{len(rests(board)) - 1}"
-    added = ("output-3", "skip-") if name == "resnext-block" else ()
+    output = f"{'review-' * (name == 'shufflenet-unit')}output-{len(rests(board)) - 1}"
+    added = {"resnext-block": ("output-3", "skip-"), "shufflenet-unit": ("review-",)}.get(name, ())
     assert all(any(part in what for part in ("outline", output, *added)) for what in shown) and output in shown
     told = {c.name: c for c in board.captions if said(board, c, last) is not None and not c.in_world}
     for caption in told.values():
@@ -382,9 +382,35 @@ def test_a_sum_is_held_with_what_is_added_and_says_what_that_is(name, language, 
     assert told["table-result-5-0"].body == "8 × 7 × 7"
 
 
-@pytest.mark.parametrize("name", ["deep-stack", "lenet"])
-@pytest.mark.parametrize("size", SIZES)
-def test_the_last_tensor_is_seen_large_and_right_above_its_label(name, size):
+@pytest.mark.parametrize("size", SIZES[::2])
+@pytest.mark.parametrize("name", ["shufflenet-unit", "deep-stack"])
+def test_the_result_of_many_stages_is_held_with_all_tensors_side_by_side_as_large_as_can_be(name, size):
+    board = board_of(name, size)
+    screen = Screen(board, board.frames)
+    tensors = ["input", *(f"output-{number}" for number in range(1, len(rests(board))))]
+    boxes = []
+    for tensor in tensors:
+        source, again = named(board, tensor), named(board, f"review-{tensor}")
+        assert np.array_equal(again.index, source.index) and np.array_equal(again.color, source.color)
+        assert pose(board, again, board.frames).shown.all() and not pose(board, again, rests(board)[-2][0]).shown.any()
+        boxes.append(sides(screen.pixels(again.position[:, None] + CORNERS)))
+    assert not any(itertools.starmap(overlaps, itertools.combinations(boxes, 2)))
+    assert size[0] < size[1] or boxes == sorted(boxes, key=lambda box: box[0]), "in reading order"
+    low, high = np.min(boxes, axis=0)[:2], np.max(boxes, axis=0)[2:]
+    assert (high - low)[0] > 0.8 * size[0] and (high - low)[1] > 0.4 * size[1]
+    labels = [
+        c.body
+        for c in board.captions
+        if c.name.startswith("label-review-") and said(board, c, board.frames) is not None
+    ]
+    shapes = [size_of(named(board, tensor).shape).removesuffix(" × 1 × 1").replace(" ", "") for tensor in tensors]
+    assert [
+        shape for shape in shapes if shape in {label.split("  ")[-1].replace(" ", "") for label in labels}
+    ] == shapes
+
+
+@pytest.mark.parametrize(("name", "size"), [("deep-stack", SIZES[1]), *(("lenet", size) for size in SIZES)])
+def test_the_last_tensor_alone_is_seen_large_and_right_above_its_label(name, size):
     board = board_of(name, size)
     last, output = board.frames, f"output-{len(rests(board)) - 1}"
     screen = Screen(board, last)
