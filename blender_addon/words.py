@@ -96,12 +96,29 @@ def counter_object(caption: Caption, face: Face, material: Any, step_group: Any)
     tree = Tree(caption.name)
     step = tree.math("CEIL", tree.math("SUBTRACT", tree.step(step_group), float(caption.first_step)))
     number = tree.math("MINIMUM", tree.math("MAXIMUM", step, 1.0), float(caption.steps))
-    digits = tree.node("FunctionNodeValueToString", {"Value": number}).outputs[0]
-    body = tree.node("FunctionNodeReplaceString", {"String": caption.body, "Find": "{step}", "Replace": digits})
-    curves = tree.node("GeometryNodeStringToCurves", {"String": body.outputs[0], "Size": caption.size / face.capital})
+    body = _replaced(tree, caption.body, "{step}", digits(tree, number, caption.steps))
+    curves = tree.node("GeometryNodeStringToCurves", {"String": body, "Size": caption.size / face.capital})
     set_string_to_curves(curves, face.font, caption.align)
     filled = tree.node("GeometryNodeFillCurve", {0: curves.outputs[0]}).outputs[0]
     painted = tree.node("GeometryNodeSetMaterial", {"Geometry": filled, "Material": material}).outputs[0]
     obj = bpy.data.objects.new(caption.name, bpy.data.meshes.new(caption.name))
     add_modifier(obj, tree.finish(painted))
     return obj
+
+
+def digits(tree: Tree, number: Any, most: int) -> Any:
+    """A whole number up to ``most`` as ``1,234``."""
+    plain = tree.node("FunctionNodeValueToString", {"Value": number}).outputs[0]
+    if most < 1000:
+        return plain
+    thousands = tree.math("FLOOR", tree.math("DIVIDE", number, 1000.0))
+    rest = tree.math("SUBTRACT", number, tree.math("MULTIPLY", thousands, 1000.0))
+    filled = tree.node("FunctionNodeValueToString", {"Value": tree.math("ADD", rest, 1000.0)}).outputs[0]
+    last = tree.node("FunctionNodeSliceString", {"String": filled, "Position": 1, "Length": 3}).outputs[0]
+    both = _replaced(tree, _replaced(tree, "A,B", "A", digits(tree, thousands, most // 1000)), "B", last)
+    inputs = {"Switch": tree.greater(thousands, 0.5), "False": plain, "True": both}
+    return tree.node("GeometryNodeSwitch", inputs, input_type="STRING").outputs[0]
+
+
+def _replaced(tree: Tree, text: Any, find: str, by: Any) -> Any:
+    return tree.node("FunctionNodeReplaceString", {"String": text, "Find": find, "Replace": by}).outputs[0]

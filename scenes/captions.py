@@ -496,7 +496,7 @@ class Words:
 
 def size(shape: tuple[int, ...]) -> str:
     """``8 × 7 × 7``."""
-    return TIMES.join(str(s) for s in shape)
+    return TIMES.join(map(count, shape))
 
 
 def torch_calls(scene: Scene) -> list[str]:

@@ -551,7 +551,7 @@ class Plan:
         return arrange_stages(items, self.size, *room, camera, self._with_skips(items), results, together, review)
 
     def _reviewed(self, items: list[Item]) -> list[Item]:
-        """All tensors once more, for the result; none where numbers stand on cells: those of the last are to be read."""
+        """All tensors once more, for the result; none where numbers are on cells: those of the last are to be read."""
         if self._ends_merged or "values" in self.show:
             return []
         names = ["input", *(f"output-{number + 1}" for number in range(len(self.stages)))]
@@ -959,12 +959,15 @@ class Plan:
         stage = self.stages[number]
         if stage.matrix is not None and "formula" in self.show:
             inputs, outputs = stage.matrix.weight_shape
-            return [f"(1 × {inputs}) · ({inputs} × {outputs}) = 1 × {outputs}"]
+            return [f"({size((1, inputs))}) · ({size((inputs, outputs))}) = {size((1, outputs))}"]
         if isinstance(stage.op, RowProduct) and "formula" in self.show:
             (filters, positions), weights = self.contents.told_shapes[number + 1][-2:], stage.item[1]
-            return [f"({filters} × {weights}) · ({weights} × {positions}) = {filters} × {positions}"]
-        if "formula" not in self.show or isinstance(stage.told, Linear) or stage.again:
+            return [f"({size((filters, weights))}) · ({size((weights, positions))}) = {size((filters, positions))}"]
+        if "formula" not in self.show or stage.again:
             return []
+        if isinstance(stage.told, Linear):
+            shape = self.contents.told_shapes[stage.reads[0]][self.contents.batch is not None :]
+            return [f"{size(shape)} = {count(stage.told.in_features)}"] if len(shape) > 1 else []
         if isinstance(stage.op, PixelShuffle | PixelUnshuffle):
             parts = pixel_rule(stage.op, self.words)
             whole, room = " ".join(parts), self.page.safe_width / CAPITAL["note"]
@@ -990,7 +993,7 @@ class Plan:
             rows.append((self.words("weights", told.out_features), ["", count(told.in_features), *[""] * axes]))
         elif isinstance(op, Weighted):
             filters, fan_in = (1, op.filters) if self.is_partial(number) else (op.filters, op.fan_in())
-            kernel = [str(fan_in), *map(str, op.each("kernel_size"))]
+            kernel = [*map(count, (fan_in, *op.each("kernel_size")))]
             rows.append((self.words("kernel", filters), ["", *kernel]))
         elif stage.slide is not None and max(extents := stage.spans[0][-axes:]) > 1:
             rows.append((self.words("window"), ["", "", *map(str, extents)]))
@@ -1136,7 +1139,7 @@ class Plan:
         """The same of all tensors, where a table of these stands on the result."""
         if not self.whole_table and not self.summary_columns:
             return []
-        shapes = ["×".join(map(str, shape)) for shape in self.contents.told_shapes]
+        shapes = ["×".join(map(count, shape)) for shape in self.contents.told_shapes]
         if self.contents.chain is not None:
             return self._in_a_row(shapes, " →")
         return self._in_a_row(
@@ -1470,5 +1473,5 @@ def _kernel(stage: Shown, weight: NDArray[np.float64] | None) -> NDArray[np.floa
 
 def _columns(shape: tuple[int, ...], axes: int, batched: bool) -> list[str]:
     """Batch, channels and so many spatial axes as the table shows them; of fewer the last ones, as the cubes stand."""
-    numbers = [*([] if batched else ["1"]), *map(str, shape)]
+    numbers = [*([] if batched else ["1"]), *map(count, shape)]
     return [*numbers[:2], *[""] * (2 + axes - len(numbers)), *numbers[2:]]

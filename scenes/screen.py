@@ -8,6 +8,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
+from .captions import count
 from .layout import Eye, View, text_ascent, text_descent, text_width
 from .story import Caption, Storyboard
 
@@ -58,12 +59,12 @@ def said(board: Storyboard, caption: Caption, frame: int) -> str | None:
     if "{step}" not in caption.body:
         return caption.body
     step = np.ceil(np.float32(board.step.at(frame)[0]) - np.float32(caption.first_step))
-    return caption.body.replace("{step}", str(int(min(max(step, 1), caption.steps))))
+    return caption.body.replace("{step}", count(int(min(max(step, 1), caption.steps))))
 
 
 def caption_corners(caption: Caption) -> NDArray[np.float64]:
     """The upper left and the lower right corner of what a caption covers at most, in units from where it is put."""
-    body = caption.body.replace("{step}", str(caption.steps))
+    body = caption.body.replace("{step}", count(caption.steps))
     wide = text_width(body)
     left = -{"left": 0.0, "center": 0.5, "right": 1.0}[caption.align] * wide
     return np.array([[left, text_ascent(body)], [left + wide, -text_descent(body)]]) * caption.size

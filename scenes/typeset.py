@@ -254,9 +254,7 @@ def _formulas(plan: Plan, number: int) -> list[str]:
         ends = number == len(plan.stages) - 1 > 0 and not plan.whole_table  # it stands there on the result, too
         others = (_costs(plan, number)[1], *(_total_costs(plan)[-1:] if ends else ()))
         beside[-1] = max(others, key=text_width)
-        beside[:-1] = [f"{plan.counted(number)}  {plan.acts[number].steps} / {plan.acts[number].steps}"] * (
-            len(bare) - 1
-        )
+        beside[:-1] = [_widest_counter(plan, number, plan.acts[number])] * (len(bare) - 1)
     room = plan.page.safe_width / CAPITAL["note"] - BETWEEN
     fits = all(text_width(line) + text_width(other) <= room for line, other in zip(named, beside, strict=True))
     return named if fits else bare
@@ -295,9 +293,9 @@ def _counter(
 ) -> Iterator[Caption]:
     """Which step it is, so many lines above the lower edge; it ``counts`` from a step on so many."""
     first_step, steps = counts
-    body = f"{{step}} / {steps}"  # both alike: Blender counts without separators
+    body = f"{{step}} / {count(steps)}"
     # The number that counts is a text of its own, so that the words beside it stand still.
-    apart = (0.5 + text_width(what if plan.narrow else body.replace("{step}", str(steps)))) * CAPITAL["note"]
+    apart = (0.5 + text_width(what if plan.narrow else body.replace("{step}", count(steps)))) * CAPITAL["note"]
     right, align = not plan.narrow, "left" if plan.narrow else "right"
     y = line * CAPITAL["note"] * LINE_HEIGHT
     places = {"what": 0.0 if plan.narrow else apart, "count": apart if plan.narrow else 0.0}
@@ -670,7 +668,12 @@ def _done(words: Words, sight: Sight) -> str:
 def _narration_room(plan: Plan, number: int, act: Act) -> float:
     """How wide what is told of the first step may be, in capitals: in wide pictures the counter is on its line."""
     room = plan.page.safe_width / CAPITAL["note"]
-    return room if plan.narrow else room - text_width(f"{plan.counted(number)}  {act.steps} / {act.steps}") - 1.0
+    return room if plan.narrow else room - text_width(_widest_counter(plan, number, act)) - 1.0
+
+
+def _widest_counter(plan: Plan, number: int, act: Act) -> str:
+    """What a stage's counter says in the end."""
+    return f"{plan.counted(number)}  {count(act.steps)} / {count(act.steps)}"
 
 
 def _labels(plan: Plan) -> Iterator[Caption]:

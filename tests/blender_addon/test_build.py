@@ -19,8 +19,9 @@ from convmotion.blender_addon import numerals
 from convmotion.blender_addon.build import NUMBERS, ON_ITS_WAY, build
 from convmotion.blender_addon.compat import fcurves_of
 from convmotion.blender_addon.looks import CUTTER, set_layer, set_solid
+from convmotion.blender_addon.nodes import Tree, add_modifier
 from convmotion.blender_addon.still import freeze
-from convmotion.blender_addon.words import HALO
+from convmotion.blender_addon.words import HALO, digits
 from convmotion.conv_math import SlideTrajectory
 from convmotion.render.network import network_from
 from convmotion.scenes import compose, find_scene, parse_scene, with_photo
@@ -454,6 +455,33 @@ def test_counter_shows_the_number_of_the_step():
     for number, points in shown.items():
         node.inputs["String"].default_value = f"{number} / 25"
         assert points == outline_points(), f"step {number}"
+
+
+def test_a_counter_of_more_than_a_thousand_has_separators(empty_blender):
+    tree = Tree("counter")
+    value = tree.node("ShaderNodeValue")
+    body = digits(tree, value.outputs[0], 2_345_678)
+    curves = tree.node("GeometryNodeStringToCurves", {"String": body})
+    obj = bpy.data.objects.new("counter", bpy.data.meshes.new("counter"))
+    bpy.context.scene.collection.objects.link(obj)
+    filled = tree.node("GeometryNodeFillCurve", {0: curves.outputs[0]}).outputs[0]
+    add_modifier(obj, tree.finish(tree.node("GeometryNodeRealizeInstances", {0: filled}).outputs[0]))
+
+    def outlines():
+        mesh = bpy.context.evaluated_depsgraph_get().objects["counter"].data
+        return np.array([vertex.co[:] for vertex in mesh.vertices])
+
+    for number in (1, 999, 1000, 1001, 20_005, 999_999, 1_000_000, 2_345_678):
+        value.outputs[0].default_value = number
+        shown = outlines()
+        link = curves.inputs["String"].links[0]
+        made = link.from_socket
+        tree.group.links.remove(link)
+        curves.inputs["String"].default_value = f"{number:,}"
+        assert np.array_equal(shown, outlines()), number
+        curves.inputs["String"].default_value = f"{number}"
+        assert (len(shown) == len(outlines())) == (number < 1000), number
+        tree.group.links.new(made, curves.inputs["String"])
 
 
 def test_a_frozen_counter_fills_the_same_outlines():

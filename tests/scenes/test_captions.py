@@ -546,7 +546,7 @@ def test_the_counter_tells_both_of_its_numbers_alike():
     text = '[input]\nshape = [1, 40, 40]\n[[stage]]\nop = "MaxPool2d"\nkernel_size = 1\n'
     board = compose(parse_scene(text, "test"))
     (counter,) = [c for c in board.captions if "{step}" in c.body]
-    assert said(board, counter, board.frames) == "1600 / 1600"
+    assert said(board, counter, board.frames) == "1,600 / 1,600"
 
 
 @pytest.mark.parametrize(("language", "mark"), [("en", "picture {}"), ("zh", "图像 {}")])
@@ -597,3 +597,21 @@ def test_on_the_result_such_a_line_has_the_shapes_of_all_tensors(name, told):
     assert [caption.body for caption in whole] == told
     before = words_of(board, whole[0].first - 1)
     assert [key.startswith("table-whole") for key in before if key.startswith("table")] == [False]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", ["deep-stack", "max-pool-big"])
+def test_large_numbers_have_separators_but_in_calls(name, language):
+    board = compose(find_scene(name), language=language)
+    told = {
+        said(board, c, frame) for c in board.captions if not c.name.startswith("call") for frame in (c.first, c.last)
+    }
+    assert not [body for body in told if re.search(r"[0-9]{4}", body)]
+    assert any(re.search("[0-9],[0-9]{3}", body) for body in told)
+
+
+@pytest.mark.parametrize("batch", ["", "2, "])
+def test_a_linear_layer_tells_how_many_cells_a_tensor_has_in_a_row(batch):
+    stages = '[[stage]]\nop = "Flatten"\n' + '[[stage]]\nop = "Linear"\nout_features = 4\n' * 2
+    board = compose(parse_scene(f"[input]\nshape = [{batch}3, 20, 30]\n{stages}", "x"))
+    assert [c.body for c in board.captions if c.name.startswith("formula")] == ["3 × 20 × 30 = 1,800"]

@@ -94,7 +94,7 @@ def measured_width(text: str) -> float:
 
 
 def rectangle_of(caption: Caption) -> Rectangle:
-    body = caption.body.replace("{step}", str(caption.steps))
+    body = caption.body.replace("{step}", f"{caption.steps:,}")
     width = measured_width(body) * caption.size
     chinese = any(ord(letter) > 0x2E7F for letter in body)
     ascent = CHINESE_ASCENT if chinese else LATIN_ASCENT

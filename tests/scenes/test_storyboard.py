@@ -519,7 +519,7 @@ def test_captions_that_count_start_at_one_and_end_at_their_number_of_steps(text)
     )
     assert [c.first_step for c in counters] == [0, *np.cumsum([c.steps for c in counters])[:-1]]
     assert sum(c.steps for c in counters) == board.steps
-    assert all(c.body == f"{{step}} / {c.steps}" for c in counters)
+    assert all(c.body == f"{{step}} / {c.steps:,}" for c in counters)
 
 
 @every_scene

@@ -253,7 +253,7 @@ class Composer {
     const tall = page[0] < page[1];
     const [ci, hi, wi] = this.before;
     const [co, ho, wo] = this.after;
-    const shape = (s) => s.join(" × ");
+    const shape = (s) => s.map(count).join(" × ");
     const pad = this.windows && this.look.show.includes("ghosts") ? [this.windows.depth?.padding ?? [0, 0], this.windows.rows.padding, this.windows.columns.padding] : undefined;
     const one = (name, told) => (tall ? [`${name}  ${told}`] : [name, told]);
     this.inItem = new Item("input", this.lanesIn, [ci / this.lanesIn, hi, wi], { pad, label: one(this.words.input, shape(this.setting.input)) });

@@ -117,7 +117,7 @@ export class Story {
     if (Math.floor(frame) < caption.first || Math.floor(frame) > caption.last) return null;
     if (!caption.body.includes("{step}")) return caption.body;
     const step = Math.ceil(Math.fround(this.step(frame)) - Math.fround(caption.first_step));
-    return caption.body.replace("{step}", String(Math.min(Math.max(step, 1), caption.steps)));
+    return caption.body.replace("{step}", Math.min(Math.max(step, 1), caption.steps).toLocaleString("en"));
   }
 
   /** What the camera looks at, the picture's width there, and how far it has turned. */
