@@ -1003,13 +1003,18 @@ class Plan:
 
     @cached_property
     def whole_table(self) -> list[tuple[str, list[str]]]:
-        """The rows of the table that stands on the result of several stages: every tensor; none where they are many."""
+        """The rows of the table that stands on the result of several stages: every tensor, and the kernels (and how
+        many parameters) that made it where there is room; none where they are many."""
         shapes = self.contents.told_shapes
         head, batched = self.table(0)[0], self.contents.batch is not None
         whole = {len(shapes[0]), 1 + batched}  # a vector is nothing but channels
         few = 2 < len(shapes) < WHOLE_ROWS and not any(stage.again for stage in self.stages)
         if not few or not {len(shape) for shape in shapes} <= whole:
             return []
+        title = 0.0 if self.narrow else text_width(self.scene.title.in_language(self.language)) * CAPITAL["title"]
+        for rows in (self._with_kernels, [(name, columns[:2]) for name, columns in self._with_kernels]):
+            if rows and sum(self.table_widths(rows)) <= self.page.safe_width - title:
+                return rows
         rows = [_columns(shape, len(head[1]) - 2, batched) for shape in shapes]
         return [head, *((self.called(number), row) for number, row in enumerate(rows))]
 
@@ -1020,18 +1025,34 @@ class Plan:
 
         First the names of the columns. Kernels are left out where they would take too much of the picture's width.
         """
-        several = any(stage.again or stage.in_parts or stage.gathers for stage in self.stages)
-        if "table" not in self.show or self.whole_table or several or len(self.shapes) < WHOLE_ROWS:
+        if "table" not in self.show or self.whole_table or self._in_steps or len(self.shapes) < WHOLE_ROWS:
             return []
-        made = ["", *(_parts_of_parameters(stage.op) for stage in self.stages)]
-        told = zip(self.contents.told_shapes, made, strict=True)
-        rows = [(self.called(i), [size(shape), parts]) for i, (shape, parts) in enumerate(told)]
-        rows = [("", [self.words("shape"), self.words("of_parameters")]), *rows]
-        kernels = [self.words("kernels"), "", *(size(stage.told.weight_shape or ()) for stage in self.stages)]
-        pairs = zip(rows, kernels, strict=True)
-        wider = [(name, [shape, kernel, made]) for (name, (shape, made)), kernel in pairs]
         room = (1.0 if self.narrow else SUMMARY_SHARE) * self.page.safe_width
-        return wider if sum(self.table_widths(wider)) <= room else rows
+        wider = self._with_kernels
+        if wider and sum(self.table_widths(wider)) <= room:
+            return wider
+        return [(name, [shape, made]) for name, shape, _, made in self._rows_of_all]
+
+    @property
+    def _in_steps(self) -> bool:
+        """Whether there are stages that are no operations of their own."""
+        return any(stage.again or stage.in_parts or stage.gathers for stage in self.stages)
+
+    @property
+    def _rows_of_all(self) -> list[tuple[str, str, str, str]]:
+        """Of every tensor its name, shape, the kernels and how many parameters made it; first the columns' names."""
+        kernels = ["", *(size(stage.told.weight_shape or ()) for stage in self.stages)]
+        made = ["", *(_parts_of_parameters(stage.op) for stage in self.stages)]
+        names = [self.called(number) for number in range(len(self.shapes))]
+        rows = zip(names, map(size, self.contents.told_shapes), kernels, made, strict=True)
+        return [("", self.words("shape"), self.words("kernels"), self.words("of_parameters")), *rows]
+
+    @property
+    def _with_kernels(self) -> list[tuple[str, list[str]]]:
+        """The same as a table; none where there are no kernels, or these are of more than one stage."""
+        rows = self._rows_of_all
+        told = not self._in_steps and any(kernels for _, _, kernels, _ in rows[1:])
+        return [(name, columns) for name, *columns in rows] if told else []
 
     @property
     def result_table(self) -> list[tuple[str, list[str]]]:

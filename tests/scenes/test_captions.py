@@ -443,14 +443,31 @@ def test_the_bias_is_told_in_the_sum_of_channels():
     assert sum(map(number, re.findall(r"−? ?\d+", terms))) + number(bias) == number(result)
 
 
-def test_on_the_result_stands_the_table_of_all_stages():
-    board = compose(find_scene("depthwise-separable"), (854, 480), 15.0)
+LAYERS = """
+input: 8 × 7 × 7
+depthwise: 8 × 5 × 5, 8 × 1 × 3 × 3
+output: 8 × 5 × 5, 8 × 8 × 1 × 1
+"""
+STACK = """
+input: 1 × 9 × 9
+output 1: 4 × 7 × 7, 4 × 1 × 3 × 3, 36
+output 2: 4 × 5 × 5, 4 × 4 × 3 × 3, 144
+output: 2 × 3 × 3, 2 × 4 × 3 × 3, 72
+"""
+
+
+@pytest.mark.parametrize(("name", "told"), [("depthwise-separable", LAYERS), ("stacked", STACK)])
+def test_on_the_result_stands_the_table_of_all_stages_with_their_kernels(name, told):
+    board = compose(find_scene(name), (854, 480), 15.0)
     whole = {c.name: c for c in board.captions if c.name.startswith("table-whole-")}
-    rows = {whole[f"table-whole-{r}"].body: [whole[f"table-whole-{r}-{i}"].body for i in range(4)] for r in (1, 2, 3)}
-    assert rows == {"input": ["1", "8", "7", "7"], "depthwise": ["1", "8", "5", "5"], "output": ["1", "8", "5", "5"]}
+    head = [whole[f"table-whole-0-{i}"].body for i in range(told.splitlines()[-1].count(",") + 1)]
+    assert head == ["shape", "kernels", "parameters"][: len(head)]
+    cells = [[c.body for key, c in sorted(whole.items()) if key.startswith(f"table-whole-{r}-")] for r in range(1, 5)]
+    rows = [f"{whole[f'table-whole-{r}'].body}: {', '.join(row)}" for r, row in enumerate(cells, start=1) if row]
+    assert rows == told.strip().splitlines()
     (first,), (last,) = ({getattr(c, end) for c in whole.values()} for end in ("first", "last"))
     assert last == board.frames and board.step.at(first)[0] == board.steps
-    others = [c for c in board.captions if c.name.startswith("table-2")]
+    others = [c for c in board.captions if c.name.startswith(f"table-{len(find_scene(name).stages)}")]
     assert others and all(c.last == first - 1 for c in others)
 
 
