@@ -406,7 +406,7 @@ def _offset_lines(plan: Plan, number: int) -> Iterator[Line]:
 def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterator[Line]:
     """From the corners of the window's front face to its filter, or to the near edge of its group's filters.
 
-    Where a group reads several boxes, one line from the side of each to the filter in the middle of that edge.
+    Where a group reads several boxes, these are lines from the near side of each.
     """
     window, tensor = window_of(plan, number), plan.tensors[number]
     per_group = bank.shape[0] // bank.groups
@@ -426,11 +426,11 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
         members = [f for f in members if elision.shows_block(f)] or members[:1]
         on = _column_on(plan, number)
         near = (bank.placed.base[members], h, w) if on is None else (np.zeros((1, 3)), h, 1.0)
-        if len(boxes) > 1:  # what they hold comes together
-            pairs = [((1, 0), _near_middle(plan, *near))]
-        else:
-            pairs = list(zip(((-1, 1), (1, 1), (-1, -1), (1, -1)), _near_corners(plan, *near), strict=True))
-            pairs = pairs if len(groups) <= FULL_LINES else pairs[::3]
+        pairs = list(zip(((-1, 1), (1, 1), (-1, -1), (1, -1)), _near_corners(plan, *near), strict=True))
+        if len(boxes) > 1:
+            pairs = pairs[2:] if plan.frame.tall else pairs[1::2]
+        elif len(groups) > FULL_LINES:
+            pairs = pairs[::3]
         for box, ((dx, dz), end) in product(boxes, pairs):
             center, size = window.boxes[box]
             corner = np.array(center) + np.array([dx * size[0], -size[1], dz * size[2]]) / 2
@@ -460,15 +460,6 @@ def _near_corners(plan: Plan, bases: NDArray[np.float64], h: float, w: float) ->
     edge = np.flatnonzero(flat[:, 0] < flat[:, 0].min() + 0.5)
     top, low = edge[flat[edge, 1].argmax()], edge[flat[edge, 1].argmin()]
     return [vector(bases[b] + corners[c]) for b, c in ((top, 0), (top, 0), (low, 2), (low, 2))]
-
-
-def _near_middle(plan: Plan, bases: NDArray[np.float64], h: float, w: float) -> Vector:
-    """Where lines from several boxes come together: at the near side of the middle one of the nearest filters."""
-    flat = plan.frame.view.project(bases)
-    along, way, side = (0, flat[:, 1], (w - 1) / 2) if plan.frame.tall else (1, -flat[:, 0], -0.5)
-    edge = np.flatnonzero(way > way.max() - 0.5)
-    middle = edge[np.argsort(flat[edge, along])[len(edge) // 2]]
-    return vector(bases[middle] + (side, -0.5, 0.5 if plan.frame.tall else (1 - h) / 2))
 
 
 def _output_lines(plan: Plan, number: int, bank: Bank, filters: range) -> Iterator[Line]:
