@@ -1,4 +1,4 @@
-"""Lines as they are seen: a pixel wide, hidden by the cells before them, faint over those behind, broken by texts.
+"""Lines as they are seen: a pixel wide, hidden by the cells before them, faint over those behind, and by texts.
 
 The edges of windows, and what leaves their corners, show through the cells that hide them: else nobody would see how
 deep a window reaches.
@@ -23,7 +23,9 @@ from .story import Cells, Storyboard
 FILTER = 1.5
 """Width of the pixel filter, a Blackman-Harris window as Cycles', in pixels."""
 CLEAR = 3.0
-"""Pixels around a text that lines keep clear of."""
+"""Pixels around a text in which lines are as faint as behind it."""
+BEHIND_WORDS = 0.3
+"""How much of a line is left behind a text: one sees where it goes on, and can read what stands there."""
 OVER_CELLS = 0.3
 """How much of a line is left before the cells where it begins or ends: what stands there stays readable."""
 PAST_CELLS = 0.0
@@ -156,7 +158,7 @@ def _covered(
 
 
 class _Hidden:
-    """How much is seen of points in space: nothing behind a cell or beneath a text, a little before a cell.
+    """How much is seen of points in space: nothing behind a cell, a little behind a text or before a cell.
 
     Of lines that show ``through`` cells (lines,): a little behind a cell, and nothing elsewhere, where they are to be
     seen as they are. Of a line that ``leaves`` a window (lines,) a little of the way, too, up to where it comes out of
@@ -213,12 +215,8 @@ class _Hidden:
         strength[behind | through] = 0.0
         strength[behind & (through | self.leaves[line] & _at_the_beginning(behind, line, back))] = THROUGH_CELLS
         x, y = (flat[line, 0] + (flat[:, 1] - flat[:, 0])[line] * share[:, None]).T
-        for boxes, most in ((self.digits, OVER_DIGITS), (self.texts, 0.0)):
-            near = (boxes[:, None, :2] <= flat.max(axis=1)) & (boxes[:, None, 2:] >= flat.min(axis=1))
-            for left, top, right, bottom in boxes[near.all(axis=2).any(axis=1)]:
-                inside = (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
-                strength[inside] = np.minimum(strength[inside], most)
-        return strength
+        strength = np.where(_in_boxes(self.texts, flat, x, y), BEHIND_WORDS * strength, strength)
+        return np.where(_in_boxes(self.digits, flat, x, y), np.minimum(strength, OVER_DIGITS), strength)
 
     def _near(self, flat: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Which cubes may hide a part of which line: pairs of numbers, a line's and a cube's."""
@@ -293,6 +291,17 @@ def _within_any(
     counted = np.bincount(first, minlength=len(share) + 1)
     counted -= np.bincount(np.maximum(first, last), minlength=len(share) + 1)
     return counted[:-1].cumsum() > 0
+
+
+def _in_boxes(
+    boxes: NDArray[np.float64], flat: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Which points (n,), of lines ``flat`` (n, 2, 2) on the screen, are in any of the boxes (left, top, right, bottom)."""
+    inside = np.zeros(len(x), np.bool_)
+    near = (boxes[:, None, :2] <= flat.max(axis=1)) & (boxes[:, None, 2:] >= flat.min(axis=1))
+    for left, top, right, bottom in boxes[near.all(axis=2).any(axis=1)]:
+        inside |= (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
+    return inside
 
 
 def _at_the_beginning(which: NDArray[np.bool_], line: NDArray[np.int64], back: NDArray[np.bool_]) -> NDArray[np.bool_]:
