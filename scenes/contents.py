@@ -33,6 +33,7 @@ from .elision import (
     SLICES,
     Elision,
     Reach,
+    as_made,
     elide,
     groups_shown,
     share_drawn,
@@ -313,6 +314,9 @@ class Contents:
             views = {n: [Elision.whole(e.sizes) for e in row] for n, row in views.items()}
         if big:
             banks = {n: shorten(Elision.whole(e.sizes) if self.all_cells else e) for n, e in banks.items()}
+        for number, stage in enumerate(self.stages):
+            by = banks[number].blocks if number in banks else tensors[stage.reads[0]].channels
+            tensors[number + 1] = as_made(tensors[number + 1], by)
         self.tensors = [with_groups_elided(e, apart) for e in tensors]
         self.banks = {n: with_groups_elided(e, apart) for n, e in banks.items()}
         """The banks of filters that are drawn, by the number of their stage."""

@@ -20,7 +20,7 @@ PICTURES, GROUPS, CHANNELS, ROWS = (2, 1), (4, 2), (8, 2), (16, 6)
 """How many of the first and of the last of a tensor are drawn; columns as rows."""
 LEAST = (2, 1)
 """At least so many rows and columns are drawn, however short a tensor is beside others."""
-FILTERS, SLICES = (2, 1), (3, 1)
+FILTERS, SLICES = (4, 1), (3, 1)
 """The same of a bank and of the channels of a filter."""
 MANY_FILTERS = 10
 """More filters of a group than these are shortened beside a big tensor, however small they are."""
@@ -271,3 +271,11 @@ def with_groups_elided(elision: Elision, shown: dict[int, tuple[int, int]]) -> E
     if elision.lanes.length not in shown:
         return elision
     return replace(elision, lanes=Axis.of(elision.lanes.length, shown[elision.lanes.length]))
+
+
+def as_made(made: Elision, by: Axis) -> Elision:
+    """A tensor of whose channels those are drawn that are ``by`` filters, or of channels, of which these are drawn."""
+    axis = made.channels
+    if not (axis.hidden and by.hidden and axis.length == by.length):
+        return made
+    return replace(made, channels=replace(axis, first=by.first, last=by.last))
