@@ -109,6 +109,11 @@ LINE_ROOM = 9
 """Cells between a tensor and the output of a Linear whose filters are not drawn: lines take their place."""
 MAX_MARKS = 64
 """More filters or groups than these are not numbered."""
+MOST_CHANNELS = 12
+"""Of more channels that are moved it is not told which ones they are."""
+ROOMY, LARGE_CELL = 0.9, 12.0
+"""Channels are numbered where that leaves cells no smaller than this share of their size, or so large in reference
+pixels."""
 CLASS_MARK = 0.495
 """How high the number of a class is above its cell, in cells."""
 OTHER_CAMERAS = {"perspective": arrange_near, "turntable": arrange_turning}
@@ -391,6 +396,15 @@ class Plan:
         self.legend = False
         """Whether what is left out is told in the table's place, there being no room for it below the things."""
         self.frame, self.legend = self._framed(items)
+        if (marked := self._with_channels(items, views)) != items:
+            legend, self.legend = self.legend, False
+            frame, its_legend = self._framed(marked)
+            alike = frame.label_style, len(frame.stops), len(frame.eyes)
+            roomy = alike == (self.frame.label_style, len(self.frame.stops), len(self.frame.eyes))
+            if roomy and frame.least_cell >= min(ROOMY * self.frame.least_cell, LARGE_CELL):
+                items, self.frame, self.legend = marked, frame, its_legend
+            else:
+                self.legend = legend
         if self.narrow and "table" in self.show and (cell := self.frame.least_cell) < TABLE_CELL:
             legend, self.legend, self.brief = self.legend, False, True
             frame, its_legend = self._framed(items)
@@ -763,6 +777,41 @@ class Plan:
         return Item(
             name, (self.words(view.name), size(view.shape)), elision, notes=self._notes(self._left_out(elision))
         )
+
+    def _with_channels(self, items: list[Item], views: dict[int, tuple[View, ...]]) -> list[Item]:
+        """The items, lanes marked by the numbers of their channels, front to back: where each has one of its own, and
+        where a Move changes their order, in its arrangements, and before and after all stages."""
+        names = ["input", *(f"output-{number + 1}" for number in range(len(self.stages)))]
+        tensors = zip(names, self.contents.tensors, strict=True)
+        told = {name: np.arange(e.lanes.length) for name, e in tensors if e.channels.length == 1 < e.lanes.length}
+        for number, arranged in views.items():
+            orders = [self._order(number, view) for view in arranged]
+            if (last := orders[-1]) is None or (np.diff(last) > 0).all():
+                continue
+            told.pop(names[number + 1], None)
+            if len(last) > MOST_CHANNELS:
+                continue
+            named = [*(f"{view.name}-{number + 1}" for view in arranged[:-1]), names[number + 1]]
+            told |= {
+                name: o for name, o in zip(named, orders, strict=True) if o is not None and name not in names[1:-1]
+            }
+            if number == 0:
+                told["input"] = np.sort(last)
+        return [
+            replace(item, marks=tuple(", ".join(map(str, lane + 1)) for lane in np.split(told[item.name], item.lanes)))
+            if item.name in told and not item.marks and item.per_lane == 1 and not any(item.elision.left_out())
+            else item
+            for item in items
+        ]
+
+    def _order(self, number: int, view: View) -> NDArray[np.int64] | None:
+        """The channels of which a Move's arrangement consists, front to back; None if it is not of whole ones."""
+        shape, source = self.shapes[self.stages[number].reads[0]], view.source.reshape(-1)
+        plane = math.prod(shape[-2:])
+        if len(source) != math.prod(shape):  # of a batch, too
+            return None
+        source = source.reshape(-1, plane)
+        return source[:, 0] // plane if (source % plane == np.arange(plane)).all() else None
 
     @staticmethod
     def _marks(elision: Elision, mark: Callable[[int], str]) -> tuple[str, ...]:

@@ -522,24 +522,6 @@ def test_captions_that_count_start_at_one_and_end_at_their_number_of_steps(text)
     assert all(c.body == f"{{step}} / {c.steps:,}" for c in counters)
 
 
-@pytest.mark.parametrize("size", [(854, 480), (480, 854)])
-@pytest.mark.parametrize(("name", "boxes", "filters"), [("depthwise-separable", 8, 8), ("separable-rgb", 3, 16)])
-def test_lines_lead_from_each_of_several_windows_that_filters_read_to_the_first_and_the_last_of_these(
-    name, boxes, filters, size
-):
-    board = compose(find_scene(name), size)
-    window, bank = board.mover("window-2"), next(cells for cells in board.cells if cells.name == "filters-2")
-    centers = np.array([center for center, _ in window.boxes])
-    lines = [line for lines in board.lines for line in lines.lines if line.start_on == "window-2" and not line.end_on]
-    met = {}
-    for line in lines:
-        box = int(np.abs(centers - line.start).sum(axis=1).argmin())
-        nearest = int(np.linalg.norm(bank.position - line.end, axis=1).argmin())
-        met.setdefault(box, []).append(int(bank.index[nearest, 0]))
-    assert len(met) == boxes and all(len(set(each)) == 2 for each in met.values())
-    assert {min(each) for each in met.values()} == {0} and min(map(max, met.values())) >= filters // 3
-
-
 @every_scene
 def test_outlines_stand_around_the_results(text):
     board = board_of(text)

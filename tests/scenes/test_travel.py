@@ -506,8 +506,10 @@ def test_after_a_trace_back_through_many_stages_all_of_them_are_told(size):
         assert not overlaps(box + np.array([0.01, 0.01, -0.01, -0.01]), its_box), (one.name, other.name)
 
 
-@pytest.mark.parametrize(("name", "rows"), [("lenet", 1), ("shufflenet-unit", 2)])
-def test_a_row_is_laid_out_once_more_only_where_groups_can_stand_apart(name, rows, monkeypatch):
+@pytest.mark.parametrize(("name", "rows"), [("lenet", 1), ("shufflenet-unit", 4)])
+def test_a_row_is_laid_out_once_more_only_where_groups_can_stand_apart_and_where_channels_are_numbered(
+    name, rows, monkeypatch
+):
     frame, made = travel._Row.frame, []
     monkeypatch.setattr(travel._Row, "frame", lambda row: made.append(row) or frame(row))
     compose(scene_of(name), (854, 480))
