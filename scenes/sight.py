@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..conv_math import Conv2d, DeformConv2d, Merge, Operation, Shape, Slide, Upsample, Window
-from ..conv_math.conv import Weighted
+from ..conv_math.conv import Conv, Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.operation import Taps
 from ..conv_math.transposed import ConvTranspose
@@ -237,6 +237,19 @@ class Sight:
         if isinstance(self.op, Weighted):
             return 1 if self.scatters else self.op.groups * self.op.fan_in() * math.prod(_kernel_size(self.op))
         return self._reads_at(self.place(self.telling)[2][3 - self.axes :])
+
+    @property
+    def zeros_at_once(self) -> int:
+        """How many of the cells that a convolution reads in that step are zeros of padding."""
+        if not isinstance(self.op, Conv) or self.op.padding_mode != "zeros":
+            return 0
+        window, inside = self.op.window, self.op.groups * self.op.fan_in()
+        along = zip(self.place(self.telling)[2][3 - self.axes :], self.item[1:], strict=True)
+        for axis, (position, size) in enumerate(along):
+            first = position * window.stride[axis] - window.padding[axis][0]
+            met = first + window.dilation[axis] * np.arange(window.kernel_size[axis])
+            inside *= np.count_nonzero((met >= 0) & (met < size))
+        return self.reads_at_once - int(inside)
 
     def _reads_at(self, position: Sequence[int]) -> int:
         """How many cells of a channel the window reads there."""

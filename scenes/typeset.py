@@ -43,6 +43,8 @@ HALO = 2.0
 """Around the letters of what stands among things, in reference pixels: cells on their way pass behind them."""
 READ_SECONDS = 0.5
 """In less time what is mixed in a step cannot be read."""
+LISTED = 6.0
+"""What is kept free for the first of the numbers in a list, in capitals."""
 BETWEEN = 1.5
 """Between two texts on a line, in capitals."""
 
@@ -544,9 +546,10 @@ def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
         return
     beat = act.slow
     ends = (LAND, MULTIPLY, WRITE, 1.0)
-    texts = _happens(plan, number)
+    room = _narration_room(plan, number, act)
+    texts = _happens(plan, number, room)
     if one := first_sum(plan, number):
-        texts = narrated(plan.words, one, texts, _narration_room(plan, number, act), _whose(plan, number))
+        texts = narrated(plan.words, one, texts, room, _whose(plan, number))
     at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
     first = math.floor(beat.start) + 1
     for i, (text, end) in enumerate(zip(texts, ends, strict=True)):
@@ -619,8 +622,11 @@ def _merging(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
         yield _text(plan, f"phase-{number + 1}-1", text, "note", at, "left", color=plan.theme.faint_text, **spell)
 
 
-def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
-    """The four phases of a step: what is read, what is done with it, what comes of that, what is written."""
+def _happens(plan: Plan, number: int, room: float) -> tuple[str, str, str, str]:
+    """The four phases of a step: what is read, what is done with it, what comes of that, what is written.
+
+    ``room`` is how wide they may be, in capitals.
+    """
     words, sight = plan.words, plan.sight(number)
     op = sight.op
     if isinstance(op, MatrixProduct):
@@ -648,7 +654,14 @@ def _happens(plan: Plan, number: int) -> tuple[str, str, str, str]:
     elif isinstance(op, RowProduct | DeformConv2d):
         land = "sample" if isinstance(op, DeformConv2d) else f"row_meets{alone}"
     total = words.counted("sum_bias" if op.bias else "sum", products)
-    return words.counted(land, reads, windows), words.counted(multiply, products), total, words(write)
+    lands, padded = words.counted(land, reads, windows), sight.zeros_at_once
+    if padded:
+        whole, short = (
+            words("land_padded", lands, count(padded)),
+            words("land_padded_short", count(reads), count(padded)),
+        )
+        lands = whole if text_width(whole) + LISTED <= room else short
+    return lands, words.counted(multiply, products), total, words(write)
 
 
 def _done(words: Words, sight: Sight) -> str:

@@ -632,3 +632,16 @@ def test_a_linear_layer_tells_how_many_cells_a_tensor_has_in_a_row(batch):
     stages = '[[stage]]\nop = "Flatten"\n' + '[[stage]]\nop = "Linear"\nout_features = 4\n' * 2
     board = compose(parse_scene(f"[input]\nshape = [{batch}3, 20, 30]\n{stages}", "x"))
     assert [c.body for c in board.captions if c.name.startswith("formula")] == ["3 × 20 × 30 = 1,800"]
+
+
+@pytest.mark.parametrize("size", [(854, 480), (480, 480), (480, 854)])
+@pytest.mark.parametrize(
+    ("name", "stage", "zeros", "reads"),
+    [("padding", 1, 5, 9), ("same-padding", 1, 7, 16), ("shufflenet-unit", 3, 40, 72), ("standard", 1, 0, 72)],
+)
+def test_of_a_window_on_zero_padding_it_is_told_how_many_zeros_it_reads(name, stage, zeros, reads, size):
+    board = compose(find_scene(name), size)
+    told = next(c.body for c in board.captions if c.name == f"phase-{stage}-1")
+    assert re.search(rf"\b{reads} cells", told) and ("padding (0)" in told) == (zeros > 0)
+    assert not zeros or re.search(rf"\b{zeros} (of them|are) padding", told)
+    assert size != (854, 480) or not zeros or f"{zeros} of them" in told

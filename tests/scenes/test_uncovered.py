@@ -121,7 +121,7 @@ def test_a_window_deep_in_a_volume_is_seen_between_small_cells():
         assert (pose(board, cells, frame).size == 1.0).all(), "at the front, and in the end"
 
 
-@pytest.mark.parametrize(("language", "text"), [("en", "written are drawn small"), ("zh", "画得较小")])
+@pytest.mark.parametrize(("language", "text"), [("en", "cells in front are shrunk"), ("zh", "前面的单元缩小")])
 def test_it_is_told_that_cells_are_small_while_they_are(language, text):
     board = compose(find_scene("conv3d"), language=language)
     read, written = thing(board, "input"), thing(board, "output-1")
