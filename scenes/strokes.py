@@ -62,14 +62,15 @@ def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.
     colors = [THEMES[board.theme].window] * len(edges) + [line.color for e, lines in shown for line in lines[: len(e)]]
     colors, through = np.array(colors).reshape(-1, 3), np.arange(len(ends)) < len(edges)
     windows = {mover.name for mover in board.movers if mover.boxes}
-    leaves = [False] * len(edges) + [line.start_on in windows for e, lines in shown for line in lines[: len(e)]]
+    lines = [line for ends, lines in shown for line in lines[: len(ends)]]
+    leaves = [(False, False)] * len(edges) + [(line.start_on in windows, line.end_on is not None) for line in lines]
     screen = Screen(board, frame)
     flat = screen.pixels(ends)
     long = np.linalg.norm(flat[:, 1] - flat[:, 0], axis=1) > 1e-6
     if not long.any():
         return np.zeros(0, np.int64), np.zeros((0, 4), np.uint8)
     over = np.concatenate([np.full((len(edges), 2), OVER_CELLS), np.repeat(np.reshape(left, (-1, 2)), counts, axis=0)])
-    hidden = _Hidden(board, frame, screen, through[long], np.array(leaves, np.bool_)[long], over[long])
+    hidden = _Hidden(board, frame, screen, through[long], np.array(leaves, np.bool_).reshape(-1, 2)[long], over[long])
     radii = np.concatenate(
         [np.full(len(edges), LINE_RADIUS), np.repeat([lines.radius for lines in board.lines], counts)]
     )
@@ -161,8 +162,9 @@ class _Hidden:
     """How much is seen of points in space: nothing behind a cell, a little behind a text or before a cell.
 
     Of lines that show ``through`` cells (lines,): a little behind a cell, and nothing elsewhere, where they are to be
-    seen as they are. Of a line that ``leaves`` a window (lines,) a little of the way, too, up to where it comes out of
-    the cells. Before cells that part of each that is left ``over`` them (lines, 2): at its ends, and elsewhere.
+    seen as they are. Of a line that ``leaves`` a window, or arrives at what moves (lines, 2), a little of the way, too,
+    up to where it comes out of the cells. Before cells that part of each that is left ``over`` them (lines, 2): at its
+    ends, and elsewhere.
     """
 
     def __init__(
@@ -213,7 +215,10 @@ class _Hidden:
         strength = np.where(before, np.where(own, *self.over[line].T), 1.0)
         behind = _within_any((nearer[0][solid], nearer[1][solid]), number[solid], line, share)
         strength[behind | through] = 0.0
-        strength[behind & (through | self.leaves[line] & _at_the_beginning(behind, line, back))] = THROUGH_CELLS
+        leaves, arrives = self.leaves[line].T
+        own = leaves & _at_the_beginning(behind, line, back)
+        own |= arrives & _at_the_beginning(behind | before, line, ~back)
+        strength[behind & (through | own)] = THROUGH_CELLS
         x, y = (flat[line, 0] + (flat[:, 1] - flat[:, 0])[line] * share[:, None]).T
         strength = np.where(_in_boxes(self.texts, flat, x, y), BEHIND_WORDS * strength, strength)
         return np.where(_in_boxes(self.digits, flat, x, y), np.minimum(strength, OVER_DIGITS), strength)
@@ -296,7 +301,7 @@ def _within_any(
 def _in_boxes(
     boxes: NDArray[np.float64], flat: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Which points (n,), of lines ``flat`` (n, 2, 2) on the screen, are in any of the boxes (left, top, right, bottom)."""
+    """Which points (n,), of lines ``flat`` (n, 2, 2), are in any of the boxes (left, top, right, bottom)."""
     inside = np.zeros(len(x), np.bool_)
     near = (boxes[:, None, :2] <= flat.max(axis=1)) & (boxes[:, None, 2:] >= flat.min(axis=1))
     for left, top, right, bottom in boxes[near.all(axis=2).any(axis=1)]:

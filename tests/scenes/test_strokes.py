@@ -149,8 +149,9 @@ def hidden_by_marching(board, frame, points):
 @pytest.mark.parametrize("camera", ["isometric", "perspective", "turntable"])
 @pytest.mark.parametrize("name", ["standard", "grouped"])
 def test_lines_are_hidden_exactly_where_a_cube_is_nearer(name, camera, monkeypatch):
-    """And, as others are not to be seen on what they pass, where one is behind them."""
+    """And, as others are not to be seen on what they pass, where one is behind them; none shows through any cell."""
     monkeypatch.setattr(strokes, "PAST_CELLS", OVER_CELLS)
+    monkeypatch.setattr(strokes, "THROUGH_CELLS", 0.0)
     board = replace(board_of(name, camera), captions=())
     frame = midway(board)
     screen = Screen(board, frame)
@@ -283,7 +284,7 @@ def test_a_line_is_faint_where_a_cell_or_a_ghost_is_behind_it_and_whole_where_no
                 level = min(seen, key=lambda level: abs(level - share))
                 seen[level] += abs(level - share) < 0.03
                 if (away < -0.6 * half * size[:, None]).all(axis=1).any():
-                    assert share <= OVER_CELLS + 0.03, "in the middle of a cell"
+                    assert share <= max(OVER_CELLS, strokes.THROUGH_CELLS) + 0.03, "in the middle of a cell"
     assert min(seen.values()) > 50
 
 
@@ -328,7 +329,25 @@ def test_a_line_that_leaves_a_window_inside_a_tensor_is_seen_from_its_corner_on(
         came_out = int(np.argmin(hidden))
         if line.start_on is not None and line.start_on.startswith("window"):
             assert came_out > 8 and (seen[row, column][:came_out] > 0.1).all()
-        assert np.array_equal(seen[row, column][came_out + 2 :], before[row, column][came_out + 2 :])
+        if line.end_on is None:
+            assert np.array_equal(seen[row, column][came_out + 2 :], before[row, column][came_out + 2 :])
+
+
+@pytest.mark.parametrize("name", ["upsample-bilinear", "max-unpool", "same-padding"])
+def test_a_line_to_the_cell_that_is_written_is_seen_up_to_it(name):
+    """It does not end at the edge of what is already written."""
+    board = replace(whole_board(name), captions=())
+    frame, screen = int(board.settled[11 if name != "max-unpool" else 1]), Screen(board)
+    (lines,) = (lines for lines in board.lines if lines.first < board.step.at(frame)[0] < lines.last)
+    reached = 0
+    for line, (start, end) in zip(lines.lines, lines_at(board, lines, frame), strict=True):
+        if line.end_on is not None:
+            alone = alpha_of(replace(board, lines=(replace(lines, lines=(line,)),)), frame)
+            points = start + (end - start) * np.linspace(0.5, 0.98, 49)[:, None]
+            column, row = screen.pixels(points).astype(int).T
+            assert (alone[row, column] > 0.05).all()
+            reached += hidden_by_marching(board, frame, points).sum() > 8
+    assert reached, "nothing is in its way"
 
 
 def test_of_a_window_on_one_channel_nothing_shows_through():
