@@ -22,7 +22,6 @@ from .plan import LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
 from .sight import depth_of, mixed
 from .story import ALWAYS, Cells, Numbers, cells_at
 from .swerve import swerve
-from .values import in_lightness
 
 PARTIAL, GROWN = 0.8, 0.96
 """How large a cell is that is not finished; and how large what is added up is at most."""
@@ -85,8 +84,7 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
             if several.any():
                 yield from _partial_sums(plan, number, tensor, index[several], begun[several])
                 origin = np.where(several[:, None], position, origin)
-    values, plain = plan.lightness(number), plan.plain(number)
-    yield _visible_tensor(plan, number, tensor, index, position, origin, start, arrive, values, plain, told)
+    yield _visible_tensor(plan, number, tensor, index, position, origin, start, arrive, plan.lightness(number), told)
 
 
 def _repeated_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
@@ -97,8 +95,7 @@ def _repeated_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         yield _zeros(plan, number, tensor, index[empty], since[empty])
     index, since = index[~empty], since[~empty]
     position = tensor.at(index)
-    values, plain = plan.lightness(number), plan.plain(number)
-    yield _visible_tensor(plan, number, tensor, index, position, position, since, since, values, plain)
+    yield _visible_tensor(plan, number, tensor, index, position, position, since, since, plan.lightness(number))
 
 
 def _skip_cells(plan: Plan, number: int, tensor: Tensor, since: float) -> Cells:
@@ -106,8 +103,7 @@ def _skip_cells(plan: Plan, number: int, tensor: Tensor, since: float) -> Cells:
     index = tensor.drawn()
     position = tensor.at(index)
     done = np.full(len(index), since)
-    values, plain = plan.lightness(number), plan.plain(number)
-    cells = _visible_tensor(plan, number, tensor, index, position, position, done, done, values, plain)
+    cells = _visible_tensor(plan, number, tensor, index, position, position, done, done, plan.lightness(number))
     return replace(cells, anchor=cells.position, lit_by=None)
 
 
@@ -131,7 +127,7 @@ def _partial_sums(
         origin = tensor.at(cells) if turn else _sources(plan, number - 1, tensor, cells, step)
         name, color = (f"partial-{turn + 1}", turn, len(sums)), tensor.color_of(cells)
         if plan.values is not None and values is not None:
-            color = in_lightness(color, values, plan.values[0][number])
+            color = plan.shaded(number, color, values)
         yield _unfinished(plan, number, tensor, name, cells, color, origin, _arrival(act, step), values)
 
 
@@ -251,18 +247,18 @@ def _visible_tensor(
     start: NDArray[np.float64],
     arrive: NDArray[np.float64],
     values: NDArray[np.float64] | None,
-    plain: float = 0.0,
     told: NDArray[np.bool_] | bool = False,
+    like: int | None = None,
 ) -> Cells:
     """The drawn cells of the ``number``-th tensor, in the colours of their channels; ``values`` is the whole tensor.
 
-    ``plain`` is the value with which a cell wears its channel's colour as it is. Words tell how those that are ``told``
-    (n,) come to their place.
+    Words tell how those that are ``told`` (n,) come to their place. Lightness is as in the tensor ``like`` which it is,
+    if not its own.
     """
     color, numbers = tensor.color_of(index), ()
     if values is not None:
         own = values[tuple(index.T)]
-        color = in_lightness(color, own, values, plain)
+        color = plan.shaded(number if like is None else like, color, own)
         numbers = plan.numbers(own, color, tensor.in_front(index), last=plan.counting, stages=_stages_of(plan, number))
     return cells_at(
         position,
@@ -314,7 +310,7 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         color, numbers = faint(tensor.color_of(source[known]), plan.theme), ()
         if (values := plan.lightness(number)) is not None:
             own = values[tuple(source[known].T)]
-            color = faint(in_lightness(tensor.color_of(source[known]), own, values), plan.theme)
+            color = faint(plan.shaded(number, tensor.color_of(source[known]), own), plan.theme)
             numbers = plan.numbers(own, color, front[known], width=COPIED, stages=(number,))
         yield cells_at(
             position[known],
@@ -430,8 +426,7 @@ def _read_first(plan: Plan, number: int) -> Read:
     values = np.zeros(len(taps))
     if plan.values is not None:
         values = np.where(zero, 0.0, plan.values[0][number][tuple(index.T)])
-        if (shades := plan.lightness(number)) is not None:
-            color = in_lightness(color, values, shades, plan.plain(number))
+        color = plan.shaded(number, color, values)
     color = np.where((zero | tensor.is_empty(index))[:, None], EMPTY, color)
     if taps.ghost.any():
         place[taps.ghost], behind[taps.ghost] = sight.around(sight.stood_on(taps.weight[taps.ghost]), sight.item)
@@ -466,7 +461,8 @@ def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
         turn = place[2] if isinstance(act.stage.op, Columns) else _turn(count, tensor, before, place, flat)
         step = first + n * count + turn
         last = tensor is plan.views[number][-1][0]
-        told = plan.lightness(act.stage.reads[0])
+        read = act.stage.reads[0]
+        told = plan.lightness(read)
         values = None if told is None else _moved(told, tensor.batch, source, tensor.shape)
         number_shown = number + 1 if last else len(plan.stages)
         real = ~tensor.is_empty(index)
@@ -475,7 +471,7 @@ def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
             yield _zeros(plan, number_shown, tensor, index[~real], step[~real] + SETTLED)
         start = step[real].astype(float)
         yield _visible_tensor(
-            plan, number_shown, tensor, index[real], position[real], origin[real], start, start + 1.0, values
+            plan, number_shown, tensor, index[real], position[real], origin[real], start, start + 1.0, values, like=read
         )
         before = tensor
         held = np.zeros_like(held)
@@ -509,7 +505,7 @@ def _merge_cells(plan: Plan, number: int, op: Merge) -> Iterator[Cells]:
             if plan.values is not None and total is not None:
                 own = plan.values[0][read][tuple(came.T)]
                 total[mine] = op.JOIN(total[mine], own)
-                color[mine] = in_lightness(color[mine], own, plan.values[0][read])
+                color[mine] = plan.shaded(read, color[mine], own)
         there = which[cell] >= 0
         last = there if turn == len(addends) - 1 else there & (addends[turn + 1][0][cell] < 0)
         whole[last], since[last] = origin[last], step[last] + turn / len(addends)

@@ -26,13 +26,14 @@ from ..conv_math import (
     PixelUnshuffle,
     Slide,
     Softmax,
+    Upsample,
     View,
     ZeroInsert,
 )
 from ..conv_math.conv import Conv, Weighted
 from ..conv_math.errors import per_axis
 from ..conv_math.matrix import MatrixProduct
-from ..conv_math.pool import Largest, Windowed
+from ..conv_math.pool import Largest, Pooling, Windowed
 from ..conv_math.rearrange import Columns, Reshape
 from ..conv_math.transposed import ConvTranspose
 from . import palette
@@ -66,7 +67,7 @@ from .sight import ChannelSum, RowProduct, Sight, bank_shape, depth_of
 from .story import ALWAYS, Ease, Numbers, Track
 from .tracing import counter_width, trace_lines
 from .travel import Result, arrange_stages, framings
-from .values import Values, can_be_worked_out, offset_of, values_of
+from .values import Values, can_be_worked_out, in_lightness, offset_of, values_of
 from .viewpoint import arrange_near, arrange_turning
 
 MULTIPLY, SUM, WRITE = 0.45, 0.6, 0.8
@@ -218,6 +219,16 @@ class Plan:
     def lightness(self, number: int) -> NDArray[np.float64] | None:
         """The values that the lightness of the ``number``-th tensor's cells tells, if it does."""
         return None if self.values is None or self.pictured(number) else self.values[0][number]
+
+    def shaded(self, number: int, color: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Colours (n, 3) of the ``number``-th tensor's cells in the lightness of their values (n,).
+
+        What is picked, mixed or only moved has the scale of what is read: else a mean looked as large as the largest.
+        """
+        while number > 0 and isinstance(self.stages[number - 1].op, Pooling | Upsample | Move):
+            (number,) = self.stages[number - 1].reads[:1]
+        whole = self.lightness(number)
+        return color if whole is None else in_lightness(color, values, whole, self.plain(number))
 
     def of_classes(self, number: int) -> bool:
         """Whether the ``number``-th tensor's cells are the probabilities of classes, which are counted from 0."""

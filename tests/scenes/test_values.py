@@ -1,11 +1,12 @@
 """With values switched on, lightness tells them: what conv_math computes, cell by cell."""
 
 import tracemalloc
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from convmotion.scenes import SceneError, compose, parse_scene
+from convmotion.scenes import SceneError, compose, find_scene, parse_scene
 from convmotion.scenes.palette import luminance, output_colors
 from convmotion.scenes.values import HALF_WAY, in_lightness, values_of
 
@@ -213,3 +214,19 @@ def test_there_is_room_on_both_sides_of_0_where_values_of_both_signs_meet():
 
 def test_what_is_all_0_wears_the_colour_of_its_channel():
     assert told([0.0, 0.0]) == pytest.approx(luminance(output_colors(1, 1))[0])
+
+
+@pytest.mark.parametrize("name", ["max-pool", "avg-pool", "global-avg-pool", "upsample-bilinear", "max-unpool"])
+def test_what_is_picked_mixed_or_moved_has_the_scale_of_what_is_read(name):
+    """The same value has the same colour on both sides, in a channel: a mean does not look as large as the largest."""
+    scene = find_scene(name)
+    tensors, cells = values_of(scene)[0], {c.name: c for c in compose(scene).cells}
+    worn = {}
+    for part, values in (("input", tensors[0]), (f"output-{len(scene.stages)}", tensors[-1])):
+        for index, color in zip(cells[part].index, cells[part].color, strict=True):
+            worn.setdefault((index[-3], values[tuple(index)]), {}).setdefault(part, color)
+    both = [list(colors.values()) for colors in worn.values() if len(colors) > 1]
+    assert all(np.allclose(*colors, atol=1e-6) for colors in both)
+    by_value = sorted((channel, value, luminance(next(iter(c.values())))) for (channel, value), c in worn.items())
+    pairs = [(one, other) for one, other in pairwise(by_value) if one[0] == other[0]]
+    assert pairs and all(one[2] < other[2] + 1e-9 for one, other in pairs), "the larger, the lighter, on both sides"
