@@ -210,6 +210,8 @@ class Item:
     """Its label where there is no room for more, if not its shape."""
     across: bool = False
     """Whether its lanes stand across the flow only, none behind another."""
+    sign: str = ""
+    """What stands before its label, as in a sum."""
     mark_height: float | None = None
     """How high its marks are, in units, if not as all labels: they are seen only where that is no less."""
 
@@ -732,6 +734,11 @@ def label_texts(item: Item, style: int) -> tuple[str, ...]:
 
     Where the shape is known from elsewhere there is a name alone; and an item may have short words of its own.
     """
+    lines = _label_texts(item, style)
+    return (f"{item.sign} {lines[0]}", *lines[1:]) if item.sign and lines else lines
+
+
+def _label_texts(item: Item, style: int) -> tuple[str, ...]:
     label = item.label[:1] if item.known else item.label
     if style == 1:
         return (LABEL_JOINT.join(label),)

@@ -599,9 +599,15 @@ class Plan:
             number = int(item.name.removeprefix("output-")) - 1 if item.name.startswith("output-") else -1
             for skip in dict.fromkeys(self._skips(number)):
                 again = tensors[f"output-{skip}" if skip else "input"]
-                result.append(replace(again, name=f"skip-{skip}-{number + 1}", pad=((0, 0),) * 3, marks=()))
-            result.append(item)
+                name, sign = f"skip-{skip}-{number + 1}", self.joint(number)
+                result.append(replace(again, name=name, pad=((0, 0),) * 3, marks=(), sign=sign))
+            result.append(replace(item, sign="=") if number >= 0 and self.joint(number) else item)
         return result
+
+    def joint(self, number: int) -> str:
+        """The sign between what a stage adds or multiplies, cell by cell."""
+        signs = ((Add, "+"), (Mul, "·"))
+        return next((sign for kind, sign in signs if isinstance(self.stages[number].op, kind)), "")
 
     def _skips(self, number: int) -> list[int]:
         """The tensors that a stage reads, but for the one before it."""
@@ -1359,8 +1365,8 @@ class Plan:
             factor = next(iter(vars(stage.op).values()))
             return self._stacked(self.words(does, factor, factor**2))
         if isinstance(stage.op, Add | Mul):
-            joint = " + " if isinstance(stage.op, Add) else " · "
-            return self._stacked(self.words("merged", joint.join(map(self.called, stage.reads))))
+            joined = f" {self.joint(number)} ".join(map(self.called, stage.reads))
+            return self._stacked(self.words("merged", joined))
         kernels = getattr(stage.told, "filters", 1)
         return self._stacked(self.words.counted(does, kernels) + self._of_padding(stage))
 

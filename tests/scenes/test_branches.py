@@ -1,5 +1,7 @@
 """Scenes that branch: rows side by side, additions, concatenations, and sums over channels."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,15 @@ def test_an_addition_brings_the_cells_of_one_after_those_of_the_other_to_the_sam
     assert np.array_equal(added.origin, cells(board, "output-2").position)
     assert np.array_equal(output.origin, cells(board, "input").position)
     assert added.scale < 1.0
+
+
+@pytest.mark.parametrize(("op", "sign"), [("Add", "+"), ("Mul", "·"), ("Concat", "")])
+def test_signs_stand_before_what_is_joined_cell_by_cell_and_what_becomes_of_it(op, sign):
+    board = compose(scene(RESIDUAL.replace("Add", op) + "[look]\ncamera = 'dolly'\n"))
+    first_lines = {c.name.removeprefix("label-"): c.body for c in board.captions if re.match("label-.*-1$", c.name)}
+    begins = {name.removesuffix("-1"): body.split()[0] for name, body in first_lines.items()}
+    assert begins["output-2"] == "output"
+    assert (begins["skip-0-3"], begins["output-3"]) == ((sign, "=") if sign else ("input", "output"))
 
 
 def test_its_values_are_the_sum():
