@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from ..scenes.form import (
     AMBIENT_REACH,
+    BOX_BEVEL,
     CLOSING,
     COVER,
     CUBE,
     FLOOR_GLOSS,
+    GHOST,
     GHOST_BAR,
     GHOST_PIXELS,
     NEWBORN,
@@ -299,14 +301,14 @@ class _Builder:
         if any(cells.scale > 1.0 for cells in self.board.cells):  # kernels beside a picture of many cells
             templates[meshes.LARGE] = meshes.rounded_cube(meshes.LARGE), material
         if any(cells.extent is not None for cells in self.board.cells):
-            templates[meshes.BOX] = meshes.rounded_cube(meshes.BOX, meshes.BOX_BEVEL), material
+            templates[meshes.BOX] = meshes.rounded_cube(meshes.BOX, BOX_BEVEL), material
         for name, (cube, of) in templates.items():
             looks.make_paintable(cube)
             cube.materials.append(of)
             shapes[name] = self._template(cube)
         flat = min(self.board.size) / 480.0 * GHOST_PIXELS * self.board.camera.widths[0] > self.board.size[0]
         flat |= any(cells.role == "ghost" and cells.numbers for cells in self.board.cells)
-        box = ((0.0, -0.44, 0.0), (0.88, 0.0, 0.88)) if flat else ((0.0, 0.0, 0.0), (0.88, 0.88, 0.88))
+        box = ((0.0, -GHOST / 2, 0.0), (GHOST, 0.0, GHOST)) if flat else ((0.0, 0.0, 0.0), (GHOST, GHOST, GHOST))
         ghost = meshes.bars("ghost", [box], GHOST_BAR)
         ghost.materials.append(self._glow("ghost", self.theme.ghost))
         shapes["ghost"] = self._template(ghost)

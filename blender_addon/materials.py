@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..scenes import palette
+from ..scenes.form import FLAT_LIGHT, FLAT_SHADE
 from ..scenes.story import Vector
 from .compat import enable_nodes
 from .meshes import TINT
@@ -17,8 +18,6 @@ CUT, GLOW = "cut", "glow"
 """The names of a cell's nodes that cut it out of the picture (1) and that say how much of its glow is seen (VEIL)."""
 VEIL, VEIL_STRENGTH = 0.65, 0.85
 """How much of a lit cell's own light and shade the glow over it hides, and how bright it is: its colour times that."""
-FLAT_LIGHT, FLAT_SHADE = (-0.15, -0.40, 0.90), 0.62
-"""Where plain colours are brightest (the top), and how bright they are at right angles to it."""
 FADE = 5.0
 """Over how many cells the lit floor turns into the backdrop."""
 

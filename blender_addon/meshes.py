@@ -10,11 +10,11 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scenes.form import CUBE
+from ..scenes.form import BEVEL, CUBE
 from ..scenes.story import Cells, Vector
 
-BEVEL, SEGMENTS = 0.055, 3
-"""Radius of a cube's edges, and facets of their rounding."""
+SEGMENTS = 3
+"""Facets of the rounding of a cube's edges."""
 
 TINT = "tint"
 """The attribute with the colour of a cell or line. One called "color" is black in Cycles on what nodes generate."""
@@ -65,8 +65,8 @@ LARGE = "large cell"
 """The template of cells that are larger than a unit: these have gaps between them, however small the others are."""
 
 
-BOX, BOX_BEVEL = "box", 0.012
-"""The template of boxes, which is made as long as each of them is, and the radius of its edges."""
+BOX = "box"
+"""The template of boxes, which is made as long as each of them is."""
 
 
 def template_of(cells: Cells) -> str:

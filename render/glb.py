@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..scenes import Storyboard, palette
-from ..scenes.form import CUBE, GHOST_BAR, TAP_BAR, WINDOW_BAR, WINDOW_MARGIN
+from ..scenes.form import CUBE, GHOST, GHOST_BAR, TAP_BAR, WINDOW_BAR, WINDOW_MARGIN
 from ..scenes.pose import pose
 from ..scenes.story import Cells, Mover, Vector, vector
 from .errors import RequestError
@@ -31,8 +31,6 @@ TOLERANCE = 1e-3
 """How far, in cells, what moves may be from where the film has it."""
 JUST_BEFORE = 0.02
 """A change at once takes that part of a frame's time: keys follow one another, and Blender sees one in those nearer."""
-GHOST = ((0.0, 0.0, 0.0), (0.88, 0.88, 0.88))
-"""Centre and size of a cell of padding, of which the edges are drawn."""
 UPRIGHT = (-(0.5**0.5), 0.0, 0.0, 0.5**0.5)
 """A quarter turn about x: up is z here and y there."""
 
@@ -57,7 +55,7 @@ def packed(board: Storyboard, frames: range) -> bytes:
     """The same as bytes."""
     file = _File(np.array([(frame - frames.start) / board.fps for frame in frames]))
     theme = palette.THEMES[board.theme]
-    ghost = _bars([GHOST], [GHOST_BAR])
+    ghost = _bars([((0.0, 0.0, 0.0), (GHOST, GHOST, GHOST))], [GHOST_BAR])
     for cells in board.cells:
         wire = cells.role == "ghost"
         for look in _looks(board, cells, frames, theme.ghost if wire else None):

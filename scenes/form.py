@@ -7,6 +7,10 @@ from __future__ import annotations
 
 CUBE = 0.94
 """Width of a cell's cube."""
+BEVEL, BOX_BEVEL = 0.055, 0.012
+"""Radius of a cube's edges, and of those of a box that is as long as its cell is."""
+GHOST = 0.88
+"""Width of a cell of padding, of which the edges are drawn."""
 FEWEST_PIXELS = 4.0
 """Smaller cells stand without gaps: a gap of a quarter of a pixel is no grid, but noise."""
 GHOST_PIXELS = 20.0
@@ -38,6 +42,8 @@ LINE_RADIUS = 0.036
 SUN_DIRECTION = (0.30, 0.62, -1.0)
 SUN_ANGLE = 0.20
 """Radians: the softness of shadows."""
+FLAT_LIGHT, FLAT_SHADE = (-0.15, -0.40, 0.90), 0.62
+"""Where plain colours are brightest (the top), and how bright they are at right angles to it."""
 FLOOR_GLOSS = 0.06
 FLOOR_DIFFUSE, FLOOR_SHINE = 0.94, 0.051
 """How much of the floor is a mirror; the parts of light that it scatters and, its mirror being rough, reflects."""

@@ -108,7 +108,8 @@ export class Picture {
     this.large = roundedCube(form.CUBE, form.BEVEL);
     this.box = roundedCube(form.CUBE, form.BOX_BEVEL);
     const flat = this._ghostsAreFlat();
-    this.ghost = bars([flat ? [[0, -0.44, 0], [0.88, 0, 0.88]] : [[0, 0, 0], [0.88, 0.88, 0.88]]], [form.GHOST_BAR]);
+    const deep = flat ? 0 : form.GHOST;
+    this.ghost = bars([[[0, (deep - form.GHOST) / 2, 0], [form.GHOST, deep, form.GHOST]]], [form.GHOST_BAR]);
     for (const cells of story.cells) {
       if (cells.start.data.length === 0) continue;
       this._cells(cells, "cells");
