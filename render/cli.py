@@ -70,6 +70,8 @@ OPAQUE = (".mp4",)
 """Those without transparency."""
 WHERE = ("workers", "cores", "dask", "timeout", "cache", "cache_size")
 """Options that say where and how pictures are rendered, and not what is in them."""
+ON_PAGES = ("fps", "lang", "theme", "all_cells")
+"""Options that say something to a page, too, which draws its pictures itself."""
 LEAST_SIDE, MOST_SIDE = 64, 7680
 MOST_FPS = 120.0
 WAITING = "waiting for other renders"
@@ -539,6 +541,7 @@ def _render(scene: Scene | Overview, arguments: argparse.Namespace, words: Seque
     _check_codec(arguments)
     _check_outputs(outputs, OPAQUE if arguments.transparent else ())
     title = scene.title if isinstance(scene.title, str) else scene.title.in_language(arguments.lang)
+    _check_pages(arguments.output + arguments.sheet, arguments, embedded=arguments.embed)
     snippets = [embed.snippet(out, title, arguments.size) for out in arguments.output] if arguments.embed else []
     device, engine = arguments.device, arguments.engine
     if device != "auto" and engine != "cycles":
@@ -592,6 +595,7 @@ def _render_all(arguments: argparse.Namespace) -> int:
     every = [each for _, outputs in wanted for each in outputs]
     with _there(folder):
         _check_outputs(every, OPAQUE if arguments.transparent else ())
+        _check_pages([out for _, out in every], arguments)
     return _sum_up(_rendered(wanted, arguments))
 
 
@@ -759,7 +763,7 @@ def _check_outputs(outputs: Sequence[tuple[str, Path]], opaque: Sequence[str]) -
             if flag != "-o" and "%" in out.name:
                 raise RequestError(f"{flag} {out}: is one picture; allowed: a name without %")
             if (ending := out.suffix.lower()) in opaque:
-                allowed = " ".join(e for e in OUTPUTS if e not in opaque)
+                allowed = " ".join(e for e in OUTPUTS if e not in (*opaque, PAGE))
                 raise RequestError(f"{flag} {out}: {ending} has no transparency; allowed with --transparent: {allowed}")
             place = out.resolve()
             if out.is_symlink() and place.is_symlink():  # since Python 3.13 such a circle is no error
@@ -773,6 +777,16 @@ def _check_outputs(outputs: Sequence[tuple[str, Path]], opaque: Sequence[str]) -
         if place in places:
             raise RequestError(f"{flag} {out} is given twice; allowed: every output once")
         places.add(place)
+
+
+def _check_pages(outputs: Sequence[Path], arguments: argparse.Namespace, embedded: bool = False) -> None:
+    """Refuse what says nothing to pages where nothing else is to be written; to one ``embedded``, a size does."""
+    if any(out.suffix.lower() != PAGE for out in outputs):
+        return
+    said = (*ON_PAGES, *WHERE, *(("size",) if embedded else ()))
+    for flag in _written([option for option in arguments.handed_on if option.dest not in said], arguments)[:1]:
+        others = " ".join(ending for ending in OUTPUTS if ending != PAGE)
+        raise RequestError(f"{flag} says nothing to a page, which draws itself; allowed: another -o OUT too ({others})")
 
 
 def _check_memory(scene: Scene | Overview, cells: int) -> None:

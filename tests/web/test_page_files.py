@@ -80,3 +80,37 @@ def test_wheels_take_the_code_along_and_the_lock_names_no_registry():
     lock = (ROOT / "web" / "package-lock.json").read_text(encoding="utf-8")
     assert "resolved" not in lock and "://" not in lock
     assert all("integrity" in each for name, each in json.loads(lock)["packages"].items() if name)
+
+
+PICTURED = [
+    *(["--size", "640x360"], ["--frames", "1:9"], ["--quality", "draft"], ["--transparent"], ["--whole-frames"]),
+    *(["--engine", "eevee"], ["--device", "cpu"]),
+]
+
+
+@pytest.mark.parametrize("options", [*PICTURED, ["--max-bytes", "5MB"], ["--codec", "av1"]])
+def test_what_says_nothing_to_a_page_is_refused_where_nothing_else_is_written(place, capsys, options):
+    before = sorted(place.rglob("*"))
+    for command in (
+        ["render", "scene.toml", "-o", "page.html"],
+        ["render-all", "scene.toml", "--format", "html", "-o", "x"],
+    ):
+        assert main([*command, *options]) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1) and options[0].replace("--whole-frames", "--chunk") in err, err
+        assert ".mp4" in err or ".webm" in err
+        assert sorted(place.rglob("*")) == before
+
+
+@pytest.mark.parametrize("options", PICTURED[:4])
+def test_what_says_nothing_to_a_page_may_be_meant_for_another_output(place, options):
+    assert main(["render", "scene.toml", "-o", "page.html", "-o", "model.glb", *options]) == 0
+    assert (place / "page.html").is_file() and (place / "model.glb").is_file()
+
+
+def test_what_a_page_makes_use_of_is_taken(place, capsys):
+    taken = ["--fps", "20", "--lang", "zh", "--theme", "dark", "--all-cells", "--workers", "1", "--cache", "frames"]
+    assert main(["render", "scene.toml", "-o", "page.html", *taken]) == 0
+    assert data_in((place / "page.html").read_text(encoding="utf-8"))["boards"]["zh dark wide"]["fps"] == 20
+    assert main(["render", "scene.toml", "-o", "page.html", "--embed", "--size", "640x360"]) == 0
+    assert "640 / 360" in capsys.readouterr().out
