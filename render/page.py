@@ -128,6 +128,7 @@ def surroundings(theme: str) -> dict[str, Any]:
     known = THEMES[theme]
     return {
         "backdrop": floor_color(known),
+        "floor": known.floor,
         "shadow": floor_color(known, sun=SHADE),
         "text": known.text,
         "faint_text": known.faint_text,

@@ -48,12 +48,14 @@ def first_sum(plan: Plan, number: int) -> Sum | None:
 
 
 def sum_of(plan: Plan, number: int, step: int) -> Sum | None:
-    """The same of any step of the stage."""
+    """The same of any step of the stage; None where its window stands on padding alone, which a pool does not read."""
     if plan.values is None:
         return None
     tensors, kernels, biases = plan.values
     sight, kernel, bias = plan.sight(number), kernels[number], biases[number]
     taps = sight.trajectory.taps(step) if step else sight.first_taps
+    if not len(taps):
+        return None
     nothing = (taps.input < 0).any(axis=1)
     own = (taps.output == taps.output[0]).all(axis=1) & (taps.ghost | ~nothing)  # ReLU compares with a 0 of its own
     if sight.scatters:

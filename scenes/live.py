@@ -29,7 +29,7 @@ from ..conv_math.pool import Adaptive, Pooling, Windowed
 from ..conv_math.transposed import ConvTranspose
 from ..conv_math.window import Reach
 from . import palette
-from .captions import torch_calls
+from .captions import WORDS, torch_calls
 from .contents import Contents
 from .explain import explain
 from .plan import Plan
@@ -48,6 +48,18 @@ SLIDERS = (
     *(ChannelShuffle, PixelShuffle, PixelUnshuffle, Pad, ZeroInsert),
 )
 """Operations that a page can work out anew by itself, where a scene is one of them."""
+PHRASES = (
+    *("input", "output", "filters", "filter", "kernel", "window", "batch", "channels", "length", "depth", "height"),
+    *("width", "of_kernel", "of_window", "of_stride", "of_padding", "of_dilation", "of_output_padding", "step"),
+    *("parameters", "parameters_one", "biases", "biases_one", "macs", "macs_one", "macs_long", "macs_long_one"),
+    *("with_shares", "land", "land_one", "land_windows", "multiply", "multiply_one", "multiply_part"),
+    *("multiply_part_one", "multiply_alone", "multiply_alone_one", "sum", "sum_one", "sum_bias", "sum_bias_one"),
+    *("write", "write_each", "write_filters", "scatter", "scatter_one", "spread", "spread_one", "spread_cut", "add"),
+    *("max", "mean", "each", "one_filter", "one_channel", "in", "multiply_values", "multiply_channel", "sum_values"),
+    *("sum_channels", "bias", "write_value", "padding_max", "padding_mean", "padding_apart", "around_zeros"),
+    *("around_reflect", "around_replicate", "around_circular", "opened", "opened_both", "group"),
+)
+"""What of :data:`.captions.WORDS` it says of it then."""
 
 
 def live(scene: Scene, all_cells: bool = False) -> dict[str, Any]:
@@ -225,4 +237,5 @@ def _alone(scene: Scene) -> dict[str, Any] | None:
         "seconds": scene.time.seconds,
         "order": scene.time.order,
         "show": list(scene.look.show),
+        "words": {language: {key: words[key] for key in PHRASES} for language, words in WORDS.items()},
     }

@@ -700,7 +700,8 @@ class Plan:
         marks: tuple[str, ...] = ()
         mark_height: float | None = None
         if number == 0 and elision.blocks.length == 1 and split > 1 and elision.channels.length > 1:
-            marks = self._marks(elision, lambda lane: self.words("group", lane + 1))
+            key = "group" if self.contents.items[0][0] > split else "one_channel"  # a volume's channels have depth
+            marks = self._marks(elision, lambda lane: self.words(key, lane + 1))
         elif (pictures := self.contents.batch or 1) > 1:
             marks = self._marks(elision, lambda block: self.words("picture", block % pictures + 1))
         elif self.of_classes(number) and elision.lanes.length == self.shapes[number][-3]:

@@ -123,12 +123,13 @@ def in_lightness(
     """Colours ``(n, 3)`` made lighter the more a value ``(n,)`` is above the ``plain`` one, darker the more below.
 
     The scale is the same on both sides and for the ``whole`` tensor. It ends at the size that all but a few of its
-    values have, so that a single large one does not make all others faint; zeros do not count, which moves insert.
+    values have, so that a single large one does not make all others faint; zeros do not count, which moves insert, nor
+    does the −∞ of a pool that stood on padding alone.
     Where values of both signs meet, there is room below 0: it is no lighter than half-way.
     """
     values, whole = values - plain, whole - plain
     some = whole.reshape(-1)[:: max(1, whole.size // ENOUGH)]
-    sizes = np.abs(some[some != 0.0])
+    sizes = np.abs(some[(some != 0.0) & np.isfinite(some)])
     largest = float(np.quantile(sizes, COMMON, method="higher")) if sizes.size else 1.0
     share = (values / largest).clip(-1.0, 1.0)[:, None]
     if whole.min() < 0.0 < whole.max():

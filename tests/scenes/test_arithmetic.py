@@ -227,6 +227,24 @@ def test_what_a_pool_makes_of_padding_is_told_and_shown(op):
     assert told(1, 'description = "about it"\n')[0] == {f"about it; {TOLD_OF_PADDING[op]}"}
 
 
+def test_of_a_pool_that_stands_on_padding_alone_no_numbers_are_told():
+    table = """
+    title = "Pool"
+    [input]
+    shape = [1, 2, 2]
+    [[stage]]
+    op = "MaxPool2d"
+    kernel_size = 2
+    padding = 1
+    dilation = 3
+    [look]
+    show = ["values", "ghosts"]
+    """
+    board = compose(parse_scene(table, "here"))
+    said = [caption.body for caption in board.captions if caption.name.startswith("phase-1")]
+    assert said[:2] == ["the window reads 4 cells", "… keeps the largest"]
+
+
 @pytest.mark.parametrize("size", [(854, 480), (480, 854)])
 def test_a_bilinear_step_tells_the_four_cells_and_their_shares(size):
     board = compose(find_scene("upsample-bilinear"), size)

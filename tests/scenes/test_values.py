@@ -157,6 +157,13 @@ def test_a_few_large_values_do_not_make_all_others_faint():
     assert told([-60.0, -1.0, 1.0, 60.0], few) == pytest.approx(told([-1.0, -1.0, 1.0, 1.0], few))
 
 
+def test_what_a_pool_makes_of_padding_alone_is_darkest_and_changes_no_other_cell():
+    values, color = np.array([-np.inf, -6.0, 3.0, 6.0]), np.full((4, 3), 0.4)
+    tinted = in_lightness(color, values, values)
+    np.testing.assert_array_equal(tinted[1:], in_lightness(color[1:], values[1:], values[1:]))
+    np.testing.assert_array_equal(tinted[0], tinted[1])
+
+
 def test_in_a_small_tensor_all_values_are_told_apart():
     assert (np.diff(told(np.arange(-12.0, 13.0))) > 0.005).all()
 

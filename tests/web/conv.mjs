@@ -1,10 +1,13 @@
 // The page's own arithmetic: reads settings, writes what it makes of each, or the line with which it refuses.
 import { readFileSync } from "node:fs";
 import { ConvMathError, callOf, formulasOf, forward, madeOf, shapesOf } from "../../web/src/conv.js";
-import { WORDS } from "../../web/src/compose.js";
+import { Phrases } from "../../web/src/phrases.js";
 import { tapsOf } from "../../web/src/live.js";
 
-const told = JSON.parse(readFileSync(0, "utf8")).map((setting) => {
+const { settings, words } = JSON.parse(readFileSync(0, "utf8"));
+const phrases = new Phrases(words, "zh");
+const named = (key, number) => phrases.say(`of_${key}`, number);
+const told = settings.map((setting) => {
   try {
     const shapes = shapesOf(setting);
     const stage = madeOf(setting);
@@ -12,7 +15,7 @@ const told = JSON.parse(readFileSync(0, "utf8")).map((setting) => {
     const taps = (setting.cells ?? []).map((cell) =>
       tapsOf(stage, cell).map((tap) => [tap.input, tap.weight, tap.coefficient]),
     );
-    return { ...shapes, values, taps, call: callOf(setting), formulas: formulasOf(setting), named: formulasOf(setting, WORDS.zh.of) };
+    return { ...shapes, values, taps, call: callOf(setting), formulas: formulasOf(setting), named: formulasOf(setting, named) };
   } catch (error) {
     if (!(error instanceof ConvMathError)) throw error;
     return { error: error.message };

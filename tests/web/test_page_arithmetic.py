@@ -9,7 +9,7 @@ import pytest
 
 import convmotion.conv_math as conv_math
 from convmotion.conv_math import ConvMathError, Linear, Move
-from convmotion.scenes.captions import Words, size_formulas, torch_call
+from convmotion.scenes.captions import WORDS, Words, size_formulas, torch_call
 from convmotion.scenes.sight import Sight, bank_shape
 
 sys.path.append(str(Path(__file__).parent))
@@ -139,7 +139,7 @@ def test_shapes_values_taps_and_refusals_are_those_of_conv_math(name):
                 "cells": list(range(min(12, known["values"].size))),
             }
         wanted.append(known)
-    told = node.run("conv.mjs", given=asked)
+    told = node.run("conv.mjs", given={"settings": asked, "words": WORDS["zh"]})
     refused = 0
     for setting, mine, right in zip(asked, told, wanted, strict=True):
         context = f"{setting['arguments']} on {setting['input']}"

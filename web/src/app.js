@@ -88,6 +88,7 @@ export class App {
       fps: own.fps,
       seconds: this.data.live.alone.seconds,
       show: this.data.live.alone.show,
+      words: this.data.live.alone.words[this.language],
       language: this.language,
       theme: this.theme,
       surroundings: this.data.surroundings[this.theme],

@@ -5,12 +5,15 @@
  * scenes. Above some hundred steps all but the first one are swept.
  */
 
-import { bankOf, callOf, each, formulasOf, forward, kindOf, madeOf, shapesOf } from "./conv.js";
-import { unravel } from "./live.js";
-import { MINUS, short } from "./numerals.js";
+import { bankOf, callOf, each, formulasOf, forward, kindOf, madeOf, shapesOf, sourceOf } from "./conv.js";
+import { narrated } from "./arithmetic.js";
+import { ravel, tapsOf, unravel } from "./live.js";
+import { MINUS, short, told } from "./numerals.js";
+import { LAND, beatsOf, paceOf, settledOf, strokesOf } from "./pacing.js";
 import { filterColors, inLightness, inkOn, inputColors, outputColors } from "./palette.js";
+import { Phrases, count, textWidth } from "./phrases.js";
 import { ALWAYS } from "./story.js";
-import { basis, onWall } from "./view.js";
+import { basis, dot, onWall, scaled, subtract } from "./view.js";
 
 const DIRECTION = [0.42, 1, -0.55];
 const ITEM_GAP = 2.6;
@@ -23,16 +26,16 @@ const LINE_HEIGHT = 1.72;
 const [SIDE, TOP, BOTTOM] = [30, 20, 18];
 const COLUMN_GAP = 16;
 const APPROACH = -1.5;
-const [LAND, ARRIVE, SWEEP_ARRIVE] = [0.2, 0.4, 0.1];
 const [MULTIPLY, SUM, WRITE] = [0.45, 0.6, 0.8];
 const [SET_OUT, LANDED] = [0.5, 0.9];
-const PARTIAL = 0.8;
-const [TITLE_SECONDS, RESULT_SECONDS] = [0.8, 1.9];
-const [FIRST_SECONDS, READING_SECONDS, READING_STEPS, LAST_SECONDS] = [2.6, 0.75, 3, 0.7];
-const SLOW_SHARE = 0.55;
-const BEAT_SHARE = 0.72;
-const SINGLE_STEPS = 300;
-const MOST_TRAVELLERS = 1024;
+const [PARTIAL, GROWN, COPIED] = [0.8, 0.96, 0.8];
+const [MOST_SUMS, MOST_PRODUCTS, FLIGHT, FEWEST_PIXELS] = [15, 2 ** 20, 0.06, 4];
+const SWERVES = [0, 1, 2, 3, 4, 6, 8];
+const [WORTH, FOLLOWED, BESIDE, LANDING] = [0.0025, 64, 0.28, 1];
+const EMPTY = [0.6, 0.61, 0.63];
+const FAINT = 0.6;
+const [MOST_MARKED_BIASES, BETWEEN, NOTE_SHARE] = [4, 1.5, 0.7];
+const MOST_TRAVELLERS = 4096;
 const MOST_LINES = 64;
 const MOST_MARKS = 64;
 const [APART, APART_CELLS] = [8, 2048];
@@ -42,42 +45,7 @@ export const MOST_CELLS = 40_000;
 /** And works out no more multiply-accumulates while a slider moves. */
 export const MOST_MACS = 20_000_000;
 
-const OF = {
-  kernel: "核",
-  window: "窗口",
-  stride: "步幅",
-  padding: "填充",
-  dilation: "空洞率",
-  output_padding: "输出填充",
-};
-/** The words of these pictures. */
-export const WORDS = {
-  en: {
-    input: "input",
-    output: "output",
-    filters: (n) => (n === 1 ? "1 filter" : `${n} filters`),
-    kernel: (n) => `kernel ×${n}`,
-    window: "window",
-    axes: ["batch", "channels", "depth", "height", "width"],
-    cost: (p, m) => `${p} ${p === "1" ? "parameter" : "parameters"} · ${m} ${m === "1" ? "MAC" : "MACs"}`,
-    step: "step",
-    of: (key, number) => `${key.replace("_", " ")} ${number}`,
-  },
-  zh: {
-    input: "输入",
-    output: "输出",
-    filters: (n) => `${n} 个卷积核`,
-    kernel: (n) => `卷积核 ×${n}`,
-    window: "窗口",
-    axes: ["批次", "通道", "深度", "高", "宽"],
-    cost: (p, m) => `${p} 个参数 · ${m} 次乘加`,
-    step: "步",
-    of: (key, number) => `${OF[key]} ${number}`,
-  },
-};
-
 const product = (shape) => shape.reduce((a, b) => a * b, 1);
-const count = (number) => number.toLocaleString("en");
 const packed = (data, shape = [data.length]) => ({ data, shape });
 const range = (length) => Array.from({ length }, (_, i) => i);
 
@@ -91,7 +59,8 @@ export function drawnItem([channels, ...spatial]) {
 function groupsOf({ op, arguments: a, input }) {
   const kind = kindOf(op);
   if (kind.weighted) return a.groups;
-  return !kind.move && input[0] <= APART && product(input) <= APART_CELLS ? input[0] : 1;
+  const still = "kernel_size" in a && [a.kernel_size, a.stride ?? a.kernel_size].flat().every((n) => n === 1);
+  return !kind.move && !still && input[0] <= APART && product(input) <= APART_CELLS ? input[0] : 1;
 }
 
 /** A tensor or a bank in its place: so many equal blocks of cubes (depth, rows, columns), with room around each. */
@@ -141,7 +110,7 @@ class Item {
  * @param {import("./conv.js").Setting} setting
  * @param {{x: ArrayLike<number>, weight: ArrayLike<number> | null, bias: ArrayLike<number> | null}} values
  * @param {{size: number[], fps: number, seconds: number, language: string, theme: string, surroundings: any,
- *   title: string, show: string[]}} look
+ *   title: string, show: string[], words: Record<string, string>}} look
  * @returns {{board: any, live: any}} as render/page.py tells them
  */
 export function compose(setting, values, look) {
@@ -151,7 +120,7 @@ export function compose(setting, values, look) {
 class Composer {
   constructor(setting, values, look) {
     Object.assign(this, { setting, values, look });
-    this.words = WORDS[look.language] ?? WORDS.en;
+    this.words = new Phrases(look.words, look.language);
     this.kind = kindOf(setting.op);
     this.shapes = shapesOf(setting);
     this.stage = madeOf(setting);
@@ -168,16 +137,20 @@ class Composer {
     this.lanesOut = apart ? this.shapes.output[0] : groups;
     if (this.kind.move) this.lanesIn = this.lanesOut = 1;
     this.bank = bankOf(setting);
+    const { kernel_size: kernel, dilation = 1 } = setting.arguments;
+    const far = each(dilation, this.axes);
+    this.extents = !this.bank && kernel ? each(kernel, this.axes).map((k, axis) => (k - 1) * far[axis] + 1) : [1];
     this.grid = this.scatters ? setting.input.slice(1) : this.shapes.output.slice(1);
     this.steps = product(this.grid);
     this.windows = this._windows();
+    this.telling = this._telling();
   }
 
   run() {
     this._layout();
     this._time();
     this._colors();
-    const cells = [this._input(), ...this._ghosts(), ...this._filters(), ...this._travellers(), ...this._output()];
+    const cells = [this._input(), ...this._ghosts(), ...this._output(), ...this._filters(), ...this._travellers()];
     const floor = Math.min(...cells.map((c) => c.position.data.reduce((low, z, i) => (i % 3 === 2 ? Math.min(low, z) : low), Infinity)));
     const { size, fps, theme, language, title } = this.look;
     const board = {
@@ -240,6 +213,24 @@ class Composer {
     return { depth: spans.length === 3 ? spans[0] : null, rows, columns };
   }
 
+  /** The step in slow motion: the first one or, where that reads one cell alone, the first of those that read the most. */
+  _telling() {
+    if (this.kind.move) return 0;
+    const spans = [this.windows.depth, this.windows.rows, this.windows.columns].filter(Boolean).slice(-this.axes);
+    const varies = spans.some(({ counts }) => new Set(counts).size > 1);
+    if (!varies || product(spans.map(({ counts }) => counts[0])) > 1) return 0;
+    return ravel(spans.map(({ counts }) => counts.indexOf(Math.max(...counts))), this.grid);
+  }
+
+  /** Whether the window goes into a volume, and whether the output is one, of which those slices that are done hide others. */
+  get _deep() {
+    return !this.kind.move && this.windows.depth !== null && new Set(this.windows.depth.first).size > 1;
+  }
+
+  get _fills() {
+    return this.axes === 3 && !this.kind.move && !this.scatters && this.shapes.output[0] === 1 && this.shapes.output[1] > 1;
+  }
+
   /** The position (depth, row, column) of a step. */
   _position(step) {
     return [0, 0, ...unravel(step, this.grid)].slice(-3);
@@ -256,13 +247,13 @@ class Composer {
     const shape = (s) => s.map(count).join(" × ");
     const pad = this.windows && this.look.show.includes("ghosts") ? [this.windows.depth?.padding ?? [0, 0], this.windows.rows.padding, this.windows.columns.padding] : undefined;
     const one = (name, told) => (tall ? [`${name}  ${told}`] : [name, told]);
-    this.inItem = new Item("input", this.lanesIn, [ci / this.lanesIn, hi, wi], { pad, label: one(this.words.input, shape(this.setting.input)) });
-    this.outItem = new Item("output-1", this.lanesOut, [co / this.lanesOut, ho, wo], { label: one(this.words.output, shape(this.shapes.output)) });
+    this.inItem = new Item("input", this.lanesIn, [ci / this.lanesIn, hi, wi], { pad, label: one(this.words.say("input"), shape(this.setting.input)) });
+    this.outItem = new Item("output-1", this.lanesOut, [co / this.lanesOut, ho, wo], { label: one(this.words.say("output"), shape(this.shapes.output)) });
     this.items = [this.inItem, this.outItem];
     if (this.bank) {
       const [filters, ...dims] = this.bank;
-      const told = [this.setting.arguments.in_channels / this.setting.arguments.groups, ...each(this.setting.arguments.kernel_size, this.axes)];
-      this.bankItem = new Item("filters-1", filters, dims, { gap: BLOCK_GAP, label: one(this.words.filters(filters), shape(told)) });
+      const kernel = [this.setting.arguments.in_channels / this.setting.arguments.groups, ...each(this.setting.arguments.kernel_size, this.axes)];
+      this.bankItem = new Item("filters-1", filters, dims, { gap: BLOCK_GAP, label: one(filters > 1 ? this.words.say("filters", filters) : this.words.say("filter"), shape(kernel)) });
       this.items.splice(1, 0, this.bankItem);
     }
     this.page = page;
@@ -273,9 +264,12 @@ class Composer {
     this.calls = broken(callOf(this.setting), (page[0] - 2 * SIDE - beside - COLUMN_GAP) / CAPITAL.line);
     const heading = (CAPITAL.title + this.calls.length * CAPITAL.line) * LINE_HEIGHT;
     const tableHigh = this.look.show.includes("table") ? table.length * line : 0;
-    this.formulas = this.look.show.includes("formula") ? formulasOf(this.setting, this.words.of) : [];
+    this.formulas = this._formulas();
     const top = TOP + 8 + (tall ? heading + tableHigh + 8 : Math.max(heading, tableHigh));
-    const footer = tall ? this.formulas.length + 2 : Math.max(this.formulas.length, 2);
+    this.story = this._stacked(this._padding());
+    this.opened = this._deep || this._fills ? this._stacked(this.words.say(this._fills ? "opened_both" : "opened")) : [];
+    const told = this.kind.move ? 0 : Math.max(1, this.story.length, this.opened.length); // above the formulas
+    const footer = tall ? this.formulas.length + 2 + told : Math.max(this.formulas.length + told, 2);
     const bottom = BOTTOM + footer * line + 6;
     const labels = this.items[0].label.length * CAPITAL.label * LINE_HEIGHT + 4;
     const wide = page[0] - 2 * SIDE;
@@ -316,6 +310,7 @@ class Composer {
         x += sizes[i][0] + gap;
       });
     }
+    this.ceiling = (page[1] / 2 - top) * pixel; // where the heading ends
     this.camera = {
       direction: DIRECTION,
       target: [0, 0, 0],
@@ -333,83 +328,49 @@ class Composer {
 
   _time() {
     const { fps, seconds } = this.look;
-    this.frames = Math.max(2, Math.round(seconds * fps));
-    const first = 1 + Math.round(Math.min(TITLE_SECONDS * fps, 0.1 * this.frames));
-    const last = this.frames - Math.round(Math.min(RESULT_SECONDS * fps, 0.15 * this.frames));
-    const room = last - first;
-    this.swept = this.steps > Math.min(SINGLE_STEPS, Math.floor(BEAT_SHARE * this.frames));
-    const sizes = this.swept ? [1, this.steps - 1] : range(this.steps).map(() => 1);
-    const slow = sizes.map((_, i) => {
-      if (i === 0) return FIRST_SECONDS;
-      if (this.swept) return 0;
-      if (i <= READING_STEPS && sizes.length > READING_STEPS + 2) return READING_SECONDS;
-      return i === sizes.length - 1 ? LAST_SECONDS : 0;
-    });
-    const told = slow.reduce((a, b) => a + b, 0) * fps;
-    const others = slow.filter((s) => s === 0).length;
-    const shrink = others ? Math.min(1, (SLOW_SHARE * room) / told) : room / told;
-    const rest = others ? (room - told * shrink) / others : 0;
-    const bounds = [first];
-    slow.forEach((s) => bounds.push(bounds.at(-1) + (s ? s * fps * shrink : rest)));
-    bounds[bounds.length - 1] = last;
-    this.bounds = bounds;
-    let done = 0;
-    const steps = [0, ...sizes.map((s) => (done += s))];
-    this.step = track(bounds, steps.map((s) => [s]), "linear");
-    this.settled = packed(
-      Float64Array.from({ length: this.steps }, (_, t) => {
-        if (!this.swept || t === 0) return bounds[t + 1];
-        return bounds[1] + ((last - bounds[1]) * t) / (this.steps - 1);
-      }),
-    );
+    const row = this.kind.move ? 0 : this.grid.at(-1);
+    const plane = product(this.grid.slice(-2));
+    const told = { steps: this.steps, row: this.grid.at(-1), plane, fps, seconds, slides: !this.kind.move, telling: this.telling };
+    const { beats, frames } = beatsOf(told);
+    Object.assign(this, { beats, frames, row });
+    this.slow = beats.find((beat) => beat.slow);
+    this.swept = beats.some((beat) => beat.swept);
+    const keys = paceOf(beats, row);
+    this.step = track(keys.map(([frame]) => frame), keys.map(([, done]) => [done]), "linear");
+    this.settled = packed(settledOf(keys, this.steps));
+    this.shownIn = beats.flatMap((beat) => new Array(beat.last + 1 - beat.first).fill(beat));
   }
 
-  /** Keys of something that stands where a step says: it sets out when a step begins, and waits there. */
+  /** Keys of something that stands where a step says: it arrives in the first part of a stroke, and goes along a row. */
   _follow(stands, approach) {
-    const frames = [];
-    const values = [];
-    const eases = [];
+    const [frames, values, eases] = [[], [], []];
     const key = (frame, value, ease) => {
-      if (frames.length && frame <= frames.at(-1)) return;
       frames.push(frame);
       values.push(value);
       eases.push(ease);
     };
-    const first = stands(0);
-    key(this.bounds[0], first.map((x, i) => x + (i === 1 ? approach : 0)), "cubic");
-    const single = this.swept ? 1 : this.steps;
-    for (let step = 0; step < single; step++) {
-      const [begin, end] = [this.bounds[step], this.bounds[step + 1]];
-      if (step) key(begin, stands(step - 1), "cubic");
-      key(begin + (step ? ARRIVE : LAND) * (end - begin), stands(step), "constant");
-    }
-    if (this.swept) {
-      const [begin, end] = [this.bounds[1], this.bounds[2]];
-      const at = (step) => begin + ((end - begin) * (step - 1)) / (this.steps - 1);
-      const row = this.grid.at(-1);
-      const every = Math.max(1, Math.ceil((4 * this.steps) / row / (end - begin))); // rows that it goes along
-      key(begin, stands(0), "linear");
-      for (let from = 0; from < this.steps; from += row * every) {
-        const start = Math.max(from, 1);
-        const stop = Math.min(from + row * every, this.steps) - 1;
-        const along = Math.floor(stop / row) * row;
-        key(at(start) + SWEEP_ARRIVE * (at(start + 1) - at(start)), stands(Math.max(along, 1)), "linear");
-        key(at(stop + 1), stands(stop), "linear");
-      }
+    for (const way of strokesOf(this.beats, this.row)) {
+      const here = stands(way.first);
+      if (!frames.length) key(way.start, here.map((x, i) => x + (i === 1 ? approach : 0)), "cubic");
+      const single = way.first === way.last;
+      key(way.stands, here, single ? "constant" : "linear");
+      key(way.end, single ? here : stands(way.last), "cubic");
     }
     return track(frames, values, eases);
   }
 
   _arrival(step) {
-    if (this.swept && step > 0) return [step, step + 1];
-    return step === 0 && !this.kind.move ? [WRITE, 1] : [step + SET_OUT, step + LANDED];
+    const { first, slow, swept } = this.shownIn.at(step); // -1 is that of what no step writes
+    if (swept) return [step, step + 1];
+    return slow && step === first && !this.kind.move ? [step + WRITE, step + 1] : [step + SET_OUT, step + LANDED];
   }
 
   // Colours
 
   _colors() {
     const { input, arguments: a } = this.setting;
-    this.inColors = inputColors(input[0], this.kind.move && "groups" in a ? a.groups : this.groups);
+    this.inColors = inputColors(this.before[0], this.kind.move && "groups" in a ? a.groups : this.groups);
+    this.deep = this.before[0] / input[0];
     this.outColors = this.kind.weighted ? outputColors(a.out_channels, this.groups) : null;
     const tint = (values) => (this.numbers && values ? inLightness(Array.from(values)) : (color) => color);
     this.inTint = tint(this.values.x);
@@ -418,7 +379,7 @@ class Composer {
   }
 
   _inColor(flat) {
-    return this.inTint(this.inColors[Math.floor(flat / product(this.setting.input.slice(1)))], this.values.x[flat]);
+    return this.inTint(this.inColors[Math.floor(flat / product(this.before.slice(1)))], this.values.x[flat]);
   }
 
   _outColor(flat) {
@@ -428,7 +389,7 @@ class Composer {
       const from = this.stage.input.data[flat];
       return from < 0 ? this.look.surroundings.ghost : this._inColor(from);
     }
-    return this.outTint(this.inColors[channel], this.y[flat]);
+    return this.outTint(this.inColors[channel * this.deep], this.y[flat]);
   }
 
   // Cells
@@ -456,17 +417,43 @@ class Composer {
     const [deep, rows, columns] = this.inItem.pad;
     if (![deep, rows, columns].flat().some(Boolean)) return [];
     const [depth, height, width] = this.inItem.dims;
-    const [index, position] = [[], []];
+    const [index, position, front, copied] = [[], [], [], []];
+    const mode = this.setting.arguments.padding_mode ?? "zeros";
     for (let lane = 0; lane < this.lanesIn; lane++)
       for (let d = -deep[0]; d < depth + deep[1]; d++)
         for (let h = -rows[0]; h < height + rows[1]; h++)
           for (let w = -columns[0]; w < width + columns[1]; w++) {
             if (d >= 0 && d < depth && h >= 0 && h < height && w >= 0 && w < width) continue;
-            index.push([lane * depth + Math.min(Math.max(d, 0), depth - 1), h, w]);
+            const inside = Math.min(Math.max(d, 0), depth - 1);
+            index.push([lane * depth + inside, h, w]);
             position.push(this.inItem.at(lane, d, h, w));
+            front.push(d === 0);
+            const slice = this.axes === 3 ? sourceOf(d, depth, mode) : inside;
+            const [row, column] = [sourceOf(h, height, mode), sourceOf(w, width, mode)];
+            copied.push(Math.min(slice, row, column) < 0 ? null : [lane * depth + slice, row, column]);
           }
-    const color = position.map(() => this.look.surroundings.ghost);
-    return [made("ghosts-input", "ghost", this.before, index, { position, color })];
+    const { ghost, floor, backdrop } = this.look.surroundings;
+    const reads = this.stage.reduce === "sum" && (this.setting.arguments.count_include_pad ?? true);
+    const zeros = front.map((is, i) => is && reads && !copied[i]);
+    const numbers = this._numbers(new Float64Array(position.length), position.map(() => floor), zeros);
+    const ghosts = made("ghosts-input", "ghost", this.before, index, {
+      position,
+      color: position.map(() => ghost),
+      lit_by: "window-1",
+      numbers,
+    });
+    const repeats = range(position.length).filter((i) => copied[i]);
+    if (!repeats.length) return [ghosts];
+    const flat = repeats.map((i) => ravel(copied[i], this.before));
+    const color = flat.map((cell) => this._inColor(cell).map((x, k) => x + FAINT * (backdrop[k] - x)));
+    const copies = made("copies-input", "copy", this.before, repeats.map((i) => copied[i]), {
+      position: repeats.map((i) => position[i]),
+      color,
+      scale: COPIED,
+      lit_by: "window-1",
+      numbers: this._numbers(flat.map((cell) => this.values.x[cell]), color, repeats.map((i) => front[i]), { width: COPIED }),
+    });
+    return [ghosts, copies];
   }
 
   _filters() {
@@ -486,44 +473,119 @@ class Composer {
     return [x + w - 0.5, y + depth - 1, z - (h - 1) / 2];
   }
 
-  /** Copies of the first window's cells: to their weights, then together into one cell per filter. */
+  /** Copies of the first window's cells: to their weights, then together into one cell per filter or, of a window that
+   * scatters, each to its own cell of the output. */
   _travellers() {
-    if (!this.bank || this.scatters) return [];
-    const positions = product(this.grid);
-    const filters = this.bank[0];
-    const perFilter = product(this.bank.slice(1));
-    if (filters * perFilter > MOST_TRAVELLERS) return [];
-    const [position, origin, via, color, becomes, index] = [[], [], [], [], [], []];
-    const { depth, rows, columns } = this.windows;
-    const [slices, kh, kw] = this.bank.slice(1);
-    const fanIn = this.stage.fan_in;
-    const perGroup = filters / this.groups;
+    if (!this.bank || this.slow.swept || product(this.bank) > MOST_TRAVELLERS || this.page[0] / this.camera.width < FEWEST_PIXELS) return [];
+    const [filters, slices] = this.bank;
+    const { fan_in: fanIn } = this.stage;
     const kd = slices / fanIn;
-    for (let f = 0; f < filters; f++)
-      for (let c = 0; c < fanIn; c++)
-        for (let d = 0; d < kd; d++)
-          for (let i = 0; i < kh; i++)
-            for (let j = 0; j < kw; j++) {
-              const channel = Math.floor(f / perGroup) * fanIn + c;
-              const z = depth ? depth.first[0] + d * depth.distance : 0;
-              const [h, w] = [rows.first[0] + i * rows.distance, columns.first[0] + j * columns.distance];
-              const deep = this.before[0] / this.setting.input[0];
-              const per = this.before[0] / this.lanesIn;
-              const at = channel * deep;
-              const inside = z >= 0 && z < deep && h >= 0 && h < this.before[1] && w >= 0 && w < this.before[2];
-              const flat = ((at + z) * this.before[1] + h) * this.before[2] + w;
-              const weight = this.bankItem.at(f, c * kd + d, i, j);
-              origin.push(this.inItem.at(Math.floor(at / per), (at % per) + z, h, w));
-              via.push(weight);
-              position.push(this._mouth(f));
-              color.push(inside ? this._inColor(flat) : [0.6, 0.61, 0.63]);
-              becomes.push(this._outColor(f * positions));
-              index.push([Math.min(Math.max(at + z, 0), this.before[0] - 1), h, w]);
-            }
-    const many = position.map(() => LAND);
-    const arrive = position.map(() => WRITE);
+    const [position, origin, via, color, becomes, index, cells, products, front] = Array.from({ length: 9 }, () => []);
+    const reads = this._corner();
+    const writes = this._corner(true);
+    const deepOut = this.after[0] / this.shapes.output[0];
+    for (let flat = 0; flat < product(this.bank); flat++) {
+      const [f, slice, i, j] = unravel(flat, this.bank);
+      const [c, d] = [Math.floor(slice / kd), slice % kd];
+      const channel = Math.floor((f * this.groups) / filters) * fanIn + c;
+      const [z, h, w] = this.scatters ? [0, 0, 0] : reads(d, i, j);
+      const read = this._read(channel, z, h, w);
+      const cell = read < 0 ? 0 : this.values.x[read];
+      const per = this.before[0] / this.lanesIn;
+      const at = channel * this.deep;
+      origin.push(this.inItem.at(Math.floor(at / per), (at % per) + z, h, w));
+      via.push(this.bankItem.at(f, slice, i, j));
+      const to = writes(d, i, j);
+      const perOut = this.after[0] / this.lanesOut;
+      const first = f * deepOut;
+      position.push(this.scatters ? this.outItem.at(Math.floor(first / perOut), (first % perOut) + to[0], to[1], to[2]) : this._mouth(f));
+      color.push(read < 0 ? EMPTY : this._inColor(read));
+      becomes.push(this.outColors[f]);
+      index.push(read < 0 ? [at + Math.min(Math.max(z, 0), this.deep - 1), h, w] : unravel(read, this.before));
+      cells.push(cell);
+      products.push(this.values.weight ? cell * this.values.weight[flat] : NaN);
+      front.push(index.at(-1)[0] % per === 0);
+    }
     const rest = [MULTIPLY, SUM];
-    return [made("travellers-1", "traveller", this.before, index, { position, color, origin, via, becomes, start: many, arrive, rest, end: WRITE })];
+    const numbers = [
+      ...this._numbers(cells, color, front, { last: MULTIPLY }),
+      ...this._numbers(products, becomes, index.map((_, flat) => unravel(flat, this.bank)[1] === 0), { first: MULTIPLY }),
+    ];
+    const times = { start: position.map(() => LAND), arrive: position.map(() => WRITE), rest, end: WRITE };
+    const bow = this._swerve(origin, via);
+    return [made("travellers-1", "traveller", this.before, index, { position, color, origin, anchor: origin, via, bow, becomes, numbers, ...times })];
+  }
+
+  /** Where the first window has its cell of so many along depth, rows and columns: on the input or, of one that
+   * scatters, on the output. */
+  _corner(written = false) {
+    if (!written) {
+      const { depth, rows, columns } = this.windows;
+      return (d, i, j) => [depth ? depth.first[0] + d * depth.distance : 0, rows.first[0] + i * rows.distance, columns.first[0] + j * columns.distance];
+    }
+    const { padding = 0, dilation = 1 } = this.setting.arguments;
+    const whole = (value, missing) => (typeof value === "string" ? [0, 0, 0] : [missing, missing, ...each(value, this.axes)].slice(-3));
+    const [cut, far] = [whole(padding, 0), whole(dilation, 1)];
+    return (...at) => at.map((k, axis) => k * far[axis] - cut[axis]);
+  }
+
+  /** The flat cell of the input that is read at a place, which may be on padding; -1 for a zero. */
+  _read(channel, ...place) {
+    const shape = [this.deep, ...this.before.slice(1)];
+    const mode = this.setting.arguments.padding_mode ?? "zeros";
+    const at = place.map((p, axis) => sourceOf(p, shape[axis], mode));
+    return Math.min(...at) < 0 ? -1 : channel * product(shape) + ravel(at, shape);
+  }
+
+  /** Whether cells that are written with a step are seen to come to their place. */
+  _flies(step) {
+    if (this.page[0] / this.camera.width < FEWEST_PIXELS) return false;
+    const { first, last, start, end, slow, swept } = this.shownIn[step];
+    const part = swept ? 1 : LANDED - SET_OUT;
+    return (slow && !swept) || (part * (end - start)) / (last - first + 1) / this.look.fps >= FLIGHT;
+  }
+
+  _swerving(cells) {
+    return { ...cells, bow: this._swerve(cells.origin, cells.position) };
+  }
+
+  /** How far flights are to be from the straight way in its middle, as `scenes/swerve.py` finds it; undefined: not at all. */
+  _swerve(origin, end) {
+    const flies = origin.map((from, i) => from.some((x, k) => x !== end[i][k]));
+    const flying = range(origin.length).filter((i) => flies[i]);
+    if (!flying.length) return undefined;
+    const { up, forward } = basis(DIRECTION);
+    const long = Math.hypot(forward[0], forward[1]);
+    const away = [forward[0] / long, forward[1] / long, 0];
+    const many = Math.min(flying.length, FOLLOWED);
+    const chosen = range(many).map((i) => flying[many > 1 ? Math.floor((i * (flying.length - 1)) / (many - 1)) : 0]);
+    const boxes = this.items.flatMap(({ base, dims: [d, h, w] }) =>
+      base.map(([x, y, z]) => [
+        [x - 0.5 - BESIDE, y - 0.5, z + 0.5 - h - BESIDE],
+        [x + w - 0.5 + BESIDE, y + d - 0.5, z + 0.5 + BESIDE],
+      ]),
+    );
+    const margin = BESIDE * up.reduce((sum, x) => sum + Math.abs(x), 0);
+    const rises = flying.map((i) => [dot(origin[i], up), dot(end[i], up)]);
+    const highest = range(20).map((k) => rises.reduce((most, [a, b]) => Math.max(most, a + ((b - a) * k) / 20), -Infinity));
+    const cost = (far) => {
+      let [looks, covered] = [0, 0];
+      for (let k = 1; k < 20; k++) {
+        const bow = scaled(away, 4 * (k / 20) * (1 - k / 20) * far);
+        const place = (i) => origin[i].map((x, axis) => x + (end[i][axis] - x) * (k / 20) + bow[axis]);
+        if (far && highest[k] + dot(bow, up) + margin > this.ceiling) return Infinity;
+        for (const i of chosen) {
+          const at = place(i);
+          if (Math.hypot(...subtract(at, end[i])) < LANDING) continue;
+          looks++;
+          for (const box of boxes) if (isBefore(at, box, forward)) covered++;
+        }
+      }
+      return covered + WORTH * looks * far;
+    };
+    const costs = SWERVES.map(cost);
+    const far = SWERVES[costs.indexOf(Math.min(...costs))];
+    return far ? flies.map((does) => scaled(away, does ? far : 0)) : undefined;
   }
 
   _output() {
@@ -535,17 +597,20 @@ class Composer {
     const front = cells.map(([c]) => c % per === 0);
     if (this.scatters) return this._scattered(cells, position, color, front);
     const times = cells.map((_, flat) => this._arrival(flat % positions));
+    const flies = this.kind.move ? null : range(this.steps).map((step) => this._flies(step));
     const moved = this.kind.move ? this.stage.input.data : null;
     const origin = cells.map((at, flat) => {
       if (moved) return moved[flat] < 0 ? position[flat] : this._spot(this.inItem, this.lanesIn, this.before, unravel(moved[flat], this.before));
+      if (!flies[flat % positions]) return position[flat];
       if (this.bank) return this._mouth(Math.floor(flat / positions));
-      return this._center(flat);
+      return this._source(flat);
     });
     const shared = { start: times.map(([s]) => s), arrive: times.map(([, a]) => a) };
     const of = (rows) => {
       const pick = (list) => rows.map((row) => list[row]);
       const numbers = this._numbers(pick([...this.y]), pick(color), pick(front));
-      return { position: pick(position), color: pick(color), origin: pick(origin), start: pick(shared.start), arrive: pick(shared.arrive), numbers };
+      const cells = { position: pick(position), color: pick(color), origin: pick(origin), numbers, lit_by: this._fills ? "head-1" : null };
+      return this._swerving({ ...cells, start: pick(shared.start), arrive: pick(shared.arrive) });
     };
     const known = range(cells.length).filter((flat) => !moved || moved[flat] >= 0);
     const zeros = range(cells.length).filter((flat) => moved && moved[flat] < 0);
@@ -557,7 +622,16 @@ class Composer {
     return found;
   }
 
-  /** In the middle of all that a pool's output cell reads. */
+  /** Where a pool's output cell comes from: what it keeps or, if that is none, the middle of all that it reads. */
+  _source(flat) {
+    if (this.stage.reduce === "max") {
+      const read = tapsOf(this.stage, flat).filter((tap) => tap.input >= 0);
+      const kept = read.find((tap) => this.values.x[tap.input] === this.y[flat]);
+      if (kept) return this._spot(this.inItem, this.lanesIn, this.before, unravel(kept.input, this.before));
+    }
+    return this._center(flat);
+  }
+
   _center(flat) {
     const positions = product(this.shapes.output.slice(1));
     const channel = Math.floor(flat / positions);
@@ -573,58 +647,73 @@ class Composer {
   /** Cells to which several steps add: small from the first of them on, whole after the last one. */
   _scattered(cells, position, color, front) {
     const spatial = this.setting.input.slice(1);
-    const out = this.shapes.output.slice(1);
-    const positions = product(out);
-    const first = new Float64Array(positions).fill(Infinity);
-    const last = new Float64Array(positions).fill(-1);
-    for (let place = 0; place < positions; place++) {
-      let steps = [0];
-      unravel(place, out).forEach((p, axis) => {
-        const { at } = this.stage.axes[axis];
-        const met = range(at.shape[1]).map((k) => at.data[p * at.shape[1] + k]).filter((cell) => cell >= 0);
-        steps = steps.flatMap((step) => met.map((cell) => step * spatial[axis] + cell));
-      });
-      for (const step of steps) {
-        first[place] = Math.min(first[place], step);
-        last[place] = Math.max(last[place], step);
-      }
-    }
-    const times = (step) => (step < 0 || step === Infinity ? [ALWAYS + 0.5, ALWAYS + 0.6] : this._arrival(step));
-    const done = cells.map((_, flat) => times(last[flat % positions]));
-    const begun = cells.map((_, flat) => times(first[flat % positions]));
-    const mouths = cells.map((_, flat) => this._mouth(Math.floor(flat / positions)));
-    const twice = range(cells.length).filter((flat) => first[flat % positions] < last[flat % positions]);
-    const pick = (list) => twice.map((row) => list[row]);
-    const partial = {
-      position: pick(position),
-      color: twice.map((flat) => this.outColors[Math.floor(flat / positions)]), // what it will be is not told yet
-      origin: pick(mouths),
-      start: pick(begun).map(([s]) => s),
-      arrive: pick(begun).map(([, a]) => a),
-      scale: PARTIAL,
-    };
+    const counted = this.numbers && !this.swept && this.shapes.macs <= MOST_PRODUCTS;
+    const turns = cells.map((_, flat) => this._turns(flat, product(spatial), counted));
+    const positions = product(this.shapes.output.slice(1));
+    const source = (flat, step) => (this._flies(step) ? this._mouth(Math.floor(flat / positions)) : position[flat]);
+    const times = turns.map((steps) => this._arrival(steps.length ? steps.at(-1).step : -1));
     const whole = {
       position,
       color,
-      origin: cells.map((_, flat) => (first[flat % positions] < last[flat % positions] ? position[flat] : mouths[flat])),
-      start: done.map(([s]) => s),
-      arrive: done.map(([, a]) => a),
+      origin: cells.map((_, flat) => (turns[flat].length === 1 ? source(flat, turns[flat][0].step) : position[flat])),
+      start: times.map(([s]) => s),
+      arrive: times.map(([, a]) => a),
+      lit_by: "head-1",
       numbers: this._numbers(this.y, color, front),
     };
-    const found = [made("output-1", "output", this.after, cells, whole)];
-    if (twice.length) found.push(made("output-1-partial-1", "output", this.after, twice.map((flat) => cells[flat]), partial));
-    return found;
+    const several = counted ? Math.max(...turns.map((steps) => steps.length)) - 1 : 1;
+    const found = [];
+    for (let turn = 0; turn < several; turn++) {
+      const rows = range(cells.length).filter((flat) => turns[flat].length > turn + 1);
+      if (!rows.length) break;
+      if (counted) rows.sort((one, other) => turns[one][turn].step - turns[other][turn].step || one - other);
+      const own = rows.map((flat) => turns[flat][turn]);
+      const shade = rows.map((flat, i) => {
+        const plain = this.outColors[Math.floor(flat / positions)];
+        return counted ? this.outTint(plain, own[i].sum) : plain;
+      });
+      const between = own.map(({ step }) => this._arrival(step));
+      const scale = PARTIAL + ((GROWN - PARTIAL) * turn) / Math.max(1, several - 1);
+      const seen = rows.map((flat) => front[flat] && several <= MOST_SUMS);
+      const numbers = counted ? this._numbers(own.map(({ sum }) => sum), shade, seen, { width: scale }) : [];
+      const partial = {
+        position: rows.map((flat) => position[flat]),
+        color: shade,
+        origin: rows.map((flat, i) => (turn ? position[flat] : source(flat, own[i].step))),
+        start: between.map(([s]) => s),
+        arrive: between.map(([, a]) => a),
+        scale,
+        numbers,
+        lit_by: "head-1",
+      };
+      const name = `output-1-partial-${turn + 1}`;
+      found.push(made(name, "output", this.after, rows.map((flat) => cells[flat]), this._swerving(partial)));
+    }
+    return [...found, made("output-1", "output", this.after, cells, this._swerving(whole))];
+  }
+
+  /** The steps that add to an output cell, and what has been added up after each, all without bias. */
+  _turns(flat, positions, counted) {
+    const found = new Map();
+    for (const tap of tapsOf(this.stage, flat)) {
+      if (tap.input < 0) continue;
+      const step = tap.input % positions;
+      const added = counted ? this.values.x[tap.input] * this.values.weight[tap.weight] : 0;
+      found.set(step, (found.get(step) ?? 0) + added);
+    }
+    let sum = 0;
+    return [...found].sort(([a], [b]) => a - b).map(([step, added]) => ({ step, sum: (sum += added) }));
   }
 
   /** What is written on cells, none where it could not be read. */
-  _numbers(values, color, front) {
+  _numbers(values, color, front, { first = ALWAYS, last = null, width = 1 } = {}) {
     if (!this.numbers || !values) return [];
     const cell = range(values.length).filter((i) => front[i] && Number.isFinite(values[i]));
     if (!cell.length) return [];
-    const wide = cell.map((i) => textWidth(short(values[i])));
+    const wide = cell.map((i) => digitsWidth(short(values[i])));
     const size = Math.min(HEIGHT, ROOM / (NARROWEST * wide.reduce((most, each) => Math.max(most, each))));
     const pixels = this.look.size[0] / this.camera.width;
-    if (size * pixels < LEGIBLE) return [];
+    if (size * pixels * width < LEGIBLE) return [];
     const { face } = this.look.surroundings;
     const ink = cell.flatMap((i) => inkOn(color[i].map((x) => x * face)));
     return [
@@ -633,8 +722,8 @@ class Composer {
         value: packed(Float64Array.from(cell, (i) => values[i])),
         color: packed(new Float32Array(ink), [cell.length, 3]),
         size,
-        first: ALWAYS,
-        last: null,
+        first,
+        last,
         until: null,
         narrow: packed(Float32Array.from(wide, (each) => Math.min(1, ROOM / (size * each)))),
       },
@@ -665,12 +754,12 @@ class Composer {
       return [columns.counts[w], depth ? depth.counts[z] : deep, rows.counts[h]];
     };
     const lanes = this.inItem.base.map((base) => base.map((x, i) => x - this.inItem.base[0][i]));
-    const first = Math.floor(this.bounds[0]) + 1;
-    const last = Math.floor(this.bounds.at(-1));
+    const first = Math.floor(this.beats[0].start) + 1;
+    const last = Math.floor(this.beats.at(-1).end);
     const window = {
       ...mover("window-1", this._follow(stands, APPROACH), first, last, counts, spacing, lanes),
       taps: changes ? this._follow(touched, 0) : null,
-      opens: depth !== null && new Set(depth.first).size > 1,
+      opens: this._deep,
     };
     return [window, this._head(first, last)];
   }
@@ -679,7 +768,7 @@ class Composer {
   _head(first, last) {
     if (!this.scatters) {
       const stands = (step) => this._spot(this.outItem, this.lanesOut, this.after, this._position(step));
-      return { ...mover("head-1", this._follow(stands, 0), first, last, [1, 1, 1], [1, 1, -1], []) };
+      return { ...mover("head-1", this._follow(stands, 0), first, last, [1, 1, 1], [1, 1, -1], []), opens: this._fills };
     }
     const a = this.setting.arguments;
     const of = (value) => each(value, this.axes);
@@ -728,7 +817,7 @@ class Composer {
       const per = this.setting.input[0] / right.length;
       right.slice(0, MOST_LINES).forEach((corners, lane) =>
         corners.forEach((start) => {
-          lines.push({ start, start_on: "window-1", end: to(lane * per), end_on: "head-1", color: this.inColors[lane * per] });
+          lines.push({ start, start_on: "window-1", end: to(lane * per), end_on: "head-1", color: this.inColors[lane * per * this.deep] });
         }),
       );
     }
@@ -739,13 +828,13 @@ class Composer {
 
   _tableRows() {
     const { input, arguments: a } = this.setting;
-    const names = [this.words.axes[0], this.words.axes[1], ...this.words.axes.slice(5 - (input.length - 1))];
-    const rows = [["", names]];
+    const axes = this.axes === 1 ? ["length"] : ["depth", "height", "width"].slice(-this.axes);
+    const rows = [["", ["batch", "channels", ...axes].map((key) => this.words.say(key))]];
     const line = (name, shape, batch) => rows.push([name, [batch, ...shape.map(String)]]);
-    line(this.words.input, input, "1");
-    if (this.bank) line(this.words.kernel(this.bank[0]), [a.in_channels / a.groups, ...each(a.kernel_size, this.axes)], "");
-    else if ("kernel_size" in a) line(this.words.window, ["", ...each(a.kernel_size, this.axes)], "");
-    line(this.words.output, this.shapes.output, "1");
+    line(this.words.say("input"), input, "1");
+    if (this.bank) line(this.words.say("kernel", this.bank[0]), [a.in_channels / a.groups, ...each(a.kernel_size, this.axes)], "");
+    else if (Math.max(...this.extents) > 1) line(this.words.say("window"), ["", ...this.extents], "");
+    line(this.words.say("output"), this.shapes.output, "1");
     return rows;
   }
 
@@ -753,7 +842,7 @@ class Composer {
   _columns(rows) {
     const columns = rows[0][1].map((_, c) => rows.map(([, cells]) => cells[c] ?? ""));
     columns.push(rows.map(([name]) => name));
-    return columns.map((texts) => Math.max(...texts.map(wordWidth)) * CAPITAL.note + COLUMN_GAP);
+    return columns.map((texts) => Math.max(...texts.map(textWidth)) * CAPITAL.note + COLUMN_GAP);
   }
 
   _captions() {
@@ -787,16 +876,17 @@ class Composer {
       });
     }
     const low = BOTTOM - height / 2;
-    const cost = this.words.cost(count(this.shapes.parameters), count(this.shapes.macs));
     const lift = this.tall ? 2 : 0;
-    put("cost-1", cost, CAPITAL.note, this.tall ? left : right, low + (this.tall ? line : 0), this.tall ? "left" : "right", text);
-    const total = `{step} / ${count(this.steps)}`;
+    put("cost-1", this._cost(), CAPITAL.note, this.tall ? left : right, low + (this.tall ? line : 0), this.tall ? "left" : "right", text);
+    const total = `{step} / ${this.steps}`;
     const counter = low + (this.tall ? 0 : line);
-    const wide = wordWidth(total.replace("{step}", count(this.steps))) * CAPITAL.note;
+    const wide = textWidth(total.replace("{step}", String(this.steps))) * CAPITAL.note;
     put("step-1", total, CAPITAL.note, right, counter, "right", text, { steps: this.steps });
-    put("step-name-1", this.words.step, CAPITAL.note, right - wide - 4, counter, "right", text);
+    put("step-name-1", this.words.say("step"), CAPITAL.note, right - wide - 4, counter, "right", text);
     const formulas = [...this.formulas].reverse();
     formulas.forEach((formula, i) => put(`formula-1-${i + 1}`, formula, CAPITAL.note, left, low + (i + lift) * line, "left", text));
+    const above = low + (this.tall ? lift + formulas.length : Math.max(formulas.length, 1)) * line;
+    for (const { name, body, up, ...spell } of this._told()) put(name, body, CAPITAL.note, left, above + up * line, "left", faint, spell);
     const halo = CAPITAL.label * 0.16 * pixel;
     this.items.forEach((item, i) => {
       const [x, at] = this.labels[i];
@@ -805,12 +895,207 @@ class Composer {
         put(`label-${item.name}-${k + 1}`, told, CAPITAL.label, x / pixel, at / pixel - down, "center", text, { halo });
       });
     });
+    if (this.lanesIn > 1 && this.lanesIn <= MOST_MARKS && this.before[0] > this.lanesIn) {
+      const key = this.setting.input[0] > this.lanesIn ? "group" : "one_channel";
+      this.inItem.marks.forEach(([x, at], lane) =>
+        put(`mark-input-${lane + 1}`, this.words.say(key, lane + 1), CAPITAL.label, x / pixel + 2, at / pixel - CAPITAL.label, "right", text, { halo }),
+      );
+    }
     if (this.bankItem && this.bank[0] > 1 && this.bank[0] <= MOST_MARKS) {
       this.bankItem.marks.forEach(([x, at], f) =>
-        put(`mark-filters-1-${f + 1}`, String(f + 1), CAPITAL.label, x / pixel + 2, at / pixel - CAPITAL.label, "right", text, { halo }),
+        put(`mark-filters-1-${f + 1}`, `${f + 1}${this._bias(f)}`, CAPITAL.label, x / pixel + 2, at / pixel - CAPITAL.label, "right", text, { halo }),
       );
     }
     return found;
+  }
+
+  /** What it costs, in the first of ever shorter words that there is room for beside the formula. */
+  _costs() {
+    const { parameters, macs, bias } = this.shapes;
+    const { words } = this;
+    const whole = words.counted("parameters", parameters);
+    const wholes = bias ? [`${count(parameters - bias[0])} + ${words.counted("biases", bias[0])} = ${whole}`, whole] : [whole];
+    const shares = this._shares();
+    return wholes.flatMap((told) =>
+      ["macs_long", "macs"].map((key) => {
+        const spent = words.counted(key, macs);
+        return `${told} · ${shares ? words.say("with_shares", spent, count(shares)) : spent}`;
+      }),
+    );
+  }
+
+  _cost() {
+    const costs = this._costs();
+    const beside = this.tall || !this.formulas.length ? 0 : textWidth(this.formulas.at(-1)) + BETWEEN;
+    const room = (this.page[0] - 2 * SIDE) / CAPITAL.note - beside;
+    return costs.find((cost) => textWidth(cost) <= room) ?? costs.at(-1);
+  }
+
+  /** How many products of a cell and its share are added where an upsampling mixes cells. */
+  _shares() {
+    if (!this.setting.op.startsWith("Upsample") || this.setting.arguments.mode === "nearest") return 0;
+    const met = this.stage.axes.map(({ at, coefficient }) =>
+      range(at.shape[0]).map((p) => range(at.shape[1]).filter((k) => coefficient.data[p * at.shape[1] + k] !== 0).length),
+    );
+    const all = product(met.map((many) => many.reduce((a, b) => a + b, 0)));
+    return this.setting.input[0] * (all - product(met.map((many) => many.filter((n) => n === 1).length)));
+  }
+
+  /** The size formula: its numbers have names where there is room for these beside what stands on their line. */
+  _formulas() {
+    if (!this.look.show.includes("formula")) return [];
+    const [bare, named] = [formulasOf(this.setting), formulasOf(this.setting, (key, number) => this.words.say(`of_${key}`, number))];
+    const counter = `${this.words.say("step")}  ${this.steps} / ${this.steps}`;
+    const beside = (i) => (this.tall ? 0 : textWidth(i === bare.length - 1 ? this._costs()[1] : counter));
+    const room = (this.page[0] - 2 * SIDE) / CAPITAL.note - BETWEEN;
+    return named.every((each, i) => textWidth(each) + beside(i) <= room) ? named : bare;
+  }
+
+  /** Where values are shown, the bias of a few filters. */
+  _bias(filter) {
+    const { bias } = this.values;
+    if (!this.numbers || !bias || bias.length > MOST_MARKED_BIASES) return "";
+    return ` · ${this.words.say("bias", told(bias[filter]))}`;
+  }
+
+  /** The first step's phases, and before and after these what else there is to say. */
+  _told() {
+    if (this.kind.move || this.setting.op === "Upsample") return [];
+    const { start: begin, end } = this.slow;
+    const found = [];
+    let first = Math.floor(begin) + 1;
+    const spoken = (name, body, from, to) => to >= from && found.push({ name, body, up: 0, first: from, last: to });
+    const spells = [[1, first - 1]];
+    this._phases().forEach((body, i) => {
+      const last = Math.floor(begin + [LAND, MULTIPLY, WRITE, 1][i] * (end - begin));
+      spoken(`phase-1-${i + 1}`, body, first, last);
+      first = Math.max(first, last + 1);
+    });
+    spells.push([first, this.frames]);
+    const pieces = spells.flatMap(([from, to]) => [...this._pieces(from, to)]).filter(([from, to]) => from <= to);
+    pieces.forEach(([from, to, deep], piece) => {
+      const lines = deep ? this.opened : this.story;
+      lines.forEach((body, i) =>
+        found.push({ name: `story-1-${piece + 1}-${i + 1}`, body, up: lines.length - 1 - i, first: from, last: to }),
+      );
+    });
+    return found;
+  }
+
+  /** Frames cut where cells are small, as the window is behind them, deep in a volume: from, to, and whether they are. */
+  *_pieces(from, to) {
+    for (const { first, last } of this._opened()) {
+      const [begin, end] = [Math.max(first, from), Math.min(last, to)];
+      if (begin > end) continue;
+      yield [from, begin - 1, false];
+      yield [begin, end, true];
+      from = end + 1;
+    }
+    yield [from, to, false];
+  }
+
+  _opened() {
+    const spells = [];
+    for (const beat of this.opened.length ? this.beats : []) {
+      const [first, last] = [Math.floor(beat.start) + 1, Math.floor(beat.end)];
+      if (this._position(beat.last)[0] === 0 || first > last) continue;
+      if (spells.at(-1)?.last === first - 1) spells.at(-1).last = last;
+      else spells.push({ first, last });
+    }
+    return spells;
+  }
+
+  /** On lines in the lower left corner, beside the counter where there is room for both. */
+  _stacked(text) {
+    const whole = (this.page[0] - 2 * SIDE) / CAPITAL.note;
+    return text ? brokenWords(text, this.tall ? whole : Math.min(NOTE_SHARE * whole, whole - 2)) : [];
+  }
+
+  /** What is seen of padding. */
+  _padding() {
+    const { arguments: a, op } = this.setting;
+    if (!this.inItem.pad.flat().some(Boolean)) return "";
+    if (this.bank) return this.words.say(`around_${a.padding_mode ?? "zeros"}`);
+    if (op.startsWith("AvgPool")) return this.words.say((a.count_include_pad ?? true) ? "padding_mean" : "padding_apart");
+    return this.stage.reduce === "max" ? this.words.say("padding_max") : "";
+  }
+
+  /** The four phases of the first step: what is read, what is done with it, what comes of that, what is written. */
+  _phases() {
+    const { words } = this;
+    const phases = this.bank ? this._multiplied() : this._pooled();
+    const one = this.numbers && this._sum();
+    if (!one) return phases;
+    const wide = (this.page[0] - 2 * SIDE) / CAPITAL.note;
+    const room = this.tall ? wide : wide - textWidth(`${words.say("step")}  ${this.steps} / ${this.steps}`) - 1;
+    const who = this.shapes.output[0] > 1 ? words.say(this.bank ? "one_filter" : "one_channel", 1) : "";
+    return narrated(words, one, phases, room, who);
+  }
+
+  _multiplied() {
+    const { words, stage } = this;
+    const filters = this.bank[0];
+    const products = product(this.bank.slice(1));
+    const alone = filters === 1 ? "_alone" : "";
+    if (this.scatters) {
+      const kernel = product(this.bank.slice(1)) / stage.fan_in;
+      const all = (filters / this.groups) * kernel;
+      const place = this._corner(true);
+      const size = [this.after[0] / this.shapes.output[0], ...this.after.slice(1)];
+      const [kd, kh, kw] = [kernel / (this.bank[2] * this.bank[3]), this.bank[2], this.bank[3]];
+      const inside = range(kernel).filter((k) => place(...unravel(k, [kd, kh, kw])).every((p, axis) => p >= 0 && p < size[axis]));
+      const landed = (filters / this.groups) * inside.length;
+      const spread = words.counted(landed === all ? "spread" : "spread_cut", all, count(landed));
+      return [words.say("land_one"), words.counted("scatter", all), spread, words.say("add")];
+    }
+    const reads = products * this.groups;
+    const land = words.counted(this.lanesIn > 1 ? "land_windows" : "land", reads, this.lanesIn);
+    const multiply = words.counted(products < reads ? "multiply_part" : `multiply${alone}`, products);
+    const sum = words.counted(this.setting.arguments.bias ? "sum_bias" : "sum", products);
+    return [land, multiply, sum, words.say(filters > 1 ? "write_filters" : "write")];
+  }
+
+  _pooled() {
+    const { words } = this;
+    const reads = this._touched();
+    let does = this.stage.reduce === "max" ? "max" : "mean";
+    if (product(this._most()) === 1) does = "each";
+    const done = words.say(does);
+    return [words.counted("land", reads), done, done, words.say(this.shapes.output[0] > 1 ? "write_each" : "write")];
+  }
+
+  /** How many cells the window touches that is told of, padding included; and every window at most, along each axis. */
+  _touched() {
+    const { depth, rows, columns } = this.windows;
+    const [z, h, w] = this._position(this.telling);
+    return (depth?.counts[z] ?? 1) * rows.counts[h] * columns.counts[w];
+  }
+
+  _most() {
+    const { depth, rows, columns } = this.windows;
+    return [depth, rows, columns].map((span) => Math.max(...(span?.counts ?? [1])));
+  }
+
+  /** What the first filter, or channel, makes of the first window; null where a pool's stands on padding alone. */
+  _sum() {
+    const { values, stage } = this;
+    const result = this.y[this.telling];
+    const plain = { result, whole: true, weights: null, channels: [], bias: null, scatters: false, divisor: null };
+    if (this.scatters) {
+      const weights = [...values.weight.slice(0, product(this.bank.slice(1)) / stage.fan_in)];
+      return { ...plain, cells: weights.map(() => values.x[0]), weights, channels: weights.map(() => 0), scatters: true };
+    }
+    const taps = tapsOf(stage, this.telling);
+    if (!taps.length) return null;
+    const cells = taps.map((tap) => (tap.input < 0 ? 0 : values.x[tap.input]));
+    if (this.bank) {
+      const slice = product(this.bank.slice(1)) / stage.fan_in;
+      const weights = taps.map((tap) => values.weight[tap.weight]);
+      const channels = taps.map((tap) => Math.floor(tap.weight / slice) % stage.fan_in);
+      return { ...plain, cells, weights, channels, bias: values.bias ? values.bias[0] : null, whole: this.groups === 1 };
+    }
+    const whole = cells.length === this._touched();
+    return { ...plain, cells, whole, divisor: stage.reduce === "sum" ? 1 / taps[0].coefficient : null };
   }
 
   _live() {
@@ -823,6 +1108,18 @@ class Composer {
       stages: [stage],
     };
   }
+}
+
+/** Whether something at a place is before a box, that is hidden by it. */
+function isBefore(place, [low, high], forward) {
+  let [enter, leave] = [-Infinity, Infinity];
+  for (let axis = 0; axis < 3; axis++) {
+    const a = (low[axis] - place[axis]) / forward[axis];
+    const b = (high[axis] - place[axis]) / forward[axis];
+    enter = Math.max(enter, Math.min(a, b));
+    leave = Math.min(leave, Math.max(a, b));
+  }
+  return enter < leave && enter > 0;
 }
 
 function combinations([first, ...others]) {
@@ -858,7 +1155,7 @@ function mover(name, way, first, last, counts, spacing, lanes) {
 }
 
 /** Cells as a storyboard has them; what is not given is as of cells that stand still from the first frame on. */
-function made(name, role, shape, index, { position, color, anchor, origin, start, arrive, via, becomes, ...more }) {
+function made(name, role, shape, index, { position, color, anchor, origin, start, arrive, via, bow, becomes, ...more }) {
   const floats = (rows) => packed(new Float32Array(rows.flat()), [rows.length, 3]);
   const begin = start ?? position.map(() => ALWAYS);
   const place = floats(position);
@@ -875,7 +1172,7 @@ function made(name, role, shape, index, { position, color, anchor, origin, start
     anchor: anchor ? floats(anchor) : place,
     lit_by: null,
     via: via ? floats(via) : null,
-    bow: null,
+    bow: bow ? floats(bow) : null,
     becomes: becomes ? floats(becomes) : null,
     rest: [0, 0],
     swells: 1,
@@ -888,18 +1185,30 @@ function made(name, role, shape, index, { position, color, anchor, origin, start
 }
 
 /** How wide a number is at most, in heights of a digit. */
-const textWidth = (text) => [...text].reduce((sum, c) => sum + ({ ".": 0.38, [MINUS]: 0.46, e: 0.79 }[c] ?? 0.81), 0);
+const digitsWidth = (text) => [...text].reduce((sum, c) => sum + ({ ".": 0.38, [MINUS]: 0.46, e: 0.79 }[c] ?? 0.81), 0);
 
-/** How wide words are at most, in capitals. */
-function wordWidth(text) {
-  return [...text].reduce((sum, c) => sum + (/[⺀-鿿＀-￯]/.test(c) ? 1.75 : /[ ijl'!,.:;·()Itf/]/.test(c) ? 0.55 : 0.85), 0);
+/** Words on lines, broken at spaces and in Chinese; where a clause ends if that takes no more lines, none half empty. */
+function brokenWords(text, width) {
+  const filled = (parts) => {
+    const lines = [""];
+    for (const part of parts) {
+      if (lines.at(-1) && textWidth(lines.at(-1) + part.trimEnd()) > width) lines.push("");
+      lines[lines.length - 1] += part;
+    }
+    return lines.map((line) => line.trimEnd());
+  };
+  const lines = filled(text.split(/(?<=[ ，；。：])|(?<=[一-鿿])(?=[一-鿿])/));
+  const clauses = filled(text.split(/(?<=[;:] )|(?<=[，；。：])/));
+  const full = clauses.slice(0, -1).every((line) => textWidth(line) >= 0.5 * width);
+  const fit = full && Math.max(...clauses.map(textWidth)) <= width;
+  return fit && clauses.length === lines.length ? clauses : lines;
 }
 
 /** A call on several lines, broken after commas. */
 function broken(call, width) {
   const lines = [""];
   for (const part of call.split(/(?<=, )/)) {
-    if (lines.at(-1).trim() && wordWidth(lines.at(-1) + part.trimEnd()) > width) lines.push("    ");
+    if (lines.at(-1).trim() && textWidth(lines.at(-1) + part.trimEnd()) > width) lines.push("    ");
     lines[lines.length - 1] += part;
   }
   return lines.map((each) => each.trimEnd());

@@ -124,7 +124,7 @@ export function inkOn(color) {
 
 /** A function that makes a colour lighter the more a value is above 0, darker the more it is below. */
 export function inLightness(whole) {
-  const sizes = Float64Array.from(whole.filter((x) => x !== 0), Math.abs).sort();
+  const sizes = Float64Array.from(whole.filter((x) => x !== 0 && Number.isFinite(x)), Math.abs).sort();
   const largest = sizes.length ? sizes[Math.ceil(COMMON * (sizes.length - 1))] : 1;
   let [least, most] = [Infinity, -Infinity];
   for (const x of whole) [least, most] = [Math.min(least, x), Math.max(most, x)];

@@ -1,0 +1,136 @@
+"""What a page makes of its sliders is what Python makes of that setting: the same steps, cells, colours and words."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convmotion.conv_math import ConvMathError
+from convmotion.render import page
+from convmotion.scenes import compose
+from convmotion.scenes.live import live
+from convmotion.scenes.scenefile import SceneError, scene_from_table
+
+sys.path.append(str(Path(__file__).parent))
+
+import node
+from test_page_arithmetic import drawn
+
+SETTINGS = 16
+MOST = 2000
+"""Cells: of more the numbers may be too small for one of two arrangements."""
+OPERATIONS = [
+    *("Conv1d", "Conv2d", "Conv3d", "depthwise", "ConvTranspose1d", "ConvTranspose2d", "MaxPool2d", "AvgPool2d"),
+    *("MaxPool3d", "AdaptiveAvgPool2d"),
+]
+SIZES = ((854, 480), (854, 480), (480, 854))
+SHOW = ["lines", "ghosts", "values", "formula", "table"]
+
+
+def scene_of(name, random):
+    """A scene of one operation with hyperparameters drawn by lot; None where these cannot be, or make many cells."""
+    op = "Conv2d" if name == "depthwise" else name
+    arguments, item = drawn(op, random)
+    arguments.pop("in_channels", None)
+    if name == "depthwise":
+        arguments |= {"groups": item[0], "out_channels": item[0] * int(random.integers(1, 3))}
+    stage = {"op": op} | {key: value for key, value in arguments.items() if value not in (None, False)}
+    if arguments.get("count_include_pad") is False:
+        stage["count_include_pad"] = False
+    stage = {key: list(value) if isinstance(value, tuple) else value for key, value in stage.items()}
+    show = SHOW if random.random() < 0.7 else [each for each in SHOW if each != "values"]
+    table = {
+        "title": {"en": op, "zh": op},
+        "input": {"shape": list(item), "seed": int(random.integers(100))},
+        "stage": [stage],
+        "look": {"show": show},
+        "time": {"seconds": int(random.integers(8, 20))},
+    }
+    try:
+        scene = scene_from_table(table, "drawn")
+        return scene if sum(np.prod(shape) for shape in scene.shapes) < MOST else None
+    except (SceneError, ConvMathError):
+        return None
+
+
+def asked_of(scene, language, theme, size):
+    """What the page's own composer is given for it."""
+    told = live(scene)
+    alone, stage = told["alone"], told["stages"][0]
+    values = {"x": told["tensors"][0]["values"], "weight": stage["weight"], "bias": stage["bias"]}
+    look = {
+        "size": size,
+        "fps": 30,
+        "seconds": alone["seconds"],
+        "show": alone["show"],
+        "words": alone["words"][language],
+    }
+    look |= {"language": language, "theme": theme, "surroundings": page.surroundings(theme), "title": alone["op"]}
+    flat = {name: None if array is None else array.astype(float).tolist() for name, array in values.items()}
+    return [{key: alone[key] for key in ("op", "arguments", "input")}, flat, look]
+
+
+def array(packed):
+    """As NumPy has it; JSON knows no -∞."""
+    if packed is None:
+        return None
+    return np.reshape([-np.inf if each is None else each for each in packed["data"]], packed["shape"])
+
+
+def alike(mine, right, told):
+    """Whether cells are those, row by row; where they are is for the page to decide."""
+    np.testing.assert_array_equal(array(mine["index"]), right.index, err_msg=told)
+    for field in ("color", "start", "arrive", "becomes"):
+        known = getattr(right, field)
+        assert (mine[field] is None) == (known is None), told
+        if known is not None:
+            np.testing.assert_allclose(array(mine[field]), known, atol=2e-3, err_msg=f"{field}: {told}")
+    for field in ("role", "lit_by", "scale", "end", "swells"):
+        assert mine[field] == getattr(right, field), f"{field}: {told}"
+    assert tuple(mine["rest"]) == right.rest and tuple(mine["shape"]) == tuple(right.shape), told
+    for shown, known in zip(mine["numbers"], right.numbers, strict=False):  # they may be too small for one of both
+        np.testing.assert_array_equal(array(shown["cell"]), known.cell, err_msg=told)
+        np.testing.assert_allclose(array(shown["value"]), known.value, atol=1e-4, err_msg=told)
+        np.testing.assert_array_equal(array(shown["color"]), known.color, err_msg=told)
+        assert (shown["first"], shown["last"]) == (known.first, known.last), told
+
+
+def words_of(captions):
+    """What is said: the lines of labels and calls in one, and of the rest what each says, from when to when."""
+    found = {}
+    for name, body, first, last in captions:
+        if name.startswith(("label-", "call-")):
+            key = name.rsplit("-", 1)[0] if name.startswith("label-") else "call"
+            found[key] = " ".join(f"{found.get(key, '')} {body}".split())
+        else:
+            found[name] = (body, first, last)
+    return found
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_changed_operation_is_shown_as_python_shows_it(name):
+    random = np.random.default_rng(OPERATIONS.index(name))
+    scenes = []
+    while len(scenes) < SETTINGS:
+        if scene := scene_of(name, random):
+            look = str(random.choice(["en", "zh"])), str(random.choice(["light", "dark"]))
+            scenes.append((scene, *look, SIZES[int(random.integers(3))]))
+    boards = node.run("composed.mjs", given=[asked_of(*each) for each in scenes])
+    numbered = 0
+    for (scene, language, theme, size), mine in zip(scenes, boards, strict=True):
+        right, told = compose(scene, size, 30, language, theme), f"{scene.stages[0].op} over {scene.input.shape}"
+        assert (mine["steps"], mine["frames"]) == (right.steps, right.frames), told
+        assert [cells["name"] for cells in mine["cells"]] == [cells.name for cells in right.cells], told
+        for cells, known in zip(mine["cells"], right.cells, strict=True):
+            alike(cells, known, f"{known.name}: {told}")
+            numbered += len(cells["numbers"]) == len(known.numbers) > 0
+        brief = not any(c.name == "table-1-0-0" for c in right.captions)  # only in so narrow a picture
+        said = words_of((c["name"], c["body"], c["first"], c["last"]) for c in mine["captions"])
+        known = words_of((c.name, c.body, c.first, c.last) for c in right.captions)
+        for name in said.keys() | known.keys():
+            if name.startswith("label-"):  # they are shortened where one of both has no room for them
+                assert known[name].replace(" ", "") in said[name].replace(" ", ""), f"{name}: {told}"
+            elif not (brief and name.startswith("table-")):
+                assert said.get(name) == known.get(name), f"{name}: {told}"
+    assert numbered > SETTINGS / 2
