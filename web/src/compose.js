@@ -25,6 +25,9 @@ const CAPITAL = { title: 19, line: 12, label: 12.5, note: 12 };
 const LINE_HEIGHT = 1.72;
 const [SIDE, TOP, BOTTOM] = [30, 20, 18];
 const COLUMN_GAP = 16;
+/** Marks of so many capitals are numbers, which stand beside a block's corner. */
+const NUMBERED = 2.5;
+const ROUNDS = 3;
 const APPROACH = -1.5;
 const [MULTIPLY, SUM, WRITE] = [0.45, 0.6, 0.8];
 const [SET_OUT, LANDED] = [0.5, 0.9];
@@ -65,8 +68,8 @@ function groupsOf({ op, arguments: a, input }) {
 
 /** A tensor or a bank in its place: so many equal blocks of cubes (depth, rows, columns), with room around each. */
 class Item {
-  constructor(name, blocks, dims, { pad = [[0, 0], [0, 0], [0, 0]], gap = LANE_GAP, label }) {
-    Object.assign(this, { name, blocks, dims, pad, gap, label });
+  constructor(name, blocks, dims, { pad = [[0, 0], [0, 0], [0, 0]], gap = LANE_GAP, label, marks = [] }) {
+    Object.assign(this, { name, blocks, dims, pad, gap, label, marks });
     const view = basis(DIRECTION);
     const [d, h, w] = dims;
     const low = [-0.5 - pad[2][0], -0.5 - pad[0][0], -(h - 0.5 + pad[1][1])];
@@ -77,7 +80,19 @@ class Item {
       xs.push(corner.reduce((sum, x, i) => sum + x * view.right[i], 0));
       ys.push(corner.reduce((sum, x, i) => sum + x * view.up[i], 0));
     }
-    this.box = { left: Math.min(...xs), right: Math.max(...xs), low: Math.min(...ys), high: Math.max(...ys) };
+    this.bare = { left: Math.min(...xs), right: Math.max(...xs), low: Math.min(...ys), high: Math.max(...ys) };
+    this.box = this.bare;
+    /** How wide the marks of blocks are, in capitals; longer ones than numbers stand above these. */
+    this.marked = Math.max(0, ...marks.map(textWidth));
+    this.marksAbove = this.marked > NUMBERED;
+  }
+
+  /** Keep room for marks where a reference pixel is so many units. */
+  makeRoom(pixel) {
+    if (!this.marksAbove) return;
+    const { left, right, low, high } = this.bare;
+    const capital = CAPITAL.label * pixel;
+    this.box = { left, right: Math.max(right, left + (this.marked + 0.5) * capital), low, high: high + 1.3 * capital };
   }
 
   size(rows) {
@@ -97,7 +112,7 @@ class Item {
       const at = [x - this.box.left + (block % columns) * wide, y - this.box.high - Math.floor(block / columns) * high];
       return onWall(flat, at);
     });
-    this.marks = range(this.blocks).map((block) => [x + (block % columns) * wide, y - Math.floor(block / columns) * high]);
+    this.corners = range(this.blocks).map((block) => [x + (block % columns) * wide, y - Math.floor(block / columns) * high]);
   }
 
   at(block, depth, row, column) {
@@ -247,13 +262,13 @@ class Composer {
     const shape = (s) => s.map(count).join(" × ");
     const pad = this.windows && this.look.show.includes("ghosts") ? [this.windows.depth?.padding ?? [0, 0], this.windows.rows.padding, this.windows.columns.padding] : undefined;
     const one = (name, told) => (tall ? [`${name}  ${told}`] : [name, told]);
-    this.inItem = new Item("input", this.lanesIn, [ci / this.lanesIn, hi, wi], { pad, label: one(this.words.say("input"), shape(this.setting.input)) });
+    this.inItem = new Item("input", this.lanesIn, [ci / this.lanesIn, hi, wi], { pad, label: one(this.words.say("input"), shape(this.setting.input)), marks: this._laneMarks() });
     this.outItem = new Item("output-1", this.lanesOut, [co / this.lanesOut, ho, wo], { label: one(this.words.say("output"), shape(this.shapes.output)) });
     this.items = [this.inItem, this.outItem];
     if (this.bank) {
       const [filters, ...dims] = this.bank;
       const kernel = [this.setting.arguments.in_channels / this.setting.arguments.groups, ...each(this.setting.arguments.kernel_size, this.axes)];
-      this.bankItem = new Item("filters-1", filters, dims, { gap: BLOCK_GAP, label: one(filters > 1 ? this.words.say("filters", filters) : this.words.say("filter"), shape(kernel)) });
+      this.bankItem = new Item("filters-1", filters, dims, { gap: BLOCK_GAP, marks: this._filterMarks(), label: one(filters > 1 ? this.words.say("filters", filters) : this.words.say("filter"), shape(kernel)) });
       this.items.splice(1, 0, this.bankItem);
     }
     this.page = page;
@@ -275,15 +290,23 @@ class Composer {
     const wide = page[0] - 2 * SIDE;
     const high = page[1] - top - bottom;
     const options = this.items.map((item) => range(Math.min(item.blocks, 16)).map((r) => r + 1));
-    let best = null;
-    for (const rows of combinations(options)) {
-      const sizes = this.items.map((item, i) => item.size(rows[i]));
-      const gaps = ITEM_GAP * (sizes.length - 1);
-      const along = sizes.reduce((sum, s) => sum + s[tall ? 1 : 0], 0) + gaps;
-      const across = Math.max(...sizes.map((s) => s[tall ? 0 : 1]));
-      const room = tall ? [high - labels * sizes.length, wide] : [wide, high - labels];
-      const pixel = Math.max(along / Math.max(room[0], 40), across / Math.max(room[1], 40));
-      if (!best || pixel < best.pixel - 1e-9) best = { rows, sizes, pixel, along, across };
+    const arranged = () => {
+      let best = null;
+      for (const rows of combinations(options)) {
+        const sizes = this.items.map((item, i) => item.size(rows[i]));
+        const gaps = ITEM_GAP * (sizes.length - 1);
+        const along = sizes.reduce((sum, s) => sum + s[tall ? 1 : 0], 0) + gaps;
+        const across = Math.max(...sizes.map((s) => s[tall ? 0 : 1]));
+        const room = tall ? [high - labels * sizes.length, wide] : [wide, high - labels];
+        const pixel = Math.max(along / Math.max(room[0], 40), across / Math.max(room[1], 40));
+        if (!best || pixel < best.pixel - 1e-9) best = { rows, sizes, pixel, along, across };
+      }
+      return best;
+    };
+    let best = arranged();
+    for (let turn = 0; turn < ROUNDS && this.items.some((item) => item.marksAbove); turn++) {
+      this.items.forEach((item) => item.makeRoom(best.pixel));
+      best = arranged();
     }
     const { rows, sizes, pixel, along } = best;
     this.pixel = pixel;
@@ -895,17 +918,12 @@ class Composer {
         put(`label-${item.name}-${k + 1}`, told, CAPITAL.label, x / pixel, at / pixel - down, "center", text, { halo });
       });
     });
-    if (this.lanesIn > 1 && this.lanesIn <= MOST_MARKS && this.before[0] > this.lanesIn) {
-      const key = this.setting.input[0] > this.lanesIn ? "group" : "one_channel";
-      this.inItem.marks.forEach(([x, at], lane) =>
-        put(`mark-input-${lane + 1}`, this.words.say(key, lane + 1), CAPITAL.label, x / pixel + 2, at / pixel - CAPITAL.label, "right", text, { halo }),
-      );
-    }
-    if (this.bankItem && this.bank[0] > 1 && this.bank[0] <= MOST_MARKS) {
-      this.bankItem.marks.forEach(([x, at], f) =>
-        put(`mark-filters-1-${f + 1}`, `${f + 1}${this._bias(f)}`, CAPITAL.label, x / pixel + 2, at / pixel - CAPITAL.label, "right", text, { halo }),
-      );
-    }
+    for (const { name, marks, corners, marksAbove } of this.items)
+      marks.forEach((mark, block) => {
+        const [x, at] = corners[block];
+        const [right, align] = marksAbove ? [0, "left"] : [2, "right"];
+        put(`mark-${name}-${block + 1}`, mark, CAPITAL.label, x / pixel + right, at / pixel - CAPITAL.label, align, text, { halo });
+      });
     return found;
   }
 
@@ -951,11 +969,19 @@ class Composer {
     return named.every((each, i) => textWidth(each) + beside(i) <= room) ? named : bare;
   }
 
-  /** Where values are shown, the bias of a few filters. */
-  _bias(filter) {
-    const { bias } = this.values;
-    if (!this.numbers || !bias || bias.length > MOST_MARKED_BIASES) return "";
-    return ` · ${this.words.say("bias", told(bias[filter]))}`;
+  /** The names of the input's lanes that hold several channels, or one that is a volume. */
+  _laneMarks() {
+    if (this.lanesIn === 1 || this.lanesIn > MOST_MARKS || this.before[0] === this.lanesIn) return [];
+    const key = this.setting.input[0] > this.lanesIn ? "group" : "one_channel";
+    return range(this.lanesIn).map((lane) => this.words.say(key, lane + 1));
+  }
+
+  /** The numbers of filters; where values are shown, with the biases of a few. */
+  _filterMarks() {
+    const [filters] = this.bank;
+    if (filters === 1 || filters > MOST_MARKS) return [];
+    const bias = this.numbers && filters <= MOST_MARKED_BIASES ? this.values.bias : null;
+    return range(filters).map((f) => `${f + 1}${bias ? ` · ${this.words.say("bias", told(bias[f]))}` : ""}`);
   }
 
   /** The first step's phases, and before and after these what else there is to say. */
