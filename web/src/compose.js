@@ -2,7 +2,7 @@
  * A storyboard for a single operation, in the page itself: what happens follows `conv.js`; how it is laid out is a
  * plainer rule than that of `scenes/`. Input, filters and output follow each other along the picture's right, or
  * downwards in a tall one, each on as many rows as make its cells the largest; gaps, capitals and margins are those of
- * scenes. Above some hundred steps all but the first one are swept.
+ * scenes. What is there, when, and in which colours and words, is as a film of the setting has it.
  */
 
 import { bankOf, callOf, each, formulasOf, forward, kindOf, madeOf, shapesOf, sourceOf } from "./conv.js";
