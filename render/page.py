@@ -61,11 +61,13 @@ def html(
     script, style = map(bundled, CODE)
     data = packed(content(scene, fps, language, theme, all_cells))
     title = _title(scene, language)
+    code = zlib.compress(script.encode(), 9)
     return _PAGE.format(
         language="zh-CN" if language == "zh" else language,
         title=escape(title),
         style=style,
-        script=script,
+        loader=_LOADER,
+        code=base64.b64encode(code).decode(),
         data=base64.b64encode(data).decode(),
     )
 
@@ -143,7 +145,8 @@ def packed(value: Any) -> bytes:
     """Plain values, dataclasses and arrays in few bytes: the length of a JSON text, itself, then the arrays; deflated.
 
     In the text an array is ``{"$": [type, offset, shape]}``, its offset counted from the first one's, in bytes. Equal
-    arrays are there once; each begins at a multiple of 8.
+    arrays are there once; each begins at a multiple of 8, and stands column by column, for it is these that repeat
+    themselves.
     """
     pool = _Pool()
     text = json.dumps(pool.plain(value), ensure_ascii=False, separators=(",", ":")).encode()
@@ -173,7 +176,8 @@ class _Pool:
     def _put(self, array: NDArray[Any]) -> list[Any]:
         """Where it stands, and as what: 64-bit integers are not of the page's world."""
         kind = {"f": "f4" if array.dtype.itemsize == 4 else "f8", "i": "i4", "b": "u1"}[array.dtype.kind]
-        data = np.ascontiguousarray(array, f"<{kind}").tobytes()
+        columns = np.moveaxis(array, -1, 0) if array.ndim > 1 else array
+        data = np.ascontiguousarray(columns, f"<{kind}").tobytes()
         key = kind, hashlib.sha256(data).digest()
         if key not in self.known:
             self.known[key] = self.length
@@ -183,6 +187,15 @@ class _Pool:
         return [kind, self.known[key], list(array.shape)]
 
 
+_LOADER = """\
+const letters = atob(document.getElementById("code").textContent);
+const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+new Response(inflated).text().then((text) => {
+  document.head.append(Object.assign(document.createElement("script"), { text }));
+});
+"""
+"""The page's code is deflated, as its data are: this makes it a script of the page."""
 _PAGE = """<!DOCTYPE html>
 <html lang="{language}">
 <head>
@@ -197,7 +210,8 @@ script-src 'unsafe-inline'; img-src data:">
 <body>
 <noscript><h1>{title}</h1><p>This page plays an animation and needs JavaScript.</p></noscript>
 <script type="text/plain" id="data">{data}</script>
-<script>{script}</script>
+<script type="text/plain" id="code">{code}</script>
+<script>{loader}</script>
 </body>
 </html>
 """

@@ -35,18 +35,23 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+def inflated(text, name):
+    packed = re.search(rf'<script type="text/plain" id="{name}">([A-Za-z0-9+/=]+)</script>', text)
+    assert packed is not None
+    return zlib.decompress(base64.b64decode(packed[1]))
+
+
 def data_in(text):
     """What a page holds: the JSON text before its arrays."""
-    packed = re.search(r'<script type="text/plain" id="data">([A-Za-z0-9+/=]+)</script>', text)
-    assert packed is not None
-    plain = zlib.decompress(base64.b64decode(packed[1]))
+    plain = inflated(text, "data")
     return json.loads(plain[4 : 4 + int.from_bytes(plain[:4], "little")])
 
 
 def test_a_page_is_written_without_blender_in_all_languages_and_themes(place):
     assert main(["render", "scene.toml", "-o", "page.html", "--lang", "zh", "--theme", "dark"]) == 0
     text = (place / "page.html").read_text(encoding="utf-8")
-    assert '<html lang="zh-CN">' in text and "/* page.js */" in text and "/* page.css */" in text
+    assert '<html lang="zh-CN">' in text and "/* page.css */" in text
+    assert inflated(text, "code") == b"/* page.js */"
     data = data_in(text)
     assert data["languages"] == ["zh", "en"] and data["themes"] == ["dark", "light"]
     wanted = {f"{a} {b} {c}" for a in ("zh", "en") for b in ("dark", "light") for c in ("wide", "tall")}
@@ -57,7 +62,7 @@ def test_a_page_is_written_without_blender_in_all_languages_and_themes(place):
 def test_what_a_scene_is_called_ends_no_element(place):
     assert main(["render", "scene.toml", "-o", "page.html"]) == 0
     text = (place / "page.html").read_text(encoding="utf-8")
-    assert "<b>" not in text and text.count("</script>") == 2 and text.count("</title>") == 1
+    assert "<b>" not in text and text.count("</script>") == 3 and text.count("</title>") == 1
     assert "<title>&lt;/title&gt;&lt;/script&gt;&lt;b&gt;&amp;&quot; ☂</title>" in text
     assert data_in(text)["titles"]["en"] == HOSTILE
 

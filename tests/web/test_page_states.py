@@ -71,6 +71,7 @@ def test_equal_arrays_are_packed_once_and_every_kind_is_read(tmp_path):
     arrays = {
         "f4": np.array([0.1, -2.5], np.float32),
         "f8": np.array([[0.1], [1e300]]),
+        "rows": np.arange(12.0).reshape(2, 2, 3),
         "i8": np.arange(-3, 3),
         "b": np.array([True, False, True]),
         "none": np.zeros((0, 3)),

@@ -29,6 +29,16 @@ export function read(buffer) {
     if (value === null || typeof value !== "object" || !("$" in value)) return value;
     const [kind, offset, shape] = value.$;
     const count = shape.reduce((a, b) => a * b, 1);
-    return { data: new KINDS[kind](buffer, first + offset, count), shape };
+    return { data: inRows(new KINDS[kind](buffer, first + offset, count), shape), shape };
   });
+}
+
+/** What stands column by column, row by row. */
+function inRows(columns, shape) {
+  const width = shape.length > 1 ? shape.at(-1) : 1;
+  if (width < 2) return columns;
+  const rows = new columns.constructor(columns.length);
+  let from = 0;
+  for (let k = 0; k < width; k++) for (let to = k; to < rows.length; to += width) rows[to] = columns[from++];
+  return rows;
 }
