@@ -316,7 +316,7 @@ export class App {
     if (live) {
       parts.push(...live.calls.map((call) => make("p", {}, make("code", {}, call))));
       const rows = live.explain.stages.map((stage) => [stage.op, stage.input, stage.kernel, stage.output]);
-      const cell = (shape) => make("td", {}, shape ? shape.join(" × ") : "–");
+      const cell = (shape) => make("td", {}, shape ? shape.join("×") : "–");
       const head = ["", "input", "kernel", "output"].map((name) => make("th", { scope: "col" }, name && words(name)));
       const body = rows.map(([op, ...shapes]) => make("tr", {}, make("th", { scope: "row" }, op), ...shapes.map(cell)));
       parts.push(make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body)));
