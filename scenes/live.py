@@ -141,7 +141,7 @@ def _made_of(plan: Plan, number: int) -> dict[str, Any]:
             "axes": [_axis(reach) for reach in reaches],
         }
     if isinstance(op, Move) and math.prod(stage.output) <= MOST_VALUES:
-        source = op.source(stage.input).reshape(-1)
+        source = plan.views[number][-1][1].source.reshape(-1)  # where an unpooling's cells go hangs on values, too
         count = len(source)
         return _table("move", np.arange(count), np.zeros(count), source, np.full(count, -1), np.ones(count), count)
     if op.weight_shape is not None and bank_shape(op) is None:

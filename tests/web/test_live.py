@@ -8,12 +8,13 @@ from convmotion.scenes.live import live
 
 def test_the_sums_of_stages_agree_with_their_values():
     """What a page is told: replaying the taps of every known stage gives the tensor that it makes."""
-    for name in ("grouped", "im2col", "resnext-block", "deformable", "conv-matrix", "transposed", "adaptive-avg-pool"):
+    slides = ("grouped", "resnext-block", "deformable", "conv-matrix", "transposed", "adaptive-avg-pool")
+    for name in (*slides, "im2col", "channel-shuffle", "pixel-unshuffle", "max-unpool"):
         told = live(find_scene(name))
         known = [stage for stage in told["stages"] if stage["kind"]]
         assert known, name
         for stage in known:
-            if stage["kind"] == "table" and stage["reduce"] == "sum":
+            if stage["kind"] == "table" and stage["reduce"] in ("sum", "move"):
                 x = [told["tensors"][t]["values"] for t in stage["reads"]]
                 read = np.array(
                     [0.0 if i < 0 else x[w][i] for w, i in zip(stage["which"], stage["input"], strict=True)]
