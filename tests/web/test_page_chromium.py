@@ -374,3 +374,18 @@ def test_ten_thousand_cells_scrub_and_a_hundred_thousand_turn(pages, opened):
     before = tab.locator("canvas").screenshot()
     tab.evaluate("convmotion.turn({ yaw: 0.6 }); convmotion.draw()")
     assert tab.locator("canvas").screenshot() != before
+
+
+def test_words_take_no_more_room_than_the_film_gives_them(pages, opened):
+    """Also where a system's font is a wide one, as with Noto CJK alone: what is fixed to the picture is not covered."""
+    for name, frame in (("deformable", 60), ("single-channel", 50)):
+        tab = opened(pages(name), f"frame={frame}")
+        boxes = tab.evaluate(
+            "() => convmotion.captions.all.filter(e => !e.beside && !e.span.hidden).map(e => {"
+            "const b = e.span.getBoundingClientRect(); return [e.caption.name, b.left, b.top, b.right, b.bottom] })"
+        )
+        assert len(boxes) > 10
+        for i, (one, left, top, right, bottom) in enumerate(boxes):
+            for other, x, y, far, low in boxes[:i]:
+                apart = right <= x + 0.5 or far <= left + 0.5 or bottom <= y + 4 or low <= top + 4
+                assert apart, f"{name}: {one} is over {other}"

@@ -1,18 +1,21 @@
 /** The words of the picture, as elements laid over it: fixed to it, or beside things that may turn. */
 
+import { textWidth } from "./phrases.js";
 import { css } from "./picture.js";
 import { STILL, onWall, project, seenAt } from "./view.js";
 
 const FONT = "Arial, Helvetica, 'Liberation Sans', 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', sans-serif";
 const ANCHORS = { left: 0, center: -50, right: -100 };
 
-/** Of the page's font: how high capitals are, and how far below the middle of a line its foot is, at size 1. */
+/** Of the page's font: how high capitals are, and how far below the middle of a line its foot is, at size 1; and how wide
+ * a text is, in capitals. */
 function metrics() {
   const pen = document.createElement("canvas").getContext("2d");
   pen.font = `100px ${FONT}`;
   const box = pen.measureText("H");
   const middle = (box.fontBoundingBoxAscent - box.fontBoundingBoxDescent) / 2;
-  return { capital: box.actualBoundingBoxAscent / 100, foot: middle / 100 };
+  const capital = box.actualBoundingBoxAscent;
+  return { capital: capital / 100, foot: middle / 100, width: (text) => pen.measureText(text).width / capital };
 }
 
 export class Captions {
@@ -34,6 +37,7 @@ export class Captions {
       const beside = caption.in_world || caption.halo > 0;
       const span = element(caption.halo > 0 ? "boxed" : "");
       span.style.color = css(caption.color);
+      span.style.transformOrigin = `${-ANCHORS[caption.align]}% 50%`;
       span.hidden = true;
       const wall = beside && caption.anchor === null ? onWall(first, caption.at) : null;
       return { caption, beside, span, wall, text: null, place: "" };
@@ -55,6 +59,7 @@ export class Captions {
         span.hidden = text === null;
         if (text !== null) span.textContent = text;
         each.text = text;
+        each.narrow = text ? Math.min(1, textWidth(text) / this.font.width(text)) : 1; // some systems' fonts are wide
       }
       if (text === null) continue;
       let [x, y] = [caption.at[0] * page, caption.at[1] * page];
@@ -68,11 +73,11 @@ export class Captions {
       const capital = caption.size * (caption.in_world ? world : page);
       const size = capital / this.font.capital;
       const top = height / 2 - y - size * (0.5 + this.font.foot);
-      const place = `${(width / 2 + x).toFixed(2)} ${top.toFixed(2)} ${size.toFixed(2)}`;
+      const place = `${(width / 2 + x).toFixed(2)} ${top.toFixed(2)} ${size.toFixed(2)} ${each.narrow}`;
       if (place === each.place) continue;
       each.place = place;
       span.style.fontSize = `${size}px`;
-      span.style.transform = `translate(${width / 2 + x}px, ${top}px) translateX(${ANCHORS[caption.align]}%)`;
+      span.style.transform = `translate(${width / 2 + x}px, ${top}px) translateX(${ANCHORS[caption.align]}%) scaleX(${each.narrow})`;
     }
     if (this.cards.length) {
       const [low, high] = camera.band;
