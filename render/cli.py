@@ -633,7 +633,15 @@ def _gallery(arguments: argparse.Namespace) -> int:
         for outcome in outcomes
     ]
     troubles = {outcome.scene: outcome.trouble for outcome in outcomes}
-    entries = [replace(entry, trouble=troubles.get(entry.given, ""), live=not unbuilt) for entry in entries]
+    entries = [
+        replace(
+            entry,
+            trouble=troubles.get(entry.given, ""),
+            live=not unbuilt,
+            bundled=gallery.write_bundle(entry, folder),
+        )
+        for entry in entries
+    ]
     gallery.write_whole(folder / gallery.PAGE, gallery.page(entries, folder, arguments.size, arguments.lang))
     code = _sum_up(outcomes, len(stamps) - len(wanted))
     print(folder / gallery.PAGE)

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from xml.etree.ElementTree import Element
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from ..conv_math import ConvMathError, Merge, Move, Operation, Slide
 from ..conv_math.conv import Sliding
@@ -24,7 +26,7 @@ from ..conv_math.upsample import Upsample
 from ..scenes import Scene, SceneError, catalog_names, explain, find_scene, photo_of
 from ..scenes.captions import Words, count, size, size_formulas, torch_calls
 from ..scenes.catalog import FOLDER, section_of
-from ..scenes.scenefile import LANGUAGES, Text
+from ..scenes.scenefile import LANGUAGES, Text, files_named
 from .doctor import blender_version
 from .embed import snippet
 from .errors import RequestError
@@ -39,6 +41,8 @@ KNOWN = "gallery.json"
 """What the files there were made from, by the name of the scene."""
 FILMS = (".mp4", ".gif", ".blend", ".png")
 """What is rendered of a scene; the still is the film's poster."""
+BUNDLE = ".zip"
+"""A scene file with the pictures and numbers that it refers to."""
 LIVE = ".html"
 """What else is made of it: its interactive page."""
 SITE = Path(__file__).parent / "site"
@@ -74,6 +78,7 @@ WORDS = {
     "make": Text("Make it yourself", "自己制作"),
     "command": Text("Command", "命令"),
     "file": Text("Scene file", "场景文件"),
+    "bundle": Text("Scene file with its pictures and numbers", "场景文件及其图片和数值"),
     "embed": Text("For a slide or a page", "嵌入幻灯片或网页"),
     "copy": Text("Copy", "复制"),
     "copied": Text("Copied", "已复制"),
@@ -141,6 +146,14 @@ class Entry:
     trouble: str = ""
     live: bool = False
     """Whether there is an interactive page."""
+    bundled: bool = False
+    """Whether there is a scene file with all that it refers to."""
+    file: Path | None = None
+
+    @property
+    def shown(self) -> str:
+        """How a command names it that others are to type: a file elsewhere on this disk by its last name alone."""
+        return self.given if _inside(Path(self.given)) else Path(self.given).name
 
     @property
     def section(self) -> Text:
@@ -155,9 +168,34 @@ def entry_of(given: str) -> Entry:
         scene = find_scene(given)
         explain(scene)
         file = FOLDER / f"{name}.toml" if given in catalog_names() else Path(given)
-        return Entry(name, given, scene, file.read_text(encoding="utf-8-sig"))
+        return Entry(name, given, scene, file.read_text(encoding="utf-8-sig"), file=file)
     except (SceneError, ConvMathError) as error:
         return Entry(name, given, trouble=" ".join(str(error).split()))
+
+
+def _inside(path: Path) -> bool:
+    """Whether a relative path stays where it begins."""
+    return not path.is_absolute() and not path.drive and ".." not in path.parts
+
+
+def write_bundle(entry: Entry, folder: Path) -> bool:
+    """Write what is to be unpacked where one types the command that makes a scene: its file, and what it refers to.
+
+    False, and nothing, where it refers to none, or to one that is not beside it, which need not be meant for others.
+    """
+    named = files_named(entry.text) if entry.scene else []
+    if entry.file is None or not named or not all(_inside(Path(name)) for name in named):
+        return False
+    own = Path(entry.shown).with_suffix(".toml")  # the catalog's scenes are named without
+    packed = BytesIO()
+    try:
+        with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
+            for place, file in ((own, entry.file), *((own.parent / name, entry.file.parent / name) for name in named)):
+                archive.writestr(ZipInfo(place.as_posix()), file.read_bytes(), ZIP_DEFLATED)  # of no date: always equal
+        write_whole(folder / FILES / f"{entry.name}{BUNDLE}", packed.getvalue())
+    except OSError:  # a file has gone meanwhile
+        return False
+    return True
 
 
 @dataclass
@@ -208,11 +246,11 @@ def code() -> str:
     return found.hexdigest()
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file under another name, then rename it, so that nobody sees half of it. RequestError if it cannot be."""
     partial = path.with_name(f".{secrets.token_hex(4)}.part")
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
         partial.replace(path)
     except OSError as error:
         raise RequestError(f"{path} cannot be written: {error.strerror}; allowed: another place") from None
@@ -326,7 +364,7 @@ def _card(entry: Entry, folder: Path, size_of: tuple[int, int], language: str, s
     card.append(_code("\n".join(torch_calls(scene)), {"data-find": True}))
     if not entry.trouble:
         card.append(_files(entry, folder))
-    add(card, _numbers(entry, scene), _make(entry, scene, size_of, language))
+    add(card, _numbers(entry, scene), _make(entry, scene, folder, size_of, language))
     return card
 
 
@@ -421,11 +459,11 @@ def _formulas(scene: Scene) -> list[Text]:
     return [*lines]
 
 
-def _make(entry: Entry, scene: Scene, size_of: tuple[int, int], language: str) -> Element:
+def _make(entry: Entry, scene: Scene, folder: Path, size_of: tuple[int, int], language: str) -> Element:
     """How one makes it oneself, to be copied."""
     film = Path(FILES, f"{entry.name}{LIVE if entry.live else FILMS[0]}")
     snippets = {
-        "command": f"convmotion render {shlex.quote(entry.given)} -o {shlex.quote(f'{entry.name}.mp4')}",
+        "command": f"convmotion render {shlex.quote(entry.shown)} -o {shlex.quote(f'{entry.name}.mp4')}",
         "file": entry.text.strip(),
         "embed": snippet(film, scene.title.in_language(language), size_of),
     }
@@ -439,6 +477,11 @@ def _make(entry: Entry, scene: Scene, size_of: tuple[int, int], language: str) -
         )
         top = tag("div", {"class": "top"}, add(tag("h4"), *told(WORDS[what])), copy)
         made.append(tag("div", {"class": "snippet"}, top, _code(text)))
+        if what == "file" and entry.bundled:
+            bundle = folder / FILES / f"{entry.name}{BUNDLE}"
+            link = add(tag("a", {"href": address(FILES, bundle.name), "download": bundle.name}), *told(WORDS["bundle"]))
+            link.append(tag("small", {}, f" {_bytes(bundle.stat().st_size)}"))
+            made.append(add(tag("p", {"class": "files"}), link))
     return made
 
 

@@ -218,6 +218,19 @@ def parse_scene(text: str, source: str) -> Scene:
     return scene_from_table(table, source)
 
 
+def files_named(text: str) -> list[str]:
+    """The files in which a scene file's values and weights stand, as it names them, each once."""
+
+    def named(value: object) -> Iterator[str]:
+        if isinstance(value, Mapping) and set(value) in ({"image"}, {"file", "name"}):
+            yield str(next(each for key, each in value.items() if key != "name"))
+        elif isinstance(value, Mapping | list):
+            for each in value.values() if isinstance(value, Mapping) else value:
+                yield from named(each)
+
+    return list(dict.fromkeys(named(tomllib.loads(text))))
+
+
 def scene_from_table(table: Mapping[str, Any], source: str) -> Scene:
     """The scene of a table as tomllib returns it."""
     check_values(source, "", table)

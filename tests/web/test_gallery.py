@@ -1,12 +1,15 @@
 """The gallery: what is rendered for it and what is not, what its page says, and what one does with it in a browser."""
 
 import json
+import re
 import shutil
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from zipfile import ZipFile
 
+import numpy as np
 import pytest
 
 from convmotion.render import cli, gallery
@@ -14,7 +17,7 @@ from convmotion.render.cli import main
 from convmotion.render.errors import RequestError
 from convmotion.render.gallery import KINDS, Entry, Known, entry_of, kinds_of, page, stamp_of
 from convmotion.render.many import Outcome
-from convmotion.scenes import catalog_names, explain, load_catalog, parse_scene
+from convmotion.scenes import catalog_names, explain, find_scene, load_catalog, parse_scene, photo_of
 from convmotion.scenes.captions import Words, size_formulas
 
 SMALL = ["--size", "96x64", "--fps", "2", "--quality", "draft"]
@@ -178,6 +181,47 @@ def test_a_picture_that_has_changed_is_a_change(place, rendered):
     assert main(["gallery", "mine.toml"]) == 0 and main(["gallery", "mine.toml"]) == 0 and len(asked) == 1
     Image.new("L", (8, 8), 200).save("photo.png")
     assert main(["gallery", "mine.toml"]) == 0 and len(asked) == 2
+
+
+def test_a_scene_file_comes_with_what_it_refers_to_so_that_the_command_works_elsewhere(place, rendered, monkeypatch):
+    from PIL import Image
+
+    Path("lessons/numbers").mkdir(parents=True)
+    Image.new("L", (8, 8), 10).save("lessons/photo.png")
+    np.savez("lessons/numbers/kernel.npz", sharp=np.ones((1, 1, 2, 2)))
+    text = OWN.replace("shape = [1, 3, 3]", 'shape = [1, 3, 3]\nvalues = { image = "photo.png" }').replace(
+        "kernel_size = 2", 'kernel_size = 2\nweight = { file = "numbers/kernel.npz", name = "sharp" }'
+    )
+    Path("lessons/mine.toml").write_text(text)
+    assert main(["gallery", "lessons/mine.toml", "grouped", "lenet", *SMALL]) == 0
+    written = Path("site/index.html").read_text(encoding="utf-8")
+    bundles = sorted(path.name for path in Path("site/scenes").glob("*.zip"))
+    assert bundles == ["lenet.zip", "mine.zip"] and all(f'href="scenes/{name}"' in written for name in bundles)
+    before = Path("site/scenes/mine.zip").read_bytes()
+    command = re.search("convmotion render (lessons/mine.toml) -o", written)
+    assert command is not None
+    Path("elsewhere").mkdir()
+    with ZipFile("site/scenes/mine.zip") as archive:
+        archive.extractall("elsewhere")
+    monkeypatch.chdir("elsewhere")
+    photo = photo_of(find_scene(command[1]))
+    assert photo is not None and photo.path.is_file()
+    monkeypatch.chdir(place)
+    assert main(["gallery", "lessons/mine.toml", "grouped", "lenet", *SMALL]) == 0
+    assert Path("site/scenes/mine.zip").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["../photo.png", "{place}/photo.png"])
+def test_what_is_not_beside_a_scene_file_is_not_given_to_others(place, rendered, name):
+    from PIL import Image
+
+    Path("lessons").mkdir()
+    Image.new("L", (8, 8), 10).save("photo.png")
+    values = f'shape = [1, 3, 3]\nvalues = {{ image = "{name.format(place=place)}" }}'
+    Path("lessons/mine.toml").write_text(OWN.replace("shape = [1, 3, 3]", values))
+    assert main(["gallery", "lessons/mine.toml", *SMALL]) == 0
+    assert not list(Path("site/scenes").glob("*.zip"))
+    assert ".zip" not in Path("site/index.html").read_text(encoding="utf-8")
 
 
 def test_other_code_makes_other_stamps(place, monkeypatch):
