@@ -16,6 +16,7 @@
     for (const button of all("[data-language]")) button.setAttribute("aria-pressed", button.dataset.language === language);
     for (const image of all("img[data-alt-en]")) image.alt = image.getAttribute(`data-alt-${short}`);
     for (const option of all("option")) option.textContent = option.getAttribute(`data-${short}`);
+    for (const link of all("a.live")) link.hash = `lang=${short}`; // pages go on in it
     document.title = one("title").querySelector(`[lang="${short}"]`).textContent;
   }
   for (const button of all("[data-language]")) {

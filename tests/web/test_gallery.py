@@ -501,6 +501,8 @@ def test_the_language_is_switched_as_a_whole_and_remembered(site, visit):
     for words in ("Convolutions, animated", "Standard convolution", "Search", "Play what"):
         assert words not in text
     assert window.evaluate("document.documentElement.lang") == "zh-CN" and window.title() == "卷积动画"
+    lives = window.eval_on_selector_all("a.live", "links => links.map(link => link.hash)")
+    assert set(lives) == {"#lang=zh"}
     assert "标准卷积" in window.locator("#scene-standard img").get_attribute("alt")
     assert window.locator("#kind option").nth(1).inner_text() == "卷积"
     window.reload()
