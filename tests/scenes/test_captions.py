@@ -578,7 +578,8 @@ def test_the_pictures_of_a_batch_are_numbered_wherever_they_stand(language, mark
     assert marks([2, 2, 4, 4]) == {
         f"{tensor}-{block}": body for tensor in ("input", "output-1") for block, body in told.items()
     }
-    assert marks([2, 4, 4]) == marks([1, 2, 4, 4]) == {}
+    channels = {f"{tensor}-{channel}": f"{channel}" for tensor in ("input", "output-1") for channel in (1, 2)}
+    assert marks([2, 4, 4]) == marks([1, 2, 4, 4]) == channels, "of a single picture these are"
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_more_layers_than_anyone_can_follow_are_refused(monkeypatch):
         ("nn.Conv2d(1, 1, 1)", (1, 100000, 100000), "20,000,000,001"),
         ("nn.Conv2d(1, 1, 1000000, padding=1000000)", (1, 1, 1), "6,000,008,000,005"),
         ("nn.ChannelShuffle(1000000000)", (10**9, 1, 1), "4,000,000,000"),
-        ("nn.Conv2d(1, 9999999, 1)\nnn.Conv2d(9999999, 1, 1)", (1, 1, 1), "10,000,008"),
+        ("nn.Conv2d(1, 9999999, 1)\nnn.Conv2d(9999999, 1, 1)", (1, 1, 1), "10,000,010"),
     ],
 )
 def test_too_many_cells_are_refused(text, shape, cells):
