@@ -456,9 +456,8 @@ def _told_macs(plan: Plan, way: list[int], long: bool = False) -> str:
     macs, numbers = _macs(plan, way), {plan.stages[number].number for number in way}
     told = plan.words.counted("macs_long" if long else "macs", macs)
     seen = [stage for stage in plan.stages if stage.number in numbers and isinstance(stage.op, Slide)]
-    gathering = [stage for stage in seen if stage.gathers]
-    vain = sum(_drawn_macs(stage) - stage.told.landing(stage.source) for stage in gathering)
-    if vain:
+    gathering = [(stage, stage.told) for stage in seen if stage.gathers and isinstance(stage.told, ConvTranspose)]
+    if vain := sum(_drawn_macs(stage) - op.landing(stage.source) for stage, op in gathering):
         return plan.words("without_zeros", told, count(macs - vain))
     scattering = [(stage.op, stage.input) for stage in seen if isinstance(stage.op, ConvTranspose)]
     if lost := sum(op.macs(shape) - op.landing(shape) for op, shape in scattering):
