@@ -22,6 +22,8 @@ from .plan import Plan
 from .sight import Sight, Span, depth_of
 from .story import Ease, Line, Lines, Mover, Outline, Track, Vector, vector
 
+INSET = (1.0 - CUBE) / 2.0 + 0.04
+"""So far from a filter's corners, in its cells, lines end: on its cubes, which are smaller and rounded."""
 FULL_LINES = 2
 """Up to so many groups, lines leave from all four corners of a window; above, from two."""
 _Place = tuple[int, float, float, float]
@@ -426,7 +428,13 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
         members = [f for f in members if elision.shows_block(f)] or members[:1]
         on = _column_on(plan, number)
         near = (bank.placed.base[members], h, w) if on is None else (np.zeros((1, 3)), h, 1.0)
-        pairs = list(zip(((-1, 1), (1, 1), (-1, -1), (1, -1)), _near_corners(plan, *near), strict=True))
+        pairs = list(
+            zip(
+                ((-1, 1), (1, 1), (-1, -1), (1, -1)),
+                _near_corners(plan, *near, INSET * bank.placed.item.pitch),
+                strict=True,
+            )
+        )
         if len(boxes) > 1:
             pairs = pairs[2:] if plan.frame.tall else pairs[1::2]
         elif len(groups) > FULL_LINES:
@@ -442,13 +450,11 @@ def _column_on(plan: Plan, number: int) -> str | None:
     return f"column-{number + 1}" if plan.stages[number].matrix is not None else None
 
 
-def _near_corners(plan: Plan, bases: NDArray[np.float64], h: float, w: float) -> list[Vector]:
-    """Where a window's upper left, upper right, lower left, lower right lines end.
+def _near_corners(plan: Plan, bases: NDArray[np.float64], h: float, w: float, inset: float) -> list[Vector]:
+    """Where a window's upper left, upper right, lower left, lower right lines end, so far from the filters' corners.
 
     One filter: on the corners of its front face. Several: on the near side of the outermost ones.
     """
-    # Of cubes that do not fill their unit and are rounded: what reached further would be seen behind them.
-    inset = (1.0 - CUBE) / 2.0 + 0.04
     corners = [np.array([x, -0.5, z]) for z in (0.5 - inset, 0.5 - h + inset) for x in (inset - 0.5, w - 0.5 - inset)]
     if len(bases) == 1:
         return [vector(bases[0] + c) for c in corners]

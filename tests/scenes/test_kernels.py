@@ -9,6 +9,7 @@ from convmotion.conv_math import Conv2d
 from convmotion.scenes import SceneError, compose, parse_scene
 from convmotion.scenes.kernels import FIXED, GROWING, NAMES, has_size, kernel, weight_of
 from convmotion.scenes.layout import CAPITAL
+from convmotion.scenes.motion import INSET
 from convmotion.scenes.numerals import LEGIBLE
 from convmotion.scenes.values import values_of
 
@@ -152,9 +153,9 @@ def test_larger_kernels_stand_without_gaps_and_lines_lead_to_their_corners():
     at = {tuple(index): place for index, place in zip(bank.index.tolist(), bank.position, strict=True)}
     for axis, step in enumerate([(0, 0, 0, 1), (0, 1, 0, 0), (0, 0, 1, 0)]):
         assert abs(at[step] - at[0, 0, 0, 0])[axis] == pytest.approx(bank.scale, rel=1e-5)
-    half = bank.scale / 2.0
+    half = bank.scale * (0.5 - INSET)
     low, high = bank.position.min(axis=0) - half, bank.position.max(axis=0) + half
-    corners = [(x, low[1], z) for x in (low[0], high[0]) for z in (low[2], high[2])]
+    corners = [(x, low[1] - bank.scale * INSET, z) for x in (low[0], high[0]) for z in (low[2], high[2])]
     ends = [line.end for lines in board.lines for line in lines.lines if line.end_on is None]
     assert np.allclose(sorted(corners), sorted(ends), atol=1e-3)
 

@@ -9,6 +9,7 @@ import pytest
 from convmotion.conv_math import ancestors, conv_matrix
 from convmotion.scenes import SceneError, compose, explain, find_scene, palette, parse_scene
 from convmotion.scenes.contents import Contents
+from convmotion.scenes.motion import INSET
 from convmotion.scenes.plan import Plan
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.scenefile import Look
@@ -133,7 +134,7 @@ def test_lines_lead_to_the_column_and_from_there_to_the_cell_that_is_written(nam
     for step in range(len(made)):
         ends = lines_at(board, lines, board.settled[1 + step] - 1e-3)
         column = drawn.position[drawn.index[:, 3] == step][:, 0]
-        assert np.allclose(np.sort(ends[:-1, 1, 0]), column[0] + np.array([-0.5, -0.5, 0.5, 0.5]), atol=0.01)
+        assert np.allclose(np.sort(ends[:-1, 1, 0]), column[0] + np.array([-1, -1, 1, 1]) * (0.5 - INSET), atol=0.01)
         assert np.allclose(ends[-1, 0, 0], column[0] + 0.5, atol=0.01)
         assert np.allclose(ends[-1, 1, [0, 2]], made.position[step][[0, 2]], atol=0.01)
     assert scene.shapes[-1][-1] ** 2 == len(made)

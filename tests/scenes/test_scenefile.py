@@ -384,7 +384,7 @@ CONV = {"op": "'Conv2d'", "out_channels": 1, "kernel_size": 1}
         (big("[1, 100000, 100000]", **CONV), 2 * 10**10 + 1),
         (big("[1, 3000000, 3000000]", **CONV | {"kernel_size": 1000000}), 9 * 10**12 + 10**12 + 2000001**2),
         (big("[1000000000, 1, 1]", **CONV), 10**9 + 4 + 1),  # of the filter the first and the last channels
-        (big(**CONV | {"out_channels": 10**9}), 1 + 3 + 10**9),
+        (big(**CONV | {"out_channels": 10**9}), 1 + 5 + 10**9),
         (big(**CONV | {"padding": 10**9}), 2 * (2 * 10**9 + 1) ** 2 + 1),  # ghosts, and the output over them
         (big("[1000000000, 1, 1]", **CONV | {"out_channels": 10**9, "groups": 10**9}), 3 * 10**9),
         (big("[8, 100, 100]", stages=400, op="'ChannelShuffle'", groups=2), 80_000 + 400 * 240_000),

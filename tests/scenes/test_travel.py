@@ -11,6 +11,7 @@ from convmotion.scenes import catalog_names, compose, explain, find_scene, parse
 from convmotion.scenes.captions import Words
 from convmotion.scenes.changes import Changes
 from convmotion.scenes.form import WINDOW_BAR, WINDOW_MARGIN
+from convmotion.scenes.plan import LARGE_CELL
 from convmotion.scenes.pose import pose
 from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.travel import READABLE
@@ -227,7 +228,7 @@ def test_the_camera_travels_along_chains_of_the_catalog_that_are_too_small_to_re
     if board.camera.travel is None:
         assert board.content_hash == whole.content_hash
         return
-    assert cell_pixels(whole)[0] < READABLE and cell_pixels(board).min() > 0.99 * cell_pixels(whole)[0]
+    assert cell_pixels(whole)[0] < LARGE_CELL and cell_pixels(board).min() > 0.99 * cell_pixels(whole)[0]
     part = seen_part(board)
     for frame in [last for _, last in rests(board)]:
         for what, box in things(board, frame):
