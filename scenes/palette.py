@@ -180,26 +180,39 @@ def family_hue(group: int, groups: int) -> float:
 
 
 def filter_hues(out_channels: int, groups: int, read: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    """A hue (degrees) for every filter: around the circle but for the input's part; within a group, near what it reads.
+    """A hue (degrees) for every filter: around the circle but for the input's part; within a group, as what it reads.
 
-    ``read`` are the hues of all channels that groups read, ``(in_channels,)``; without them, and where groups have none
-    of their own, each group's are of a family. Filters of a group share them in turn; those of one hue spread about it.
+    ``read`` are the hues of all channels that groups read, ``(in_channels,)``: a group's filters share those of its
+    channels in turn, and those of one hue spread about it. Without them, and where groups have none of their own, each
+    group has a family; where groups read what others do, one that nothing of it has.
     """
     per_group = out_channels // groups
     if groups == 1:
         begin, arc = INPUT_HUE + INPUT_ROOM, 360.0 - 2.0 * INPUT_ROOM
         turn = (FIRST_FILTER_HUE - begin) % 360.0 + arc * np.arange(out_channels) / out_channels
         return (begin + turn % arc) % 360.0
-    families = np.array([family_hue(g, groups) for g in range(groups)])
-    own = families if read is None or len(np.unique(np.round(read))) < groups else np.round(read, 1)
     reach = FAMILY * min(1.0, 4.0 / groups)  # families of many groups lie close together: do not let them touch
     hues = []
-    for channels in own.reshape(groups, -1):
+    for channels in _hues_of_groups(groups, read):
         of = channels[np.arange(per_group) * len(channels) // per_group]
         alike = of[:, None] == of
         rank, count = np.tril(alike, -1).sum(axis=1), alike.sum(axis=1)
         hues.append(of + reach * (2.0 * rank - count + 1.0) / np.maximum(count - 1.0, 1.0))
     return np.concatenate(hues) % 360.0
+
+
+def _hues_of_groups(groups: int, read: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """The hues that each group's filters share, (groups, n)."""
+    families = np.array([family_hue(g, groups) for g in range(groups)])[:, None]
+    if read is None or len(np.unique(np.round(read))) < groups:
+        return families
+    channels = np.round(read, 1).reshape(groups, -1)
+    around = np.argsort(channels, axis=None) // channels.shape[1]  # whose they are, as one goes around the circle
+    if np.count_nonzero(around != np.roll(around, 1)) <= groups:
+        return channels
+    away = [np.abs((hue - read + 180.0) % 360.0 - 180.0).min() for hue in GROUP_HUES]
+    others = [hue for hue, far in zip(GROUP_HUES, away, strict=True) if far > FAMILY]
+    return np.array(others[:groups])[:, None] if len(others) >= groups else families
 
 
 def ramp(count: int) -> NDArray[np.float64]:

@@ -273,6 +273,17 @@ def test_a_group_that_reads_what_filters_made_wears_the_hues_of_that(filters, gr
     assert (filter_hues(filters, groups, same) == filter_hues(filters, groups)).all(), "no group has a hue of its own"
 
 
+def test_groups_that_read_what_several_groups_made_have_families_that_none_of_that_has():
+    """Else a group that mixes all of them would look as one of them."""
+    made = filter_hues(8, 2)
+    shuffled = made.reshape(2, 4).T.reshape(-1)
+    mixed = filter_hues(8, 2, shuffled)
+    assert min(between(one, other) for one in mixed for other in made) > 16
+    first, second = mixed.reshape(2, 4)
+    assert min(between(one, other) for one in first for other in second) > 30
+    assert np.allclose(filter_hues(8, 8, shuffled), shuffled, atol=0.1), "each of them alone"
+
+
 @pytest.mark.parametrize("name", ["mobilenet-block", "depthwise-separable", "shufflenet-unit"])
 def test_a_depthwise_stage_has_the_hue_of_each_channel_in_its_input_filters_and_output(name):
     scene = find_scene(name)
