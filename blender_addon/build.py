@@ -536,8 +536,8 @@ class _Builder:
 
     @staticmethod
     def _ripened(tree: Tree, cells: Cells, step: Socket) -> Socket:
-        """A traveller's colour: its own up to the stop, the other one when it leaves it."""
-        u = tree.progress(step, cells.rest[0], cells.rest[1])
+        """A traveller's colour: its own up to the stop, the other one soon after."""
+        u = tree.progress(step, *cells.ripens)
         node = tree.node("ShaderNodeMix", {"Factor": u}, data_type="RGBA")
         tree.feed(node.inputs[6], tree.attribute(meshes.TINT, "FLOAT_COLOR"))
         tree.feed(node.inputs[7], tree.attribute("becomes", "FLOAT_COLOR"))

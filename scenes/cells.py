@@ -22,6 +22,7 @@ from .plan import LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
 from .sight import depth_of, mixed
 from .story import ALWAYS, Cells, Numbers, cells_at
 from .swerve import swerve
+from .values import in_lightness
 
 PARTIAL, GROWN = 0.8, 0.96
 """How large a cell is that is not finished; and how large what is added up is at most."""
@@ -369,6 +370,7 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     becomes, numbers = made.color_of(written), ()
     if plan.values is not None and (kernel := plan.values[1][number]) is not None:
         products = read.values * kernel[tuple(weight.T)]
+        becomes = in_lightness(becomes, products, products)
         numbers = (
             *plan.numbers(read.values, read.color, tensor.in_front(read.index), ALWAYS, rest[0], stages=(number,)),
             *plan.numbers(products, becomes, weight[:, 1] == 0, rest[0], stages=(number,)),

@@ -51,7 +51,7 @@ def pose(board: Storyboard, cells: Cells, frame: float) -> Pose:
     if cells.scale != 1.0:
         size = size * np.float32(cells.scale)
     if cells.becomes is not None:
-        ripe = float(progress(step, *cells.rest))
+        ripe = float(progress(step, *cells.ripens))
     lit = np.zeros(len(cells), np.float32)
     if cells.lit_by is not None:
         mover = board.mover(cells.lit_by)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .form import CUBE, FEWEST_PIXELS, LEAST_OUTLINE, LINE_RADIUS, OUTLINE_BAR, WINDOW_BAR
+from .form import CUBE, FEWEST_PIXELS, LEAST_OUTLINE, LINE_RADIUS, OUTLINE_BAR, RIPENING, WINDOW_BAR
 
 Vector = tuple[float, float, float]
 Ease = Literal["constant", "linear", "cubic"]
@@ -122,7 +122,7 @@ class Cells:
     """How far from the straight way they are in the middle of the way (of travellers: to that stop); None: it is
     straight."""
     becomes: NDArray[np.float32] | None = None
-    """The colour that travellers have taken on when they arrive."""
+    """The colour that travellers take on at that stop."""
     rest: tuple[float, float] = (0.0, 0.0)
     """The steps at which they reach that stop and leave it."""
     swells: float = 1.0
@@ -134,6 +134,12 @@ class Cells:
     extent: NDArray[np.float32] | None = None
     """How long their boxes are along x, y, z, (n, 3), if they are boxes, which stand still; None: they are cubes."""
     numbers: tuple[Numbers, ...] = ()
+
+    @property
+    def ripens(self) -> tuple[float, float]:
+        """The steps between which travellers take on the other colour: soon after they have come to their stop."""
+        reached, leaves = self.rest
+        return reached, reached + RIPENING * (leaves - reached)
 
     def __len__(self) -> int:
         return len(self.position)

@@ -27,7 +27,7 @@ import {
 } from "three";
 import * as form from "./form.js";
 import { GLYPHS, short } from "./numerals.js";
-import { linesAt, moves, progress } from "./pose.js";
+import { linesAt, moves, progress, ripens } from "./pose.js";
 import { LIT, inkTurns } from "./palette.js";
 import * as shaders from "./shaders.js";
 import { barCorners, bars, edges, roundedCube } from "./shapes.js";
@@ -277,7 +277,7 @@ export class Picture {
       defines.BECOMES = "";
       attributes.becomes = [cells.becomes.data, 3];
       uniforms.ripe = { value: 0 };
-      updates.push((_, step) => (uniforms.ripe.value = progress(step, ...cells.rest)));
+      updates.push((_, step) => (uniforms.ripe.value = progress(step, ...ripens(cells))));
     }
     Object.assign(uniforms, {
       light: { value: form.FLAT_LIGHT },

@@ -1,6 +1,6 @@
 /** Where everything is at a frame, as `scenes/pose.py` has it; the picture's shaders do the same for every cell. */
 
-import { CLOSING, COVER, NEWBORN, OPENED } from "./form.js";
+import { CLOSING, COVER, NEWBORN, OPENED, RIPENING } from "./form.js";
 import { ALWAYS, trackAt } from "./story.js";
 
 const f = Math.fround;
@@ -10,6 +10,11 @@ export function progress(value, start, end) {
   const span = f(f(end) - f(start));
   const u = span === 0 ? 0 : Math.min(Math.max(f(f(value) - f(start)) / span, 0), 1);
   return u * u * (3 - 2 * u);
+}
+
+/** The steps between which travellers take on the other colour. */
+export function ripens({ rest: [reached, leaves] }) {
+  return [reached, reached + RIPENING * (leaves - reached)];
 }
 
 /** Whether some of the cells are not there from the first frame. */
@@ -38,7 +43,7 @@ export function pose(story, cells, frame) {
   const size = new Float32Array(count).fill(1);
   if (moves(cells)) (cells.via ? detour : flight)(cells, step, place, size);
   if (cells.scale !== 1) for (let i = 0; i < count; i++) size[i] *= cells.scale;
-  const ripe = cells.becomes ? progress(step, ...cells.rest) : 0;
+  const ripe = cells.becomes ? progress(step, ...ripens(cells)) : 0;
   const lit = new Float32Array(count);
   const mover = cells.lit_by && story.movers.get(cells.lit_by);
   if (mover) {
