@@ -1040,8 +1040,10 @@ class Plan:
             whole, room = " ".join(parts), self.page.safe_width / CAPITAL["note"]
             return [whole] if text_width(whole) <= room else list(parts)
         lines = size_formulas(stage.op, stage.input, words)
-        ends = number + 1 == len(self.stages) or self.stages[number + 1].number != stage.number
-        return lines + size_formulas(stage.told, stage.source, words) if stage.gathers and ends else lines
+        if not stage.gathers or (number + 1 < len(self.stages) and self.stages[number + 1].number == stage.number):
+            return lines
+        whole = size_formulas(stage.told, stage.source, words)
+        return [*(self.words("last_part", line) for line in lines), *(self.words("in_all", line) for line in whole)]
 
     def table(self, number: int) -> list[tuple[str, list[str]]]:
         """The rows of a stage's table: a name, then batch, channels, height, width."""
@@ -1108,7 +1110,7 @@ class Plan:
     @property
     def _rows_of_all(self) -> list[tuple[str, str, str, str]]:
         """Of every tensor its name, shape, the kernels and how many parameters made it; first the columns' names."""
-        kernels = ["", *(size(stage.told.weight_shape or ()) for stage in self.stages)]
+        kernels = ["", *(size(stage.told.weight_shape or ()) if stage.first else "" for stage in self.stages)]
         made = ["", *(_parts_of_parameters(stage.op) for stage in self.stages)]
         names = [self.called(number) for number in range(len(self.shapes))]
         rows = zip(names, map(size, self.contents.told_shapes), kernels, made, strict=True)

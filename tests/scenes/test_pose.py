@@ -97,8 +97,8 @@ def built(name):
 
 
 def telling_frames(board):
-    """The title, all phases of the first step, and of its products, the middle, an end, what a flip goes through, and the
-    result."""
+    """The title, all phases of the first step, of its products, too, the middle, an end, what a flip goes through, and
+    the result."""
     steps = np.array([board.step.at(frame)[0] for frame in range(1, board.frames + 1)])
     wanted = (0.05, 0.3, 0.5, 0.7, 0.95, 1.2, int(0.4 * board.steps) + 0.2, 0.75 * board.steps + 0.6, board.steps - 0.4)
     ripe = [sum(c.ripens) / 2.0 for c in board.cells if c.becomes is not None]
