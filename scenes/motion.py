@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise, product
 
@@ -15,6 +15,7 @@ from ..conv_math.conv import Conv
 from ..conv_math.rearrange import Columns
 from .elision import Axis, Elision
 from .form import CUBE
+from .layout import CAPITAL, mark_room
 from .matrix import column_mouths
 from .pacing import Beat, Stroke, strokes, time_at
 from .parts import Bank, Tensor
@@ -24,6 +25,8 @@ from .story import Ease, Line, Lines, Mover, Outline, Track, Vector, vector
 
 INSET = (1.0 - CUBE) / 2.0 + 0.04
 """So far from a filter's corners, in its cells, lines end: on its cubes, which are smaller and rounded."""
+AROUND = 4.0
+"""How far the frame around several filters is from them, in reference pixels."""
 FULL_LINES = 2
 """Up to so many groups, lines leave from all four corners of a window; above, from two."""
 _Place = tuple[int, float, float, float]
@@ -406,7 +409,7 @@ def _offset_lines(plan: Plan, number: int) -> Iterator[Line]:
 
 
 def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterator[Line]:
-    """From the corners of the window's front face to its filter, or to the near edge of its group's filters.
+    """From the corners of the window's front face to its filter, or to a frame around its group's filters.
 
     Where a group reads several boxes, these are lines from the near side of each.
     """
@@ -427,14 +430,17 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
         members = list(range(max(chosen.start, group * per_group), min(chosen.stop, (group + 1) * per_group)))
         members = [f for f in members if elision.shows_block(f)] or members[:1]
         on = _column_on(plan, number)
-        near = (bank.placed.base[members], h, w) if on is None else (np.zeros((1, 3)), h, 1.0)
-        pairs = list(
-            zip(
-                ((-1, 1), (1, 1), (-1, -1), (1, -1)),
-                _near_corners(plan, *near, INSET * bank.placed.item.pitch),
-                strict=True,
-            )
-        )
+        if len(members) > 1 and on is None:
+            upper, right, lower, last = _corners_around(plan, number, bank, members)
+            for start, end in ((upper, right), (right, last), (last, lower), (lower, upper)):
+                yield Line(start, None, end, None, plan.theme.ghost)
+            ends = [upper, right, upper, right] if plan.frame.tall else [upper, upper, lower, lower]
+        else:
+            inset = INSET * bank.placed.item.pitch
+            x, z = (-0.5 + inset, (1.0 if on else w) - 0.5 - inset), (0.5 - inset, 0.5 - h + inset)
+            base = np.zeros(3) if on else bank.placed.base[members[0]]
+            ends = [vector(base + np.array([right, -0.5, up])) for up in z for right in x]
+        pairs = list(zip(((-1, 1), (1, 1), (-1, -1), (1, -1)), ends, strict=True))
         if len(boxes) > 1:
             pairs = pairs[2:] if plan.frame.tall else pairs[1::2]
         elif len(groups) > FULL_LINES:
@@ -450,22 +456,23 @@ def _column_on(plan: Plan, number: int) -> str | None:
     return f"column-{number + 1}" if plan.stages[number].matrix is not None else None
 
 
-def _near_corners(plan: Plan, bases: NDArray[np.float64], h: float, w: float, inset: float) -> list[Vector]:
-    """Where a window's upper left, upper right, lower left, lower right lines end, so far from the filters' corners.
+def _corners_around(plan: Plan, number: int, bank: Bank, members: Sequence[int]) -> list[Vector]:
+    """The corners of a frame around several filters and their numbers: what it gets, all of them get.
 
-    One filter: on the corners of its front face. Several: on the near side of the outermost ones.
+    Upper left, upper right, lower left, lower right, as they are seen.
     """
-    corners = [np.array([x, -0.5, z]) for z in (0.5 - inset, 0.5 - h + inset) for x in (inset - 0.5, w - 0.5 - inset)]
-    if len(bases) == 1:
-        return [vector(bases[0] + c) for c in corners]
-    flat = plan.frame.view.project(bases)
-    if plan.frame.tall:
-        edge = np.flatnonzero(flat[:, 1] > flat[:, 1].max() - 0.5)
-        left, right = edge[flat[edge, 0].argmin()], edge[flat[edge, 0].argmax()]
-        return [vector(bases[b] + corners[c]) for b, c in ((left, 0), (right, 1), (left, 0), (right, 1))]
-    edge = np.flatnonzero(flat[:, 0] < flat[:, 0].min() + 0.5)
-    top, low = edge[flat[edge, 1].argmax()], edge[flat[edge, 1].argmin()]
-    return [vector(bases[b] + corners[c]) for b, c in ((top, 0), (top, 0), (low, 2), (low, 2))]
+    view, pixel, item = plan.frame.view, 1.0 / plan.cell_pixels(number), bank.placed.item
+    bases, (depth, h, w) = bank.placed.base[members], item.dims
+    sides = ((-0.5, w - 0.5), (-0.5, depth - 0.5), (0.5 - h, 0.5))
+    flat = view.project(bases[:, None] + np.array(list(product(*sides)))).reshape(-1, 2)
+    low, high = flat.min(axis=0) - AROUND * pixel, flat.max(axis=0) + AROUND * pixel
+    high[1] += mark_room(item, view, CAPITAL["label"] * pixel)
+    first = view.project(bases[0])
+    return [
+        vector(bases[0] + view.right * (x - first[0]) + view.up * (y - first[1]))
+        for y in (high[1], low[1])
+        for x in (low[0], high[0])
+    ]
 
 
 def _output_lines(plan: Plan, number: int, bank: Bank, filters: range) -> Iterator[Line]:
