@@ -126,6 +126,7 @@ def test_shapes_values_taps_and_refusals_are_those_of_conv_math(name):
         weight = random.integers(-3, 4, op.weight_shape) if op.weight_shape else None
         bias = random.integers(-3, 4, op.bias_shape) if op.bias_shape else None
         known = {"output": list(output), "parameters": op.num_parameters, "macs": op.macs(item)}
+        known["landing"] = op.landing(item) if name.startswith("ConvTranspose") else known["macs"]
         known |= {"call": torch_call(op), "formulas": size_formulas(op, item)}
         known["named"] = size_formulas(op, item, Words("zh"))
         if number % 8 == 0:
@@ -148,7 +149,7 @@ def test_shapes_values_taps_and_refusals_are_those_of_conv_math(name):
             assert mine == right, context
             continue
         assert "error" not in mine, context
-        for field in ("output", "parameters", "macs"):
+        for field in ("output", "parameters", "macs", "landing"):
             assert mine[field] == right[field], f"{field}: {context}"
         for field in ("call", "formulas", "named"):
             assert mine[field] == right[field], context

@@ -37,7 +37,7 @@ const SWERVES = [0, 1, 2, 3, 4, 6, 8];
 const [WORTH, FOLLOWED, BESIDE, LANDING] = [0.0025, 64, 0.28, 1];
 const EMPTY = [0.6, 0.61, 0.63];
 const FAINT = 0.6;
-const [MOST_MARKED_BIASES, BETWEEN, NOTE_SHARE] = [4, 1.5, 0.7];
+const [MOST_MARKED_BIASES, BETWEEN, NOTE_SHARE, LISTED] = [4, 1.5, 0.7, 6];
 const MOST_TRAVELLERS = 4096;
 const MOST_LINES = 64;
 const MOST_MARKS = 64;
@@ -398,7 +398,7 @@ class Composer {
     const tint = (values) => (this.numbers && values ? inLightness(Array.from(values)) : (color) => color);
     this.inTint = tint(this.values.x);
     this.weightTint = tint(this.values.weight);
-    this.outTint = tint(this.y);
+    this.outTint = this.kind.weighted ? tint(this.y) : this.inTint; // what is picked or mixed keeps the scale of what is read
   }
 
   _inColor(flat) {
@@ -853,7 +853,7 @@ class Composer {
     const { input, arguments: a } = this.setting;
     const axes = this.axes === 1 ? ["length"] : ["depth", "height", "width"].slice(-this.axes);
     const rows = [["", ["batch", "channels", ...axes].map((key) => this.words.say(key))]];
-    const line = (name, shape, batch) => rows.push([name, [batch, ...shape.map(String)]]);
+    const line = (name, shape, batch) => rows.push([name, [batch, ...shape.map((n) => n && count(n))]]);
     line(this.words.say("input"), input, "1");
     if (this.bank) line(this.words.say("kernel", this.bank[0]), [a.in_channels / a.groups, ...each(a.kernel_size, this.axes)], "");
     else if (Math.max(...this.extents) > 1) line(this.words.say("window"), ["", ...this.extents], "");
@@ -901,9 +901,9 @@ class Composer {
     const low = BOTTOM - height / 2;
     const lift = this.tall ? 2 : 0;
     put("cost-1", this._cost(), CAPITAL.note, this.tall ? left : right, low + (this.tall ? line : 0), this.tall ? "left" : "right", text);
-    const total = `{step} / ${this.steps}`;
+    const total = `{step} / ${count(this.steps)}`;
     const counter = low + (this.tall ? 0 : line);
-    const wide = textWidth(total.replace("{step}", String(this.steps))) * CAPITAL.note;
+    const wide = textWidth(total.replace("{step}", count(this.steps))) * CAPITAL.note;
     put("step-1", total, CAPITAL.note, right, counter, "right", text, { steps: this.steps });
     put("step-name-1", this.words.say("step"), CAPITAL.note, right - wide - 4, counter, "right", text);
     const formulas = [...this.formulas].reverse();
@@ -929,15 +929,17 @@ class Composer {
 
   /** What it costs, in the first of ever shorter words that there is room for beside the formula. */
   _costs() {
-    const { parameters, macs, bias } = this.shapes;
+    const { parameters, macs, landing, bias } = this.shapes;
     const { words } = this;
     const whole = words.counted("parameters", parameters);
     const wholes = bias ? [`${count(parameters - bias[0])} + ${words.counted("biases", bias[0])} = ${whole}`, whole] : [whole];
     const shares = this._shares();
     return wholes.flatMap((told) =>
       ["macs_long", "macs"].map((key) => {
-        const spent = words.counted(key, macs);
-        return `${told} · ${shares ? words.say("with_shares", spent, count(shares)) : spent}`;
+        let spent = words.counted(key, macs);
+        if (landing < macs) spent = words.say("landing", spent, count(landing));
+        if (shares) spent = words.say("with_shares", spent, count(shares));
+        return `${told} · ${spent}`;
       }),
     );
   }
@@ -963,10 +965,14 @@ class Composer {
   _formulas() {
     if (!this.look.show.includes("formula")) return [];
     const [bare, named] = [formulasOf(this.setting), formulasOf(this.setting, (key, number) => this.words.say(`of_${key}`, number))];
-    const counter = `${this.words.say("step")}  ${this.steps} / ${this.steps}`;
-    const beside = (i) => (this.tall ? 0 : textWidth(i === bare.length - 1 ? this._costs()[1] : counter));
+    const beside = (i) => (this.tall ? 0 : textWidth(i === bare.length - 1 ? this._costs()[1] : this._counter()));
     const room = (this.page[0] - 2 * SIDE) / CAPITAL.note - BETWEEN;
     return named.every((each, i) => textWidth(each) + beside(i) <= room) ? named : bare;
+  }
+
+  /** What the counter says in the end. */
+  _counter() {
+    return `${this.words.say("step")}  ${count(this.steps)} / ${count(this.steps)}`;
   }
 
   /** The names of the input's lanes that hold several channels, or one that is a volume. */
@@ -981,7 +987,7 @@ class Composer {
     const [filters] = this.bank;
     if (filters === 1 || filters > MOST_MARKS) return [];
     const bias = this.numbers && filters <= MOST_MARKED_BIASES ? this.values.bias : null;
-    return range(filters).map((f) => `${f + 1}${bias ? ` · ${this.words.say("bias", told(bias[f]))}` : ""}`);
+    return range(filters).map((f) => `${f + 1}${bias ? `, ${this.words.say("bias", told(bias[f]))}` : ""}`);
   }
 
   /** The first step's phases, and before and after these what else there is to say. */
@@ -1049,16 +1055,16 @@ class Composer {
   /** The four phases of the first step: what is read, what is done with it, what comes of that, what is written. */
   _phases() {
     const { words } = this;
-    const phases = this.bank ? this._multiplied() : this._pooled();
+    const wide = (this.page[0] - 2 * SIDE) / CAPITAL.note;
+    const room = this.tall ? wide : wide - textWidth(this._counter()) - 1;
+    const phases = this.bank ? this._multiplied(room) : this._pooled();
     const one = this.numbers && this._sum();
     if (!one) return phases;
-    const wide = (this.page[0] - 2 * SIDE) / CAPITAL.note;
-    const room = this.tall ? wide : wide - textWidth(`${words.say("step")}  ${this.steps} / ${this.steps}`) - 1;
     const who = this.shapes.output[0] > 1 ? words.say(this.bank ? "one_filter" : "one_channel", 1) : "";
     return narrated(words, one, phases, room, who);
   }
 
-  _multiplied() {
+  _multiplied(room) {
     const { words, stage } = this;
     const filters = this.bank[0];
     const products = product(this.bank.slice(1));
@@ -1075,7 +1081,12 @@ class Composer {
       return [words.say("land_one"), words.counted("scatter", all), spread, words.say("add")];
     }
     const reads = products * this.groups;
-    const land = words.counted(this.lanesIn > 1 ? "land_windows" : "land", reads, this.lanesIn);
+    let land = words.counted(this.lanesIn > 1 ? "land_windows" : "land", reads, this.lanesIn);
+    const padded = reads - this._inside();
+    if (padded && this.setting.arguments.padding_mode === "zeros") {
+      const whole = words.say("land_padded", land, count(padded));
+      land = textWidth(whole) + LISTED <= room ? whole : words.say("land_padded_short", count(reads), count(padded));
+    }
     const multiply = words.counted(products < reads ? "multiply_part" : `multiply${alone}`, products);
     const sum = words.counted(this.setting.arguments.bias ? "sum_bias" : "sum", products);
     return [land, multiply, sum, words.say(filters > 1 ? "write_filters" : "write")];
@@ -1095,6 +1106,17 @@ class Composer {
     const { depth, rows, columns } = this.windows;
     const [z, h, w] = this._position(this.telling);
     return (depth?.counts[z] ?? 1) * rows.counts[h] * columns.counts[w];
+  }
+
+  /** How many of the cells that a convolution reads then are not on padding. */
+  _inside() {
+    const at = this._position(this.telling).slice(-this.axes);
+    const spans = [this.windows.depth, this.windows.rows, this.windows.columns].slice(-this.axes);
+    const met = spans.map(({ first, counts, distance }, axis) => {
+      const cells = range(counts[at[axis]]).map((k) => first[at[axis]] + k * distance);
+      return cells.filter((cell) => cell >= 0 && cell < this.setting.input[axis + 1]).length;
+    });
+    return product(met) * this.setting.input[0];
   }
 
   _most() {

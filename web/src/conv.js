@@ -192,6 +192,11 @@ const transposed = {
   },
   weight: (a, axes) => [a.in_channels, a.out_channels / a.groups, ...each(a.kernel_size, axes)],
   macs: (a, item, output, weight) => product(item) * product(weight.slice(1)),
+  /** How many of these products fall on a cell of the output. */
+  landing(a, item, output) {
+    const met = output.slice(1).map((count, axis) => transposed.reach(a, item, axis, count).at.data.filter((at) => at >= 0).length);
+    return item[0] * (a.out_channels / a.groups) * product(met);
+  },
 };
 
 const pool = {
@@ -430,7 +435,7 @@ function rows(count, met) {
  * The numbers of an operation over an input.
  * @param {Setting} setting
  * @returns {{item: number[], output: number[], weight: number[] | null, bias: number[] | null, parameters: number,
- *   macs: number}}
+ *   macs: number, landing: number}} `landing` are those that fall on a cell of the output
  * @throws {ConvMathError} for what the Python refuses
  */
 export function shapesOf({ op, arguments: a, input }) {
@@ -441,7 +446,9 @@ export function shapesOf({ op, arguments: a, input }) {
   const weight = kind.weighted ? kind.weight(a, axes) : null;
   const bias = kind.weighted && a.bias ? [a.out_channels] : null;
   const parameters = (weight ? product(weight) : 0) + (bias ? bias[0] : 0);
-  return { item: input, output, weight, bias, parameters, macs: weight ? kind.macs(a, input, output, weight) : 0 };
+  const macs = weight ? kind.macs(a, input, output, weight) : 0;
+  const landing = kind.landing ? kind.landing(a, input, output) : macs;
+  return { item: input, output, weight, bias, parameters, macs, landing };
 }
 
 /** The shape of the bank of filters as cubes: filters, their channels (times the kernel's depth), rows and columns. */
