@@ -68,8 +68,10 @@ function groupsOf({ op, arguments: a, input }) {
 
 /** A tensor or a bank in its place: so many equal blocks of cubes (depth, rows, columns), with room around each. */
 class Item {
-  constructor(name, blocks, dims, { pad = [[0, 0], [0, 0], [0, 0]], gap = LANE_GAP, label, marks = [] }) {
+  constructor(name, blocks, dims, { pad = [[0, 0], [0, 0], [0, 0]], gap = LANE_GAP, label, marks = [], numbers = [] }) {
     Object.assign(this, { name, blocks, dims, pad, gap, label, marks });
+    /** Marks that stand only where the gap between blocks has room for them. */
+    this.numbers = numbers;
     const view = basis(DIRECTION);
     const [d, h, w] = dims;
     const low = [-0.5 - pad[2][0], -0.5 - pad[0][0], -(h - 0.5 + pad[1][1])];
@@ -93,6 +95,12 @@ class Item {
     const { left, right, low, high } = this.bare;
     const capital = CAPITAL.label * pixel;
     this.box = { left, right: Math.max(right, left + (this.marked + 0.5) * capital), low, high: high + 1.3 * capital };
+  }
+
+  /** Number the blocks where a reference pixel is so many units, and these have room between them. */
+  number(pixel) {
+    const wide = Math.max(0, ...this.numbers.map(textWidth)) * CAPITAL.label * pixel;
+    if (wide <= this.gap) this.marks = [...this.marks, ...this.numbers];
   }
 
   size(rows) {
@@ -262,8 +270,8 @@ class Composer {
     const shape = (s) => s.map(count).join(" × ");
     const pad = this.windows && this.look.show.includes("ghosts") ? [this.windows.depth?.padding ?? [0, 0], this.windows.rows.padding, this.windows.columns.padding] : undefined;
     const one = (name, told) => (tall ? [`${name}  ${told}`] : [name, told]);
-    this.inItem = new Item("input", this.lanesIn, [ci / this.lanesIn, hi, wi], { pad, label: one(this.words.say("input"), shape(this.setting.input)), marks: this._laneMarks() });
-    this.outItem = new Item("output-1", this.lanesOut, [co / this.lanesOut, ho, wo], { label: one(this.words.say("output"), shape(this.shapes.output)) });
+    this.inItem = new Item("input", this.lanesIn, [ci / this.lanesIn, hi, wi], { pad, label: one(this.words.say("input"), shape(this.setting.input)), marks: this._laneMarks(), numbers: this._channelMarks(this.lanesIn, this.before) });
+    this.outItem = new Item("output-1", this.lanesOut, [co / this.lanesOut, ho, wo], { label: one(this.words.say("output"), shape(this.shapes.output)), numbers: this._channelMarks(this.lanesOut, this.after) });
     this.items = [this.inItem, this.outItem];
     if (this.bank) {
       const [filters, ...dims] = this.bank;
@@ -310,6 +318,7 @@ class Composer {
     }
     const { rows, sizes, pixel, along } = best;
     this.pixel = pixel;
+    this.items.forEach((item) => item.number(pixel));
     const room = (tall ? high - labels * sizes.length : wide) * pixel;
     const spare = Math.min((room - along) / sizes.length, MORE_GAP);
     const gap = ITEM_GAP + Math.max(0, spare);
@@ -973,6 +982,11 @@ class Composer {
   /** What the counter says in the end. */
   _counter() {
     return `${this.words.say("step")}  ${count(this.steps)} / ${count(this.steps)}`;
+  }
+
+  /** The numbers of a tensor's channels where each stands alone. */
+  _channelMarks(lanes, [channels]) {
+    return lanes === channels && channels > 1 ? range(channels).map((c) => String(c + 1)) : [];
   }
 
   /** The names of the input's lanes that hold several channels, or one that is a volume. */
