@@ -13,7 +13,8 @@ import { LAND, beatsOf, paceOf, settledOf, strokesOf } from "./pacing.js";
 import { filterColors, inLightness, inkOn, inputColors, outputColors } from "./palette.js";
 import { Phrases, count, textWidth } from "./phrases.js";
 import { ALWAYS } from "./story.js";
-import { basis, dot, onWall, scaled, subtract } from "./view.js";
+import { swerve } from "./swerve.js";
+import { basis, onWall } from "./view.js";
 
 const DIRECTION = [0.42, 1, -0.55];
 const ITEM_GAP = 2.6;
@@ -33,8 +34,6 @@ const [MULTIPLY, SUM, WRITE] = [0.45, 0.6, 0.8];
 const [SET_OUT, LANDED] = [0.5, 0.9];
 const [PARTIAL, GROWN, COPIED] = [0.8, 0.96, 0.8];
 const [MOST_SUMS, MOST_PRODUCTS, FLIGHT, FEWEST_PIXELS] = [15, 2 ** 20, 0.06, 4];
-const SWERVES = [0, 1, 2, 3, 4, 6, 8];
-const [WORTH, FOLLOWED, BESIDE, LANDING] = [0.0025, 64, 0.28, 1];
 const EMPTY = [0.6, 0.61, 0.63];
 const FAINT = 0.6;
 const [MOST_MARKED_BIASES, BETWEEN, NOTE_SHARE, LISTED] = [4, 1.5, 0.7, 6];
@@ -342,7 +341,9 @@ class Composer {
         x += sizes[i][0] + gap;
       });
     }
-    this.ceiling = (page[1] / 2 - top) * pixel; // where the heading ends
+    const side = (page[0] / 2 - SIDE) * pixel;
+    /** From and to where things may fly, along the picture's right and its up: within its margins, below its heading. */
+    this.room = [[-side, side], [Math.min(...this.labels.map(([, y]) => y)), (page[1] / 2 - top) * pixel]];
     this.camera = {
       direction: DIRECTION,
       target: [0, 0, 0],
@@ -577,47 +578,18 @@ class Composer {
     return (slow && !swept) || (part * (end - start)) / (last - first + 1) / this.look.fps >= FLIGHT;
   }
 
-  _swerving(cells) {
-    return { ...cells, bow: this._swerve(cells.origin, cells.position) };
+  _swerving(cells, told) {
+    return { ...cells, bow: this._swerve(cells.origin, cells.position, told) };
   }
 
-  /** How far flights are to be from the straight way in its middle, as `scenes/swerve.py` finds it; undefined: not at all. */
-  _swerve(origin, end) {
-    const flies = origin.map((from, i) => from.some((x, k) => x !== end[i][k]));
-    const flying = range(origin.length).filter((i) => flies[i]);
-    if (!flying.length) return undefined;
-    const { up, forward } = basis(DIRECTION);
-    const long = Math.hypot(forward[0], forward[1]);
-    const away = [forward[0] / long, forward[1] / long, 0];
-    const many = Math.min(flying.length, FOLLOWED);
-    const chosen = range(many).map((i) => flying[many > 1 ? Math.floor((i * (flying.length - 1)) / (many - 1)) : 0]);
+  _swerve(origin, end, told) {
     const boxes = this.items.flatMap(({ base, dims: [d, h, w] }) =>
       base.map(([x, y, z]) => [
-        [x - 0.5 - BESIDE, y - 0.5, z + 0.5 - h - BESIDE],
-        [x + w - 0.5 + BESIDE, y + d - 0.5, z + 0.5 + BESIDE],
+        [x - 0.5, y - 0.5, z + 0.5 - h],
+        [x + w - 0.5, y + d - 0.5, z + 0.5],
       ]),
     );
-    const margin = BESIDE * up.reduce((sum, x) => sum + Math.abs(x), 0);
-    const rises = flying.map((i) => [dot(origin[i], up), dot(end[i], up)]);
-    const highest = range(20).map((k) => rises.reduce((most, [a, b]) => Math.max(most, a + ((b - a) * k) / 20), -Infinity));
-    const cost = (far) => {
-      let [looks, covered] = [0, 0];
-      for (let k = 1; k < 20; k++) {
-        const bow = scaled(away, 4 * (k / 20) * (1 - k / 20) * far);
-        const place = (i) => origin[i].map((x, axis) => x + (end[i][axis] - x) * (k / 20) + bow[axis]);
-        if (far && highest[k] + dot(bow, up) + margin > this.ceiling) return Infinity;
-        for (const i of chosen) {
-          const at = place(i);
-          if (Math.hypot(...subtract(at, end[i])) < LANDING) continue;
-          looks++;
-          for (const box of boxes) if (isBefore(at, box, forward)) covered++;
-        }
-      }
-      return covered + WORTH * looks * far;
-    };
-    const costs = SWERVES.map(cost);
-    const far = SWERVES[costs.indexOf(Math.min(...costs))];
-    return far ? flies.map((does) => scaled(away, does ? far : 0)) : undefined;
+    return swerve(origin, end, { view: basis(DIRECTION), boxes, room: this.room, told });
   }
 
   _output() {
@@ -642,7 +614,8 @@ class Composer {
       const pick = (list) => rows.map((row) => list[row]);
       const numbers = this._numbers(pick([...this.y]), pick(color), pick(front));
       const cells = { position: pick(position), color: pick(color), origin: pick(origin), numbers, lit_by: this._fills ? "head-1" : null };
-      return this._swerving({ ...cells, start: pick(shared.start), arrive: pick(shared.arrive) });
+      const told = (i) => !moved && rows[i] % positions === this.slow.first;
+      return this._swerving({ ...cells, start: pick(shared.start), arrive: pick(shared.arrive) }, told);
     };
     const known = range(cells.length).filter((flat) => !moved || moved[flat] >= 0);
     const zeros = range(cells.length).filter((flat) => moved && moved[flat] < 0);
@@ -693,6 +666,7 @@ class Composer {
       lit_by: "head-1",
       numbers: this._numbers(this.y, color, front),
     };
+    const told = (flat) => turns[flat].at(-1)?.step === this.slow.first;
     const several = counted ? Math.max(...turns.map((steps) => steps.length)) - 1 : 1;
     const found = [];
     for (let turn = 0; turn < several; turn++) {
@@ -721,7 +695,7 @@ class Composer {
       const name = `output-1-partial-${turn + 1}`;
       found.push(made(name, "output", this.after, rows.map((flat) => cells[flat]), this._swerving(partial)));
     }
-    return [...found, made("output-1", "output", this.after, cells, this._swerving(whole))];
+    return [...found, made("output-1", "output", this.after, cells, this._swerving(whole, told))];
   }
 
   /** The steps that add to an output cell, and what has been added up after each, all without bias. */
@@ -1170,18 +1144,6 @@ class Composer {
       stages: [stage],
     };
   }
-}
-
-/** Whether something at a place is before a box, that is hidden by it. */
-function isBefore(place, [low, high], forward) {
-  let [enter, leave] = [-Infinity, Infinity];
-  for (let axis = 0; axis < 3; axis++) {
-    const a = (low[axis] - place[axis]) / forward[axis];
-    const b = (high[axis] - place[axis]) / forward[axis];
-    enter = Math.max(enter, Math.min(a, b));
-    leave = Math.min(leave, Math.max(a, b));
-  }
-  return enter < leave && enter > 0;
 }
 
 function combinations([first, ...others]) {
