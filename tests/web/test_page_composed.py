@@ -1,6 +1,7 @@
 """What a page makes of its sliders is what Python makes of that setting: the same steps, cells, colours and words."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,12 @@ def words_of(captions):
     return found
 
 
+def told_of(lines):
+    """When lines are seen, what they begin and end on, and in which colours; where they are is for the page to decide."""
+    each = [(line["start_on"], line["end_on"], *np.round(line["color"], 3)) for line in lines["lines"]]
+    return [*(lines[field] for field in ("name", "first", "last", "over_cells")), each]
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_a_changed_operation_is_shown_as_python_shows_it(name):
     random = np.random.default_rng(OPERATIONS.index(name))
@@ -126,10 +133,14 @@ def test_a_changed_operation_is_shown_as_python_shows_it(name):
         for cells, known in zip(mine["cells"], right.cells, strict=True):
             alike(cells, known, f"{known.name}: {told}")
             numbered += len(cells["numbers"]) == len(known.numbers) > 0
+        assert [m["name"] for m in mine["movers"]] == [m.name for m in right.movers], told
+        assert [told_of(each) for each in mine["lines"]] == [told_of(asdict(each)) for each in right.lines], told
         brief = not any(c.name == "table-1-0-0" for c in right.captions)  # only in so narrow a picture
         said = words_of((c["name"], c["body"], c["first"], c["last"]) for c in mine["captions"])
         known = words_of((c.name, c.body, c.first, c.last) for c in right.captions)
-        marks = {word: body for word, (body, *_) in (said | known).items() if word.startswith(CHANNELS) and body.isdigit()}
+        marks = {
+            word: body for word, (body, *_) in (said | known).items() if word.startswith(CHANNELS) and body.isdigit()
+        }
         unmarked = marks.keys() & (said.keys() ^ known.keys())  # where one of both has no room for numbers of channels
         followed += len(marks) > len(unmarked)
         for word in (said.keys() | known.keys()) - unmarked:

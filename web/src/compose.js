@@ -10,11 +10,12 @@ import { narrated } from "./arithmetic.js";
 import { ravel, tapsOf, unravel } from "./live.js";
 import { MINUS, short, told } from "./numerals.js";
 import { LAND, beatsOf, paceOf, settledOf, strokesOf } from "./pacing.js";
+import { CUBE } from "./form.js";
 import { filterColors, inLightness, inkOn, inputColors, outputColors } from "./palette.js";
 import { Phrases, count, textWidth } from "./phrases.js";
 import { ALWAYS } from "./story.js";
 import { swerve } from "./swerve.js";
-import { basis, onWall } from "./view.js";
+import { add, basis, dot, onWall, scaled, subtract } from "./view.js";
 
 const DIRECTION = [0.42, 1, -0.55];
 const ITEM_GAP = 2.6;
@@ -39,6 +40,8 @@ const FAINT = 0.6;
 const [MOST_MARKED_BIASES, BETWEEN, NOTE_SHARE, LISTED] = [4, 1.5, 0.7, 6];
 const MOST_TRAVELLERS = 4096;
 const MOST_LINES = 64;
+const [FULL_LINES, ARC_PIECES] = [2, 4];
+const SIDES = { upper: 0.5, middle: 0, lower: -0.5 };
 const MOST_MARKS = 64;
 const [APART, APART_CELLS] = [8, 2048];
 const [HEIGHT, ROOM, NARROWEST, LEGIBLE] = [0.6, 0.84, 0.67, 5];
@@ -172,6 +175,8 @@ class Composer {
     this._layout();
     this._time();
     this._colors();
+    const movers = this.kind.move ? [] : this._movers();
+    [this.window, this.head] = [movers[0], movers.at(-1)];
     const cells = [this._input(), ...this._ghosts(), ...this._output(), ...this._filters(), ...this._travellers()];
     const floor = Math.min(...cells.map((c) => c.position.data.reduce((low, z, i) => (i % 3 === 2 ? Math.min(low, z) : low), Infinity)));
     const { size, fps, theme, language, title } = this.look;
@@ -185,7 +190,7 @@ class Composer {
       steps: this.steps,
       step: this.step,
       cells,
-      movers: this.kind.move ? [] : this._movers(),
+      movers,
       lines: this.kind.move || !this.look.show.includes("lines") ? [] : this._lines(),
       captions: this._captions(),
       outlines: this._outlines(),
@@ -445,26 +450,35 @@ class Composer {
     });
   }
 
-  _ghosts() {
-    if (!this.windows || !this.look.show.includes("ghosts")) return [];
+  /** The cells of padding around the input: their lane and place in it, the slice that they stand in or beside, and the
+   * cell that they copy, if any. */
+  _around() {
     const [deep, rows, columns] = this.inItem.pad;
-    if (![deep, rows, columns].flat().some(Boolean)) return [];
     const [depth, height, width] = this.inItem.dims;
-    const [index, position, front, copied] = [[], [], [], []];
     const mode = this.setting.arguments.padding_mode ?? "zeros";
+    const found = [];
     for (let lane = 0; lane < this.lanesIn; lane++)
       for (let d = -deep[0]; d < depth + deep[1]; d++)
         for (let h = -rows[0]; h < height + rows[1]; h++)
           for (let w = -columns[0]; w < width + columns[1]; w++) {
             if (d >= 0 && d < depth && h >= 0 && h < height && w >= 0 && w < width) continue;
             const inside = Math.min(Math.max(d, 0), depth - 1);
-            index.push([lane * depth + inside, h, w]);
-            position.push(this.inItem.at(lane, d, h, w));
-            front.push(d === 0);
             const slice = this.axes === 3 ? sourceOf(d, depth, mode) : inside;
             const [row, column] = [sourceOf(h, height, mode), sourceOf(w, width, mode)];
-            copied.push(Math.min(slice, row, column) < 0 ? null : [lane * depth + slice, row, column]);
+            const copied = Math.min(slice, row, column) < 0 ? null : [lane * depth + slice, row, column];
+            found.push({ lane, at: [d, h, w], inside, copied });
           }
+    return found;
+  }
+
+  _ghosts() {
+    if (!this.windows || !this.look.show.includes("ghosts")) return [];
+    const around = this._around();
+    if (!around.length) return [];
+    const [depth] = this.inItem.dims;
+    const index = around.map(({ lane, inside, at: [, h, w] }) => [lane * depth + inside, h, w]);
+    const position = around.map(({ lane, at }) => this.inItem.at(lane, ...at));
+    const [front, copied] = [around.map(({ at }) => at[0] === 0), around.map((each) => each.copied)];
     const { ghost, floor, backdrop } = this.look.surroundings;
     const reads = this.stage.reduce === "sum" && (this.setting.arguments.count_include_pad ?? true);
     const zeros = front.map((is, i) => is && reads && !copied[i]);
@@ -767,7 +781,7 @@ class Composer {
       taps: changes ? this._follow(touched, 0) : null,
       opens: this._deep,
     };
-    return [window, this._head(first, last)];
+    return [window, ...this._sides(window), this._head(first, last)];
   }
 
   /** Where is written: the cell of the first filter, or the window over which a cell is spread. */
@@ -791,43 +805,111 @@ class Composer {
     return mover("head-1", this._follow(stands, 0), first, last, counts, spacing, lanes);
   }
 
+  /** Of a window that differs in size, what its lines leave from: its right side's upper end, middle and lower end. */
+  _sides(window) {
+    if (!window.taps) return [];
+    const { frames, values, eases } = window.track;
+    return Object.entries(SIDES).map(([name, height]) => {
+      const down = [1, 0, 0.5 - height];
+      const grown = values.data.map((x, i) => x + (window.taps.values.data[i] - window.counts[i % 3]) * window.spacing[i % 3] * down[i % 3]);
+      const way = { frames, values: packed(grown, values.shape), eases };
+      return mover(`${window.name}-${name}`, way, window.first, window.last, [1, 1, 1], [1, 1, -1], []);
+    });
+  }
+
   _lines() {
-    const { line } = this.look.surroundings;
-    const [window, head] = this._movers();
-    const right = window.boxes.map(([center, size]) => [0.5, -0.5].map((up) => [center[0] + size[0] / 2, center[1] - size[1] / 2, center[2] + up * size[2]]));
-    const lines = [];
-    const filters = this.bank ? this.bank[0] : 0;
-    const middle = head.boxes.length ? head.boxes[0][0] : [0, 0, 0];
-    const to = (channel) => {
-      const per = this.after[0] / this.lanesOut;
-      const deep = this.after[0] / this.shapes.output[0];
-      const at = channel * deep;
-      const lane = this.outItem.base[Math.floor(at / per)];
-      const shift = lane.map((x, i) => x - this.outItem.base[0][i]);
-      return [shift[0] + middle[0], shift[1] + (this.scatters ? middle[1] : at % per), shift[2] + middle[2]];
-    };
-    if (this.bank) {
-      const perGroup = filters / this.groups;
-      const [, h] = this.bankItem.dims;
-      right.slice(0, MOST_LINES).forEach((corners, lane) => {
-        const group = Math.min(Math.floor((lane * this.groups) / right.length), this.groups - 1);
-        const [x, y, z] = this.bankItem.base[group * perGroup];
-        corners.forEach((start, low) => {
-          lines.push({ start, start_on: "window-1", end: [x - 0.5, y - 0.5, z + 0.5 - low * h], end_on: null, color: line });
-        });
+    const shared = { over_cells: null, radius: 0.036 };
+    const lines = [...(this.bank ? [...this._windowLines(), ...this._outputLines()] : this._directLines())];
+    const arcs = [...this._arcs()];
+    const all = [{ name: "lines-1-1", lines, first: 0, last: this.steps, ...shared }];
+    return arcs.length ? [{ name: "arcs-1", lines: arcs, first: -1, last: 1, ...shared, over_cells: 1 }, ...all] : all;
+  }
+
+  /** From every padding cell that the first window reads, and that copies another one, to that, over both. */
+  *_arcs() {
+    const { rows, columns } = this.windows;
+    const reads = ({ first, counts, distance }, at) => (at - first[0]) % distance === 0 && at >= first[0] && at < first[0] + counts[0] * distance;
+    for (const { lane, at, copied, inside } of this._around()) {
+      if (!copied || inside || !reads(rows, at[1]) || !reads(columns, at[2])) continue;
+      const front = (place) => add(place, [0, -0.5, 0]);
+      const [start, end] = [front(this._spot(this.inItem, this.lanesIn, this.before, copied)), front(this.inItem.at(lane, ...at))];
+      const lift = -0.5 * (0.4 + 0.25 * Math.hypot(...subtract(end, start)));
+      const points = range(ARC_PIECES + 1).map((k) => {
+        const u = k / ARC_PIECES;
+        return add(add(start, scaled(subtract(end, start), u)), [0, 4 * u * (1 - u) * lift, 0]);
       });
-      for (let f = 0; f < Math.min(filters, MOST_LINES); f++) {
-        lines.push({ start: this._mouth(f), start_on: null, end: to(f), end_on: "head-1", color: this.outColors[f] });
-      }
-    } else {
-      const per = this.setting.input[0] / right.length;
-      right.slice(0, MOST_LINES).forEach((corners, lane) =>
-        corners.forEach((start) => {
-          lines.push({ start, start_on: "window-1", end: to(lane * per), end_on: "head-1", color: this.inColors[lane * per * this.deep] });
-        }),
-      );
+      for (let k = 0; k < ARC_PIECES; k++)
+        yield { start: points[k], start_on: null, end: points[k + 1], end_on: null, color: this.look.surroundings.line };
     }
-    return [{ name: "lines-1-1", lines, first: 0, last: this.steps, over_cells: null, radius: 0.036 }];
+  }
+
+  /** From the corners of the window's front face to its filter, or to the near edge of its group's filters; of several
+   * boxes from the near side of each. */
+  *_windowLines() {
+    const { boxes } = this.window;
+    const [filters, split] = [this.bank[0] / this.groups, this.lanesIn / this.groups];
+    for (let group = 0; group < Math.min(this.groups, MOST_LINES); group++) {
+      const near = this._nearCorners(this.bankItem.base.slice(group * filters, (group + 1) * filters));
+      let ends = [[-1, 1], [1, 1], [-1, -1], [1, -1]].map((corner, i) => [corner, near[i]]);
+      if (split > 1) ends = this.tall ? ends.slice(2) : [ends[1], ends[3]];
+      else if (this.groups > FULL_LINES) ends = [ends[0], ends[3]];
+      for (const [center, size] of boxes.slice(group * split, (group + 1) * split).slice(0, MOST_LINES))
+        for (const [[dx, dz], end] of ends) {
+          const start = add(center, scaled([dx * size[0], -size[1], dz * size[2]], 0.5));
+          yield { start, start_on: "window-1", end, end_on: null, color: this.look.surroundings.line };
+        }
+    }
+  }
+
+  /** Where a window's upper left, upper right, lower left, lower right lines end: on the corners of a filter's front face
+   * or, of several, on the near side of the outermost ones. */
+  _nearCorners(bases) {
+    const [, h, w] = this.bankItem.dims;
+    const inset = (1 - CUBE) / 2 + 0.04; // cubes do not fill their unit and are rounded
+    const corners = [0.5 - inset, 0.5 - h + inset].flatMap((z) => [inset - 0.5, w - 0.5 - inset].map((x) => [x, -0.5, z]));
+    const { right, up } = basis(DIRECTION);
+    const along = ([one, sign]) => (base) => sign * dot(base, one);
+    const first = (of, list) => list.reduce((best, base) => (of(base) < of(best) ? base : best));
+    const [across, inwards] = this.tall ? [[right, 1], [up, -1]] : [[up, -1], [right, 1]];
+    const nearest = Math.min(...bases.map(along(inwards)));
+    const edge = bases.filter((base) => along(inwards)(base) < nearest + 0.5);
+    const [begin, end] = [first(along(across), edge), first((base) => -along(across)(base), edge)];
+    const chosen = this.tall ? [0, 1, 0, 1] : [0, 0, 2, 2];
+    if (bases.length === 1) return corners.map((corner) => add(begin, corner));
+    return chosen.map((corner, i) => add((this.tall ? i % 2 : i > 1) ? end : begin, corners[corner]));
+  }
+
+  *_outputLines() {
+    for (let f = 0; f < Math.min(this.bank[0], MOST_LINES); f++) yield* this._written(f, this._mouth(f), null);
+  }
+
+  /** Where there are no filters: from the window's near side to the output cells. */
+  *_directLines() {
+    const window = this.window;
+    const channels = this.shapes.output[0];
+    const apart = this.lanesIn > 1;
+    for (const [side, height] of Object.entries(SIDES)) {
+      if (height && apart) continue;
+      const on = window.taps ? `${window.name}-${side}` : window.name;
+      for (let f = 0; f < Math.min(height ? 1 : channels, MOST_LINES); f++) {
+        const [center, size] = window.boxes[apart ? Math.floor((f * this.lanesIn) / channels) : 0];
+        yield* this._written(f, add(center, [size[0] / 2, -size[1] / 2, height * size[2]]), on);
+      }
+    }
+  }
+
+  /** To the cell that a filter writes, in its hue; one that scatters is led to corners of the box over those to which it adds. */
+  *_written(f, start, start_on) {
+    const plain = this.outColors ? this.outColors[f] : this.inColors[f * this.deep];
+    const color = this.look.theme === "light" ? scaled(plain, 0.55) : plain;
+    const to = (end) => ({ start, start_on, end, end_on: "head-1", color });
+    if (this.scatters) {
+      const [center, size] = this.head.boxes[0];
+      if (f === 0) for (const dz of [1, -1]) yield to(add(center, scaled([-size[0], -size[1], dz * size[2]], 0.5)));
+      return;
+    }
+    const cell = this._spot(this.outItem, this.lanesOut, this.after, [(f * this.after[0]) / this.shapes.output[0], 0, 0]);
+    yield to(add(subtract(cell, this.outItem.at(0, 0, 0, 0)), [0, -0.5, 0]));
   }
 
   // Words
