@@ -10,6 +10,7 @@ import pytest
 from convmotion.conv_math import ConvMathError
 from convmotion.render import page
 from convmotion.scenes import compose
+from convmotion.scenes.layout import DIRECTION, SIDE, View, text_width
 from convmotion.scenes.live import live
 from convmotion.scenes.scenefile import SceneError, scene_from_table
 
@@ -27,6 +28,7 @@ OPERATIONS = [
 ]
 SIZES = ((854, 480), (854, 480), (480, 854))
 CHANNELS = ("mark-input-", "mark-output-")
+PLANE = np.stack([(view := View.along(DIRECTION)).right, view.up], axis=1)
 SHOW = ["lines", "ghosts", "values", "formula", "table"]
 
 
@@ -111,9 +113,24 @@ def words_of(captions):
 
 
 def told_of(lines):
-    """When lines are seen, what they begin and end on, and in which colours; where they are is for the page to decide."""
+    """When lines are seen, what they begin and end on, in which colours; where they are is for the page to decide."""
     each = [(line["start_on"], line["end_on"], *np.round(line["color"], 3)) for line in lines["lines"]]
     return [*(lines[field] for field in ("name", "first", "last", "over_cells")), each]
+
+
+def assert_marks_have_room(board, told):
+    """No mark of a block reaches into the margin at its side, or over a block of the output."""
+    pixel = board["camera"]["width"] * min(board["size"]) / (480 * board["size"][0])
+    margin = SIDE * pixel - board["camera"]["width"] / 2
+    center, size = (np.array([outline[field] for outline in board["outlines"]]) for field in ("center", "size"))
+    low, high = center @ PLANE - size @ abs(PLANE) / 2, center @ PLANE + size @ abs(PLANE) / 2
+    for caption in board["captions"]:
+        if caption["name"].startswith("mark-"):
+            wide = text_width(caption["body"]) * caption["size"]
+            begin = np.array(caption["at"]) - (wide * (caption["align"] == "right"), 0.0)
+            end = begin + np.array([wide, caption["size"]])
+            over = ((begin < high) & (end > low)).all(axis=1)
+            assert begin[0] > margin - 1e-6 and not over.any(), f"{caption['name']}: {told}"
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -135,6 +152,7 @@ def test_a_changed_operation_is_shown_as_python_shows_it(name):
             numbered += len(cells["numbers"]) == len(known.numbers) > 0
         assert [m["name"] for m in mine["movers"]] == [m.name for m in right.movers], told
         assert [told_of(each) for each in mine["lines"]] == [told_of(asdict(each)) for each in right.lines], told
+        assert_marks_have_room(mine, told)
         brief = not any(c.name == "table-1-0-0" for c in right.captions)  # only in so narrow a picture
         said = words_of((c["name"], c["body"], c["first"], c["last"]) for c in mine["captions"])
         known = words_of((c.name, c.body, c.first, c.last) for c in right.captions)

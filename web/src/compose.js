@@ -29,6 +29,10 @@ const [SIDE, TOP, BOTTOM] = [30, 20, 18];
 const COLUMN_GAP = 16;
 /** Marks of so many capitals are numbers, which stand beside a block's corner. */
 const NUMBERED = 2.5;
+/** Around it nothing of what passes behind is seen, in capitals. */
+const HALO = 0.16;
+/** Channels are numbered where that leaves cells no smaller than this share, or so large in reference pixels. */
+const [ROOMY, LARGE_CELL] = [0.9, 12];
 const ROUNDS = 3;
 const APPROACH = -1.5;
 const [MULTIPLY, SUM, WRITE] = [0.45, 0.6, 0.8];
@@ -71,9 +75,7 @@ function groupsOf({ op, arguments: a, input }) {
 /** A tensor or a bank in its place: so many equal blocks of cubes (depth, rows, columns), with room around each. */
 class Item {
   constructor(name, blocks, dims, { pad = [[0, 0], [0, 0], [0, 0]], gap = LANE_GAP, label, marks = [], numbers = [] }) {
-    Object.assign(this, { name, blocks, dims, pad, gap, label, marks });
-    /** Marks that stand only where the gap between blocks has room for them. */
-    this.numbers = numbers;
+    Object.assign(this, { name, blocks, dims, pad, label, numbers, given: { marks, gap } });
     const view = basis(DIRECTION);
     const [d, h, w] = dims;
     const low = [-0.5 - pad[2][0], -0.5 - pad[0][0], -(h - 0.5 + pad[1][1])];
@@ -85,24 +87,26 @@ class Item {
       ys.push(corner.reduce((sum, x, i) => sum + x * view.up[i], 0));
     }
     this.bare = { left: Math.min(...xs), right: Math.max(...xs), low: Math.min(...ys), high: Math.max(...ys) };
-    this.box = this.bare;
+    this.mark(false);
+  }
+
+  /** Whether to number its blocks, if they may be: nothing else is kept of where marks were. */
+  mark(numbered) {
+    Object.assign(this, this.given, { box: this.bare }, numbered && this.numbers.length ? { marks: this.numbers } : {});
     /** How wide the marks of blocks are, in capitals; longer ones than numbers stand above these. */
-    this.marked = Math.max(0, ...marks.map(textWidth));
+    this.marked = Math.max(0, ...this.marks.map(textWidth));
     this.marksAbove = this.marked > NUMBERED;
+    /** How far they reach beyond the left of its blocks, in capitals. */
+    this.hangs = this.marked && !this.marksAbove ? this.marked + 2 * HALO : 0;
   }
 
   /** Keep room for marks where a reference pixel is so many units. */
   makeRoom(pixel) {
-    if (!this.marksAbove) return;
     const { left, right, low, high } = this.bare;
     const capital = CAPITAL.label * pixel;
+    this.gap = Math.max(this.given.gap, this.hangs * capital);
+    if (!this.marksAbove) return;
     this.box = { left, right: Math.max(right, left + (this.marked + 0.5) * capital), low, high: high + 1.3 * capital };
-  }
-
-  /** Number the blocks where a reference pixel is so many units, and these have room between them. */
-  number(pixel) {
-    const wide = Math.max(0, ...this.numbers.map(textWidth)) * CAPITAL.label * pixel;
-    if (wide <= this.gap) this.marks = [...this.marks, ...this.numbers];
   }
 
   size(rows) {
@@ -302,6 +306,8 @@ class Composer {
     const wide = page[0] - 2 * SIDE;
     const high = page[1] - top - bottom;
     const options = this.items.map((item) => range(Math.min(item.blocks, 16)).map((r) => r + 1));
+    /** How far numbers reach beyond the left of what stands there, in reference pixels. */
+    const hanging = () => CAPITAL.label * Math.max(...(tall ? this.items : this.items.slice(0, 1)).map((item) => item.hangs));
     const arranged = () => {
       let best = null;
       for (const rows of combinations(options)) {
@@ -309,21 +315,29 @@ class Composer {
         const gaps = ITEM_GAP * (sizes.length - 1);
         const along = sizes.reduce((sum, s) => sum + s[tall ? 1 : 0], 0) + gaps;
         const across = Math.max(...sizes.map((s) => s[tall ? 0 : 1]));
-        const room = tall ? [high - labels * sizes.length, wide] : [wide, high - labels];
+        const free = wide - hanging();
+        const room = tall ? [high - labels * sizes.length, free] : [free, high - labels];
         const pixel = Math.max(along / Math.max(room[0], 40), across / Math.max(room[1], 40));
         if (!best || pixel < best.pixel - 1e-9) best = { rows, sizes, pixel, along, across };
       }
       return best;
     };
-    let best = arranged();
-    for (let turn = 0; turn < ROUNDS && this.items.some((item) => item.marksAbove); turn++) {
-      this.items.forEach((item) => item.makeRoom(best.pixel));
-      best = arranged();
-    }
+    const marked = (numbered) => {
+      this.items.forEach((item) => item.mark(numbered));
+      let best = arranged();
+      for (let turn = 0; turn < ROUNDS && this.items.some((item) => item.marked); turn++) {
+        this.items.forEach((item) => item.makeRoom(best.pixel));
+        best = arranged();
+      }
+      return best;
+    };
+    const least = Math.min(ROOMY / marked(false).pixel, LARGE_CELL);
+    let best = marked(true);
+    if (1 / best.pixel < least) best = marked(false);
     const { rows, sizes, pixel, along } = best;
     this.pixel = pixel;
-    this.items.forEach((item) => item.number(pixel));
-    const room = (tall ? high - labels * sizes.length : wide) * pixel;
+    const shift = (hanging() / 2) * pixel;
+    const room = (tall ? high - labels * sizes.length : wide - hanging()) * pixel;
     const spare = Math.min((room - along) / sizes.length, MORE_GAP);
     const gap = ITEM_GAP + Math.max(0, spare);
     const whole = along + Math.max(0, spare) * (sizes.length - 1);
@@ -332,13 +346,13 @@ class Composer {
     if (tall) {
       let y = middle + (whole + labels * pixel * sizes.length) / 2;
       this.items.forEach((item, i) => {
-        item.place(rows[i], -sizes[i][0] / 2, y);
+        item.place(rows[i], shift - sizes[i][0] / 2, y);
         y -= sizes[i][1];
-        this.labels.push([0, y]);
+        this.labels.push([shift, y]);
         y -= gap + labels * pixel;
       });
     } else {
-      let x = -whole / 2;
+      let x = shift - whole / 2;
       const lowest = middle - best.across / 2 + (labels * pixel) / 2;
       this.items.forEach((item, i) => {
         item.place(rows[i], x, middle + (labels * pixel) / 2 + sizes[i][1] / 2);
@@ -975,7 +989,7 @@ class Composer {
     formulas.forEach((formula, i) => put(`formula-1-${i + 1}`, formula, CAPITAL.note, left, low + (i + lift) * line, "left", text));
     const above = low + (this.tall ? lift + formulas.length : Math.max(formulas.length, 1)) * line;
     for (const { name, body, up, ...spell } of this._told()) put(name, body, CAPITAL.note, left, above + up * line, "left", faint, spell);
-    const halo = CAPITAL.label * 0.16 * pixel;
+    const halo = CAPITAL.label * HALO * pixel;
     this.items.forEach((item, i) => {
       const [x, at] = this.labels[i];
       item.label.forEach((told, k) => {
@@ -986,7 +1000,7 @@ class Composer {
     for (const { name, marks, corners, marksAbove } of this.items)
       marks.forEach((mark, block) => {
         const [x, at] = corners[block];
-        const [right, align] = marksAbove ? [0, "left"] : [2, "right"];
+        const [right, align] = marksAbove ? [0, "left"] : [-HALO * CAPITAL.label, "right"];
         put(`mark-${name}-${block + 1}`, mark, CAPITAL.label, x / pixel + right, at / pixel - CAPITAL.label, align, text, { halo });
       });
     return found;
