@@ -570,7 +570,7 @@ def test_every_card_opens_its_interactive_page(site, visit, pages):
     window = visit(site)
     window.locator("#scene-pointwise .live").click()
     window.locator("canvas").wait_for()
-    assert window.url.endswith("scenes/pointwise.html")
+    assert window.url.endswith("scenes/pointwise.html#lang=en")
 
 
 @pytest.mark.blender
