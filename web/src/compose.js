@@ -567,6 +567,10 @@ class Composer {
       products.push(this.values.weight ? cell * this.values.weight[flat] : NaN);
       front.push(index.at(-1)[0] % per === 0);
     }
+    if (this.numbers) {
+      const tint = inLightness(products);
+      products.forEach((value, i) => (becomes[i] = tint(becomes[i], value)));
+    }
     const rest = [MULTIPLY, SUM];
     const numbers = [
       ...this._numbers(cells, color, front, { last: MULTIPLY }),
