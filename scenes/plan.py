@@ -1059,7 +1059,7 @@ class Plan:
         shape = self.contents.told_shapes[stage.reads[0]] if isinstance(told, Linear | Softmax) else read
         rows.append((source, _columns(shape, axes, batched)))
         if isinstance(told, Linear):
-            rows.append((self.words("weights", told.out_features), ["", count(told.in_features), *[""] * axes]))
+            rows.append((self.words("weights", count(told.out_features)), ["", count(told.in_features), *[""] * axes]))
         elif isinstance(op, Weighted):
             filters, fan_in = (1, op.filters) if self.is_partial(number) else (op.filters, op.fan_in())
             kernel = [*map(count, (fan_in, *op.each("kernel_size")))]

@@ -271,9 +271,9 @@ def test_the_largest_layers_of_known_networks_are_composed(tmp_path):
     """512 channels, 2048 channels, 25,088 inputs: drawn in part, with the true counts in words."""
     for make, wanted, words in (
         (networks.resnet50, "layer4.0.conv2", "512 × 14 × 14"),
-        (networks.resnet50, "layer4.2.conv1", "2048 × 7 × 7"),
+        (networks.resnet50, "layer4.2.conv1", "2,048 × 7 × 7"),
         (networks.vgg16, "conv5_1..pool5", "512 × 14 × 14"),
-        (networks.vgg16, "fc6", "25088"),
+        (networks.vgg16, "fc6", "25,088"),
     ):
         net = networks.Builder((3, 224, 224), sparse=True)
         network = read_network(net.save(make(net), tmp_path))
