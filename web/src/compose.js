@@ -44,6 +44,8 @@ const FAINT = 0.6;
 const [MOST_MARKED_BIASES, BETWEEN, NOTE_SHARE, LISTED] = [4, 1.5, 0.7, 6];
 const MOST_TRAVELLERS = 4096;
 const MOST_LINES = 64;
+/** How far the frame around several filters is from them, in reference pixels. */
+const AROUND = 4;
 const [FULL_LINES, ARC_PIECES] = [2, 4];
 const SIDES = { upper: 0.5, middle: 0, lower: -0.5 };
 const MOST_MARKS = 64;
@@ -861,14 +863,19 @@ class Composer {
     }
   }
 
-  /** From the corners of the window's front face to its filter, or to the near edge of its group's filters; of several
-   * boxes from the near side of each. */
+  /** From the corners of the window's front face to its filter, or to a frame around its group's filters; of several boxes
+   * from the near side of each. */
   *_windowLines() {
     const { boxes } = this.window;
     const [filters, split] = [this.bank[0] / this.groups, this.lanesIn / this.groups];
     for (let group = 0; group < Math.min(this.groups, MOST_LINES); group++) {
-      const near = this._nearCorners(this.bankItem.base.slice(group * filters, (group + 1) * filters));
-      let ends = [[-1, 1], [1, 1], [-1, -1], [1, -1]].map((corner, i) => [corner, near[i]]);
+      const bases = this.bankItem.base.slice(group * filters, (group + 1) * filters);
+      const several = bases.length > 1;
+      const near = several ? this._cornersAround(bases) : this._frontCorners(bases[0]);
+      const nearest = !several ? [0, 1, 2, 3] : this.tall ? [0, 1, 0, 1] : [0, 0, 2, 2];
+      for (const [one, other] of several ? [[0, 1], [1, 3], [3, 2], [2, 0]] : [])
+        yield { start: near[one], start_on: null, end: near[other], end_on: null, color: this.look.surroundings.ghost };
+      let ends = [[-1, 1], [1, 1], [-1, -1], [1, -1]].map((corner, i) => [corner, near[nearest[i]]]);
       if (split > 1) ends = this.tall ? ends.slice(2) : [ends[1], ends[3]];
       else if (this.groups > FULL_LINES) ends = [ends[0], ends[3]];
       for (const [center, size] of boxes.slice(group * split, (group + 1) * split).slice(0, MOST_LINES))
@@ -879,22 +886,23 @@ class Composer {
     }
   }
 
-  /** Where a window's upper left, upper right, lower left, lower right lines end: on the corners of a filter's front face
-   * or, of several, on the near side of the outermost ones. */
-  _nearCorners(bases) {
+  /** Upper left, upper right, lower left and lower right of a filter's front face. */
+  _frontCorners(base) {
     const [, h, w] = this.bankItem.dims;
     const inset = (1 - CUBE) / 2 + 0.04; // cubes do not fill their unit and are rounded
-    const corners = [0.5 - inset, 0.5 - h + inset].flatMap((z) => [inset - 0.5, w - 0.5 - inset].map((x) => [x, -0.5, z]));
+    return [0.5 - inset, 0.5 - h + inset].flatMap((z) => [inset - 0.5, w - 0.5 - inset].map((x) => add(base, [x, -0.5, z])));
+  }
+
+  /** The same of a frame around several filters and their numbers: what it gets, all of them get. */
+  _cornersAround(bases) {
     const { right, up } = basis(DIRECTION);
-    const along = ([one, sign]) => (base) => sign * dot(base, one);
-    const first = (of, list) => list.reduce((best, base) => (of(base) < of(best) ? base : best));
-    const [across, inwards] = this.tall ? [[right, 1], [up, -1]] : [[up, -1], [right, 1]];
-    const nearest = Math.min(...bases.map(along(inwards)));
-    const edge = bases.filter((base) => along(inwards)(base) < nearest + 0.5);
-    const [begin, end] = [first(along(across), edge), first((base) => -along(across)(base), edge)];
-    const chosen = this.tall ? [0, 1, 0, 1] : [0, 0, 2, 2];
-    if (bases.length === 1) return corners.map((corner) => add(begin, corner));
-    return chosen.map((corner, i) => add((this.tall ? i % 2 : i > 1) ? end : begin, corners[corner]));
+    const { bare, hangs, marksAbove } = this.bankItem;
+    const [xs, ys] = [right, up].map((axis) => bases.map((base) => dot(base, axis)));
+    const [room, capital] = [AROUND * this.pixel, CAPITAL.label * this.pixel];
+    const [left, edge] = [Math.min(...xs) + bare.left - hangs * capital - room, Math.max(...xs) + bare.right + room];
+    const [low, high] = [Math.min(...ys) + bare.low - room, Math.max(...ys) + bare.high + (marksAbove ? 1.3 * capital : 0) + room];
+    const at = (x, y) => add(bases[0], add(scaled(right, x - xs[0]), scaled(up, y - ys[0])));
+    return [high, low].flatMap((y) => [left, edge].map((x) => at(x, y)));
   }
 
   *_outputLines() {
