@@ -411,3 +411,25 @@ def test_the_arrows_of_a_deformable_window_are_faint_over_digits():
         assert alpha[y, x].max() < 1.0 - (1.0 - 0.36) ** 3, "of an arrow's three lines at its tip"
         assert np.median(alpha[y, x]) < 0.36
     assert crossed >= 5
+
+
+@pytest.mark.parametrize("size", [(854, 480), (480, 854)])
+@pytest.mark.parametrize("name", ["standard", "grouped", "many-filters", "stacked"])
+def test_a_frame_is_around_all_filters_that_get_the_same_and_lines_lead_to_its_corners(name, size):
+    board = compose(find_scene(name), size)
+    bank, window = next(c for c in board.cells if c.role == "filter"), View.along(board.camera.direction)
+    (lines,) = (lines.lines for lines in board.lines if lines.name == "lines-1-1")
+    frames = [line for line in lines if line.start_on is None and line.end_on is None]
+    groups = getattr(find_scene(name).stages[0].op, "groups", 1)
+    assert len(frames) == 4 * groups
+    corners = np.array([line.start for line in frames]).reshape(groups, 4, 3)
+    per_group = bank.shape[0] // groups
+    for group, around in enumerate(corners):
+        mine = bank.index[:, 0] // per_group == group
+        low, high = window.project(around).min(axis=0), window.project(around).max(axis=0)
+        seen = window.project(bank.position[mine])
+        assert (seen > low).all() and (seen < high).all()
+        others = window.project(bank.position[~mine])
+        assert not ((others > low) & (others < high)).all(axis=1).any()
+    from_window = {line.end for line in lines if (line.start_on or "").startswith("window")}
+    assert from_window and from_window <= {line.start for line in frames}
