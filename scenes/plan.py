@@ -1064,6 +1064,8 @@ class Plan:
             filters, fan_in = (1, op.filters) if self.is_partial(number) else (op.filters, op.fan_in())
             kernel = [*map(count, (fan_in, *op.each("kernel_size")))]
             rows.append((self.words("kernel", filters), ["", *kernel]))
+            if isinstance(op, DeformConv2d):
+                rows.append((self.words("offsets"), _columns(op.offset_shape(read), axes, batched)))
         elif stage.slide is not None and max(extents := stage.spans[0][-axes:]) > 1:
             rows.append((self.words("window"), ["", "", *map(str, extents)]))
         output = self.words("output") if stage.in_parts else self.called(number + 1)
