@@ -295,7 +295,7 @@ WORDS = {
         "macs_long_one": "{0} 次乘加",
         "without_zeros": "{0}（不含零 {1} 次）",
         "landing": "{0}（落在输出上 {1} 次）",
-        "with_shares": "{0}（另有 {1} 次与固定比例相乘）",
+        "with_shares": "{0}（另有 {1} 次按比例）",
         "unmixed": "{0}（不计混合）",
         "against": "对比",
         "each_way": "每种方式：{0}",

@@ -6,6 +6,7 @@ import pytest
 from convmotion.conv_math import Slide
 from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.form import CUBE, OPENED, WINDOW_BAR
+from convmotion.scenes.layout import View
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.screen import Screen, caption_box
 from convmotion.scenes.sight import Sight
@@ -53,7 +54,7 @@ def test_the_lines_of_a_group_do_not_pass_over_the_other_one(name):
     "name, stage, groups", [("depthwise-separable", 2, 1), ("mobilenet-block", 3, 1), ("shufflenet-unit", 4, 2)]
 )
 def test_lines_lead_to_the_filters_from_every_box_that_they_read(name, stage, groups, size):
-    """A filter that reads eight tiles is led from eight: from one of them, it would read as fed by that alone."""
+    """From each of the tiles, to a frame around all filters: to one of these, it would read as the only one fed."""
     board = compose(find_scene(name), size)
     window = next(mover for mover in board.movers if mover.name == f"window-{stage}")
     lines = next(lines for lines in board.lines if lines.name == f"lines-{stage}-1")
@@ -64,15 +65,16 @@ def test_lines_lead_to_the_filters_from_every_box_that_they_read(name, stage, gr
         for center, extent in window.boxes
     ]
     assert len(led) > 1 and all(len(number) == 2 for number in led) and len(read) == 2 * len(led)
-    filters = thing(board, f"filters-{stage}")
-    ends = np.array([line.end for line in read])
-    off = abs(ends[:, None] - filters.position).max(axis=2)
-    assert off.min(axis=1).max() < np.max(filters.half) * 1.1
-    into = filters.index[off.argmin(axis=1), 0]
-    assert all(len(set(map(tuple, ends[number]))) == 2 for number in led)
-    several = 1 if (name, size) == ("shufflenet-unit", (480, 480)) else 2  # there a group's filters stand in one row
-    assert all(len(set(into[number])) == several for number in led), "the first and the last, not one of them alone"
-    assert all(len(set(group)) == several for group in np.split(into, groups)) and len(set(into)) == several * groups
+    filters, view = thing(board, f"filters-{stage}"), View.along(board.camera.direction)
+    frames = np.array([line.start for line in lines.lines if line.start_on is line.end_on is None]).reshape(
+        groups, 4, 3
+    )
+    for group, boxes in enumerate(np.split(np.arange(len(led)), groups)):
+        ends = {read[number].end for box in boxes for number in led[box]}
+        assert len(ends) == 2 and ends <= set(map(tuple, frames[group])), "both ends of a side of the frame"
+        mine = view.project(filters.position[filters.index[:, 0] * groups // filters.shape[0] == group])
+        around = view.project(frames[group])
+        assert (mine > around.min(axis=0)).all() and (mine < around.max(axis=0)).all(), "around all of its filters"
 
 
 @pytest.mark.parametrize("size", SIZES)
