@@ -263,8 +263,7 @@ def _add_render_all_options(parser: argparse.ArgumentParser) -> None:
         help=f"one or more of {' '.join(ending[1:] for ending in OUTPUTS)} (default: gif)",
     )
     add("--sheet", action="store_true", help="and SCENE-sheet.png: some moments side by side")
-    add("--at-once", type=_count, metavar="N", help="scenes that are in work side by side (default: one per core)")
-    parser.set_defaults(handed_on=_add_look_options(parser))
+    _add_options_of_each(parser)
 
 
 def _add_gallery_options(parser: argparse.ArgumentParser) -> None:
@@ -283,7 +282,13 @@ def _add_gallery_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where the gallery goes (default: site)",
     )
-    add("--at-once", type=_count, metavar="N", help="scenes that are in work side by side (default: one per core)")
+    _add_options_of_each(parser)
+
+
+def _add_options_of_each(parser: argparse.ArgumentParser) -> None:
+    """How several scenes are rendered: what is handed on to each render of them."""
+    help = "scenes that are in work side by side (default: one per core)"
+    parser.add_argument("--at-once", type=_count, metavar="N", help=help)
     parser.set_defaults(handed_on=_add_look_options(parser))
 
 
