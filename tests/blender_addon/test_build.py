@@ -765,12 +765,11 @@ def test_cells_before_a_window_are_as_small_as_the_storyboard_says():
         for name in ("input", "ghosts-input", "output-1"):
             cells = cells_named(board, name)
             state = pose(board, cells, frame)
-            found = {
-                tuple(np.round(i.matrix_world.translation, 3)): i.matrix_world.median_scale for i in instances_of(name)
-            }
+            found = [(*i.matrix_world.translation, i.matrix_world.median_scale) for i in instances_of(name)]
             there = state.resting if name == "output-1" else state.shown
-            for place, size in zip(state.place[there].tolist(), state.size[there].tolist(), strict=True):
-                assert found[tuple(np.round(place, 3))] == pytest.approx(size, abs=1e-3), (name, frame)
+            for place, size in zip(state.place[there], state.size[there], strict=True):
+                nearest = min(found, key=lambda each, place=place: np.abs(np.array(each[:3]) - place).max())
+                assert nearest == pytest.approx((*place, size), abs=1e-3), (name, frame)
             if name == "output-1":
                 continue
             sizes |= set(np.round(state.size, 2).tolist())
