@@ -80,6 +80,8 @@ LARGER = 1.25
 MAX_LINES, MAX_ITEMS_ON_LINES = 4, 60
 BESIDE = 1.2
 """For groups that are each on a row of its own, where none is in another's way, the cells may be so much smaller."""
+MARKS_BESIDE = 1.05
+"""Marks stand beside blocks where that makes cells so much larger."""
 MORE_GAP = 1.2
 """Where there is room to spare, items stand farther apart than they need to: by no more than this part of that."""
 
@@ -195,7 +197,7 @@ class Item:
     elision: Elision
     pad: tuple[tuple[int, int], tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0), (0, 0))
     marks: tuple[str, ...] = ()
-    """A short text for every slot, such as the number of a filter; it stands above the block's front."""
+    """A short text for every slot, such as the number of a filter; it stands above the block's front, or beside it."""
     notes: tuple[tuple[str, ...], ...] = ()
     """What is left out, axis by axis; each said on one line, then once more over several."""
     begins: bool = False
@@ -212,6 +214,8 @@ class Item:
     """Whether its lanes stand across the flow only, none behind another."""
     sign: str = ""
     """What stands before its label, as in a sum."""
+    beside: bool = False
+    """Whether its marks stand on the left of blocks and not above them."""
     mark_height: float | None = None
     """How high its marks are, in units, if not as all labels: they are seen only where that is no less."""
 
@@ -410,6 +414,12 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
             width, label_style = apart
         else:
             items = together
+    if any(item.marks for item in items) and not any(item.begins for item in items):
+        above, items = items, [replace(item, beside=item.mark_height is None) for item in items]
+        if (beside := best(grid))[0] < width / MARKS_BESIDE:
+            width, label_style = beside
+        else:
+            items = above
     rows = 1 + sum(item.begins for item in items)
     if rows > 1:
         grids = [(lines, 1) for lines in range(1 if tall else 2, min(MAX_LINES, rows) + 1)]
@@ -480,15 +490,28 @@ def _block_size(item: Item, view: View, capital: float) -> tuple[float, float]:
         capital = item.mark_height or capital
         front = w * view.up[0] + h * view.up[2]
         width_of_mark = max(text_width(mark) for mark in item.marks) * capital
-        ascent = capital * max(text_ascent(mark) for mark in item.marks)
+        ascent = _mark_ascent(item) * capital
+        if item.beside:
+            return width + width_of_mark + LABEL_GAP * capital + WINDOW_ROOM, max(height, ascent + DESCENDER * capital)
         height = max(height, front + _mark_lift(c, width_of_mark, capital, view) + ascent)
         width = max(width, width_of_mark + capital)
     return width, height
 
 
-def mark_room(item: Item, view: View, capital: float) -> float:
-    """How far an item's marks reach above its upper blocks."""
-    return _block_size(item, view, capital)[1] - _block_size(replace(item, marks=()), view, capital)[1]
+def mark_room(item: Item, view: View, capital: float) -> tuple[float, float]:
+    """How far an item's marks reach beyond the left of its blocks, and above the upper ones."""
+    (wide, high), (width, height) = (_block_size(i, view, capital) for i in (item, replace(item, marks=())))
+    return wide - width, high - height
+
+
+def _mark_ascent(item: Item) -> float:
+    return max(map(text_ascent, item.marks))
+
+
+def mark_drop(item: Item, capital: float, view: View) -> float:
+    """How far below a block's upper left corner the baseline of a mark beside it is: no lower than the block."""
+    depth, rows, _ = item.padded
+    return min(_mark_ascent(item) * capital, depth * float(view.up[1]) + rows * float(view.up[2]) - DESCENDER * capital)
 
 
 @lru_cache(1024)
@@ -508,13 +531,17 @@ def mark_place(placed: Placed, block: int, text: str, capital: float, view: View
     """Where a block's mark ends on the right, and its baseline, in the picture."""
     c, _, _ = placed.item.padded
     x, y = view.project(mark_corner(placed, block))
+    if placed.item.beside:
+        return float(x) - LABEL_GAP * capital - WINDOW_ROOM, float(y) - mark_drop(placed.item, capital, view)
     return float(x), float(y) + _mark_lift(c, text_width(text) * capital, capital, view)
 
 
 def mark_corner(placed: Placed, block: int) -> NDArray[np.float64]:
-    """The upper right corner of a block's front: its mark ends above it."""
-    (_, _), (top, _), (_, after) = placed.item.pad
-    return placed.base[block] + np.array([placed.item.dims[2] - 0.5 + after, -0.5, 0.5 + top])
+    """The upper right corner of a block's front, as its mark ends above it; or the left one of its back."""
+    (_, far), (top, _), (before, after) = placed.item.pad
+    depth, _, wide = placed.item.dims
+    x, y = (-0.5 - before, depth - 0.5 + far) if placed.item.beside else (wide - 0.5 + after, -0.5)
+    return placed.base[block] + np.array([x, y, 0.5 + top])
 
 
 _Grid = tuple[tuple[int, int], tuple[float, float]]
@@ -836,7 +863,7 @@ def _spread(plan: _Plan, view: View, left: float, bottom: float, tall: bool, cap
     # Where cell (0, 0, 0) of the padded block projects to, seen from its rectangle's upper left corner.
     corner = view.project(np.array([-0.5, c - 0.5, 0.5]))
     lowest = view.project(np.array([-0.5, -0.5, -h + 0.5]))
-    spare = block_width - _block_size(replace(item, marks=()), view, capital)[0]  # a wide mark hangs over on the left
+    spare, _ = mark_room(item, view, capital)
     shift = np.array([[p[0] for p in item.pad]])[0]
     base = np.empty((item.lanes * item.per_lane, 3))
     for lane in range(item.lanes):

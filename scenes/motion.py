@@ -466,7 +466,8 @@ def _corners_around(plan: Plan, number: int, bank: Bank, members: Sequence[int])
     sides = ((-0.5, w - 0.5), (-0.5, depth - 0.5), (0.5 - h, 0.5))
     flat = view.project(bases[:, None] + np.array(list(product(*sides)))).reshape(-1, 2)
     low, high = flat.min(axis=0) - AROUND * pixel, flat.max(axis=0) + AROUND * pixel
-    high[1] += mark_room(item, view, CAPITAL["label"] * pixel)
+    hang, rise = mark_room(item, view, CAPITAL["label"] * pixel)
+    low[0], high[1] = low[0] - hang, high[1] + rise
     first = view.project(bases[0])
     return [
         vector(bases[0] + view.right * (x - first[0]) + view.up * (y - first[1]))

@@ -337,7 +337,7 @@ class _Row:
             _spread_all(self.plans[-1], self.view, 0.0, 0.0, self.tall, self.capitals[-1])[0], self.view
         )
         wide, high = self._label(-1, width)
-        high += mark_room(placed.item, self.view, self.capitals[-1])
+        high += mark_room(placed.item, self.view, self.capitals[-1])[1]
         return wide <= area[0] and max(placed.width / area[0], (placed.height + high) / area[1]) <= SHARE_ALONE
 
     def _label(self, i: int, width: float) -> tuple[float, float]:
@@ -408,7 +408,7 @@ class _Row:
         pixel, _, _ = self._room(width)
         right, top, bottom = (inset * pixel for inset in self._insets(number))
         bare, height = without_pad(placed, self.view), self.page.height * pixel
-        rise = mark_room(bare.item, self.view, self.capitals[-1])
+        _, rise = mark_room(bare.item, self.view, self.capitals[-1])
         middle = bare.bottom + (bare.height + rise - self._label(-1, width)[1]) / 2.0
         x, y = bare.left + (bare.width + right) / 2.0, middle + (top - bottom) / 2.0
         ends = starts[-2] + self.plans[-2].size[self.flow] + self._around(len(starts) - 2, self.widths[-2])[1]

@@ -768,8 +768,8 @@ def _marks(plan: Plan) -> Iterator[Caption]:
                 x, y = mark_place(placed, block, text, capital, f.view)
                 at = (x - f.center[0], y - f.center[1])
                 if f.eyes:
-                    anchor, lift = mark_foot(placed, block, text, capital, f.eyes)
-                    at, spell = (0.0, lift), spell | {"anchor": vector(anchor)}
+                    anchor, at = mark_foot(placed, block, text, capital, f.eyes)
+                    spell = spell | {"anchor": vector(anchor)}
                 name = f"mark-{placed.item.name}-{block + 1}{f'-{turn + 1}' * (turn > 0)}"
                 caption = _text(plan, name, text, "label", at, "right", halo=HALO * capital / CAPITAL["label"], **spell)
                 yield replace(caption, size=capital)

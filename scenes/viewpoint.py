@@ -19,6 +19,7 @@ from .layout import (
     CAPITAL,
     DESCENDER,
     DIRECTION,
+    LABEL_GAP,
     MARK_GAP,
     SIDE,
     TOP,
@@ -32,6 +33,7 @@ from .layout import (
     arrange,
     label_size,
     mark_corner,
+    mark_drop,
     text_ascent,
     text_width,
 )
@@ -89,8 +91,8 @@ def _arranged(items: Sequence[Item], apart: int, size: tuple[int, int], top_line
     known = {item.name: item for item in (*items, *(item.above for item in items if item.above))}
     placed = []
     for each in frame.placed:
-        told = replace(known[each.item.name], marks=each.item.marks, notes=each.item.notes)
-        placed.append(replace(each, item=told))
+        own = {field: getattr(each.item, field) for field in ("marks", "beside", "notes")}
+        placed.append(replace(each, item=replace(known[each.item.name], **own)))
     return replace(frame, placed=tuple(placed))
 
 
@@ -138,16 +140,20 @@ def foot(placed: Placed, eyes: Iterable[Eye]) -> tuple[NDArray[np.float64], tupl
 
 
 def mark_foot(
-    placed: Placed, block: int, text: str, capital: float, eyes: Iterable[Eye]
-) -> tuple[NDArray[np.float64], float]:
-    """The world point that a block's mark is fixed to, and how far above that its baseline is: clear of the block."""
+    placed: Placed, block: int, text: str, capital: float, eyes: Sequence[Eye]
+) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    """The world point that a block's mark is fixed to, and where, from there, it ends on its baseline, clear of it."""
     corner = mark_corner(placed, block)
+    if placed.item.beside:
+        block_corners = _corners(placed)[placed.item.elision.block_of_slot() == block]
+        left = min(float((eye.seen(block_corners) - eye.seen(corner))[..., 0].min()) for eye in eyes)
+        return corner, (left - LABEL_GAP * capital, -mark_drop(placed.item, capital, eyes[0].view))
     back, wide = np.array([0.0, placed.item.padded[0], 0.0]), text_width(text) * capital
     rises = []
     for eye in eyes:
         left, rise = eye.seen(corner + back) - eye.seen(corner)
         rises.append(min(wide * rise / -left if left < 0 else inf, rise))
-    return corner, float(max(rises)) + MARK_GAP + DESCENDER * capital
+    return corner, (0.0, float(max(rises)) + MARK_GAP + DESCENDER * capital)
 
 
 def _sees_all(frame: Frame, eyes: tuple[Eye, ...], top_lines: float, bottom_lines: float) -> bool:
@@ -175,8 +181,8 @@ def _sees_all(frame: Frame, eyes: tuple[Eye, ...], top_lines: float, bottom_line
         for (anchor, (x, y), (wide, high)), placed in zip(labels, frame.placed, strict=True):
             left, top = eye.seen(anchor) + np.array([x - wide / 2.0, y - placed.label_drop])
             words.append((left, top - high + WINDOW_ROOM, left + wide, top))
-        for corner, lift, text in marks:
-            right, line = eye.seen(corner) + np.array([0.0, lift])
+        for corner, end, text in marks:
+            right, line = eye.seen(corner) + np.array(end)
             words.append((right - text_width(text) * capital, line, right, line + text_ascent(text) * capital))
         if not _apart(boxes, np.array(words), np.array(own), area):
             return False
