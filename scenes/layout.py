@@ -415,7 +415,7 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
         else:
             items = together
     if any(item.marks for item in items) and not any(item.begins for item in items):
-        above, items = items, [replace(item, beside=item.mark_height is None) for item in items]
+        above, items = items, with_marks_beside(items)
         if (beside := best(grid))[0] < width / MARKS_BESIDE:
             width, label_style = beside
         else:
@@ -462,6 +462,11 @@ def with_lanes_across(items: Sequence[Item]) -> list[Item]:
     """The items, the groups of filters and of what these read and write all across the flow."""
     groups = {item.lanes for item in items if item.name.startswith("filters-")}
     return [replace(item, across=item.lanes > 1 and item.lanes in groups) for item in items]
+
+
+def with_marks_beside(items: Sequence[Item]) -> list[Item]:
+    """The items, their marks on the left of blocks, but those that have a height of their own."""
+    return [replace(item, beside=item.mark_height is None) for item in items]
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from .layout import (
     CAPITAL,
     DIRECTION,
     LARGER,
+    MARKS_BESIDE,
     SEEN,
     SIDE,
     TOP,
@@ -43,6 +44,7 @@ from .layout import (
     mark_room,
     too_wordy,
     with_lanes_across,
+    with_marks_beside,
     without_pad,
 )
 
@@ -121,7 +123,11 @@ def arrange_stages(
     if parts is not None and across != list(items):
         apart = _Row(across, tensors, size, top_lines, bottom_lines, results, together, below).frame()
         if apart is not None and _unit(apart) <= BESIDE * _unit(parts):
-            parts = apart
+            parts, items = apart, across
+    if parts is not None and any(item.marks for item in items):
+        row = _Row(with_marks_beside(items), tensors, size, top_lines, bottom_lines, results, together, below)
+        if (beside := row.frame()) is not None and _unit(beside) * MARKS_BESIDE <= _unit(parts):
+            parts = beside
     if parts is None or camera == "dolly":
         return parts or whole
     enough = LARGER if whole.least_cell >= SEEN else CLOSER

@@ -592,8 +592,8 @@ def test_where_cells_would_be_small_a_line_of_shapes_stands_in_the_place_of_the_
         for size in ((480, 480), (640, 480), (854, 480))
         for board in [compose(find_scene("grouped"), size, 15.0, language)]
     }
-    assert table[480, 480] == table[640, 480] == {"table-1-1": told}
-    assert len(table[854, 480]) == 4 + 3 + 4 + 3 + 4, "in wide pictures it takes no height"
+    assert table[480, 480] == {"table-1-1": told}
+    assert len(table[640, 480]) == len(table[854, 480]) == 4 + 3 + 4 + 3 + 4, "where cells have room it stays"
 
 
 def test_the_table_stays_where_cells_are_large_without_its_room_and_where_they_would_gain_little():

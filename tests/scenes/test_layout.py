@@ -10,10 +10,23 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from convmotion.scenes import Scene, Storyboard, catalog_names, compose, find_scene, parse_scene, photo_of, with_photo
+from convmotion.scenes import (
+    Scene,
+    Storyboard,
+    catalog_names,
+    compose,
+    find_scene,
+    layout,
+    parse_scene,
+    photo_of,
+    travel,
+    with_photo,
+)
+from convmotion.scenes.contents import Contents
 from convmotion.scenes.form import COVER, NEWBORN, SUN_DIRECTION, WINDOW_BAR, WINDOW_MARGIN
 from convmotion.scenes.layout import DIRECTION, View, text_width
 from convmotion.scenes.palette import THEMES
+from convmotion.scenes.plan import Plan
 from convmotion.scenes.screen import Screen, caption_box
 from convmotion.scenes.story import ALWAYS, Caption, Cells
 
@@ -519,6 +532,21 @@ groups = 4
 op = "ChannelShuffle"
 groups = 4
 """
+
+
+@pytest.mark.parametrize("name", ["max-pool", "depthwise", "grouped-shuffled"])
+def test_marks_stand_beside_blocks_only_where_cells_are_larger_then(name, monkeypatch):
+    def frame() -> layout.Frame:
+        return Plan(Contents(scene_of(name)), SIZES[0], 30.0, "en", THEMES["light"]).frame
+
+    first = frame()
+    for module in (layout, travel):
+        monkeypatch.setattr(module, "with_marks_beside", list)
+    above = frame()
+    assert not any(placed.item.beside for placed in above.placed)
+    larger = 1.05 if any(placed.item.beside for placed in first.placed) else 1.0
+    assert larger == (1.0 if name == "depthwise" else 1.05)
+    assert first.least_cell >= larger * above.least_cell
 
 
 def test_labels_are_no_wider_than_the_columns_of_a_tall_picture():

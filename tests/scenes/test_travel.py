@@ -11,7 +11,7 @@ from convmotion.scenes import catalog_names, compose, explain, find_scene, parse
 from convmotion.scenes.captions import Words
 from convmotion.scenes.changes import Changes
 from convmotion.scenes.form import WINDOW_BAR, WINDOW_MARGIN
-from convmotion.scenes.plan import LARGE_CELL
+from convmotion.scenes.plan import LARGE_CELL, ROOMY
 from convmotion.scenes.pose import pose
 from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.travel import READABLE
@@ -226,7 +226,7 @@ def test_the_camera_travels_along_chains_of_the_catalog_that_are_too_small_to_re
     board, whole = board_of(name, size), board_in_one_picture(name, size, "en")
     assert whole.camera.travel is None
     if board.camera.travel is None:
-        assert board.content_hash == whole.content_hash
+        assert cell_pixels(board)[0] >= ROOMY * cell_pixels(whole)[0], "some room is for the numbers of channels"
         return
     assert cell_pixels(whole)[0] < LARGE_CELL and cell_pixels(board).min() > 0.99 * cell_pixels(whole)[0]
     part = seen_part(board)
@@ -507,8 +507,8 @@ def test_after_a_trace_back_through_many_stages_all_of_them_are_told(size):
         assert not overlaps(box + np.array([0.01, 0.01, -0.01, -0.01]), its_box), (one.name, other.name)
 
 
-@pytest.mark.parametrize(("name", "rows"), [("lenet", 1), ("shufflenet-unit", 4)])
-def test_a_row_is_laid_out_once_more_only_where_groups_can_stand_apart_and_where_channels_are_numbered(
+@pytest.mark.parametrize(("name", "rows"), [("lenet", 2), ("shufflenet-unit", 6)])
+def test_a_row_is_laid_out_once_more_only_for_groups_that_can_stand_apart_and_for_numbers_and_their_places(
     name, rows, monkeypatch
 ):
     frame, made = travel._Row.frame, []
