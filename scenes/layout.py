@@ -11,7 +11,7 @@ All arithmetic is done in the picture's plane; :class:`View` translates. Units a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -210,6 +210,8 @@ class Item:
     """Whether its shape is known from elsewhere, so that its name is enough."""
     short: tuple[str, ...] | None = None
     """Its label where there is no room for more, if not its shape."""
+    timed: bool = False
+    """Whether it is one of several rows of moments, or between them: the last moments stand below each other."""
     across: bool = False
     """Whether its lanes stand across the flow only, none behind another."""
     sign: str = ""
@@ -261,6 +263,8 @@ class Placed:
     height: float
     label_drop: float = 0.0
     """How far below its usual place the label stands, beneath those of the neighbours."""
+    label_beside: tuple[float, float, str] | None = None
+    """Where the label stands if not below: an end of its baseline in the picture, and which one that is."""
 
     def at(
         self, block: NDArray[np.int64], c: NDArray[np.int64], h: NDArray[np.int64], w: NDArray[np.int64]
@@ -385,16 +389,7 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
 
     def least_width(things: Sequence[Item], grid: tuple[int, int], label_style: int) -> float:
         """The narrowest picture, in units, that holds everything; infinite where words alone are too much for it."""
-        low, high = 1.0, 2.0
-        while _fit_lines(things, grid, view, *room(high), tall, label_style) is None:
-            low, high = high, high * 2.0
-            if high > WIDEST:
-                return inf
-        while high - low > 0.005 * low:
-            middle = (low + high) / 2.0
-            fits = _fit_lines(things, grid, view, *room(middle), tall, label_style) is not None
-            low, high = (low, middle) if fits else (middle, high)
-        return high
+        return least(lambda width: _fit_lines(things, grid, view, *room(width), tall, label_style) is not None)
 
     def best(grid: tuple[int, int]) -> tuple[float, int]:
         """The least width on so many lines, with so many tiers of labels, and the labels' style."""
@@ -402,8 +397,8 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
         noted = any(item.notes for item in items)
         long, short = ((1, 2, 3), (4, 0)) if noted else ((1, 2), (0,))
         width, label_style = min((least_width(items, grid, style), style) for style in long)
-        least = min((least_width(items, grid, style), style) for style in short)
-        return least if too_wordy(page, width, least[0]) else (width, label_style)
+        narrow = min((least_width(items, grid, style), style) for style in short)
+        return narrow if too_wordy(page, width, narrow[0]) else (width, label_style)
 
     grid = (1, 1)
     width, label_style = best(grid)
@@ -451,6 +446,19 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
     center = np.array([width / 2 - SIDE * pixel, height / 2 - (bottom_lines + BOTTOM) * pixel])
     floor = min(float(p.base[:, 2].min()) - p.item.dims[1] - p.item.pad[1][1] + 0.5 for p in placed)
     return Frame(tuple(placed), view, width, height, pixel, center, floor, tall, label_style)
+
+
+def least(fits: Callable[[float], bool]) -> float:
+    """The least width that fits, to half a percent; infinite where none does."""
+    low, high = 1.0, 2.0
+    while not fits(high):
+        low, high = high, high * 2.0
+        if high > WIDEST:
+            return inf
+    while high - low > 0.005 * low:
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return high
 
 
 def too_wordy(page: Page, width: float, least: float) -> bool:

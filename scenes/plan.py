@@ -638,7 +638,17 @@ class Plan:
             if several and stage.stages[-1].name is not None and not stage.again:
                 item = replace(item, short=(label,))
             items.append(replace(item, begins=stage.again, above=above))
-        return self._said_once(items)
+        causal = self._causal
+        return self._said_once([replace(item, timed=causal) for item in items])
+
+    @property
+    def _causal(self) -> bool:
+        """Whether all tensors are rows of moments, and each stage looks back alone, beyond the first moment, too."""
+        if any(len(item) != 2 for item in self.contents.items) or any(stage.again for stage in self.stages):
+            return False
+        windows = [stage.op.geometry(1) for stage in self.stages]
+        sides = [window.padding[0] if window and window.stride == (1,) else (0, 1) for window in windows]
+        return any(before for before, _ in sides) and not any(after for _, after in sides)
 
     @staticmethod
     def _said_once(items: list[Item]) -> list[Item]:

@@ -7,7 +7,7 @@ end, its output at the other, and what belongs to other sections is outside. Uni
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -26,7 +26,6 @@ from .layout import (
     SEEN,
     SIDE,
     TOP,
-    WIDEST,
     Frame,
     Item,
     Page,
@@ -41,12 +40,14 @@ from .layout import (
     _with_above,
     arrange,
     label_size,
+    least,
     mark_room,
     too_wordy,
     with_lanes_across,
     with_marks_beside,
     without_pad,
 )
+from .stack import stack
 
 READABLE = 10.0
 """Where cells are smaller than this, in pixels of a 480-pixel-high picture, the camera travels."""
@@ -60,6 +61,8 @@ SHARE_ALONE = 0.95
 """It takes no more than this share of the free height, its label included, or width."""
 REVIEWED = 4.0
 """It stands alone if cells were smaller than this in a picture of all tensors, or than where all is seen at once."""
+STACKED = 0.95
+"""Rows of moments stand below each other where that leaves cells no smaller than this share of their size."""
 REVIEW_HEIGHT = 100.0
 """For such a picture there is at least so much height, in reference pixels."""
 CLEAR = 8.0
@@ -107,6 +110,8 @@ def arrange_stages(
     Those of a ``review``, side by side, take the last tensor's place, unless they are too small.
     """
     whole = arrange(items, size, top_lines, bottom_lines)
+    if (below := stack(items, size, top_lines, bottom_lines)) and below.least_cell >= STACKED * whole.least_cell:
+        whole = below
     items = stages or items
     tensors = [i for i, item in enumerate(items) if item.name == "input" or item.name.startswith("output-")]
     if camera == "still" or len(tensors) < 3 or (camera != "dolly" and whole.pixel * READABLE <= 1.0):
@@ -190,10 +195,10 @@ class _Row:
         """None where words alone are too much for a picture."""
         noted = any(item.notes for item in self.items)
         long, short = ((1, 2, 3), (4, 0)) if noted else ((1, 2), (0,))
-        width, style = min((_least(partial(self._all_fit, style)), style) for style in long)
-        least = min((_least(partial(self._all_fit, style)), style) for style in short)
-        if too_wordy(self.page, width, least[0]):
-            width, style = least
+        width, style = min((least(partial(self._all_fit, style)), style) for style in long)
+        narrow = min((least(partial(self._all_fit, style)), style) for style in short)
+        if too_wordy(self.page, width, narrow[0]):
+            width, style = narrow
         if width == inf:
             return None
         self.style = style
@@ -275,7 +280,7 @@ class _Row:
             self.result = min(self.results, key=self._width_beside)
         for _ in range(ROUNDS):
             for number, width in enumerate(self.widths):
-                self.widths[number] = min(width, max(self._nearest(number), _least(partial(self._fits, number))))
+                self.widths[number] = min(width, max(self._nearest(number), least(partial(self._fits, number))))
         self._even_out(enough)
         for number, width in enumerate(self.widths):
             for i, plan in (self._own(number, width) or {}).items():
@@ -284,7 +289,7 @@ class _Row:
     def _width_beside(self, result: Result) -> float:
         """How wide the last picture is at least with such words."""
         self.result, last = result, len(self.sections) - 1
-        return max(self._nearest(last), _least(partial(self._fits, last)))
+        return max(self._nearest(last), least(partial(self._fits, last)))
 
     def _even_out(self, enough: float) -> None:
         """Sections that follow each other and differ little have one width, and their words one size.
@@ -305,7 +310,7 @@ class _Row:
         for _ in self.widths:
             tight = [number for number, width in enumerate(self.widths) if not self._fits(number, width)]
             for number in tight:
-                self.widths[number] = min(enough, max(self.widths[number], _least(partial(self._fits, number))))
+                self.widths[number] = min(enough, max(self.widths[number], least(partial(self._fits, number))))
             if not tight:
                 return
         self.widths = [enough] * len(self.widths)
@@ -466,19 +471,6 @@ class _Row:
 
 def _lowest(placed: Placed) -> float:
     return float(placed.base[:, 2].min()) - placed.item.dims[1] - placed.item.pad[1][1] + 0.5
-
-
-def _least(fits: Callable[[float], bool]) -> float:
-    """The least width that fits, to half a percent; infinite where none does."""
-    low, high = 1.0, 2.0
-    while not fits(high):
-        low, high = high, high * 2.0
-        if high > WIDEST:
-            return inf
-    while high - low > 0.005 * low:
-        middle = (low + high) / 2.0
-        low, high = (low, middle) if fits(middle) else (middle, high)
-    return high
 
 
 def framings(target: NDArray[np.float64], view: View, stops: Sequence[Stop]) -> NDArray[np.float64]:

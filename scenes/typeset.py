@@ -711,13 +711,16 @@ def _labels(plan: Plan) -> Iterator[Caption]:
             anchor, (x, lowest) = foot(placed, f.eyes)
             top = lowest - placed.label_drop
             spell = spell | {"anchor": vector(anchor)}
-        first = LABEL_GAP + max(map(text_ascent, lines[:1]), default=0.0)
+        first, align = LABEL_GAP + max(map(text_ascent, lines[:1]), default=0.0), "center"
+        if placed.label_beside is not None:
+            x, line, align = placed.label_beside
+            x, top, first = x - f.center[0], line - f.center[1], 0.0
         for i, text in enumerate(lines):
             y = top - (first + i * LINE_HEIGHT) * capital
             told = i < len(label)
             line = i + 1 + turn * len(lines)
             name = f"label-{item.name}-{line}{key}" if told else f"elision-{item.name}-{line - len(label)}{key}"
-            caption = _text(plan, name, text, "label", (x, y), "center", halo=HALO * pixel, **spell)
+            caption = _text(plan, name, text, "label", (x, y), align, halo=HALO * pixel, **spell)
             yield replace(caption, size=capital)
 
 
