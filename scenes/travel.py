@@ -69,6 +69,8 @@ CLEAR = 8.0
 """Between the picture's edge, or that of the band, and what belongs to other sections; in the same pixels."""
 WORTH_IT = 1.1
 """So much wider all pictures may be for the sake of one that has in it what is added in the end."""
+WAY = 17
+"""On so many moments of each of its ways it is looked at what a camera sees."""
 EDGE = 5.0
 """How far the band reaches beyond the things in it."""
 ALIKE = 1.5
@@ -405,13 +407,27 @@ class _Row:
             placed = [self._standing(p, floor) for p in placed]
         first, band = stops[0], None
         height = self.page.height * first.pixel
-        if self.tall:
+        if self.tall or self._strays(placed, stops):
             low, high = (side * first.pixel - height / 2.0 for side in (self.bottom - EDGE, self.top - EDGE))
             band = (low, -high)
         return Frame(
             tuple(placed), self.view, first.width, height, first.pixel, first.center, floor, self.tall, self.style,
             tuple(stops), band,
         )  # fmt: skip
+
+    def _strays(self, placed: Sequence[Placed], stops: Sequence[Stop]) -> bool:
+        """Whether on its way the camera sees anything where heading and footer are."""
+        shares = np.linspace(0.0, 1.0, WAY)[:, None]
+        ways = [np.array([[*stop.center, stop.width] for stop in pair]) for pair in pairwise(stops)]
+        seen = np.concatenate([first + (last - first) * shares for first, last in ways])
+        pixel = seen[:, 2] / self.page.width
+        top, bottom = (self.page.height / 2.0 + EDGE - side for side in (self.top, self.bottom))
+        for p, capital in zip(placed, self.capitals, strict=False):
+            high = p.bottom + p.height + mark_room(p.item, self.view, capital)[1]
+            near = (p.left < seen[:, 0] + seen[:, 2] / 2.0) & (p.left + p.width > seen[:, 0] - seen[:, 2] / 2.0)
+            if (near & ((high - seen[:, 1] > top * pixel) | (seen[:, 1] - p.bottom > bottom * pixel))).any():
+                return True
+        return False
 
     def _stop_alone(self, placed: Placed, starts: NDArray[np.float64]) -> Stop:
         """The picture of the last tensor: it and its label in the middle of the free area, if nothing else is seen."""

@@ -199,6 +199,26 @@ def test_the_camera_travels_when_nothing_else_moves(name, fps):
     assert moving == len(rests(board)) - 1 - (name == "resnext-block"), "what is added is in view already"
 
 
+@pytest.mark.parametrize(
+    ("name", "size"), [*itertools.product(MANY[:1], SIZES), ("conv-matrix", SIZES[1]), ("mobilenet-block", SIZES[0])]
+)
+def test_nothing_passes_heading_and_footer_while_the_camera_travels(name, size):
+    board = board_of(name, size)
+    part = seen_part(board)
+    for (_, start), (end, _) in itertools.pairwise(rests(board)):
+        for frame in range(start, end, max(1, (end - start) // 6)):
+            screen = Screen(board, frame)
+            words = [
+                (c.name, caption_box(c, screen))
+                for c in board.captions
+                if not c.in_world and said(board, c, frame) is not None
+            ]
+            for what, box in things(board, frame):
+                seen = np.concatenate([np.maximum(box[:2], part[:2]), np.minimum(box[2:], part[2:])])
+                for caption, word in words:
+                    assert (seen[:2] >= seen[2:]).any() or not overlaps(seen, word), (frame, what, caption)
+
+
 def test_frames_of_different_views_have_different_states_and_those_of_one_view_may_share_theirs():
     board = board_of("resnext-block")
     start, end = board.camera.travel.frames[1:3].astype(int)
