@@ -544,20 +544,22 @@ class _Builder:
         return tree.result(node)
 
     def _lit(self, tree: Tree, geometry: Socket, mover: Mover) -> Socket:
-        """The points with what this mover's window lights."""
+        """The points with what this mover's window, or its samples, light."""
         appears, lands = self.board.glows(mover)
-        last_tap: Any = tuple(count - 1.0 for count in mover.counts)
-        if mover.taps is not None:
-            last_tap = tree.vector("SUBTRACT", tree.value(self.taps[mover.name]), (1.0, 1.0, 1.0))
-        inputs = {
-            "Window": tree.location(self.movers[mover.name]),
-            "Spacing": mover.spacing,
-            "Last Tap": last_tap,
-            "Appears": appears,
-            "Lands": lands,
-            "Leaves": self.board.leaves(mover),
-        }
-        return tree.call(self._light, geometry, inputs)["Geometry"]
+        for each in self.board.lights(mover):
+            last_tap: Any = tuple(count - 1.0 for count in each.counts)
+            if each.taps is not None:
+                last_tap = tree.vector("SUBTRACT", tree.value(self.taps[each.name]), (1.0, 1.0, 1.0))
+            inputs = {
+                "Window": tree.location(self.movers[each.name]),
+                "Spacing": each.spacing,
+                "Last Tap": last_tap,
+                "Appears": appears,
+                "Lands": lands,
+                "Leaves": self.board.leaves(mover),
+            }
+            geometry = tree.call(self._light, geometry, inputs)["Geometry"]
+        return geometry
 
     def _opened(self, tree: Tree, mover: Mover) -> Socket:
         """How much smaller the points before a window are: pose._opened."""
@@ -574,7 +576,10 @@ class _Builder:
 
     @cached_property
     def _light(self) -> Any:
-        """1 on the cells that the window touches, falling to 0 one cell off: the distance to the nearest tap."""
+        """1 on the cells that the window touches, falling to 0 one cell off: the distance to the nearest tap.
+
+        With what others have lit before it is no more than 1.
+        """
         sockets: dict[str, str] = dict.fromkeys(("Window", "Spacing", "Last Tap"), "NodeSocketVector")
         sockets |= dict.fromkeys(("Appears", "Lands", "Leaves"), "NodeSocketFloat")
         tree = Tree(f"{NAME} light", sockets)
@@ -589,7 +594,8 @@ class _Builder:
         lit = tree.math("MULTIPLY", tree.math("MULTIPLY", x, y), z)
         step = tree.step(self.step)
         there = tree.math("MULTIPLY", tree.progress(step, appears, lands), tree.greater(leaves, step))
-        store = {"Geometry": tree.geometry, "Name": "lit", "Value": tree.math("MULTIPLY", lit, there)}
+        lit = tree.math("ADD", tree.attribute("lit", "FLOAT"), tree.math("MULTIPLY", lit, there))
+        store = {"Geometry": tree.geometry, "Name": "lit", "Value": tree.math("MINIMUM", lit, 1.0)}
         node = tree.node("GeometryNodeStoreNamedAttribute", store, data_type="FLOAT", domain="POINT")
         return tree.finish(node.outputs[0])
 

@@ -38,13 +38,14 @@ ARC_PIECES = 4
 TAP = 0.06
 """How wide the dots are where a deformable window would regularly read."""
 TAP_LIFT = 0.1
-"""How far in front of the cells they are, and the arrows from there to where it does."""
+"""How far in front of the cells they are, and the lines from there to where it does."""
 IN_GAP = 0.1, 0.95
 """Between these shares of its time a window that crosses the gap of rows that pass is in it: it does not leap there."""
-BARB, BARB_SHARE = 0.32, 0.6
-"""How long the lines of an arrow's head are at most, in cells and as a share of its way."""
-BARBS = {"": 0.0, "-left": 0.5, "-right": -0.5}
-"""What an arrow's lines begin or end at, and the angle (radians) between them and its way."""
+ARROW, DOT, THICK = 0.05, 0.15, 0.1
+"""Half of how thick lines are from where a deformable window would regularly read; of how wide dots are where it does,
+and of how thick the lines that they are made of."""
+DEEP = 0.22
+"""How bright these are, as a share of the colour of what is written."""
 APPROACH = -1.5
 """How far in front of its first position a window starts."""
 SIDES = {"upper": 0.5, "middle": 0.0, "lower": -0.5}
@@ -99,39 +100,34 @@ def _block_of(plan: Plan, number: int, tensor: Tensor) -> Callable[[int, int | N
 
 
 def _moved_taps(plan: Plan, number: int) -> Iterator[Mover]:
-    """Of a deformable window, for every cell of it, where the offsets have moved that, and the ends of the head of the
-    arrow to there."""
+    """Of a deformable window, for every cell of it, where the offsets have moved that."""
     act, tensor, sight = plan.acts[number], plan.tensors[number], plan.sight(number)
     if not isinstance(sight.op, DeformConv2d):
         return
     offsets = sight.trajectory.offsets  # (N, kernel cells, 2, rows, columns)
     kernel, (_, rows, columns) = sight.op.window.kernel_size, sight.reads
-    base, elision = tensor.placed.base, tensor.placed.item.elision
+    base, elision, on = tensor.placed.base, tensor.placed.item.elision, _block_of(plan, number, tensor)
 
     def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
         return base[block] + offset_in(elision, depth, row, column)
 
-    for cell, (end, angle) in product(range(math.prod(kernel)), BARBS.items()):
+    for cell in range(math.prod(kernel)):
         kh, kw = divmod(cell, kernel[1])
 
-        def stands(step: int, cell: int = cell, kh: int = kh, kw: int = kw, angle: float = angle) -> _Place:
-            n, _, (_, row, column) = sight.place(step - act.first_step)
-            moved = offsets[n, cell, :, row, column]
-            down, right = moved + (_barb(moved, angle) if angle else 0.0)
+        def stands(step: int, cell: int = cell, kh: int = kh, kw: int = kw) -> _Place:
+            n, channel, (_, row, column) = sight.place(step - act.first_step)
+            down, right = offsets[n, cell, :, row, column]
             at = rows.first[row] + kh * rows.distance + down, columns.first[column] + kw * columns.distance + right
-            return n, 0, float(at[0]), float(at[1])
+            return on(n, channel), 0, float(at[0]), float(at[1])
 
         track = track_of(act.beats, row_of(sight), stands, place, (), APPROACH)
-        name = f"tap-{number + 1}-{cell + 1}{end}"
-        yield Mover(name, track, act.first_frame, act.last_frame)
+        counts = 1, elision.channels.span, 1
+        yield Mover(_sample(number, cell), track, act.first_frame, act.last_frame, counts=counts)
 
 
-def _barb(way: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
-    """From an arrow's tip to the end of one of its head's lines, if the arrow goes this ``way`` (2,)."""
-    long = float(np.hypot(*way))
-    back = -way * min(BARB / long, BARB_SHARE) if long else way
-    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    return turn @ back
+def _sample(number: int, cell: int) -> str:
+    """The mover that is where a deformable window reads what a cell of its kernel meets."""
+    return f"tap-{number + 1}-{cell + 1}"
 
 
 def head_of(plan: Plan, number: int) -> Mover:
@@ -260,8 +256,9 @@ def _box(
     if extent[1] == 1.0 and _among_zeros(plan, tensor, spans):
         boxes = tuple(((x, y - depth / 2.0, z), (width, 0.0, height)) for (x, y, z), (width, depth, height) in boxes)
     opens = deep is not None and bool(np.ptp(deep.first))
+    samples = tuple(_sample(number, cell) for cell in range(kw * kh)) if homes else ()
     made = Mover(name, track, act.first_frame, act.last_frame, boxes, counts, spacing, taps, parts)
-    return replace(made, bar=plan.bar(number), opens=opens)
+    return replace(made, bar=plan.bar(number), opens=opens, samples=samples)
 
 
 def _among_zeros(plan: Plan, tensor: Tensor, spans: tuple[Span | None, Span, Span]) -> bool:
@@ -357,7 +354,9 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
             yield Lines(f"arcs-{number + 1}", arcs, first, act.first_step + 1.0, 1.0)
         if moved := tuple(_offset_lines(plan, number)):
             first, last = float(act.first_step), float(act.first_step + act.steps)
-            yield Lines(f"offsets-{number + 1}", moved, first, last, 1.0)
+            yield Lines(f"offsets-{number + 1}", moved, first, last, 1.0, ARROW, True)
+            tips = tuple(_tips(plan, number))
+            yield Lines(f"samples-{number + 1}", tips, first, last, 1.0, THICK, True)
         filters = plan.sight(number).trajectory.filters
         turns = [range(filters)]
         if plan.scene.time.order == "filter":
@@ -397,15 +396,27 @@ def _arcs(plan: Plan, number: int) -> Iterator[Line]:
 
 
 def _offset_lines(plan: Plan, number: int) -> Iterator[Line]:
-    """Of a deformable window, arrows from where its cells would regularly be to where the offsets have moved them."""
+    """Of a deformable window, from where its cells would regularly be to where the offsets have moved them."""
     window, front = window_of(plan, number), np.array([0.0, -0.5 - TAP_LIFT, 0.0])
-    shade = vector(_shade(plan, number, 0))
-    names = [mover.name for mover in _moved_taps(plan, number)]
-    for cell, (tip, *barbs) in enumerate(zip(*[iter(names)] * len(BARBS), strict=True)):
+    shade = _deep(plan, number)
+    for cell, tip in enumerate(window.samples):
         row, column = divmod(cell, window.counts[0])
         home = np.array([column, 0.0, row]) * window.spacing + front
-        for start, on in ((home, window.name), *((front, barb) for barb in barbs)):
-            yield Line(vector(start), on, vector(front), tip, shade)
+        yield Line(vector(home), window.name, vector(front), tip, shade)
+
+
+def _tips(plan: Plan, number: int) -> Iterator[Line]:
+    """Dots where these end: two short thick lines each."""
+    front, view = np.array([0.0, -0.5 - TAP_LIFT, 0.0]), plan.frame.view
+    shade = _deep(plan, number)
+    for tip, way in product(window_of(plan, number).samples, (view.right, view.up)):
+        yield Line(vector(front - DOT * way), tip, vector(front + DOT * way), tip, shade)
+
+
+def _deep(plan: Plan, number: int) -> Vector:
+    """The hue of what a stage writes, so dark that it is seen on cells of any lightness."""
+    output = plan.tensors[number + 1]
+    return vector(DEEP * output.color_of(output.first_of(0))[0])
 
 
 def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterator[Line]:

@@ -976,8 +976,6 @@ class Plan:
 
     def reader(self, number: int) -> str | None:
         """The window that lights the ``number``-th tensor's cells as it passes over them."""
-        if number < len(self.stages) and isinstance(self.stages[number].op, DeformConv2d):
-            return None  # what it reads lies between the cells
         if number < len(self.stages) and isinstance(self.stages[number].op, Slide | Columns):
             return f"window-{number + 1}"
         if self.echoes(number + 1):

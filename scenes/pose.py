@@ -94,15 +94,19 @@ def _detour(cells: Cells, step: float) -> tuple[NDArray[np.float32], NDArray[np.
 
 
 def _lit(board: Storyboard, cells: Cells, mover: Mover, frame: float, step: float) -> NDArray[np.float32]:
-    """1 on the cells that the window touches, falling to 0 one cell off."""
+    """1 on the cells that the window touches, falling to 0 one cell off; of its samples their shares, 1 at the most."""
     if step >= board.leaves(mover):
         return np.zeros(len(cells), np.float32)
+    near = sum(_near(cells, each, frame) for each in board.lights(mover))
+    return (np.minimum(near, 1.0) * progress(step, *board.glows(mover))).astype(np.float32)
+
+
+def _near(cells: Cells, mover: Mover, frame: float) -> NDArray[np.float64]:
     offset = cells.anchor - mover.track.at(frame)
     spacing = np.array(mover.spacing)
     at = offset / spacing
     tap = np.round(at).clip(0.0, mover.counts_at(frame) - 1.0)
-    near = np.maximum(1.0 - abs((at - tap) * spacing), 0.0)
-    return (near.prod(axis=1) * progress(step, *board.glows(mover))).astype(np.float32)
+    return np.maximum(1.0 - abs((at - tap) * spacing), 0.0).prod(axis=1)
 
 
 def _opened(board: Storyboard, cells: Cells, mover: Mover, frame: float, step: float) -> NDArray[np.float32]:

@@ -224,6 +224,8 @@ class Mover:
     """How thick the bars of its boxes are; those of its parts are as much thinner as TAP_BAR is than WINDOW_BAR."""
     opens: bool = False
     """Whether the cells before it shrink, so that it is seen deep in a volume."""
+    samples: tuple[str, ...] = ()
+    """The movers that light cells in its place: where offsets have moved what it touches, mostly between cells."""
 
     def counts_at(self, frame: float) -> NDArray[np.float64]:
         """How many cells it touches along x, y and z, (3,); not whole while it changes."""
@@ -257,6 +259,8 @@ class Lines:
     over_cells: float | None = None
     """How much of them is left where a cell is behind them: 1 of those that tell of cells; None: a little."""
     radius: float = LINE_RADIUS
+    over_digits: bool = False
+    """Whether they are no fainter before what is written on cells."""
 
 
 @dataclass(frozen=True)
@@ -417,7 +421,10 @@ class Storyboard:
     def _digests(self) -> dict[str, str]:
         """The content of each thing that is not always seen, by its name; under "" that of what always is."""
         windows = tuple(
-            (m.boxes, m.parts, m.bar, m.opens, m.counts, m.spacing, *self.glows(m), *self.step.at(m.last))
+            (
+                *(m.boxes, m.parts, m.bar, m.opens, m.counts, m.spacing, *self.glows(m), *self.step.at(m.last)),
+                tuple((name, self.mover(name).counts) for name in m.samples),
+            )
             for m in self.movers
             if m.boxes or m.opens
         )
@@ -458,6 +465,10 @@ class Storyboard:
 
     def mover(self, name: str) -> Mover:
         return next(m for m in self.movers if m.name == name)
+
+    def lights(self, mover: Mover) -> list[Mover]:
+        """What lights cells, as this mover says when: the mover itself or its samples."""
+        return [*map(self.mover, mover.samples)] or [mover]
 
     def to_json(self) -> str:
         """The storyboard as JSON, arrays as nested lists."""

@@ -31,7 +31,7 @@ OVER_CELLS = 0.3
 PAST_CELLS = 0.0
 """The same before others, which are not its own: it is seen beside them."""
 OVER_DIGITS = 0.35
-"""No more than this is left of any before what is written on cells."""
+"""No more than this is left of most before what is written on cells."""
 THROUGH_CELLS = 0.4
 """How much of a window's edge shows through the cells that hide it."""
 LEAST_RADIUS = 0.4
@@ -70,7 +70,9 @@ def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.
     if not long.any():
         return np.zeros(0, np.int64), np.zeros((0, 4), np.uint8)
     over = np.concatenate([np.full((len(edges), 2), OVER_CELLS), np.repeat(np.reshape(left, (-1, 2)), counts, axis=0)])
-    hidden = _Hidden(board, frame, screen, through[long], np.array(leaves, np.bool_).reshape(-1, 2)[long], over[long])
+    whole = np.concatenate([np.zeros(len(edges), np.bool_), np.repeat([x.over_digits for x in board.lines], counts)])
+    leaving = np.array(leaves, np.bool_).reshape(-1, 2)
+    hidden = _Hidden(board, frame, screen, through[long], leaving[long], over[long], whole[long].astype(np.bool_))
     radii = np.concatenate(
         [np.full(len(edges), LINE_RADIUS), np.repeat([lines.radius for lines in board.lines], counts)]
     )
@@ -164,7 +166,7 @@ class _Hidden:
     Of lines that show ``through`` cells (lines,): a little behind a cell, and nothing elsewhere, where they are to be
     seen as they are. Of a line that ``leaves`` a window, or arrives at what moves (lines, 2), a little of the way, too,
     up to where it comes out of the cells. Before cells that part of each that is left ``over`` them (lines, 2): at its
-    ends, and elsewhere.
+    ends, and elsewhere. Those that are ``whole`` (lines,) are no fainter before digits.
     """
 
     def __init__(
@@ -175,8 +177,9 @@ class _Hidden:
         through: NDArray[np.bool_],
         leaves: NDArray[np.bool_],
         over: NDArray[np.float64],
+        whole: NDArray[np.bool_],
     ) -> None:
-        self.screen, self.through, self.leaves, self.over = screen, through, leaves, over
+        self.screen, self.through, self.leaves, self.over, self.whole = screen, through, leaves, over, whole
         states = [pose(board, cells, frame) for cells in board.cells]
         ghosts = [
             np.full(np.count_nonzero(s.shown), c.role == "ghost") for s, c in zip(states, board.cells, strict=True)
@@ -221,7 +224,8 @@ class _Hidden:
         strength[behind & (through | own)] = THROUGH_CELLS
         x, y = (flat[line, 0] + (flat[:, 1] - flat[:, 0])[line] * share[:, None]).T
         strength = np.where(_in_boxes(self.texts, flat, x, y), BEHIND_WORDS * strength, strength)
-        return np.where(_in_boxes(self.digits, flat, x, y), np.minimum(strength, OVER_DIGITS), strength)
+        faint = ~self.whole[line] & _in_boxes(self.digits, flat, x, y)
+        return np.where(faint, np.minimum(strength, OVER_DIGITS), strength)
 
     def _near(self, flat: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Which cubes may hide a part of which line: pairs of numbers, a line's and a cube's."""

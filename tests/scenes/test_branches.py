@@ -7,10 +7,11 @@ import pytest
 
 from convmotion.scenes import SceneError, compose, parse_scene
 from convmotion.scenes.contents import Contents
+from convmotion.scenes.form import LINE_RADIUS
 from convmotion.scenes.numerals import told
 from convmotion.scenes.palette import THEMES
 from convmotion.scenes.plan import Plan
-from convmotion.scenes.pose import lines_at
+from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.story import ALWAYS
 from convmotion.scenes.values import offset_of, values_of
 
@@ -178,13 +179,18 @@ def test_an_unpooling_without_its_pool_is_refused(text):
 DEFORM = "[[stage]]\nop = 'DeformConv2d'\nout_channels = 2\nkernel_size = 3\npadding = 1\n"
 
 
-def test_the_arrows_of_a_deformable_window_lead_from_its_regular_places_to_where_it_samples():
+def test_a_deformable_window_samples_and_lights_the_cells_where_the_offsets_have_moved_it():
     board = compose(scene(HEAD + DEFORM), (854, 480), 12.0)
     plan = Plan(Contents(scene(HEAD + DEFORM)), (854, 480), 12.0, "en", THEMES["light"])
     sight, tensor = plan.sight(0), plan.tensors[0]
-    assert not [c for c in board.cells if c.lit_by]
+    shown = {c.name: c for c in board.cells}
     for step in (0, 7, 24):
         taps = sight.trajectory.taps(step)
+        shares = np.zeros(tensor.shape)
+        read = (taps.weight[:, 0] == 0) & (taps.input >= 0).all(axis=1)
+        np.add.at(shares, tuple(taps.input[read].T), taps.coefficient[read])
+        lit = pose(board, shown["input"], float(board.settled[step]) - (step == 24)).lit
+        assert np.allclose(lit, shares.clip(0.0, 1.0)[tuple(shown["input"].index.T)], atol=1e-4)
         for cell in range(9):
             tip = board.mover(f"tap-1-{cell + 1}").track.at(float(board.settled[step]))
             mine = (taps.weight[:, 0] == 0) & (taps.weight[:, 1] == 0)
@@ -195,26 +201,23 @@ def test_the_arrows_of_a_deformable_window_lead_from_its_regular_places_to_where
                 assert np.allclose(tip, middle, atol=1e-4)
 
 
-def test_an_arrow_has_a_head_unless_nothing_is_moved():
+def test_lines_lead_from_the_regular_places_of_a_deformable_window_to_a_dot_where_it_samples():
     zeros = f"offset = {np.zeros((18, 5, 5)).tolist()}\n"
     for more in ("", zeros):
         board = compose(scene(HEAD + DEFORM + more), (854, 480), 12.0)
-        (arrows,) = (lines for lines in board.lines if lines.name == "offsets-1")
-        assert arrows.over_cells and len(arrows.lines) == 3 * 9
-        ends = lines_at(board, arrows, round(board.settled[7])).reshape(9, 3, 2, 3)
-        assert np.allclose(ends[:, :, 1], ends[:, :1, 1]), "its three lines end at its tip"
+        lines = {lines.name: lines for lines in board.lines}
+        ways, dots = lines["offsets-1"], lines["samples-1"]
+        assert all(each.over_cells == 1.0 and each.over_digits for each in (ways, dots))
+        frame = round(board.settled[7])
+        ends, bars = lines_at(board, ways, frame), lines_at(board, dots, frame).reshape(9, 2, 2, 3)
+        assert np.allclose(bars.mean(axis=2), ends[:, 1:]), "in the middle of each dot"
         front = board.cells[0].position[:, 1].min() - 0.5
         homes = board.mover("window-1").track.at(float(board.settled[7])) + [
             (column, 0.0, -row) for row in range(3) for column in range(3)
         ]
-        assert np.allclose(ends[:, 0, 0, [0, 2]], homes[:, [0, 2]]) and (ends[..., 1] < front).all()
-        way, heads = ends[:, 0, 1] - ends[:, 0, 0], ends[:, 1:, 0] - ends[:, 1:, 1]
-        if more:
-            assert not way.any() and not heads.any()
-        else:
-            long = np.linalg.norm(way, axis=1, keepdims=True)
-            assert ((heads * -way[:, None]).sum(axis=2) > 0.8 * long * np.linalg.norm(heads, axis=2)).all()
-            assert (np.linalg.norm(heads, axis=2) < long).all() and (heads[:, 0] != heads[:, 1]).any(axis=1).all()
+        assert np.allclose(ends[:, 0, [0, 2]], homes[:, [0, 2]]) and (ends[..., 1] < front).all()
+        assert np.any(ends[:, 0] != ends[:, 1]) != bool(more)
+        assert dots.radius > ways.radius > LINE_RADIUS
 
 
 def test_of_a_deformable_window_a_sample_travels_to_each_weight_and_the_products_add_up():

@@ -80,8 +80,17 @@ op = "Conv2d"
 out_channels = 2
 kernel_size = 5
 """
+DEFORMED = """
+[input]
+shape = [4, 6, 6]
+[[stage]]
+op = "DeformConv2d"
+out_channels = 4
+kernel_size = 3
+groups = 2
+"""
 OWN = {"dilated": DILATED, "batched": BATCHED_FILTERWISE, "chain": CHAIN, "valued": VALUED, "gathered": GATHERED}
-OWN["pictured"] = PICTURED
+OWN |= {"pictured": PICTURED, "deformed": DEFORMED}
 SCENES = ["standard", *OWN]
 OWN["unequal"] = UNEQUAL
 CLOSE = 1e-3

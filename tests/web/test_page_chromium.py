@@ -171,7 +171,7 @@ def test_pointing_at_a_cell_lights_its_taps_in_input_and_filters(pages, opened):
     assert "output[" not in tab.locator("[data-kind=cell]").inner_text()
 
 
-@pytest.mark.parametrize("name", ["standard", "max-pool", "pixel-shuffle"])
+@pytest.mark.parametrize("name", ["standard", "max-pool", "pixel-shuffle", "deformable"])
 def test_the_cells_are_drawn_where_and_in_which_colours_the_film_has_them(name, pages, opened):
     """Of a draft, whose colours are plain: the front of every cell that nothing stands before."""
     tab = opened(pages(name), size=(1100, 1000))

@@ -838,7 +838,7 @@ class Composer {
   }
 
   _lines() {
-    const shared = { over_cells: null, radius: 0.036 };
+    const shared = { over_cells: null, radius: 0.036, over_digits: false };
     const lines = [...(this.bank ? [...this._windowLines(), ...this._outputLines()] : this._directLines())];
     const arcs = [...this._arcs()];
     const all = [{ name: "lines-1-1", lines, first: 0, last: this.steps, ...shared }];
@@ -1283,7 +1283,7 @@ function mover(name, way, first, last, counts, spacing, lanes) {
         parts.push([lane.map((x, i) => x + at[i] * spacing[i] + ((own[i] - 1) / 2) * Math.sign(spacing[i])), own]);
       }
   }
-  return { name, track: way, first, last, boxes, counts, spacing, taps: null, parts, bar: 0.09, opens: false };
+  return { name, track: way, first, last, boxes, counts, spacing, taps: null, parts, bar: 0.09, opens: false, samples: [] };
 }
 
 /** Cells as a storyboard has them; what is not given is as of cells that stand still from the first frame on. */

@@ -238,22 +238,24 @@ export class Picture {
     const mover = cells.lit_by ? this.story.movers.get(cells.lit_by) : null;
     if (mover) {
       const spell = this.story.spell(mover);
+      const lights = this.story.lights(mover); // which are all alike
       Object.assign(uniforms, {
-        window_: { value: [0, 0, 0] },
-        spacing: { value: mover.spacing },
+        window_: { value: new Float32Array(3 * lights.length) },
+        spacing: { value: lights[0].spacing },
         lastTap: { value: [0, 0, 0] },
         glow: { value: 0 },
         inkTurns: { value: inkTurns(this.surroundings.face) },
       });
       defines.LIT = "";
+      defines.LIGHTS = lights.length;
       attributes.anchor = [pick(cells.anchor, 3), 3];
       if (mover.opens) {
         defines.OPENS = "";
         uniforms.opened = { value: 0 };
       }
       updates.push((frame, step) => {
-        trackAt(mover.track, frame, uniforms.window_.value);
-        uniforms.lastTap.value = this.story.counts(mover, frame).map((count) => count - 1);
+        lights.forEach((each, i) => uniforms.window_.value.set(trackAt(each.track, frame), 3 * i));
+        uniforms.lastTap.value = this.story.counts(lights[0], frame).map((count) => count - 1);
         const there = progress(step, spell.appears, spell.lands);
         uniforms.glow.value = step >= spell.leaves ? 0 : there;
         if (mover.opens) uniforms.opened.value = there * (1 - progress(step, spell.leaves - form.CLOSING, spell.leaves));

@@ -93,21 +93,23 @@ function between(a, b, u) {
   return a + (b - a) * u;
 }
 
-/** 1 on the cells that the window touches, falling to 0 one cell off. */
+/** 1 on the cells that the window touches, falling to 0 one cell off; of its samples their shares, 1 at the most. */
 function light(story, cells, mover, frame, step, lit) {
   const { appears, lands, leaves } = story.spell(mover);
   if (step >= leaves) return;
   const there = progress(step, appears, lands);
-  const window = trackAt(mover.track, frame);
-  const counts = story.counts(mover, frame);
-  for (let i = 0; i < lit.length; i++) {
-    let near = there;
-    for (let d = 0; d < 3; d++) {
-      const at = (cells.anchor.data[3 * i + d] - window[d]) / mover.spacing[d];
-      const tap = Math.min(Math.max(Math.round(at), 0), counts[d] - 1);
-      near *= Math.max(1 - Math.abs((at - tap) * mover.spacing[d]), 0);
+  for (const each of story.lights(mover)) {
+    const window = trackAt(each.track, frame);
+    const counts = story.counts(each, frame);
+    for (let i = 0; i < lit.length; i++) {
+      let near = there;
+      for (let d = 0; d < 3; d++) {
+        const at = (cells.anchor.data[3 * i + d] - window[d]) / each.spacing[d];
+        const tap = Math.min(Math.max(Math.round(at), 0), counts[d] - 1);
+        near *= Math.max(1 - Math.abs((at - tap) * each.spacing[d]), 0);
+      }
+      lit[i] = Math.min(lit[i] + near, there);
     }
-    lit[i] = near;
   }
 }
 

@@ -19,7 +19,7 @@ in vec3 bow;
 #endif
 #if defined(LIT) || defined(OPENS)
 in vec3 anchor;
-uniform vec3 window_;
+uniform vec3 window_[LIGHTS];    // the first of them is the window's own, if it opens a volume
 #endif
 #ifdef LIT
 uniform vec3 spacing;
@@ -78,7 +78,7 @@ void motion(out vec3 at, out float size) {
   size *= NEWBORN + u * (1.0 - NEWBORN);
 #endif
 #ifdef OPENS
-  size *= 1.0 - (1.0 - OPENED) * clamp(window_.y - anchor.y, 0.0, 1.0) * opened;
+  size *= 1.0 - (1.0 - OPENED) * clamp(window_[0].y - anchor.y, 0.0, 1.0) * opened;
 #endif
 }
 `;
@@ -144,11 +144,15 @@ void main() {
   gl_Position = projectionMatrix * modelViewMatrix * vec4(point, 1.0);
   float shade = FLAT_SHADE + (1.0 - FLAT_SHADE) * dot(normal, light);
 #ifdef LIT
-  vec3 off = (anchor - window_) / spacing;
-  vec3 tap = clamp(floor(off + 0.5), vec3(0.0), lastTap);
-  vec3 near = max(1.0 - abs((off - tap) * spacing), 0.0);
+  float share = 0.0;
+  for (int i = 0; i < LIGHTS; i++) {
+    vec3 off = (anchor - window_[i]) / spacing;
+    vec3 tap = clamp(floor(off + 0.5), vec3(0.0), lastTap);
+    vec3 near = max(1.0 - abs((off - tap) * spacing), 0.0);
+    share += near.x * near.y * near.z;
+  }
   float room = min(1.0, abs(dot(tint, vec3(0.2126, 0.7152, 0.0722)) - inkTurns) / LIT_ROOM);
-  color = lit(tint, near.x * near.y * near.z * glow * room);
+  color = lit(tint, min(share, 1.0) * glow * room);
 #else
   color = tint;
 #endif

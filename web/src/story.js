@@ -10,7 +10,8 @@
  * @typedef {{cell: Packed, value: Packed, color: Packed, size: number, first: number, last: number | null,
  *   until: Packed | null, narrow: Packed}} Numbers
  * @typedef {{name: string, track: Track, first: number, last: number, boxes: number[][][], counts: number[],
- *   spacing: number[], taps: Track | null, parts: number[][][], bar: number, opens: boolean}} Mover
+ *   spacing: number[], taps: Track | null, parts: number[][][], bar: number, opens: boolean,
+ *   samples: string[]}} Mover
  */
 
 /** `start` of a cell that is there from the first frame. */
@@ -96,6 +97,11 @@ export class Story {
       this._spells.set(mover.name, known);
     }
     return known;
+  }
+
+  /** What lights cells: the mover itself or its samples. */
+  lights(mover) {
+    return mover.samples.length ? mover.samples.map((name) => this.movers.get(name)) : [mover];
   }
 
   /** How many cells a mover touches along x, y and z. */
