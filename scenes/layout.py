@@ -391,7 +391,7 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
         """The narrowest picture, in units, that holds everything; infinite where words alone are too much for it."""
         return least(lambda width: _fit_lines(things, grid, view, *room(width), tall, label_style) is not None)
 
-    def best(grid: tuple[int, int]) -> tuple[float, int]:
+    def best(items: Sequence[Item], grid: tuple[int, int]) -> tuple[float, int]:
         """The least width on so many lines, with so many tiers of labels, and the labels' style."""
         # Words keep their size however small the cubes become: they are the first to go where there are too many.
         noted = any(item.notes for item in items)
@@ -400,29 +400,27 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
         narrow = min((least_width(items, grid, style), style) for style in short)
         return narrow if too_wordy(page, width, narrow[0]) else (width, label_style)
 
+    def marked(things: Sequence[Item]) -> tuple[float, int, Sequence[Item]]:
+        """The least width, the labels' style, and the items, their marks where these leave cells larger."""
+        above = *best(things, grid), things
+        if any(item.begins for item in things) or (aside := with_marks_beside(things)) == list(things):
+            return above
+        beside = *best(aside, grid), aside
+        return beside if beside[0] < above[0] / MARKS_BESIDE else above
+
     grid = (1, 1)
-    width, label_style = best(grid)
-    across = with_lanes_across(items)
-    if across != list(items):
-        together, items = items, across
-        if (apart := best(grid))[0] <= min(BESIDE * width, page.width / SMALL_CELL):
-            width, label_style = apart
-        else:
-            items = together
-    if any(item.marks for item in items) and not any(item.begins for item in items):
-        above, items = items, with_marks_beside(items)
-        if (beside := best(grid))[0] < width / MARKS_BESIDE:
-            width, label_style = beside
-        else:
-            items = above
+    plain, across = list(items), with_lanes_across(items)
+    width, label_style, items = marked(plain)
+    if across != plain and (apart := marked(across))[0] <= min(BESIDE * width, page.width / SMALL_CELL):
+        width, label_style, items = apart
     rows = 1 + sum(item.begins for item in items)
     if rows > 1:
         grids = [(lines, 1) for lines in range(1 if tall else 2, min(MAX_LINES, rows) + 1)]
-        width, label_style, grid = min((*best(grid), grid) for grid in grids)
+        width, label_style, grid = min((*best(items, grid), grid) for grid in grids)
     elif page.width < SMALL_CELL * width and 2 < len(items) <= MAX_ITEMS_ON_LINES:
         taken = width
         for lines, tiers in [(1, 2)] * (not tall) + [(lines, 1) for lines in range(2, min(MAX_LINES, len(items)) + 1)]:
-            narrower, its_style = best((lines, tiers))
+            narrower, its_style = best(items, (lines, tiers))
             if narrower * LARGER ** (lines - 1) < taken:
                 width, label_style, grid, taken = narrower, its_style, (lines, tiers), narrower * LARGER ** (lines - 1)
     bare = [replace(item, marks=(), notes=()) for item in items]
@@ -474,7 +472,7 @@ def with_lanes_across(items: Sequence[Item]) -> list[Item]:
 
 def with_marks_beside(items: Sequence[Item]) -> list[Item]:
     """The items, their marks on the left of blocks, but those that have a height of their own."""
-    return [replace(item, beside=item.mark_height is None) for item in items]
+    return [replace(item, beside=bool(item.marks) and item.mark_height is None) for item in items]
 
 
 @dataclass(frozen=True)

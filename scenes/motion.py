@@ -422,7 +422,8 @@ def _deep(plan: Plan, number: int) -> Vector:
 def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterator[Line]:
     """From the corners of the window's front face to its filter, or to a frame around its group's filters.
 
-    Where a group reads several boxes, these are lines from the near side of each.
+    Where a group reads several boxes, these are lines from the near side of each. Those of several groups wear their
+    hues: they may pass behind what another group reads.
     """
     window, tensor = window_of(plan, number), plan.tensors[number]
     per_group = bank.shape[0] // bank.groups
@@ -440,11 +441,13 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
             boxes = range(first, max(int(end), first + 1))
         members = list(range(max(chosen.start, group * per_group), min(chosen.stop, (group + 1) * per_group)))
         members = [f for f in members if elision.shows_block(f)] or members[:1]
-        on = _column_on(plan, number)
+        on, color, around = _column_on(plan, number), plan.theme.line, plan.theme.ghost
+        if bank.groups > 1:
+            color = around = vector(np.mean([_shade(plan, number, f) for f in members], axis=0))
         if len(members) > 1 and on is None:
             upper, right, lower, last = _corners_around(plan, number, bank, members)
             for start, end in ((upper, right), (right, last), (last, lower), (lower, upper)):
-                yield Line(start, None, end, None, plan.theme.ghost)
+                yield Line(start, None, end, None, around)
             ends = [upper, right, upper, right] if plan.frame.tall else [upper, upper, lower, lower]
         else:
             inset = INSET * bank.placed.item.pitch
@@ -459,7 +462,7 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
         for box, ((dx, dz), end) in product(boxes, pairs):
             center, size = window.boxes[box]
             corner = np.array(center) + np.array([dx * size[0], -size[1], dz * size[2]]) / 2
-            yield Line(vector(corner), window.name, end, on, plan.theme.line)
+            yield Line(vector(corner), window.name, end, on, color)
 
 
 def _column_on(plan: Plan, number: int) -> str | None:

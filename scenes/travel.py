@@ -121,20 +121,27 @@ def arrange_stages(
     below = _review(review, size, results, min(whole.pixel, 1.0 / REVIEWED))
     if below is not None:
         results = ()
-    parts = _Row(items, tensors, size, top_lines, bottom_lines, results, together, below).frame()
+
+    def row(things: Sequence[Item]) -> Frame | None:
+        return _Row(things, tensors, size, top_lines, bottom_lines, results, together, below).frame()
+
+    def marked(things: Sequence[Item], above: Frame | None) -> Frame | None:
+        """The row, its marks where these leave cells larger."""
+        aside = with_marks_beside(things)
+        beside = row(aside) if above is not None and aside != list(things) else None
+        return beside if beside and above and _unit(beside) * MARKS_BESIDE <= _unit(above) else above
+
+    parts = row(items)
     if together and parts is not None:
-        alone = _Row(items, tensors, size, top_lines, bottom_lines, results, False).frame()
+        together = False
+        alone = row(items)
         together = alone is None or _widest(parts) <= WORTH_IT * _widest(alone)
         parts = parts if together else alone
-    across = with_lanes_across(items)
+    parts, across = marked(items, parts), with_lanes_across(items)
     if parts is not None and across != list(items):
-        apart = _Row(across, tensors, size, top_lines, bottom_lines, results, together, below).frame()
+        apart = marked(across, row(across))
         if apart is not None and _unit(apart) <= BESIDE * _unit(parts):
-            parts, items = apart, across
-    if parts is not None and any(item.marks for item in items):
-        row = _Row(with_marks_beside(items), tensors, size, top_lines, bottom_lines, results, together, below)
-        if (beside := row.frame()) is not None and _unit(beside) * MARKS_BESIDE <= _unit(parts):
-            parts = beside
+            parts = apart
     if parts is None or camera == "dolly":
         return parts or whole
     enough = LARGER if whole.least_cell >= SEEN else CLOSER

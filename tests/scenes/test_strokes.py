@@ -10,7 +10,7 @@ from convmotion.render.pictures import laid_over
 from convmotion.scenes import compose, find_scene, strokes
 from convmotion.scenes.form import CUBE, LINE_RADIUS
 from convmotion.scenes.layout import View
-from convmotion.scenes.palette import srgb_codes
+from convmotion.scenes.palette import THEMES, hue_of, srgb_codes
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.story import Line, Lines, vector
@@ -429,3 +429,21 @@ def test_a_frame_is_around_all_filters_that_get_the_same_and_lines_lead_to_its_c
         assert not ((others > low) & (others < high)).all(axis=1).any()
     from_window = {line.end for line in lines if (line.start_on or "").startswith("window")}
     assert from_window and from_window <= {line.start for line in frames}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_leads_to_the_filters_of_one_of_several_groups_wears_their_hue(theme):
+    for name in ("standard", "grouped", "depthwise"):
+        board = compose(find_scene(name), (854, 480), theme=theme)
+        (lines,) = (each for each in board.lines if each.name == "lines-1-1")
+        colors = {line.color for line in lines.lines if line.end_on is None}
+        if name == "standard":
+            assert colors == {THEMES[theme].line, THEMES[theme].ghost}
+            continue
+        filters = next(c for c in board.cells if c.name == "filters-1")
+        groups = find_scene(name).stages[0].op.groups
+        to_filters = dict.fromkeys(line.color for line in lines.lines if line.end_on is None)
+        for color, group in zip(to_filters, range(groups), strict=True):
+            own = filters.color[filters.index[:, 0] // (8 // groups) == group].mean(axis=0)
+            away = abs(hue_of(np.array(color)) - hue_of(own))
+            assert min(away, 360.0 - away) < 15.0, (name, group)

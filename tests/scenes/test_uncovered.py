@@ -14,6 +14,8 @@ from convmotion.scenes.story import ALWAYS
 from convmotion.scenes.strokes import drawn
 
 SIZES = [(854, 480), (480, 480), (480, 854)]
+NOTHING = 0.1
+"""Pixels: so little is not seen."""
 GROUPED = ["grouped", "grouped-pointwise", "grouped-shuffled", "grouped-4-to-8", "shufflenet-unit"]
 
 
@@ -222,7 +224,7 @@ def test_cells_pass_behind_the_whole_of_a_label_or_mark_and_none_rests_there(nam
             place, width = state.place[state.shown], state.size[state.shown]
             at, reach = screen.pixels(place), screen.reach(place, 0.5 * CUBE * width)
             low, high = (at - reach)[:, None], (at + reach)[:, None]
-            over = ((low < boxes[:, 2:]) & (high > boxes[:, :2])).all(axis=2)
+            over = ((low + NOTHING < boxes[:, 2:]) & (high - NOTHING > boxes[:, :2])).all(axis=2)
             passed += over.any()
             resting = state.resting[state.shown]
             assert not over[resting].any(), (cells.name, frame)

@@ -864,7 +864,7 @@ class Composer {
   }
 
   /** From the corners of the window's front face to its filter, or to a frame around its group's filters; of several boxes
-   * from the near side of each. */
+   * from the near side of each. Those of several groups wear their hues. */
   *_windowLines() {
     const { boxes } = this.window;
     const [filters, split] = [this.bank[0] / this.groups, this.lanesIn / this.groups];
@@ -873,15 +873,18 @@ class Composer {
       const several = bases.length > 1;
       const near = several ? this._cornersAround(bases) : this._frontCorners(bases[0]);
       const nearest = !several ? [0, 1, 2, 3] : this.tall ? [0, 1, 0, 1] : [0, 0, 2, 2];
+      const { line, ghost } = this.look.surroundings;
+      const shades = range(filters).map((f) => this._shade(group * filters + f));
+      const hue = this.groups > 1 ? scaled(shades.reduce(add), 1 / filters) : null;
       for (const [one, other] of several ? [[0, 1], [1, 3], [3, 2], [2, 0]] : [])
-        yield { start: near[one], start_on: null, end: near[other], end_on: null, color: this.look.surroundings.ghost };
+        yield { start: near[one], start_on: null, end: near[other], end_on: null, color: hue ?? ghost };
       let ends = [[-1, 1], [1, 1], [-1, -1], [1, -1]].map((corner, i) => [corner, near[nearest[i]]]);
       if (split > 1) ends = this.tall ? ends.slice(2) : [ends[1], ends[3]];
       else if (this.groups > FULL_LINES) ends = [ends[0], ends[3]];
       for (const [center, size] of boxes.slice(group * split, (group + 1) * split).slice(0, MOST_LINES))
         for (const [[dx, dz], end] of ends) {
           const start = add(center, scaled([dx * size[0], -size[1], dz * size[2]], 0.5));
-          yield { start, start_on: "window-1", end, end_on: null, color: this.look.surroundings.line };
+          yield { start, start_on: "window-1", end, end_on: null, color: hue ?? line };
         }
     }
   }
@@ -924,10 +927,15 @@ class Composer {
     }
   }
 
+  /** The colour of a filter's lines: what it writes, on a light floor darker. */
+  _shade(f) {
+    const plain = this.outColors ? this.outColors[f] : this.inColors[f * this.deep];
+    return this.look.theme === "light" ? scaled(plain, 0.55) : plain;
+  }
+
   /** To the cell that a filter writes, in its hue; one that scatters is led to corners of the box over those to which it adds. */
   *_written(f, start, start_on) {
-    const plain = this.outColors ? this.outColors[f] : this.inColors[f * this.deep];
-    const color = this.look.theme === "light" ? scaled(plain, 0.55) : plain;
+    const color = this._shade(f);
     const to = (end) => ({ start, start_on, end, end_on: "head-1", color });
     if (this.scatters) {
       const [center, size] = this.head.boxes[0];
