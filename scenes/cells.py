@@ -373,7 +373,7 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
         becomes = in_lightness(becomes, products, products)
         numbers = (
             *plan.numbers(read.values, read.color, tensor.in_front(read.index), ALWAYS, rest[0], stages=(number,)),
-            *plan.numbers(products, becomes, weight[:, 1] == 0, rest[0], stages=(number,)),
+            *plan.numbers(products, becomes, bank.in_front(weight), rest[0], stages=(number,)),
         )
     via = bank.before(weight) if swells == 1.0 else bank.at(weight)
     yield cells_at(

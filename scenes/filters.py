@@ -29,7 +29,7 @@ def filter_cells(
     """The cells of a stage's filters: at ``place`` (n, 4) in the bank the weights of these indices (n, 4)."""
     color, values = _look(plan, number, bank, place, weight)
     pitch = bank.placed.item.pitch
-    numbers = () if values is None else plan.numbers(values, color, place[:, 1] == 0, width=pitch, stages=(number,))
+    numbers = () if values is None else plan.numbers(values, color, bank.in_front(place), width=pitch, stages=(number,))
     return cells_at(bank.at(place), name, "filter", bank.shape, weight, color, scale=pitch, numbers=numbers)
 
 
@@ -61,8 +61,8 @@ def _turning(
     numbers, middle = (), (sets_out + there) / 2.0
     if values is not None:
         numbers = (
-            *plan.numbers(values, color, before[:, 1] == 0, ALWAYS, middle, stages=(number,)),
-            *plan.numbers(values, color, weight[:, 1] == 0, middle, stages=(number,)),
+            *plan.numbers(values, color, bank.in_front(before), ALWAYS, middle, stages=(number,)),
+            *plan.numbers(values, color, bank.in_front(weight), middle, stages=(number,)),
         )
     _, height, width = bank.placed.item.dims
     off = (origin - position) / 2.0

@@ -26,7 +26,7 @@ from .story import Vector
 
 DIRECTION = (0.42, 1.0, -0.55)
 """Where the isometric camera looks."""
-ITEM_GAP, LANE_GAP, BLOCK_GAP = 2.6, 1.1, 0.8
+ITEM_GAP, LANE_GAP, BLOCK_GAP, SLICE_GAP = 2.6, 1.1, 0.8, 0.25
 CAPITAL = {"title": 19.0, "line": 12.0, "label": 12.5, "note": 12.0}
 """Heights of a capital letter in pixels of a 480-pixel-high picture: the unit of all type here."""
 LINE_HEIGHT = 1.72
@@ -218,6 +218,8 @@ class Item:
     """What stands before its label, as in a sum."""
     beside: bool = False
     """Whether its marks stand on the left of blocks and not above them."""
+    opened: bool = False
+    """Whether the channels of a block stand side by side, none behind another."""
     mark_height: float | None = None
     """How high its marks are, in units, if not as all labels: they are seen only where that is no less."""
 
@@ -238,7 +240,12 @@ class Item:
     def dims(self) -> tuple[float, float, float]:
         """Units that a block takes: channels, rows, columns."""
         c, h, w = (cells * self.pitch for cells in self.elision.dims)
-        return c, h, w
+        return (self.pitch, h, (c - self.pitch) / self.pitch * self.slice_pitch + w) if self.opened else (c, h, w)
+
+    @property
+    def slice_pitch(self) -> float:
+        """How far apart the channels of an opened block are."""
+        return (self.elision.dims[2] + SLICE_GAP) * self.pitch
 
     @cached_property
     def padded(self) -> tuple[float, float, float]:
@@ -270,10 +277,11 @@ class Placed:
         self, block: NDArray[np.int64], c: NDArray[np.int64], h: NDArray[np.int64], w: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """World positions ``(n, 3)`` of cells."""
-        elision = self.item.elision
+        elision, item = self.item.elision, self.item
         place = self.base[block]
         for axis, coordinate in enumerate((elision.columns.at(w), elision.channels.at(c), -elision.rows.at(h))):
-            place[:, axis] += coordinate * self.item.pitch
+            opened = axis == 1 and item.opened
+            place[:, 0 if opened else axis] += coordinate * (item.slice_pitch if opened else item.pitch)
         return place + (self.item.pitch - 1.0) / 2.0 * np.array([1.0, 1.0, -1.0])
 
 

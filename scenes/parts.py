@@ -147,6 +147,10 @@ class Bank:
         """Where a cell of one unit lies on the front of weights, or in their places if these are no larger."""
         return self.at(weight) - np.array([0.0, (self.placed.item.pitch - 1.0) / 2.0, 0.0])
 
+    def in_front(self, weight: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which weights have no channel before them, so that their fronts are seen."""
+        return (weight[:, 1] == 0) | self.placed.item.opened
+
     def mouths(self) -> NDArray[np.float64]:
         """Where a filter's results come out, on its far side, from which its line leads to them: ``(filters, 3)``.
 

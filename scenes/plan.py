@@ -113,8 +113,8 @@ MAX_MARKS = 64
 MOST_CHANNELS = 12
 """Of more channels that are moved it is not told which ones they are."""
 ROOMY, LARGE_CELL = 0.9, 12.0
-"""Channels are numbered where that leaves cells no smaller than this share of their size, or so large in reference
-pixels."""
+"""Channels are numbered, and filters opened, where that leaves cells no smaller than this share of their size; and
+numbered where they are so large in reference pixels."""
 CLASS_MARK = 0.495
 """How high the number of a class is above its cell, in cells."""
 OTHER_CAMERAS = {"perspective": arrange_near, "turntable": arrange_turning}
@@ -407,15 +407,8 @@ class Plan:
         self.legend = False
         """Whether what is left out is told in the table's place, there being no room for it below the things."""
         self.frame, self.legend = self._framed(items)
-        if (marked := self._with_channels(items, views)) != items:
-            legend, self.legend = self.legend, False
-            frame, its_legend = self._framed(marked)
-            alike = frame.label_style, len(frame.stops), len(frame.eyes)
-            roomy = alike == (self.frame.label_style, len(self.frame.stops), len(self.frame.eyes))
-            if roomy and frame.least_cell >= min(ROOMY * self.frame.least_cell, LARGE_CELL):
-                items, self.frame, self.legend = marked, frame, its_legend
-            else:
-                self.legend = legend
+        items = self._if_roomy(items, self._with_channels(items, views), LARGE_CELL)
+        items = self._if_roomy(items, self._with_opened(items))
         if self.narrow and "table" in self.show and (cell := self.frame.least_cell) < TABLE_CELL:
             legend, self.legend, self.brief = self.legend, False, True
             frame, its_legend = self._framed(items)
@@ -456,6 +449,35 @@ class Plan:
         for tensor in self.tensors:
             if (name := f"review-{tensor.name}") in placed:
                 self.review.append(replace(tensor, name=name, placed=placed[name]))
+
+    def _if_roomy(self, items: list[Item], others: list[Item], large: float = math.inf) -> list[Item]:
+        """The others, in their places, if words and pictures stay and cells do not become much smaller, or are so
+        ``large`` all the same, in reference pixels; else the items, which are in theirs."""
+        if items == others:
+            return items
+        legend, self.legend = self.legend, False
+        frame, its_legend = self._framed(others)
+        alike = frame.label_style, len(frame.stops), len(frame.eyes)
+        roomy = alike == (self.frame.label_style, len(self.frame.stops), len(self.frame.eyes))
+        if roomy and frame.least_cell >= min(ROOMY * self.frame.least_cell, large):
+            self.frame, self.legend = frame, its_legend
+            return others
+        self.legend = legend
+        return items
+
+    def _with_opened(self, items: list[Item]) -> list[Item]:
+        """The items, filters opened whose weights are told: each is to be seen, and not only those of channel 1."""
+        told = {
+            f"filters-{number + 1}"
+            for number in self.contents.banks.keys() - set(self.contents.flipped)
+            if self.values is not None and not self.stages[number].is_product and self.divisor(number) is None
+        }
+        return [
+            replace(item, opened=True)
+            if item.name in told and item.elision.channels.length > 1 and not any(item.elision.left_out())
+            else item
+            for item in items
+        ]
 
     def _framed(self, items: list[Item]) -> tuple[Frame, bool]:
         """All in its place, and whether what is left out is told in the table's place."""

@@ -224,3 +224,27 @@ def test_kernels_are_for_convolutions_of_pictures():
     with pytest.raises(SceneError) as refused:
         parse_scene(text, "file.toml")
     assert re.search("weight is 'sobel-x'; allowed: random, .* or nested lists", str(refused.value))
+
+
+def valued(shape, filters, kernel, more=""):
+    stage = f"[[stage]]\nop = 'Conv2d'\nout_channels = {filters}\nkernel_size = {kernel}\n{more}\n"
+    return f"[input]\nshape = {shape}\n{stage}[look]\nshow = ['values', 'lines']\n"
+
+
+@pytest.mark.parametrize("size", [(854, 480), (480, 480), (640, 480), (480, 854)])
+def test_every_weight_of_a_filter_is_seen_and_told_where_there_is_room_to_open_it(size):
+    """Its channels stand side by side; what flies to them, and the products there, are told, too."""
+    told = "weight = [[[[1]], [[4]]], [[[2]], [[5]]]]"
+    opened = compose(parse_scene(valued([2, 4, 4], 2, 1, told), "opened"), size)
+    cells = {each.name: each for each in opened.cells}
+    filters, (numbers,) = cells["filters-1"], cells["filters-1"].numbers
+    assert numbers.value.tolist() == [1.0, 4.0, 2.0, 5.0]
+    assert [len(each) for each in cells["travellers-1"].numbers] == [2, 4], "of what is read only channel 1 is in front"
+    for one, other in filters.position.reshape(2, 2, 3):
+        assert other[0] - one[0] == pytest.approx(1.25) and (one == other)[1:].all()
+    lines = next(each for each in opened.lines if each.name == "lines-1-1")
+    mouths = [line.start for line in lines.lines if line.end_on == "head-1"]
+    assert np.allclose(np.array(mouths)[:, 0], filters.position[1::2, 0] + 0.5), "results come out beside the last one"
+    crowded = compose(parse_scene(valued([8, 7, 7], 8, 3), "crowded"), size)
+    closed = next(each for each in crowded.cells if each.name == "filters-1")
+    assert len(closed.numbers[0]) == 8 * 9

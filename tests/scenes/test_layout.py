@@ -125,7 +125,8 @@ def overlap(one: Rectangle, other: Rectangle) -> bool:
 
 
 def blocks_of(cells: Cells) -> list[np.ndarray]:
-    """The positions of each block: channels that stand behind each other, with or without a gap, belong together."""
+    """The positions of each block: channels that stand behind each other, with or without a gap, belong together, and
+    so do those of an opened filter, beside each other."""
     blocks: list[list[np.ndarray]] = []
     order = np.lexsort(cells.index.T[::-1])
     leads, firsts = np.unique(cells.index[order, :-2], axis=0, return_index=True)
@@ -134,7 +135,7 @@ def blocks_of(cells: Cells) -> list[np.ndarray]:
     for lead, plane in zip(leads, planes, strict=True):
         behind = before is not None and (lead[:-1] == before[0][:-1]).all()
         step = plane[0] - before[1][0] if behind else np.zeros(3)
-        if step[1] > 0 and np.allclose(step[[0, 2]], 0, atol=1e-4):
+        if step.max() > 0 and np.count_nonzero(abs(step) > 1e-4) == 1 and abs(step[2]) < 1e-4:
             blocks[-1].append(plane)
         else:
             blocks.append([plane])

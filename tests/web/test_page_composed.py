@@ -27,6 +27,7 @@ OPERATIONS = [
     *("MaxPool3d", "AdaptiveAvgPool2d"),
 ]
 SIZES = ((854, 480), (854, 480), (480, 854))
+WEIGHED = ("filters-", "travellers-")
 CHANNELS = ("mark-input-", "mark-output-")
 PLANE = np.stack([(view := View.along(DIRECTION)).right, view.up], axis=1)
 SHOW = ["lines", "ghosts", "values", "formula", "table"]
@@ -94,9 +95,12 @@ def alike(mine, right, told):
         assert mine[field] == getattr(right, field), f"{field}: {told}"
     assert tuple(mine["rest"]) == right.rest and tuple(mine["shape"]) == tuple(right.shape), told
     for shown, known in zip(mine["numbers"], right.numbers, strict=False):  # they may be too small for one of both
-        np.testing.assert_array_equal(array(shown["cell"]), known.cell, err_msg=told)
-        np.testing.assert_allclose(array(shown["value"]), known.value, atol=1e-4, err_msg=told)
-        np.testing.assert_array_equal(array(shown["color"]), known.color, err_msg=told)
+        cell = array(shown["cell"])
+        _, here, there = np.intersect1d(cell, known.cell, return_indices=True)
+        closed = min(len(cell), len(known))  # where one of both has no room to open filters
+        assert len(here) == closed and (len(cell) == len(known) or right.name.startswith(WEIGHED)), told
+        np.testing.assert_allclose(array(shown["value"])[here], known.value[there], atol=1e-4, err_msg=told)
+        np.testing.assert_array_equal(array(shown["color"])[here], known.color[there], err_msg=told)
         assert (shown["first"], shown["last"]) == (known.first, known.last), told
 
 

@@ -21,6 +21,7 @@ const DIRECTION = [0.42, 1, -0.55];
 const ITEM_GAP = 2.6;
 const LANE_GAP = 1.1;
 const BLOCK_GAP = 0.8;
+const SLICE_GAP = 0.25;
 /** Items stand farther apart where there is room, but no more than so much. */
 const MORE_GAP = 5;
 const CAPITAL = { title: 19, line: 12, label: 12.5, note: 12 };
@@ -31,7 +32,8 @@ const COLUMN_GAP = 16;
 const NUMBERED = 2.5;
 /** Around it nothing of what passes behind is seen, in capitals. */
 const HALO = 0.16;
-/** Channels are numbered where that leaves cells no smaller than this share, or so large in reference pixels. */
+/** Channels are numbered, and filters opened, where that leaves cells no smaller than this share; and numbered where they
+ * are so large in reference pixels. */
 const [ROOMY, LARGE_CELL] = [0.9, 12];
 const ROUNDS = 3;
 const APPROACH = -1.5;
@@ -92,6 +94,14 @@ class Item {
     this.mark(false);
   }
 
+  /** The same, the channels of a block side by side. */
+  opened() {
+    const [channels, rows, columns] = this.dims;
+    const { name, blocks, pad, label, numbers, given } = this;
+    const wide = [1, rows, channels * columns + (channels - 1) * SLICE_GAP];
+    return Object.assign(new Item(name, blocks, wide, { pad, label, numbers, ...given }), { slice: columns + SLICE_GAP });
+  }
+
   /** Whether to number its blocks, if they may be: nothing else is kept of where marks were. */
   mark(numbered) {
     Object.assign(this, this.given, { box: this.bare }, numbered && this.numbers.length ? { marks: this.numbers } : {});
@@ -133,7 +143,7 @@ class Item {
 
   at(block, depth, row, column) {
     const [x, y, z] = this.base[block];
-    return [x + column, y + depth, z - row];
+    return this.slice ? [x + column + depth * this.slice, y, z - row] : [x + column, y + depth, z - row];
   }
 }
 
@@ -334,8 +344,17 @@ class Composer {
       return best;
     };
     const least = Math.min(ROOMY / marked(false).pixel, LARGE_CELL);
-    let best = marked(true);
-    if (1 / best.pixel < least) best = marked(false);
+    const numbered = 1 / marked(true).pixel >= least;
+    let best = marked(numbered);
+    if (this.numbers && this.bank && this.bank[1] > 1) {
+      const closed = this.bankItem;
+      this.bankItem = this.items[1] = closed.opened();
+      const opened = marked(numbered);
+      if (opened.pixel > best.pixel / ROOMY) {
+        this.bankItem = this.items[1] = closed;
+        best = marked(numbered);
+      } else best = opened;
+    }
     const { rows, sizes, pixel, along } = best;
     this.pixel = pixel;
     const shift = (hanging() / 2) * pixel;
@@ -524,9 +543,14 @@ class Composer {
     const cells = range(product(this.bank)).map((flat) => unravel(flat, this.bank));
     const colors = filterColors(this.bank[0], this.bank[1], this.groups);
     const color = cells.map(([f, c], flat) => this.weightTint(colors[f][c], this.values.weight[flat]));
-    const numbers = this._numbers(this.values.weight, color, cells.map(([, c]) => c === 0));
+    const numbers = this._numbers(this.values.weight, color, cells.map(([, c]) => this._inFront(c)));
     const position = cells.map(([f, c, h, w]) => this.bankItem.at(f, c, h, w));
     return [made("filters-1", "filter", this.bank, cells, { position, color, numbers })];
+  }
+
+  /** Whether the weights of a channel have none before them, so that their fronts are seen. */
+  _inFront(channel) {
+    return channel === 0 || "slice" in this.bankItem;
   }
 
   /** Where a filter's results come out: on its far side, from which its line leads to them. */
@@ -576,7 +600,7 @@ class Composer {
     const rest = [MULTIPLY, SUM];
     const numbers = [
       ...this._numbers(cells, color, front, { last: MULTIPLY }),
-      ...this._numbers(products, becomes, index.map((_, flat) => unravel(flat, this.bank)[1] === 0), { first: MULTIPLY }),
+      ...this._numbers(products, becomes, index.map((_, flat) => this._inFront(unravel(flat, this.bank)[1])), { first: MULTIPLY }),
     ];
     const times = { start: position.map(() => LAND), arrive: position.map(() => WRITE), rest, end: WRITE };
     const bow = this._swerve(origin, via);
