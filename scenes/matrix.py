@@ -11,7 +11,6 @@ from ..conv_math.shapes import ravel_all
 from . import palette
 from .parts import Bank
 from .plan import Plan
-from .sight import Sight
 from .story import Cells, cells_at
 from .values import in_lightness
 
@@ -48,9 +47,8 @@ def weights_of(plan: Plan, number: int) -> NDArray[np.int64]:
 
     Where padding repeats cells several weights meet the same one: it is the last of them.
     """
-    product = plan.stages[number].matrix
+    product, sight = plan.stages[number].matrix, plan.window_of_matrix(number)
     assert product is not None
-    sight = Sight(product.op, product.item, "position")  # pyright: ignore[reportArgumentType]
     shape, which = plan.keys[number].shape, np.full(product.weight_shape, -1)
     for step in range(sight.trajectory.steps):
         taps = sight.trajectory.taps(step)

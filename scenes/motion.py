@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..conv_math import DeformConv2d
-from ..conv_math.conv import Conv
+from ..conv_math.conv import Weighted
 from ..conv_math.rearrange import Columns
 from .elision import Axis, Elision
 from .form import CUBE
@@ -182,22 +182,25 @@ def _column(plan: Plan, number: int, step: int) -> int:
 
 
 def echo_of(plan: Plan, number: int) -> Mover:
-    """On what was flattened: where the window would stand that the matrix stands for."""
-    act, tensor = plan.acts[number], plan.tensors[number - 1]
-    op = act.stage.matrix
-    assert op is not None and isinstance(op.op, Conv)
-    sight = Sight(op.op, op.item, "position")
-    spatial = sight.output[1:]
+    """On what was flattened: where the window would stand that the matrix stands for; of one that scatters, around all
+    that the output cell is made of."""
+    tensor, sight = plan.tensors[number - 1], plan.window_of_matrix(number)
+    op, spatial = sight.op, sight.output[1:]
+    assert isinstance(op, Weighted) and sight.made_of is not None
+    deep, rows, columns = sight.made_of
+    if deep is None and op.groups > 1:
+        deep = Span(op.fan_in() * np.arange(op.groups, dtype=np.int64), op.fan_in())
 
     def visits(step: int) -> Visit:
         n, _, (_, _, cell) = plan.sight(number).place(step)
         position = np.unravel_index(cell % math.prod(spatial), spatial)
-        depth, row, column = (0,) * (3 - len(spatial)) + tuple(int(i) for i in position)
+        group = cell // math.prod(spatial) // (op.filters // op.groups)
+        depth, row, column = (group, 0, 0)[: 3 - len(spatial)] + tuple(int(i) for i in position)
         return n, None, (depth, row, column)
 
-    still = False, False
-    name = f"echo-{number + 1}"
-    return _box(plan, number, name, tensor, sight.reads, lambda n, _: n, False, still, 0.0, (visits, spatial[-1]))
+    spans, still, name = (deep, rows, columns), (False, False), f"echo-{number + 1}"
+    box = _box(plan, number, name, tensor, spans, lambda n, _: n, False, still, 0.0, (visits, spatial[-1]))
+    return box if len(spatial) == 3 else replace(box, opens=False)
 
 
 def _box(

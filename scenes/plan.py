@@ -997,7 +997,10 @@ class Plan:
         return self.since(stage.reads[0]) if stage.again else float(self.acts[number].first_step)
 
     def reader(self, number: int) -> str | None:
-        """The window that lights the ``number``-th tensor's cells as it passes over them."""
+        """The window that lights the ``number``-th tensor's cells as it passes over them; those of what was flattened
+        as one would on what it is made of: in a column of the matrix the rest are zeros."""
+        if self.echoes(number):
+            return f"echo-{number + 1}"
         if number < len(self.stages) and isinstance(self.stages[number].op, Slide | Columns):
             return f"window-{number + 1}"
         if self.echoes(number + 1):
@@ -1014,13 +1017,27 @@ class Plan:
     def echoes(self, number: int) -> bool:
         """Whether a stage is a product with the matrix of a window that is seen on the tensor that was flattened."""
         product = self.stages[number].matrix if number < len(self.stages) else None
-        return product is not None and isinstance(product.op, Conv)
+        return product is not None and self.window_of_matrix(number).made_of is not None
+
+    def window_of_matrix(self, number: int) -> Sight:
+        """The operation that a stage's matrix stands for."""
+        product = self.stages[number].matrix
+        assert product is not None
+        return Sight(product.op, product.item, "position")  # pyright: ignore[reportArgumentType]
 
     def anchor(
         self, number: int, tensor: Tensor, index: NDArray[np.int64], position: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Positions as the window sees them: it has one box per lane, and all of them move as the first one does."""
+        """Positions as the window sees them: it has one box per lane, and all of them move as the first one does.
+
+        What was flattened it sees where it came from.
+        """
         reader = self.reader(number)
+        if self.echoes(number):
+            before, (n, *place) = self.tensors[number - 1], tensor.rows(index)
+            cells = np.unravel_index(np.ravel_multi_index(place, tensor.shape[-3:]), before.shape[-3:])
+            came = np.stack([n, *cells], axis=1)[:, 4 - len(before.shape) :]
+            return self.anchor(number - 1, before, came, before.at(came))
         if tensor.split == 1 or reader is None or self.contents.takes_turns(number - reader.startswith("head")):
             return position
         return tensor.at_first_lane(index)

@@ -209,10 +209,26 @@ class Sight:
             return Span(first, window.kernel_size[axis], window.dilation[axis], (before, after))
         if isinstance(self.op, MatrixProduct):  # a row meets a column, the zeros in it, too
             return Span(np.zeros_like(places), self.item[1 + axis])
+        return self._met(axis)
+
+    def _met(self, axis: int, distance: int = 1) -> Span:
+        """Of the input cells, so far apart, that each output position is made of."""
         reach = self.reach(axis)
         cells = np.where(_met(reach), reach.at, np.iinfo(np.int64).max).min(axis=1)
-        counts = np.where(_met(reach), reach.at, -1).max(axis=1) - cells + 1
-        return Span(cells, int(counts.max()), counts=counts if np.ptp(counts) else None)
+        counts = (np.where(_met(reach), reach.at, -1).max(axis=1) - cells) // distance + 1
+        return Span(cells, int(counts.max()), distance, counts=counts if np.ptp(counts) else None)
+
+    @cached_property
+    def made_of(self) -> tuple[Span | None, Span, Span] | None:
+        """The spans on the input of what each output position is made of, also by a window that scatters; None where
+        some are made of nothing."""
+        if not isinstance(self.op, ConvTranspose):
+            return self.reads
+        if not all(_met(self.reach(axis)).any(axis=1).all() for axis in range(self.axes)):
+            return None
+        window = self.op.window
+        apart = [d // math.gcd(d, s) for d, s in zip(window.dilation, window.stride, strict=True)]
+        return self._three([self._met(axis, distance) for axis, distance in enumerate(apart)])
 
     def _three(self, spans: list[Span]) -> tuple[Span | None, Span, Span]:
         spans = [Span(np.zeros(1, np.int64))] * (2 - len(spans)) + spans
