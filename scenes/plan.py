@@ -740,7 +740,7 @@ class Plan:
             marks, mark_height = self._marks(elision, str), CLASS_MARK
         pad = self.contents.room(number)
         if number == len(self.stages) and self.contents.maps:
-            marks = self._marks(elision, lambda lane: str(lane + 1))
+            marks = self._marks(elision, lambda lane: self._channel(number, lane))
             pad = (*pad[:2], (pad[2][0], pad[2][1] + round(MAP_GAP * elision.columns.span)))
         label = (called, size(self.contents.told_shapes[number]))
         if number > 0 and self.undrawn(number - 1):
@@ -832,6 +832,7 @@ class Plan:
         """The items, lanes marked by the numbers of their channels, front to back: where each has one of its own, and
         where a Move changes their order, in its arrangements, and before and after all stages."""
         names = ["input", *(f"output-{number + 1}" for number in range(len(self.stages)))]
+        like = dict(zip(names, range(len(names)), strict=True))
         tensors = zip(names, self.contents.tensors, strict=True)
         told = {name: np.arange(e.lanes.length) for name, e in tensors if e.channels.length == 1 < e.lanes.length}
         for number, arranged in views.items():
@@ -842,17 +843,26 @@ class Plan:
             if len(last) > MOST_CHANNELS:
                 continue
             named = [*(f"{view.name}-{number + 1}" for view in arranged[:-1]), names[number + 1]]
+            like |= dict.fromkeys(named, self.stages[number].reads[0])
             told |= {
                 name: o for name, o in zip(named, orders, strict=True) if o is not None and name not in names[1:-1]
             }
             if number == 0:
                 told["input"] = np.sort(last)
+
+        def called(name: str, channels: NDArray[np.int64]) -> str:
+            return ", ".join(self._channel(like[name], channel) for channel in channels)
+
         return [
-            replace(item, marks=tuple(", ".join(map(str, lane + 1)) for lane in np.split(told[item.name], item.lanes)))
+            replace(item, marks=tuple(called(item.name, lane) for lane in np.split(told[item.name], item.lanes)))
             if item.name in told and not item.marks and item.per_lane == 1 and not any(item.elision.left_out())
             else item
             for item in items
         ]
+
+    def _channel(self, number: int, channel: int) -> str:
+        """What a channel of the ``number``-th tensor is called: by its number or, of a picture, by its colour."""
+        return "RGB"[channel] if self.pictured(number) and self.shapes[number][-3] == 3 else str(channel + 1)
 
     def _order(self, number: int, view: View) -> NDArray[np.int64] | None:
         """The channels of which a Move's arrangement consists, front to back; None if it is not of whole ones."""

@@ -244,3 +244,17 @@ def test_a_result_that_stands_apart_or_is_of_a_picture_shows_every_channel():
 def test_apart_is_a_switch(value):
     with pytest.raises(SceneError, match=r"look\.apart is .*; allowed: true, false"):
         scene(APART.replace("true", value))
+
+
+def test_the_channels_of_a_picture_are_called_by_their_colours_where_they_stand_apart():
+    def marks(text, name):
+        board = compose(with_photo(scene(text), noise(4, 6)))
+        return [c.body for c in board.captions if c.name.startswith(f"mark-{name}-")]
+
+    depthwise, numbers = SCENE.replace("kernel_size", "groups = 3\nkernel_size"), ["1", "2", "3"]
+    assert (marks(depthwise, "input"), marks(depthwise, "output-1")) == (["R", "G", "B"], numbers)
+    pooled = SCENE.replace('op = "Conv2d"\nout_channels = 3', 'op = "MaxPool2d"')
+    assert marks(pooled, "input") == marks(pooled, "output-1") == ["R", "G", "B"]
+    board = compose(parse_scene(depthwise.replace('{ image = "photo.png" }', '"random"'), "numbers"))
+    assert [c.body for c in board.captions if c.name.startswith("mark-input-")] == numbers
+    assert not marks(SCENE, "input"), "channels behind each other have no marks"
