@@ -14,6 +14,9 @@ from .plan import Plan
 from .story import Cells, cells_at
 from .values import in_lightness
 
+LATER = 0.25
+"""The part of a step after which a kernel sets out to become a row: the first window has passed by then."""
+
 
 def matrix_cells(plan: Plan, number: int) -> Iterator[Cells]:
     """A stage's kernel and its matrix, or its filters as rows: equal weights wear equal colours.
@@ -34,7 +37,7 @@ def matrix_cells(plan: Plan, number: int) -> Iterator[Cells]:
     name, at, lit_by = f"filters-{number + 1}", bank.at(index), f"column-{number + 1}"
     if rows:
         start, front = float(plan.acts[number - 1].first_step), key.at(key.drawn())[which]
-        times = {"origin": front, "start": start, "arrive": start + 1.0}
+        times = {"origin": front, "start": start + LATER, "arrive": start + 1.0}
         yield cells_at(at, name, "filter", bank.shape, index, tint, numbers=numbers, **times)
         return
     yield cells_at(at[real], name, "filter", bank.shape, index[real], tint, lit_by=lit_by, numbers=numbers)

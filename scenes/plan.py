@@ -645,10 +645,12 @@ class Plan:
             if stage.is_product:
                 key, factor = self._product_items(number)
                 if self.page.tall:
-                    factor = replace(factor, above=key)
-                else:
+                    items.append(replace(factor, above=key))
+                elif stage.matrix is not None:
                     above = key
-                items.append(factor)
+                    items.append(factor)
+                else:  # the row stands left of the columns, as in the product; windows fly to these over it
+                    items[-2:] = [replace(items[-2], above=key), factor, items[-1]]
             elif stage.slide is not None:
                 if number in self.contents.banks:
                     items.append(self._bank_item(number))
@@ -804,8 +806,8 @@ class Plan:
     def _product_items(self, number: int) -> tuple[Item, Item]:
         """The kernel whose colours the factor wears, and the factor: a matrix, or the filters as rows.
 
-        The kernel stands above the product or, in tall pictures, beside the factor, out of the way of lines: it takes
-        no part.
+        The kernel stands above the product or, of rows, above what the columns are made of; in tall pictures beside the
+        factor. There it is out of the way of lines: it takes no part.
         """
         stage = self.stages[number]
         shape = bank_shape(stage.told)

@@ -10,6 +10,7 @@ from convmotion.scenes.contents import Contents
 from convmotion.scenes.palette import THEMES
 from convmotion.scenes.plan import Plan
 from convmotion.scenes.pose import pose
+from convmotion.scenes.screen import Screen
 from convmotion.scenes.values import values_of
 
 CONV = '[[stage]]\nop = "Conv{}d"\nout_channels = {}\nkernel_size = {}\n'
@@ -125,7 +126,8 @@ def test_a_kernels_cells_travel_into_its_row_and_keep_their_colours(name):
     filters, *window = scene.stages[0].op.weight_shape
     assert rows.shape == (filters, 1, 1, np.prod(window)) and len(rows) == len(kernel)
     assert np.array_equal(rows.color, kernel.color) and np.array_equal(rows.origin, kernel.position)
-    assert rows.start.tolist() == [0.0] * len(rows) and rows.arrive.tolist() == [1.0] * len(rows)
+    columns = cells_of(board, "output-1")
+    assert (columns.start.min() < rows.start).all() and rows.arrive.tolist() == [1.0] * len(rows)
     heights = [np.unique(rows.position[rows.index[:, 0] == f][:, 2]).size for f in range(filters)]
     assert heights == [1] * filters, "a row lies level"
 
@@ -249,3 +251,24 @@ def test_what_cannot_be_seen_so_is_refused_in_one_line(text, refused):
     with pytest.raises(SceneError, match=r"^test: stage 1") as error:
         parse_scene(text, "test")
     assert refused in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("size", [(854, 480), (640, 480), (480, 480)])
+def test_rows_stand_left_of_the_columns_and_what_flies_there_and_to_the_rows_stays_apart(size):
+    board = compose(find_scene("im2col"), size, 12.0)
+    screen, cells = Screen(board), {each.name: each for each in board.cells}
+    spots = {name: screen.pixels(cells[name].position) for name in ("filters-2", "output-1", "output-2", "kernel-2")}
+    assert spots["filters-2"][:, 0].max() < spots["output-1"][:, 0].min()
+    assert spots["output-1"][:, 0].max() < spots["output-2"][:, 0].min()
+    flights = 0
+    for frame in range(1, int(board.settled[0])):
+        flying = []
+        for name in ("filters-2", "output-1"):
+            state = pose(board, cells[name], frame)
+            flying.append(screen.pixels(state.place[state.shown & ~state.resting]))
+        for one, other in [flying, (flying[1], spots["kernel-2"])]:
+            if len(one) and len(other):
+                away = np.linalg.norm(one[:, None] - other, axis=2).min()
+                flights += 1
+                assert away > screen.scale, frame
+    assert flights > 10
