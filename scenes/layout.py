@@ -240,7 +240,7 @@ class Item:
     def dims(self) -> tuple[float, float, float]:
         """Units that a block takes: channels, rows, columns."""
         c, h, w = (cells * self.pitch for cells in self.elision.dims)
-        return (self.pitch, h, (c - self.pitch) / self.pitch * self.slice_pitch + w) if self.opened else (c, h, w)
+        return (self.pitch, h, (self.elision.dims[0] - 1) * self.slice_pitch + w) if self.opened else (c, h, w)
 
     @property
     def slice_pitch(self) -> float:

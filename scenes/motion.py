@@ -451,10 +451,8 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
             upper, right, lower, last = _corners_around(plan, number, bank, members)
             for start, end in ((upper, right), (right, last), (last, lower), (lower, upper)):
                 yield Line(start, None, end, None, around)
-            before = tensor.placed.left < bank.placed.left
-            ends = [upper, upper, lower, lower] if before else [right, right, last, last]
-            if plan.frame.tall:
-                ends = [upper, right, upper, right]
+            sides = (upper, lower) if tensor.placed.left < bank.placed.left else (right, last)
+            ends = [upper, right, upper, right] if plan.frame.tall else [sides[0], sides[0], sides[1], sides[1]]
         else:
             inset = INSET * bank.placed.item.pitch
             x, z = (-0.5 + inset, (1.0 if on else w) - 0.5 - inset), (0.5 - inset, 0.5 - h + inset)

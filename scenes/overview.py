@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -547,7 +548,7 @@ class _Film:
 
     def lines(self) -> Iterator[Lines]:
         last = self.steps if self.into else self.steps + 1
-        options = {"first": ALWAYS, "last": float(last), "over_cells": 1.0}
+        options: dict[str, Any] = {"first": ALWAYS, "last": float(last), "over_cells": 1.0}
         arrows = [*self._steps_on(), *self._arcs(), *self._brackets()]
         if arrows:
             color = self.theme.line
