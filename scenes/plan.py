@@ -87,6 +87,8 @@ RESULT_ROOM = 110.0
 """What the table of all stages leaves to the last tensor and its label, in reference pixels across or along it."""
 MAX_SUMMARY_LINES = 6
 """Where the camera does not travel, that table is on no more lines."""
+ROW_LINES = 3
+"""Lines of a table that take hardly more height than title and call beside it."""
 NOTE_SHARE = 0.7
 """The same of a note, which the counter stands beside."""
 ROUNDS, EASILY = 4, 1.25
@@ -409,7 +411,7 @@ class Plan:
         self.frame, self.legend = self._framed(items)
         items = self._if_roomy(items, self._with_channels(items, views), LARGE_CELL)
         items = self._if_roomy(items, self._with_opened(items))
-        if self.narrow and "table" in self.show and (cell := self.frame.least_cell) < TABLE_CELL:
+        if self.narrow and self.tables and (cell := self.frame.least_cell) < TABLE_CELL:
             legend, self.legend, self.brief = self.legend, False, True
             frame, its_legend = self._framed(items)
             worth = (WORTH if cell >= SEEN else LITTLE) * cell
@@ -1166,7 +1168,12 @@ class Plan:
     @property
     def _in_steps(self) -> bool:
         """Whether there are stages that are no operations of their own."""
-        return any(stage.again or stage.in_parts or stage.gathers for stage in self.stages)
+        return self.in_rows or any(stage.in_parts or stage.gathers for stage in self.stages)
+
+    @cached_property
+    def in_rows(self) -> bool:
+        """Whether there are rows one below the other, each a way of its own from something that is there before."""
+        return any(stage.again for stage in self.stages)
 
     @property
     def _rows_of_all(self) -> list[tuple[str, str, str, str]]:
@@ -1255,24 +1262,59 @@ class Plan:
 
     @cached_property
     def summary_columns(self) -> list[list[tuple[str, str]]]:
-        """Names and shapes in columns, on as few lines as fit beside the title: on the result of a trace back.
+        """Names and shapes in columns, on as few lines as fit beside the title: on the result of a trace back, or of
+        rows one below the other, of which each stage has a line of shapes if that takes no more room.
 
-        There the camera stands still, and the table takes height from all things.
+        There the camera stands still, and the table takes height from all things; of rows, which need it, no more than
+        title and calls do if that can be.
         """
-        if not self.contents.traces or not self.summary:
+        if self.in_rows:
+            least = max(map(len, map(self.call_lines, range(len(self.stages))))) if self.narrow else ROW_LINES
+            tellings = self._told_rows if "table" in self.show else []
+        elif self.contents.traces and self.summary:
+            least = max(len(self.table(number)) for number in range(len(self.stages)))
+            tellings = [[(name, shape) for name, (shape, *_) in self.summary[1:]]]
+        else:
             return []
-        wide = self.page.safe_width
-        if not self.narrow:
-            title = self.scene.title.in_language(self.language)
-            wide -= text_width(title) * CAPITAL["title"] + COLUMN_GAP
-        rows = [(name, shape) for name, (shape, *_) in self.summary[1:]]
-        least = max(len(self.table(number)) for number in range(len(self.stages)))
+        wide = self.page.safe_width if self.narrow else self.beside_title
         for lines in range(least, MAX_SUMMARY_LINES + 1):
-            high = math.ceil(len(rows) / math.ceil(len(rows) / lines))  # all columns alike
-            columns = [rows[i : i + high] for i in range(0, len(rows), high)]
-            if sum(sum(widths) for widths in map(self.pair_widths, columns)) <= wide:
-                return columns
+            for rows in tellings:
+                high = math.ceil(len(rows) / math.ceil(len(rows) / lines))  # all columns alike
+                columns = [rows[i : i + high] for i in range(0, len(rows), high)]
+                if sum(sum(widths) for widths in map(self.pair_widths, columns)) <= wide:
+                    return columns
         return []
+
+    @property
+    def _told_rows(self) -> list[list[tuple[str, str]]]:
+        """What is told of such rows: of every stage its line of shapes, once if all are alike; or of every tensor its
+        shape."""
+        ends = [tensor for tensor in range(len(self.shapes)) if tensor == 0 or not self.stages[tensor - 1].again]
+        lines = [(self.called(tensor), " ".join(self.shape_lines(tensor - 1))) for tensor in ends[1:]]
+        if len({line for _, line in lines}) == 1:
+            lines = [("", self.words("each_way", lines[0][1]))]
+        shapes = [(self.called(tensor), "×".join(map(count, self.contents.told_shapes[tensor]))) for tensor in ends]
+        return [lines, shapes]
+
+    @property
+    def columns_top(self) -> float:
+        """How far below the upper margin these columns begin, in reference pixels: calls give way to those of rows."""
+        if not self.narrow:
+            return 0.0
+        return CAPITAL["title"] * LINE_HEIGHT if self.in_rows else self.heading_height
+
+    @property
+    def beside_title(self) -> float:
+        """The width that the title leaves, in reference pixels."""
+        title = self.scene.title.in_language(self.language)
+        return self.page.safe_width - text_width(title) * CAPITAL["title"] - COLUMN_GAP
+
+    @cached_property
+    def told_beside(self) -> bool:
+        """Whether each stage of such rows has a line of shapes for a table: beside the title it takes no height."""
+        lines = [" ".join(self.shape_lines(number)) for number in range(len(self.stages))]
+        fits = max(map(text_width, lines)) * CAPITAL["note"] <= self.beside_title
+        return self.in_rows and bool(self.summary_columns) and fits
 
     @staticmethod
     def pair_widths(rows: list[tuple[str, str]]) -> tuple[float, float]:
@@ -1286,9 +1328,14 @@ class Plan:
         return self._in_a_row([read, *(f"{name}{self.words.colon}{shape}" for name, shape in between), made], " →")
 
     @property
+    def tells_whole(self) -> bool:
+        """Whether shapes of all tensors stand on the result, in the place of the last stage's."""
+        return bool(self.whole_table or self.summary_columns)
+
+    @property
     def whole_lines(self) -> list[str]:
         """The same of all tensors, where a table of these stands on the result."""
-        if not self.whole_table and not self.summary_columns:
+        if not self.tells_whole:
             return []
         shapes = ["×".join(map(count, shape)) for shape in self.contents.told_shapes]
         if self.contents.chain is not None:
@@ -1309,7 +1356,9 @@ class Plan:
 
     @property
     def tables(self) -> list[list[tuple[str, list[str]]]]:
-        """All that ever stand there."""
+        """All that ever stand there; none beside rows one below the other that are told in columns."""
+        if "table" not in self.show or (self.in_rows and self.summary_columns):
+            return []
         return [*(self.table(number) for number in range(len(self.stages))), *filter(None, [self.whole_table])]
 
     def table_widths(self, rows: list[tuple[str, list[str]]]) -> list[float]:
@@ -1342,13 +1391,13 @@ class Plan:
         width = self.page.safe_width
         if self.legend and not self.narrow:
             return width - LEGEND_SHARE * width - COLUMN_GAP
-        if self.narrow or "table" not in self.show:
+        if self.narrow or not self._widest_table:
             return width
         return width - self._widest_table - COLUMN_GAP
 
     @cached_property
     def _widest_table(self) -> float:
-        return max(sum(self.table_widths(rows)) for rows in self.tables)
+        return max((sum(self.table_widths(rows)) for rows in self.tables), default=0.0)
 
     @cached_property
     def _calls(self) -> list[str]:
@@ -1574,17 +1623,19 @@ class Plan:
     def _caption_room(self) -> tuple[float, float]:
         """Heights above and below the tensors, in reference pixels."""
         note = CAPITAL["note"] * LINE_HEIGHT
-        table = max(map(len, self.tables)) * note if "table" in self.show else 0.0
-        table = max(table, max(map(len, self.summary_columns), default=0) * note)
+        columns = 0.0 if self.brief else max(map(len, self.summary_columns), default=0) * note
+        table = max(map(len, self.tables), default=0) * note
         if self.brief:
             table = max(len(self.whole_lines), *(len(self.shape_lines(n)) for n in range(len(self.stages)))) * note
         if self.legend:
             table = max(len(self.legend_lines(n)) for n in range(len(self.stages))) * note
+        top = self.heading_height + table if self.narrow else max(self.heading_height, table)
+        top = max(top, self.columns_top + columns) + 8.0
         footer = max(len(self.formulas(n)) for n in range(len(self.stages))) + self.told_lines
         footer = max(footer, *(len(lines) + len(self.note_lines()) for lines in self.trace_lines), 0)
         if self.narrow:
-            return self.heading_height + table + 8.0, (footer + 2) * note + 6.0
-        return max(self.heading_height, table) + 8.0, max(footer, 1 + self.told_lines) * note + 6.0
+            return top, (footer + 2) * note + 6.0
+        return top, max(footer, 1 + self.told_lines) * note + 6.0
 
 
 def _act(stage: Shown, beats: list[Beat], row: int | None = None) -> Act:

@@ -128,19 +128,21 @@ def _fitted(plan: Plan, caption: Caption) -> Caption:
 
 def _facts(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
     """In the upper right corner: a stage's table, and on the result that of all stages."""
+    end = _before_result(plan, last)
     if plan.legend:
         yield from _legend(plan, number, first, _before_summary(plan, last))
     elif plan.brief:
-        end = _before_result(plan, last)
         yield from _shapes(plan, f"table-{number + 1}", plan.shape_lines(number), first, end)
         yield from _shapes(plan, "table-whole", plan.whole_lines, end + 1, last)
-    elif "table" in plan.show:
-        end = _before_result(plan, last)
-        if end < last:
-            if plan.whole_table:
-                yield from _table(plan, "table-whole", plan.whole_table, end + 1, last)
-            yield from _columns(plan, end + 1, last)
+    elif plan.tables:
+        if end < last and plan.whole_table:
+            yield from _table(plan, "table-whole", plan.whole_table, end + 1, last)
         yield from _table(plan, f"table-{number + 1}", plan.table(number), first, end)
+    elif plan.told_beside:
+        at, told = _corner(plan, 0, CAPITAL["note"], right=True), " ".join(plan.shape_lines(number))
+        yield _text(plan, f"table-{number + 1}", told, "note", at, "right", first=first, last=end)
+    if end < last and not plan.brief:
+        yield from _columns(plan, end + 1, last)
 
 
 def _shapes(plan: Plan, key: str, lines: list[str], first: int, last: int) -> Iterator[Caption]:
@@ -153,7 +155,7 @@ def _shapes(plan: Plan, key: str, lines: list[str], first: int, last: int) -> It
 
 def _before_result(plan: Plan, last: int) -> int:
     """The last frame of a stage's own words: those of all stages take their place on the result."""
-    return plan.result_frame - 1 if last == plan.frames and plan.whole_table else _before_summary(plan, last)
+    return plan.result_frame - 1 if last == plan.frames and plan.tells_whole else _before_summary(plan, last)
 
 
 def _before_summary(plan: Plan, last: int) -> int:
@@ -181,7 +183,7 @@ def _result(plan: Plan) -> Iterator[Caption]:
 
 def _columns(plan: Plan, first: int, last: int) -> Iterator[Caption]:
     """Names and shapes of all tensors in the upper right corner, column by column."""
-    top, x = CAPITAL["note"] + (plan.heading_height if plan.narrow else 0.0), 0.0
+    top, x = CAPITAL["note"] + plan.columns_top, 0.0
     for c, rows in reversed(list(enumerate(plan.summary_columns, start=1))):
         names, shapes = plan.pair_widths(rows)
         for r, (name, shape) in enumerate(rows, start=1):
@@ -234,7 +236,7 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     if last == plan.frames and len(plan.stages) > 1:
         end = plan.result_frame - 1
         if not plan.leaves:
-            stays = "" if plan.whole_table else beside
+            stays = "" if plan.tells_whole else beside
             yield _cost(plan, "cost-result", _total_costs(plan), lift, plan.result_frame, last, stays)
     yield _cost(plan, f"cost-{number + 1}", costs, lift, first, end, beside)
     last = end if plan.leaves else last
@@ -253,7 +255,7 @@ def _formulas(plan: Plan, number: int) -> list[str]:
     bare, named = plan.formulas(number), plan.formulas(number, plan.words)
     beside = [""] * len(bare)
     if not plan.narrow and bare:
-        ends = number == len(plan.stages) - 1 > 0 and not plan.whole_table  # it stands there on the result, too
+        ends = number == len(plan.stages) - 1 > 0 and not plan.tells_whole  # it stands there on the result, too
         others = (_costs(plan, number)[1], *(_total_costs(plan)[-1:] if ends else ()))
         beside[-1] = max(others, key=text_width)
         beside[:-1] = [_widest_counter(plan, number, plan.acts[number])] * (len(bare) - 1)

@@ -29,6 +29,7 @@ from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.captions import WORDS, Words, count, size, size_formulas, torch_call, torch_calls
 from convmotion.scenes.layout import broken, text_width
 from convmotion.scenes.paste import scene_from_lines
+from convmotion.scenes.scenefile import Text
 from convmotion.scenes.screen import said
 
 CALLS = {
@@ -334,7 +335,7 @@ def test_results_of_several_ways_are_compared_and_not_added():
         (ends[name],) = (c.body for c in board.captions if c.name == "cost-result")
     assert ends == {
         "spatially-separable": "6 against 9 parameters · 180 against 225 multiply-accumulates",
-        "padding-modes": "each way: 9 parameters · 144 MACs",
+        "padding-modes": "each way: 9 parameters · 144 multiply-accumulates",
         "dilated-vs-standard": "9 parameters each · 225 against 81 multiply-accumulates",
         "depthwise-separable": "72 + 64 = 136 parameters · 3,400 multiply-accumulates",
         "resnext-block": "64 + 144 + 64 = 272 parameters · 13,328 multiply-accumulates",
@@ -615,6 +616,33 @@ def test_on_the_result_such_a_line_has_the_shapes_of_all_tensors(name, told):
     assert [caption.body for caption in whole] == told
     before = words_of(board, whole[0].first - 1)
     assert [key.startswith("table-whole") for key in before if key.startswith("table")] == [False]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("size", [(854, 480), (480, 480), (640, 480), (480, 854)])
+@pytest.mark.parametrize("name", ["padding-modes", "dilated-vs-standard", "spatially-separable"])
+def test_on_the_result_of_rows_one_below_the_other_all_shapes_are_told(name, size, language):
+    scene = find_scene(name)
+    board = compose(scene, size, 15.0, language)
+    whole = " ".join(c.body for c in told_on_the_result(board, "table-whole"))
+    assert whole and all("×".join(map(str, shape)) in whole for shape in scene.shapes)
+    assert not told_on_the_result(board, "call-", "formula-"), "these are of the last stage alone"
+
+
+def test_while_such_rows_are_played_each_stage_has_its_shapes_beside_the_title():
+    board = compose(find_scene("dilated-vs-standard"), (854, 480), 15.0)
+    told = {c.name: c.body for c in board.captions if c.name.startswith("table-") and "whole" not in c.name}
+    kernel = "kernel ×1: 1×3×3"
+    assert told == {"table-1": f"1×1×7×7 → {kernel} → 1×1×5×5", "table-3": f"1×1×7×7 → {kernel} → 1×1×3×3"}
+    whole = [c.body for c in told_on_the_result(board, "table-whole")]
+    assert whole == ["standard", told["table-1"], "dilation 2", told["table-3"]]
+
+
+def test_where_a_title_leaves_no_room_for_that_there_are_tables():
+    scene = find_scene("dilated-vs-standard")
+    long = replace(scene, title=Text("a title that is as long as a whole line of words can be", ""))
+    words = words_of(compose(long, (854, 480), 15.0), 1)
+    assert [words.get(f"table-1-{row}") for row in range(4)] == [None, "input", "kernel ×1", "standard"]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
