@@ -35,10 +35,11 @@ TIMES = " × "
 WORDS = {
     "en": {
         "input": "input",
-        "again": "the same input",
+        "again": "same input",
         "partial_sums": "partial sums",
         "output": "output",
         "made": "output {0}",
+        "output_of": "{0}: {1}",
         "filters": "{0} filters",
         "filter": "1 filter",
         "flipped": "{0}, flipped",
@@ -258,6 +259,7 @@ WORDS = {
         "partial_sums": "部分和",
         "output": "输出",
         "made": "输出 {0}",
+        "output_of": "{0}·{1}",
         "filters": "{0} 个卷积核",
         "filter": "1 个卷积核",
         "flipped": "{0}（已翻转）",

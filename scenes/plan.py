@@ -403,11 +403,11 @@ class Plan:
     def _make_space(self) -> None:
         splits = self.contents.splits
         views = {n: self._views_of(n) for n, stage in enumerate(self.stages) if stage.slide is None}
-        items = self._items(views)
         self.brief = False
         """Whether there is a line of shapes in the place of the table, so that cells can be larger."""
         self.legend = False
         """Whether what is left out is told in the table's place, there being no room for it below the things."""
+        items = self._items(views)
         self.frame, self.legend = self._framed(items)
         items = self._if_roomy(items, self._with_channels(items, views), LARGE_CELL)
         items = self._if_roomy(items, self._with_opened(items))
@@ -639,7 +639,6 @@ class Plan:
 
     def _items(self, views: dict[int, tuple[View, ...]]) -> list[Item]:
         """All that is to be placed, in reading order."""
-        several = any(stage.again for stage in self.stages)
         items = [self._tensor_item("input", 0, self.words("input"))]
         for number, stage in enumerate(self.stages):
             label = self._called(number)
@@ -661,8 +660,9 @@ class Plan:
                 spots = zip(between, self.contents.views[number], strict=True)
                 items += [self._view_item(f"{view.name}-{number + 1}", view, elision) for view, elision in spots]
             item = self._tensor_item(f"output-{number + 1}", number + 1, label)
-            if several and stage.stages[-1].name is not None and not stage.again:
-                item = replace(item, short=(label,))
+            if self.in_rows and stage.stages[-1].name is not None and not stage.again:
+                named = self.words("output_of", self._made(number), label), item.label[-1]
+                item = replace(item, label=named, short=(label,), known=bool(self.summary_columns))
             items.append(replace(item, begins=stage.again, above=above))
         causal = self._causal
         return self._said_once([replace(item, timed=causal) for item in items])
@@ -678,7 +678,7 @@ class Plan:
 
     @staticmethod
     def _said_once(items: list[Item]) -> list[Item]:
-        """Shapes that are known from the first row are not said again in those below, whose words take their room.
+        """Shapes known from the first row, or a table, are not said again in those below, whose words take their room.
 
         Where there is little room and all rows have names, nothing else is said in those below; of a single row there
         it is shapes that are said.
@@ -691,7 +691,8 @@ class Plan:
             below |= item.begins
             what = "filters" if item.name.startswith("filters-") else "tensor", item.label[-1]
             again = below and what in known
-            result.append(replace(item, known=again, short=() if named and again and not item.short else item.short))
+            short = () if named and again and not item.short else item.short
+            result.append(replace(item, known=again or item.known, short=short))
             known.add(what)
         return result
 
@@ -711,6 +712,12 @@ class Plan:
             return self.words("made_Flatten" if following.matrix else "columns")
         if stage.stages[-1].name is not None and (following is None or following.number != stage.number):
             return stage.stages[-1].name.in_language(self.language)
+        return self._made(number)
+
+    def _made(self, number: int) -> str:
+        """What it is called where it has no name."""
+        stage = self.stages[number]
+        following = self.stages[number + 1] if number + 1 < len(self.stages) else None
         if self.is_partial(number):
             return self.words("partial_sums")
         if following is None or following.again:

@@ -75,7 +75,7 @@ def test_a_stage_that_reads_something_earlier_begins_a_row_of_its_own():
     again = cells(board, "output-2")
     assert np.array_equal(again.color, cells(board, "input").color)
     labels = [c.body for c in board.captions if c.name.startswith("label-output-2")]
-    assert labels[0].startswith("the same input")
+    assert labels[0].startswith("same input")
     assert {c.body for c in board.captions if c.name.startswith("step-name")} == {
         "stage 1 / 2 · step",
         "stage 2 / 2 · step",
@@ -107,9 +107,20 @@ def test_shapes_that_the_first_row_tells_are_not_said_again():
         if caption.name.startswith("label-"):
             said.setdefault(caption.name.rsplit("-", 1)[0], []).append(caption.body)
     told = {name: " ".join(" ".join(lines).split()) for name, lines in said.items()}
-    assert told["label-input"] == "input 2 × 5 × 5" and told["label-output-2"] == "the same input"
+    assert told["label-input"] == "input 2 × 5 × 5" and told["label-output-2"] == "same input"
     assert told["label-filters-1"] == "2 filters 2 × 3 × 3" and told["label-filters-3"] == "2 filters 2 × 1 × 1"
     assert told["label-output-3"] == "output 2 × 7 × 7"
+
+
+@pytest.mark.parametrize(("language", "names"), [("en", ["output: a", "output: b"]), ("zh", ["输出·甲", "输出·乙"])])
+@pytest.mark.parametrize("table", [True, False])
+def test_a_name_of_a_row_is_not_read_as_what_its_output_consists_of(language, names, table):
+    rows = HEAD + CONV + "name = { en = 'a', zh = '甲' }\n"
+    rows += CONV.replace("[[stage]]", "[[stage]]\nfrom = 'input'") + "name = { en = 'b', zh = '乙' }\n"
+    board = compose(scene(rows + ("" if table else "[look]\nshow = []\n")), language=language)
+    said = [c.body for c in board.captions if c.name in ("label-output-1-1", "label-output-3-1")]
+    shapes = ["", ""] if table else ["  2 × 5 × 5", ""]  # where no table tells it, that of the first one does
+    assert said == [name + shape for name, shape in zip(names, shapes, strict=True)]
 
 
 def test_the_sums_of_the_channels_are_added_up_to_what_the_convolution_gives():
