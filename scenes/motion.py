@@ -21,7 +21,7 @@ from .pacing import Beat, Stroke, strokes, time_at
 from .parts import Bank, Tensor
 from .plan import Plan
 from .sight import Sight, Span, depth_of
-from .story import Ease, Line, Lines, Mover, Outline, Track, Vector, vector
+from .story import ALWAYS, Ease, Line, Lines, Mover, Outline, Track, Vector, vector
 
 INSET = (1.0 - CUBE) / 2.0 + 0.04
 """So far from a filter's corners, in its cells, lines end: on its cubes, which are smaller and rounded."""
@@ -349,6 +349,8 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
     """From the window to the filters and on to the output cells; in order "filter" every filter has its own turn."""
     if "lines" not in plan.show:
         return
+    if ties := tuple(_ties(plan)):
+        yield Lines("ties", ties, ALWAYS, plan.steps + 1.0, 0.0)
     for number, act in enumerate(plan.acts):
         if act.stage.slide is None:
             continue
@@ -373,6 +375,23 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
             else:
                 lines = (*_window_lines(plan, number, bank, chosen), *_output_lines(plan, number, bank, chosen))
             yield Lines(f"lines-{number + 1}-{turn + 1}", lines, float(first), float(first + steps))
+
+
+def _ties(plan: Plan) -> Iterator[Line]:
+    """Between groups of a tensor that stand one below the other, at both sides: what is drawn apart is one thing, and
+    its label below the last of them speaks of all."""
+    views = [tensor for row in plan.views.values() for tensor, _ in row[:-1]]
+    for tensor in (*plan.tensors, *views, *plan.review, *plan.skips.values()):
+        placed, (c, h, w) = tensor.placed, tensor.placed.item.dims
+        base = placed.base[placed.item.elision.drawn_blocks()]
+        edges = np.array([(x, y, 0.0) for x in (-0.5, w - 0.5) for y in (-0.5, c - 0.5)])
+        across = plan.frame.view.project(edges)[:, 0]
+        if tensor.batch > 1 or np.ptp(plan.frame.view.project(base)[:, 0]) > 1e-6:
+            continue
+        for upper, lower in pairwise(base):
+            for edge in edges[[across.argmin(), across.argmax()]]:
+                ends = upper + edge + (0.0, 0.0, 0.5 - h), lower + edge + (0.0, 0.0, 0.5)
+                yield Line(vector(ends[0]), None, vector(ends[1]), None, plan.theme.ghost)
 
 
 def _arcs(plan: Plan, number: int) -> Iterator[Line]:

@@ -42,13 +42,32 @@ def test_the_lines_of_a_group_do_not_pass_over_the_other_one(name):
         high = screen.pixels(cells.position)[:, 1]
         blocks.append([(high[of == group].min(), high[of == group].max()) for group in (0, 1)])
     assert all(upper[1] < lower[0] for upper, lower in blocks)
-    ends = np.concatenate([lines_at(board, lines, frame) for lines in board.lines])
+    ends = np.concatenate([lines_at(board, lines, frame) for lines in board.lines if lines.name != "ties"])
     rows = screen.pixels(ends)[..., 1]
     assert len(rows) > 8
     for low, high in zip(rows.min(axis=1), rows.max(axis=1), strict=True):
         first = [low <= upper[1] for upper, _ in blocks]
         second = [high >= lower[0] for _, lower in blocks]
         assert not (all(first) and all(second))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["grouped", "grouped-4-to-8", "depthwise", "standard"])
+def test_groups_one_below_the_other_are_tied_at_both_sides_as_their_label_speaks_of_all(name, size):
+    board = compose(find_scene(name), size)
+    ties = [lines for lines in board.lines if lines.name == "ties"]
+    if name in ("depthwise", "standard") or size[0] < size[1]:
+        assert not ties, "of what is side by side, or in rows and columns, the label stands below the middle"
+        return
+    ends, view = lines_at(board, ties[0], board.frames), View.along(board.camera.direction)
+    assert np.array_equal(ends, lines_at(board, ties[0], 1)), "always"
+    for name, pair in zip(["input", "output-1"], ends.reshape(2, 2, 2, 3), strict=True):
+        whole = thing(board, name).position
+        for side, (top, bottom) in zip((np.min, np.max), pair, strict=True):
+            for end, part in zip((top, bottom), np.split(whole, 2), strict=True):
+                assert np.allclose(abs(part - end).min(axis=0), 0.5), "at a corner of its group"
+                assert abs(view.project(end)[0] - side(view.project(part)[:, 0])) < 1.0, "to the left, to the right"
+        assert np.allclose(pair[:, 0, :2], pair[:, 1, :2]) and (pair[:, 0, 2] > pair[:, 1, 2]).all(), "upright"
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -864,9 +864,28 @@ class Composer {
   _lines() {
     const shared = { over_cells: null, radius: 0.036, over_digits: false };
     const lines = [...(this.bank ? [...this._windowLines(), ...this._outputLines()] : this._directLines())];
-    const arcs = [...this._arcs()];
-    const all = [{ name: "lines-1-1", lines, first: 0, last: this.steps, ...shared }];
-    return arcs.length ? [{ name: "arcs-1", lines: arcs, first: -1, last: 1, ...shared, over_cells: 1 }, ...all] : all;
+    const [ties, arcs] = [[...this._ties()], [...this._arcs()]];
+    const others = [
+      { name: "ties", lines: ties, first: ALWAYS, last: this.steps + 1, ...shared, over_cells: 0 },
+      { name: "arcs-1", lines: arcs, first: -1, last: 1, ...shared, over_cells: 1 },
+    ];
+    return [...others.filter((each) => each.lines.length), { name: "lines-1-1", lines, first: 0, last: this.steps, ...shared }];
+  }
+
+  /** Between groups of a tensor that stand one below the other, at both sides: what is drawn apart is one thing. */
+  *_ties() {
+    const { right } = basis(DIRECTION);
+    for (const { base, dims } of [this.inItem, this.outItem]) {
+      const [c, h, w] = dims;
+      if (base.some((each) => Math.abs(dot(subtract(each, base[0]), right)) > 1e-6)) continue;
+      const edges = [-0.5, w - 0.5].flatMap((x) => [-0.5, c - 0.5].map((y) => [x, y, 0]));
+      edges.sort((one, other) => dot(one, right) - dot(other, right));
+      for (let lane = 1; lane < base.length; lane++)
+        for (const edge of [edges[0], edges.at(-1)]) {
+          const [start, end] = [add(add(base[lane - 1], edge), [0, 0, 0.5 - h]), add(add(base[lane], edge), [0, 0, 0.5])];
+          yield { start, start_on: null, end, end_on: null, color: this.look.surroundings.ghost };
+        }
+    }
   }
 
   /** From every padding cell that the first window reads, and that copies another one, to that, over both. */
