@@ -39,7 +39,6 @@ WORDS = {
         "partial_sums": "partial sums",
         "output": "output",
         "made": "output {0}",
-        "output_of": "{0}: {1}",
         "filters": "{0} filters",
         "filter": "1 filter",
         "flipped": "{0}, flipped",
@@ -259,7 +258,6 @@ WORDS = {
         "partial_sums": "部分和",
         "output": "输出",
         "made": "输出 {0}",
-        "output_of": "{0}·{1}",
         "filters": "{0} 个卷积核",
         "filter": "1 个卷积核",
         "flipped": "{0}（已翻转）",
@@ -482,6 +480,8 @@ class Words:
     def __init__(self, language: str) -> None:
         self._words = WORDS[language]
         self.colon, self.comma, self.pause = ("：", "，", "；") if language == "zh" else (": ", ", ", "; ")
+        self.naming = "·" if language == "zh" else ": "
+        """Between what something is and its name."""
         self.goes_on = "…… " if language == "zh" else "… "
         """With this a phrase begins that goes on from the one before it."""
 

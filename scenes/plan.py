@@ -596,8 +596,8 @@ class Plan:
         fixed = hurry or not chain or self.contents.traces  # a trace back is through all of it
         camera = "still" if fixed else self.scene.look.camera
         room, results = self._caption_room(), self._result_rooms()
-        review, together = self._reviewed(items), self._ends_merged
-        return arrange_stages(items, self.size, *room, camera, self._with_skips(items), results, together, review)
+        review, together, many = self._reviewed(items), self._ends_merged, bool(self.summary)
+        return arrange_stages(items, self.size, *room, camera, self._with_skips(items), results, together, review, many)
 
     def _reviewed(self, items: list[Item]) -> list[Item]:
         """All tensors once more, for the result; none where numbers are on cells: those of the last are to be read."""
@@ -661,8 +661,8 @@ class Plan:
                 items += [self._view_item(f"{view.name}-{number + 1}", view, elision) for view, elision in spots]
             item = self._tensor_item(f"output-{number + 1}", number + 1, label)
             if self.in_rows and stage.stages[-1].name is not None and not stage.again:
-                named = self.words("output_of", self._made(number), label), item.label[-1]
-                item = replace(item, label=named, short=(label,), known=bool(self.summary_columns))
+                named = self._made(number) + self.words.naming + label
+                item = replace(item, label=(named, item.label[-1]), short=(label,), known=bool(self.summary_columns))
             items.append(replace(item, begins=stage.again, above=above))
         causal = self._causal
         return self._said_once([replace(item, timed=causal) for item in items])
@@ -1159,12 +1159,16 @@ class Plan:
 
     @cached_property
     def summary(self) -> list[tuple[str, list[str]]]:
-        """A row for each of many tensors: its name, shape, the kernels and how many parameters made it; none where they
-        are few.
+        """The rows of all tensors where these are many; else those of a table that stands beside a stage's things."""
+        return self._result_rows if not self.whole_table and len(self.shapes) >= WHOLE_ROWS else []
+
+    @cached_property
+    def _result_rows(self) -> list[tuple[str, list[str]]]:
+        """A row for each tensor: its name, shape, the kernels and how many parameters made it.
 
         First the names of the columns. Kernels are left out where they would take too much of the picture's width.
         """
-        if "table" not in self.show or self.whole_table or self._in_steps or len(self.shapes) < WHOLE_ROWS:
+        if "table" not in self.show or self._in_steps:
             return []
         room = (1.0 if self.narrow else SUMMARY_SHARE) * self.page.safe_width
         wider = self._with_kernels
@@ -1200,8 +1204,8 @@ class Plan:
 
     @property
     def result_table(self) -> list[tuple[str, list[str]]]:
-        """The summary as far as the last picture of a travelling camera has room for it: a gap for the rest."""
-        head, rows = self.summary[:1], self.summary[1:]
+        """The rows of all tensors as far as the last picture of a travelling camera has room: a gap for the rest."""
+        head, rows = self._result_rows[:1], self._result_rows[1:]
         note = CAPITAL["note"] * LINE_HEIGHT
         high = self.page.safe_height - self._result_footer
         if self.narrow:
@@ -1234,7 +1238,7 @@ class Plan:
         """What the scene is about, below the title of the last picture."""
         width = self.page.safe_width
         if not self.narrow:
-            width -= sum(self.table_widths(self.summary)) + COLUMN_GAP
+            width -= sum(self.table_widths(self._result_rows)) + COLUMN_GAP
         text = self.scene.description.in_language(self.language)
         return broken(text, width / CAPITAL["line"]) if text else []
 
@@ -1244,8 +1248,8 @@ class Plan:
         return (CAPITAL["title"] + len(self.result_lines) * CAPITAL["line"]) * LINE_HEIGHT
 
     def _result_rooms(self) -> list[Result]:
-        """What the table of many stages leaves to the last tensor: beside it or below it; in tall pictures, above."""
-        if not self.summary:
+        """What the table of all stages leaves to the last tensor: beside it or below it; in tall pictures, above."""
+        if not self._result_rows:
             return []
         top, bottom = self._caption_room()
         table = len(self.result_table) * CAPITAL["note"] * LINE_HEIGHT + 8.0

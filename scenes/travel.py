@@ -101,6 +101,7 @@ def arrange_stages(
     results: Sequence[Result] = (),
     together: bool = False,
     review: Sequence[Item] = (),
+    alone: bool = True,
 ) -> Frame:
     """Place all items as :func:`.layout.arrange` does, or for a camera that travels from stage to stage.
 
@@ -109,7 +110,8 @@ def arrange_stages(
     given, are the items that stand there then: more than these, for what is seen at several stages. With ``results``
     the last of its pictures is of the last tensor alone, where one of them leaves it most; if that and what it is made
     of are to be seen ``together``, it is that of the last stage once more, unless that makes all cells much smaller.
-    Those of a ``review``, side by side, take the last tensor's place, unless they are too small.
+    Those of a ``review``, side by side, take the last tensor's place, unless they are too small; then there is no such
+    picture if it is not to be seen ``alone``.
     """
     whole = arrange(items, size, top_lines, bottom_lines)
     if (below := stack(items, size, top_lines, bottom_lines)) and below.least_cell >= STACKED * whole.least_cell:
@@ -119,7 +121,7 @@ def arrange_stages(
     if camera == "still" or len(tensors) < 3 or (camera != "dolly" and whole.pixel * READABLE <= 1.0):
         return whole
     below = _review(review, size, results, min(whole.pixel, 1.0 / REVIEWED))
-    if below is not None:
+    if below is not None or not alone:
         results = ()
 
     def row(things: Sequence[Item]) -> Frame | None:

@@ -133,9 +133,9 @@ def _facts(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
         yield from _legend(plan, number, first, _before_summary(plan, last))
     elif plan.brief:
         yield from _shapes(plan, f"table-{number + 1}", plan.shape_lines(number), first, end)
-        yield from _shapes(plan, "table-whole", plan.whole_lines, end + 1, last)
+        yield from _shapes(plan, "table-whole", [] if plan.leaves else plan.whole_lines, end + 1, last)
     elif plan.tables:
-        if end < last and plan.whole_table:
+        if end < last and plan.whole_table and not plan.leaves:
             yield from _table(plan, "table-whole", plan.whole_table, end + 1, last)
         yield from _table(plan, f"table-{number + 1}", plan.table(number), first, end)
     elif plan.told_beside:

@@ -606,7 +606,7 @@ def test_the_table_stays_where_cells_are_large_without_its_room_and_where_they_w
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("depthwise-separable", ["8×7×7 → 8×5×5 → 8×5×5"]),
+        ("dilated-1-2-4", ["1×17×17 → 1×15×15 → 1×11×11 → 1×3×3"]),
         ("causal", ["1×16 → 1×17 → 1×16 → 1×18 → 1×16 → 1×20 →", "1×16 → 1×24 → 1×16"]),
     ],
 )

@@ -179,7 +179,7 @@ def test_a_dolly_travels_though_all_could_be_seen_at_once():
     scene = find_scene("stacked")
     assert compose(scene).camera.travel is None
     board = compose(replace(scene, look=replace(scene.look, camera="dolly")))
-    assert len(rests(board)) == 3
+    assert len(rests(board)) == 3 + 1, "at each stage, and at the result"
 
 
 @pytest.mark.parametrize("fps", [5.0, 30.0])
@@ -404,7 +404,7 @@ def test_a_sum_is_held_with_what_is_added_and_says_what_that_is(name, language, 
 
 
 @pytest.mark.parametrize("size", SIZES[::2])
-@pytest.mark.parametrize("name", ["shufflenet-unit", "deep-stack"])
+@pytest.mark.parametrize("name", ["shufflenet-unit", "deep-stack", "grouped-shuffled", "separable-rgb"])
 def test_the_result_of_many_stages_is_held_with_all_tensors_side_by_side_as_large_as_can_be(name, size):
     board = board_of(name, size)
     screen = Screen(board, board.frames)
@@ -418,7 +418,8 @@ def test_the_result_of_many_stages_is_held_with_all_tensors_side_by_side_as_larg
     assert not any(itertools.starmap(overlaps, itertools.combinations(boxes, 2)))
     assert size[0] < size[1] or boxes == sorted(boxes, key=lambda box: box[0]), "in reading order"
     low, high = np.min(boxes, axis=0)[:2], np.max(boxes, axis=0)[2:]
-    assert (high - low)[0] > 0.8 * size[0] and (high - low)[1] > 0.4 * size[1]
+    narrow = size[0] < size[1] and len(tensors) < 5  # so few are below each other there
+    assert ((high - low)[0] > 0.8 * size[0] or narrow) and (high - low)[1] > 0.4 * size[1]
     labels = [
         c.body
         for c in board.captions
