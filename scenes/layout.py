@@ -35,6 +35,8 @@ CROWDED = 1.6
 """Labels may make the picture so much wider than short ones would; then they are shortened."""
 SEEN, LITTLE = 6.0, 1.03
 """Where that leaves cells smaller than this, in reference pixels, it may make it only so much wider."""
+NAMED = 1.05
+"""Where labels are shortened, names may make it so much wider than shapes do, which are in the table."""
 CRUSHED = 2.0
 """Words may make it so much wider than it is without any, and labels alone thrice that; then they are left out."""
 WIDEST = 1e9
@@ -401,12 +403,7 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
 
     def best(items: Sequence[Item], grid: tuple[int, int]) -> tuple[float, int]:
         """The least width on so many lines, with so many tiers of labels, and the labels' style."""
-        # Words keep their size however small the cubes become: they are the first to go where there are too many.
-        noted = any(item.notes for item in items)
-        long, short = ((1, 2, 3), (4, 0)) if noted else ((1, 2), (0,))
-        width, label_style = min((least_width(items, grid, style), style) for style in long)
-        narrow = min((least_width(items, grid, style), style) for style in short)
-        return narrow if too_wordy(page, width, narrow[0]) else (width, label_style)
+        return said_best(items, page, lambda style: least_width(items, grid, style))
 
     def marked(things: Sequence[Item]) -> tuple[float, int, Sequence[Item]]:
         """The least width, the labels' style, and the items, their marks where these leave cells larger."""
@@ -470,6 +467,19 @@ def least(fits: Callable[[float], bool]) -> float:
 def too_wordy(page: Page, width: float, least: float) -> bool:
     """Whether labels that make a picture so wide, and not ``least`` as short ones would, are to be shortened."""
     return width > (LITTLE if page.width < SEEN * width else CROWDED) * least
+
+
+def said_best(items: Sequence[Item], page: Page, least_width: Callable[[int], float]) -> tuple[float, int]:
+    """The least width of a picture and the style of its labels: names and shapes, names alone, or shapes alone.
+
+    Words keep their size however small the cubes become: they are the first to go where there are too many.
+    """
+    noted = any(item.notes for item in items)
+    sayings = ((1, 2, 3), (6, 5), (4, 0)) if noted else ((1, 2), (5,), (0,))
+    whole, named, shaped = (min((least_width(style), style) for style in styles) for styles in sayings)
+    if not too_wordy(page, whole[0], shaped[0]):
+        return whole
+    return named if named[0] <= NAMED * shaped[0] else shaped
 
 
 def with_lanes_across(items: Sequence[Item]) -> list[Item]:
@@ -776,7 +786,8 @@ def _with_above(plan: _Plan, over: _Plan, tall: bool) -> _Plan:
 
 
 def label_texts(item: Item, style: int) -> tuple[str, ...]:
-    """A label's lines: name and shape on one line (1) or on two (2, 3), the shape alone (0, 4), nothing (-1).
+    """A label's lines: name and shape on one line (1) or on two (2, 3), the name (5, 6) or the shape (0, 4) alone,
+    nothing (-1).
 
     Where the shape is known from elsewhere there is a name alone; and an item may have short words of its own.
     """
@@ -792,12 +803,19 @@ def _label_texts(item: Item, style: int) -> tuple[str, ...]:
         return label
     if style < 0:
         return ()
-    return (item.label[-1].replace(" ", ""),) if item.short is None else item.short
+    if style in (5, 6):
+        return item.short or label[:1]
+    return (shape_text(item),) if item.short is None else item.short
+
+
+def shape_text(item: Item) -> str:
+    """``8×7×7``, as where there is little room."""
+    return item.label[-1].replace(" ", "")
 
 
 def note_texts(notes: tuple[tuple[str, ...], ...], style: int) -> tuple[str, ...]:
-    """The lines below it, on what is left out: one for each axis (1, 2, 4) or several (0, 3)."""
-    return tuple(text for one_line, *several in notes for text in (several if style in (0, 3) else (one_line,)))
+    """The lines below it, on what is left out: one for each axis (1, 2, 4, 6) or several (0, 3, 5)."""
+    return tuple(text for one_line, *several in notes for text in (several if style in (0, 3, 5) else (one_line,)))
 
 
 def label_size(item: Item, pixel: float, style: int) -> tuple[float, float]:

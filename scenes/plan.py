@@ -54,6 +54,7 @@ from .layout import (
     Page,
     Placed,
     broken,
+    shape_text,
     text_ascent,
     text_descent,
     text_width,
@@ -589,6 +590,8 @@ class Plan:
 
     def _arrange(self, items: list[Item]) -> Frame:
         """A camera travels only where each stage reads the one before it, and has time to be looked at."""
+        if self.legend or "table" not in self.show:  # no table tells shapes: they are the short words
+            items = [item if item.short is not None else replace(item, short=(shape_text(item),)) for item in items]
         if self.scene.look.camera in OTHER_CAMERAS:
             return OTHER_CAMERAS[self.scene.look.camera](items, self.size, *self._caption_room())
         chain = all(number in stage.reads and not stage.again for number, stage in enumerate(self.stages))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 
@@ -18,7 +19,6 @@ from .layout import (
     LABEL_GAP,
     SIDE,
     TOP,
-    WIDEST,
     WINDOW_ROOM,
     Frame,
     Item,
@@ -29,10 +29,10 @@ from .layout import (
     _spread,
     label_texts,
     least,
+    said_best,
     text_ascent,
     text_descent,
     text_width,
-    too_wordy,
 )
 
 GAP, MORE_GAP, BEFORE = 0.8, 1.6, 1.0
@@ -65,11 +65,11 @@ def stack(items: Sequence[Item], size: tuple[int, int], top_lines: float, bottom
         _, *room = page.room(width, top_lines + TOP, bottom_lines + BOTTOM)
         return all(takes <= has for takes, has in zip(needed(width, style), room, strict=True))
 
-    width, style = least(lambda width: fits(width, 1)), 1
-    short = least(lambda width: fits(width, 0))
-    if too_wordy(page, width, short):
-        width, style = short, 0
-    if width > WIDEST:
+    def least_width(style: int) -> float:
+        return least(lambda width: fits(width, style)) if len(label_texts(items[0], style)) == 1 else inf
+
+    width, style = said_best(items, page, least_width)
+    if width == inf:
         return None
     pixel, free_width, free_height = page.room(width, top_lines + TOP, bottom_lines + BOTTOM)
     capital = CAPITAL["label"] * pixel

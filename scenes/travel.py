@@ -42,7 +42,7 @@ from .layout import (
     label_size,
     least,
     mark_room,
-    too_wordy,
+    said_best,
     with_lanes_across,
     with_marks_beside,
     without_pad,
@@ -204,12 +204,7 @@ class _Row:
 
     def frame(self) -> Frame | None:
         """None where words alone are too much for a picture."""
-        noted = any(item.notes for item in self.items)
-        long, short = ((1, 2, 3), (4, 0)) if noted else ((1, 2), (0,))
-        width, style = min((least(partial(self._all_fit, style)), style) for style in long)
-        narrow = min((least(partial(self._all_fit, style)), style) for style in short)
-        if too_wordy(self.page, width, narrow[0]):
-            width, style = narrow
+        width, style = said_best(self.items, self.page, lambda style: least(partial(self._all_fit, style)))
         if width == inf:
             return None
         self.style = style

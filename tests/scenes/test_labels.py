@@ -81,3 +81,21 @@ def test_channels_are_numbered_where_each_can_be_followed_and_there_is_room(name
         if caption.name.startswith("mark-") and "filters" not in caption.name:
             marks.setdefault(caption.name.removeprefix("mark-").rsplit("-", 1)[0], []).append(caption.body)
     assert {key: "|".join(bodies) for key, bodies in marks.items()} == told
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "told"),
+    [
+        ("mobilenet-block", (854, 480), ["input", "16 filters", "expanded"]),
+        ("lenet", (480, 480), ["input", "6 filters", "C1"]),
+        ("deep-stack", (480, 480), ["1×32×32", "1×3×3", "32×30×30"]),  # what is left out stands in the table's place
+        ("gridding-2-2-2", (640, 480), ["1×13×13", "1×3×3", "1×9×9"]),  # for names cells would be much smaller
+    ],
+)
+def test_where_not_both_fit_a_label_says_the_name_as_the_table_has_the_shape(name, size, told):
+    scene = find_scene(name)
+    if photo_of(scene):
+        scene = with_photo(scene, np.full((*scene.input.shape[-2:], 3), 128, np.uint8))
+    board = compose(scene, size)
+    things = ("input", "filters-1", "output-1")
+    assert [next(caption.body for caption in labels(board, thing)) for thing in things] == told
