@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,13 @@ _WIDTHS = {".": 0.38, MINUS: 0.46, "e": 0.79}
 _DIGIT_WIDTH = 0.81
 
 
+def rounded(value: float, form: str) -> str:
+    """A number in this format; one half-way between two is rounded up, as schools teach: 4.125 is ``4.13``."""
+    with localcontext() as context:
+        context.rounding = ROUND_HALF_UP
+        return f"{Decimal(float(value)):{form}}"
+
+
 def short(value: float) -> str:
     """A finite number in four characters: ``12``, ``−3.5``, ``0.33``, ``2e5``.
 
@@ -37,9 +45,9 @@ def short(value: float) -> str:
     is added to an exact one: 0.5 is ``0.5``, and 1/3 is ``0.33``. What is too long without decimals is rounded to one
     digit and a power of ten.
     """
-    texts = [text for decimals in range(DECIMALS + 1) if len(text := f"{value:.{decimals}f}") <= CHARACTERS]
+    texts = [text for decimals in range(DECIMALS + 1) if len(text := rounded(value, f".{decimals}f")) <= CHARACTERS]
     if not texts:
-        digit, exponent = f"{value:.0e}".split("e")
+        digit, exponent = rounded(value, ".0e").split("e")
         return f"{digit}e{int(exponent)}".replace("-", MINUS, 1)
     text = next((text for text in texts if math.isclose(float(text), value, rel_tol=0.0, abs_tol=1e-9)), texts[-1])
     return text.replace("-", MINUS if float(text) else "")
@@ -48,8 +56,8 @@ def short(value: float) -> str:
 def told(value: float) -> str:
     """A number in words: with two decimals at most, and no more than it needs."""
     if abs(value) >= LONG:
-        return f"{value:.3g}".replace("-", MINUS, 1)
-    text = f"{value:.{DECIMALS}f}".rstrip("0").rstrip(".")
+        return f"{float(rounded(value, '.2e')):.3g}".replace("-", MINUS, 1)
+    text = rounded(value, f".{DECIMALS}f").rstrip("0").rstrip(".")
     return text.replace("-", MINUS if float(text) else "")
 
 

@@ -495,8 +495,15 @@ def told_of(first):
 
 
 def test_a_rounded_number_is_called_about_that():
-    assert told_of(0.125)[2] == "… adds: 0.12 + 0.5 + 0.25 − 3 ≈ −2.12"
+    assert told_of(0.125)[2] == "… adds: 0.13 + 0.5 + 0.25 − 3 ≈ −2.13"
     assert told_of(0.25)[2] == "… adds: 0.25 + 0.5 + 0.25 − 3 = −2"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(4.125, "4.13"), (-4.125, "−4.13"), (0.375, "0.38"), (12_250_000.0, "1.23e+07")]
+)
+def test_what_is_half_way_is_rounded_up(value, text):
+    assert told(value) == text
 
 
 @given(st.floats(-1e9, 1e9))
