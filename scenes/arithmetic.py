@@ -42,18 +42,14 @@ class Sum:
     """Whether all ``cells`` are of one channel."""
 
 
-def first_sum(plan: Plan, number: int) -> Sum | None:
-    """What happens in the step of a Slide that is told, in its first filter; None where values are not shown."""
-    return sum_of(plan, number, plan.sight(number).telling)
-
-
 def sum_of(plan: Plan, number: int, step: int) -> Sum | None:
-    """The same of any step of the stage; None where its window stands on padding alone, which a pool does not read."""
+    """What happens in a step of a Slide, in its first filter; None where values are not shown, and where its window
+    stands on padding alone, which a pool does not read."""
     if plan.values is None:
         return None
     tensors, kernels, biases = plan.values
     sight, kernel, bias = plan.sight(number), kernels[number], biases[number]
-    taps = sight.trajectory.taps(step) if step else sight.first_taps
+    taps = sight.taps(step)
     if not len(taps):
         return None
     nothing = (taps.input < 0).any(axis=1)

@@ -76,7 +76,7 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
     if number > 0:
         act, sight = plan.acts[number - 1], plan.sight(number - 1)
         done = plan.done(number - 1, index)
-        told = done + act.first_step == act.slow.first
+        told = np.isin(done + act.first_step, [beat.first for beat in act.told])
         origin = _sources(plan, number - 1, tensor, index, done)
         start, arrive = _arrival(act, done)
         if sight.scatters:
@@ -111,7 +111,7 @@ def _skip_cells(plan: Plan, number: int, tensor: Tensor, since: float) -> Cells:
 def _arrival(act: Act, done: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The steps between which cells travel that are written with these steps of an act."""
     done = done + act.first_step
-    slow, swept = done == act.slow.first, act.swept_at(done)
+    slow, swept = np.isin(done, [beat.first for beat in act.told]), act.swept_at(done)
     begins, ends = np.where(swept, 0.0, np.where(slow, WRITE, SET_OUT)), np.where(swept | slow, 1.0, LANDED)
     return np.asarray(done + begins, float), np.asarray(done + ends, float)
 
@@ -205,7 +205,7 @@ def _flies(plan: Plan, number: int, done: NDArray[np.int64]) -> NDArray[np.bool_
         return np.zeros(len(done), np.bool_)
     parts = [1.0 if b.swept else LANDED - SET_OUT for b in act.beats]
     seconds = [p * (b.end - b.start) / (b.last - b.first + 1) / plan.fps for p, b in zip(parts, act.beats, strict=True)]
-    told = [b.slow and not b.swept for b in act.beats]
+    told = [beat in act.told for beat in act.beats]
     return ((np.array(seconds) >= FLIGHT) | np.array(told))[act.beat_at(done + act.first_step)]
 
 
@@ -343,16 +343,24 @@ def _stages_of(plan: Plan, number: int) -> tuple[int, ...]:
 
 
 def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
-    """Copies of the first window's cells, zeros, too: to their weights, then together into one cell per filter."""
-    act, tensor, sight = plan.acts[number], plan.tensors[number], plan.sight(number)
-    order = plan.scene.time.order
+    """Copies of the cells of every window that is told, zeros, too: to their weights, then together into one cell per
+    filter."""
+    act, order = plan.acts[number], plan.scene.time.order
     taps_per_step = math.prod(bank.shape) // (bank.shape[0] if order == "filter" else 1)
     small = plan.cell_pixels(number) < FEWEST_PIXELS
     swells = bank.placed.item.pitch if small else 1.0
     drawn = min(taps_per_step, bank.placed.item.elision.cells)
-    if act.slow.swept or max(drawn, taps_per_step / MOST_MORE) > MAX_TRAVELLERS or (small and swells == 1.0):
+    if max(drawn, taps_per_step / MOST_MORE) > MAX_TRAVELLERS or (small and swells == 1.0):
         return
-    read = _read_first(plan, number)
+    for turn, beat in enumerate(act.told, start=1):
+        name = f"travellers-{number + 1}{f'-{turn}' * (turn > 1)}"
+        yield from _travelling(plan, number, bank, beat.first, name, swells)
+
+
+def _travelling(plan: Plan, number: int, bank: Bank, step: int, name: str, swells: float) -> Iterator[Cells]:
+    """These of one step."""
+    tensor, sight = plan.tensors[number], plan.sight(number)
+    read = _read_in(plan, number, step - plan.acts[number].first_step)
     weight = sight.drawn_weights(read.weight)
     drawn = tensor.shows(read.index) & bank.shows(weight)
     read, weight = read.of(drawn), weight[drawn]
@@ -365,8 +373,8 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
         position = column_mouths(bank, weight[:, 3])
     if sight.scatters:  # each product has a place of its own
         position = made.at(written, behind)
-    start, end = act.first_step + LAND, act.first_step + WRITE
-    rest = act.first_step + MULTIPLY, act.first_step + SUM
+    start, end = step + LAND, step + WRITE
+    rest = step + MULTIPLY, step + SUM
     becomes, numbers = made.color_of(written), ()
     if plan.values is not None and (kernel := plan.values[1][number]) is not None:
         products = read.values * kernel[tuple(weight.T)]
@@ -378,7 +386,7 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     via = bank.before(weight) if swells == 1.0 else bank.at(weight)
     yield cells_at(
         position,
-        f"travellers-{number + 1}",
+        name,
         "traveller",
         tensor.shape,
         read.index,
@@ -399,7 +407,7 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """What the first window reads, a row for each multiply: ``index`` (n, rank) of cells, of zeros that of their place,
+    """What a window reads, a row for each multiply: ``index`` (n, rank) of cells, of zeros that of their place,
     of what several cells are mixed to that of the first of them.
 
     ``position`` (n, 3) is where they stand, ``values`` (n,) are 0 where values are not shown; ``weight`` is what they
@@ -418,10 +426,10 @@ class Read:
         return Read(**{each.name: getattr(self, each.name)[which] for each in fields(self)})
 
 
-def _read_first(plan: Plan, number: int) -> Read:
-    """What a stage's first window reads, on padding, too: there its own zeros, or copies of cells."""
+def _read_in(plan: Plan, number: int, step: int) -> Read:
+    """What a stage's window reads in a step, on padding, too: there its own zeros, or copies of cells."""
     tensor, sight = plan.tensors[number], plan.sight(number)
-    taps = sight.first_taps
+    taps = sight.taps(step)
     zero = (taps.input < 0).any(axis=1)
     index, behind = sight.drawn(taps.input.clip(0), sight.item), np.zeros(len(taps), np.int64)
     color, place = tensor.color_of(index), index.copy()
@@ -431,13 +439,14 @@ def _read_first(plan: Plan, number: int) -> Read:
         color = plan.shaded(number, color, values)
     color = np.where((zero | tensor.is_empty(index))[:, None], EMPTY, color)
     if taps.ghost.any():
-        place[taps.ghost], behind[taps.ghost] = sight.around(sight.stood_on(taps.weight[taps.ghost]), sight.item)
+        place[taps.ghost], behind[taps.ghost] = sight.around(sight.stood_on(taps.weight[taps.ghost], step), sight.item)
     which, first = mixed(taps.output, taps.weight)
     values, *color = (np.bincount(which, taps.coefficient * each).astype(float) for each in (values, *color.T))
     index, weight = np.where(zero[:, None], place, index)[first], taps.weight[first]
     position = tensor.at(place, behind)[first]
     if isinstance(sight.op, DeformConv2d):
-        position = tensor.between(np.zeros_like(first), sight.sampled(weight))
+        n, _, _ = sight.place(step)
+        position = tensor.between(np.full_like(first, n), sight.sampled(weight, step))
     return Read(index, position, np.stack(color, axis=1), values, weight, taps.output[first])
 
 

@@ -1,7 +1,7 @@
 """Time: which step is under way at which frame.
 
 A *beat* is a run of steps that is shown in one go: a single step, or a swept row (then plane) of positions where there
-are more steps than a viewer could follow: of these only the first one is shown alone. Rows of which nothing is drawn
+are more steps than a viewer could follow: of these only what is told is shown alone. Rows of which nothing is drawn
 share one beat. Beats have weights (seconds they would like), squeezed into the seconds that the scene has.
 """
 
@@ -19,7 +19,7 @@ RESULT_SECONDS = 1.5
 RETURN_SECONDS = 0.4
 """The result is held for so much longer: what plays again and again leads back to its first picture meanwhile."""
 FIRST_STEP_SECONDS = 2.6
-"""The first step is shown in slow motion: land, multiply, sum, write."""
+"""What is told is shown in slow motion, a stage's first step mostly: land, multiply, sum, write."""
 READING_SECONDS = 0.75
 READING_STEPS = 3
 LAST_STEP_SECONDS = 0.7
@@ -51,7 +51,7 @@ Knots = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class Beat:
-    """Steps ``first..last`` (both included) between two frames; ``slow`` is a stage's longest one.
+    """Steps ``first..last`` (both included) between two frames; ``slow`` are those in slow motion, a stage's longest.
 
     Nothing that is written in an ``unseen`` one is drawn. Its steps have all one pace, but for ``knots``: by which
     share of the time which share of the steps is done.
@@ -85,15 +85,14 @@ def group_steps(steps: int, row: int, plane: int, room: int) -> int:
     return steps
 
 
-def beat_sizes(steps: int, run: int, apart: bool = False, seen: Sequence[bool] = ()) -> list[int]:
-    """How many steps each beat has, of ``run`` steps each; set ``apart``, the first step has one of its own.
+def beat_sizes(steps: int, run: int, apart: Collection[int] = (), seen: Sequence[bool] = ()) -> list[int]:
+    """How many steps each beat has, of ``run`` steps each; steps that are set ``apart`` have one of their own.
 
     Runs that follow each other and are not ``seen`` (runs,) are one beat; without that all are.
     """
     starts = [start for i, start in enumerate(range(0, steps, run)) if not seen or i == 0 or seen[i] or seen[i - 1]]
-    if apart and run > 1 and steps > 1:
-        starts.insert(1, 1)
-    return [end - start for start, end in pairwise([*starts, steps])]
+    cuts = {cut for step in apart for cut in (step, step + 1) if cut < steps}
+    return [end - start for start, end in pairwise([*sorted({*starts, *cuts}), steps])]
 
 
 def beats(
@@ -103,7 +102,7 @@ def beats(
     travels: bool = False,
     openings: Collection[int] = (),
     leaves: bool = False,
-    telling: Mapping[int, int] | None = None,
+    telling: Mapping[int, Collection[int]] | None = None,
     unseen: Collection[tuple[int, int]] = (),
 ) -> tuple[list[list[Beat]], int]:
     """Lay the beats out in time.
@@ -115,7 +114,7 @@ def beats(
         travels: between stages is a pause in which the camera travels.
         openings: the stages, by number, that only open the next one: the camera stays where it is.
         leaves: after the last stage the camera travels once more, before the hold on the result.
-        telling: by the stage's number, the beat that is shown in slow motion, if that is not the first one.
+        telling: by the stage's number, the beats that are shown in slow motion, if that is not the first one alone.
         unseen: the beats, by the stage's number and their own, in which nothing is written that is drawn.
 
     Returns:
@@ -132,7 +131,7 @@ def beats(
     if leaves:
         last_frame -= max(1.0, round(pause))
         room = last_frame - first_frame
-    slow = [(telling or {}).get(number, 0) for number in range(len(sizes))]
+    slow = [(telling or {}).get(number, (0,)) for number in range(len(sizes))]
     durations = _durations(sizes, slow, unseen, fps, room - len(before) * pause)
     if before:  # each is like a beat before a stage's first one
         firsts = np.cumsum([0, *map(len, sizes)])
@@ -144,7 +143,7 @@ def beats(
         i += number in before
         row: list[Beat] = []
         for beat, size in enumerate(stage):
-            told, hidden = beat == slow[number], (number, beat) in unseen
+            told, hidden = beat in slow[number], (number, beat) in unseen
             row.append(Beat(step, step + size - 1, float(bounds[i]), float(bounds[i + 1]), told, hidden))
             step, i = step + size, i + 1
         result.append(row)
@@ -157,7 +156,11 @@ def held_from(frames: int, fps: float) -> int:
 
 
 def _durations(
-    sizes: list[list[int]], telling: list[int], unseen: Collection[tuple[int, int]], fps: float, room: float
+    sizes: list[list[int]],
+    telling: Sequence[Collection[int]],
+    unseen: Collection[tuple[int, int]],
+    fps: float,
+    room: float,
 ) -> NDArray[np.float64]:
     """Frames per beat, summing to ``room``: slow, then reading speed, then faster and faster, the last one slow.
 
@@ -169,7 +172,7 @@ def _durations(
     for number, stage in enumerate(sizes):
         n = len(stage)
         for i, size in enumerate(stage):
-            if i == telling[number] or (size > 1 and i == n - 1 == 1):
+            if i in telling[number] or (size > 1 and i == n - 1 == 1):
                 slow.append(FIRST_STEP_SECONDS if number == 0 else FIRST_STEP_SECONDS * 0.7)
                 fast.append(0.0)
             elif i == 0 or (number, i) in unseen or (i <= READING_STEPS and n > READING_STEPS + 2):
@@ -239,7 +242,7 @@ def strokes(chosen: Sequence[Beat], row: int) -> Iterator[Stroke]:
     for beat in chosen:
         if groups:
             group, stands = groups[-1]
-            seen = not group.unseen and not beat.unseen
+            seen = not group.unseen and not beat.unseen and not beat.slow
             if seen and group.swept and group.end - group.start < STROKE:
                 groups[-1] = replace(group, last=beat.last, end=beat.end, knots=()), stands
                 continue

@@ -179,10 +179,10 @@ class Act:
         """Frames, and how many steps of all are done at these."""
         return pace(self.beats, self.row)
 
-    @property
-    def slow(self) -> Beat:
-        """The beat in slow motion, of which it is told what happens."""
-        return next(beat for beat in self.beats if beat.slow)
+    @cached_property
+    def told(self) -> list[Beat]:
+        """The beats in slow motion, of a single step each, of which it is told what happens."""
+        return [beat for beat in self.beats if beat.slow and not beat.swept]
 
     @property
     def first_frame(self) -> int:

@@ -107,6 +107,9 @@ LONG_PART = 12
 """More characters than these are a line's worth."""
 HURRIED = 2.5
 """A stage with less time than this many travels of the camera has none for a travel."""
+TOLD_TWICE, PLAIN = 10.0, 0.25
+"""A stage with so many seconds has time for a second step in slow motion, if the first comes to less than this share of
+it."""
 MAP_GAP = 0.07
 """Between pictures side by side, in widths of one."""
 LINE_ROOM = 9
@@ -258,12 +261,13 @@ class Plan:
             row, plane = self.runs(number)
             run = group_steps(total, row, plane, room)
             slides = self.stages[number].slide is not None
-            if run == 1 and slides:
-                telling[len(sizes)] = self.sight(number).telling
             seen = self._seen(number, run) if slides and run in (row, plane) and run > 1 else []
-            sizes.append(beat_sizes(total, run, slides, seen))
-            starts = enumerate(np.cumsum([0, *sizes[-1][:-1]]).tolist())
-            unseen |= {(len(sizes) - 1, beat) for beat, start in starts if seen and not seen[start // run]}
+            told = self._told_steps(number, self.scene.time.seconds / rounds) if slides else []
+            sizes.append(beat_sizes(total, run, told, seen))
+            starts = np.cumsum([0, *sizes[-1][:-1]]).tolist()
+            if told:
+                telling[len(sizes) - 1] = [starts.index(step) for step in told]
+            unseen |= {(len(sizes) - 1, beat) for beat, start in enumerate(starts) if seen and not seen[start // run]}
         traces = self.contents.traces
         for trace in traces:
             run = group_steps(trace.steps, *trace.rows, room) if self.stages[trace.number].slide else trace.steps
@@ -304,6 +308,26 @@ class Plan:
         last = (*self.acts, *self.traced)[-1].last_frame
         self.result_frame = int(self.travels[-1][1]) if self.leaves else last + 1
         """The frame from which the words are those of the result."""
+
+    def _told_steps(self, number: int, seconds: float) -> list[int]:
+        """The steps of a stage with so many seconds that are told in slow motion, counted from its first one.
+
+        A picture's corner is often plain: where the first filter finds next to nothing there, of what it may find, the
+        step in which it finds most is told, too, if all that it reads and writes is drawn.
+        """
+        sight = self.sight(number)
+        first = sight.telling
+        conv = isinstance(sight.op, Weighted) and not sight.scatters and sight.axes == 2
+        if not conv or not self.pictured(number) or self.values is None or seconds < TOLD_TWICE:
+            return [first]
+        found = np.abs(self.values[0][number + 1].reshape(-1, *self.shapes[number + 1][-2:])[0])
+        drawn = np.ones(found.shape, np.bool_)
+        for tensor, spans in ((number, sight.reads), (number + 1, sight.writes)):
+            elision = self.contents.tensors[tensor]
+            rows, columns = (axis.shows(np.arange(axis.length)) for axis in (elision.rows, elision.columns))
+            drawn &= spans[1].keeps_to(rows)[:, None] & spans[2].keeps_to(columns)
+        most = int(np.where(drawn, found, 0.0).argmax())
+        return [first, most] if found.flat[first] < PLAIN * found.flat[most] else [first]
 
     def _seen(self, number: int, run: int) -> list[bool]:
         """Whether something is drawn of what is written in each run of a stage's steps, a row or plane of positions."""

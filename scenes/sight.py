@@ -156,9 +156,16 @@ class Span:
 
     def meets(self, which: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """At which positions (..., positions) the window touches one of these cells (..., cells)."""
+        return self._among(which).any(axis=-1)
+
+    def keeps_to(self, which: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """At which positions it touches none but these."""
+        return self._among(which).all(axis=-1)
+
+    def _among(self, which: NDArray[np.bool_]) -> NDArray[np.bool_]:
         at = self.first[:, None] + self.distance * np.arange(self.taps, dtype=np.int64)
         length = which.shape[-1]
-        return (which[..., at.clip(0, length - 1)] & (at >= 0) & (at < length)).any(axis=-1)
+        return which[..., at.clip(0, length - 1)] & (at >= 0) & (at < length)
 
     def touches(self, position: int) -> int:
         """How many cells the window touches at a position."""
@@ -254,13 +261,12 @@ class Sight:
             return 1 if self.scatters else self.op.groups * self.op.fan_in() * math.prod(_kernel_size(self.op))
         return self._reads_at(self.place(self.telling)[2][3 - self.axes :])
 
-    @property
-    def zeros_at_once(self) -> int:
-        """How many of the cells that a convolution reads in that step are zeros of padding."""
+    def zeros_at(self, step: int) -> int:
+        """How many of the cells that a convolution reads in a step are zeros of padding."""
         if not isinstance(self.op, Conv) or self.op.padding_mode != "zeros":
             return 0
         window, inside = self.op.window, self.op.groups * self.op.fan_in()
-        along = zip(self.place(self.telling)[2][3 - self.axes :], self.item[1:], strict=True)
+        along = zip(self.place(step)[2][3 - self.axes :], self.item[1:], strict=True)
         for axis, (position, size) in enumerate(along):
             first = position * window.stride[axis] - window.padding[axis][0]
             met = first + window.dilation[axis] * np.arange(window.kernel_size[axis])
@@ -300,6 +306,10 @@ class Sight:
         cut = [0] * (1 + len(self.batch)) + [before for before, _ in op.window.padding]
         return replace(taps, output=taps.output - np.array(cut))
 
+    def taps(self, step: int) -> Taps:
+        """The multiplies of any step; of a window that scatters those that land alone, if it is not the first one."""
+        return self.trajectory.taps(step) if step else self.first_taps
+
     @property
     def spread(self) -> tuple[int, int]:
         """Into how many products the first cell goes that a window scatters, and how many of them are in the output."""
@@ -308,22 +318,25 @@ class Sight:
         at = taps.output[mine, 1 + len(self.batch) :]
         return int(mine.sum()), int(((at >= 0) & (at < np.array(self.output[1:]))).all(axis=1).sum())
 
-    def stood_on(self, weight: Rows) -> Rows:
-        """Where a convolution's first window meets these weights: (n, (N,) C, *spatial), on padding, too."""
+    def stood_on(self, weight: Rows, step: int) -> Rows:
+        """Where a convolution's window meets these weights in a step: (n, (N,) C, *spatial), on padding, too."""
         op = self.op
         assert isinstance(op, Weighted)
         window, fan_in = op.window, op.fan_in()  # pyright: ignore[reportAttributeAccessIssue]
-        at = weight[:, 2:] * np.array(window.dilation) - np.array([before for before, _ in window.padding])
+        n, _, position = self.place(step)
+        first = np.array(position[3 - self.axes :]) * window.stride - [before for before, _ in window.padding]
+        at = weight[:, 2:] * np.array(window.dilation) + first
         channel = weight[:, 0] // (op.filters // op.groups) * fan_in + weight[:, 1]
-        return np.column_stack([*[np.zeros_like(channel)] * len(self.batch), channel, at])
+        return np.column_stack([*[np.full_like(channel, n)] * len(self.batch), channel, at])
 
-    def sampled(self, weight: Rows) -> NDArray[np.float64]:
-        """Where the offsets have moved these weights' cells of a deformable convolution's first window: (n, 3) channel,
-        row, column of cubes, mostly between them."""
+    def sampled(self, weight: Rows, step: int) -> NDArray[np.float64]:
+        """Where the offsets have moved these weights' cells of a deformable convolution's window in a step: (n, 3)
+        channel, row, column of cubes, mostly between them."""
         cell = np.ravel_multi_index(tuple(weight[:, 2:].T), _kernel_size(self.op))
-        moved = self.trajectory.offsets[0, cell, :, 0, 0]
+        n, _, (_, row, column) = self.place(step)
+        moved = self.trajectory.offsets[n, cell, :, row, column]
         shift = np.insert(moved, 0, 0.0, axis=1).astype(float)
-        return np.add(self.drawn(self.stood_on(weight), self.item)[:, -3:], shift, dtype=np.float64)
+        return np.add(self.drawn(self.stood_on(weight, step), self.item)[:, -3:], shift, dtype=np.float64)
 
     def around(self, rows: Rows, item: Shape) -> tuple[Rows, Rows]:
         """Cells as :meth:`drawn` has them, though they may lie outside; and how far each stands behind its channel."""

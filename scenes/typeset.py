@@ -13,7 +13,7 @@ from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import AdaptiveAvgPool, AvgPool
 from ..conv_math.transposed import ConvTranspose
-from .arithmetic import added, first_merged, first_sum, mixture, multiplied, narrated, sum_of
+from .arithmetic import added, first_merged, mixture, multiplied, narrated, sum_of
 from .captions import Words, biases_of, count
 from .contents import Shown
 from .layout import (
@@ -56,7 +56,7 @@ def all_captions(plan: Plan) -> Iterator[Caption]:
         yield from _facts(plan, number, first, last)
         yield from _footer(plan, number, act, first, last)
         narration: list[Caption] = []
-        if not act.slow.swept:
+        if act.told:
             narration = list((_merging if isinstance(act.stage.op, Merge) else _narration)(plan, number, act))
         narration = sorted((*narration, *_passing(plan, number, act), *_mixing(plan, number, act)), key=_first)
         yield from narration
@@ -542,23 +542,24 @@ def _rearranging(plan: Plan, number: int, first: int) -> Iterator[Caption]:
 
 
 def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
-    """What happens in a window's step in slow motion."""
+    """What happens in a window's steps in slow motion."""
     if act.stage.slide is None:
         return
-    beat = act.slow
     ends = (LAND, MULTIPLY, WRITE, 1.0)
     room = _narration_room(plan, number, act)
-    texts = _happens(plan, number, room)
-    if one := first_sum(plan, number):
-        texts = narrated(plan.words, one, texts, room, _whose(plan, number))
     at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
-    first = math.floor(beat.start) + 1
-    for i, (text, end) in enumerate(zip(texts, ends, strict=True)):
-        last = math.floor(beat.start + end * (beat.end - beat.start))
-        if last >= first:
-            name = f"phase-{number + 1}-{i + 1}"
-            yield _text(plan, name, text, "note", at, "left", color=plan.theme.faint_text, first=first, last=last)
-        first = last + 1
+    for turn, beat in enumerate(act.told, start=1):
+        step = beat.first - act.first_step
+        texts = _happens(plan, number, room, step)
+        if one := sum_of(plan, number, step):
+            texts = narrated(plan.words, one, texts, room, _whose(plan, number))
+        first = math.floor(beat.start) + 1
+        for i, (text, end) in enumerate(zip(texts, ends, strict=True)):
+            last = math.floor(beat.start + end * (beat.end - beat.start))
+            if last >= first:
+                name = f"phase-{number + 1}-{i + 1}{f'-{turn}' * (turn > 1)}"
+                yield _text(plan, name, text, "note", at, "left", color=plan.theme.faint_text, first=first, last=last)
+            first = last + 1
 
 
 def _whose(plan: Plan, number: int) -> str:
@@ -623,7 +624,7 @@ def _merging(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
         yield _text(plan, f"phase-{number + 1}-1", text, "note", at, "left", color=plan.theme.faint_text, **spell)
 
 
-def _happens(plan: Plan, number: int, room: float) -> tuple[str, str, str, str]:
+def _happens(plan: Plan, number: int, room: float, step: int) -> tuple[str, str, str, str]:
     """The four phases of a step: what is read, what is done with it, what comes of that, what is written.
 
     ``room`` is how wide they may be, in capitals.
@@ -655,7 +656,7 @@ def _happens(plan: Plan, number: int, room: float) -> tuple[str, str, str, str]:
     elif isinstance(op, RowProduct | DeformConv2d):
         land = "sample" if isinstance(op, DeformConv2d) else f"row_meets{alone}"
     total = words.counted("sum_bias" if op.bias else "sum", products)
-    lands, padded = words.counted(land, reads, windows), sight.zeros_at_once
+    lands, padded = words.counted(land, reads, windows), sight.zeros_at(step)
     if padded:
         whole, short = (
             words("land_padded", lands, count(padded)),

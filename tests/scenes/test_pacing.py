@@ -21,6 +21,7 @@ from convmotion.scenes.pacing import (
     beats,
     group_steps,
     held_from,
+    strokes,
 )
 
 STEPS = [1, 2, 5, 25, 300, 50_000]
@@ -34,7 +35,7 @@ def lengths(row):
 def laid_out(steps, fps=30.0, seconds=12.0):
     """Beats of one stage, as a scene gets them; at most 96 if there are more steps than are shown singly."""
     run = group_steps(steps, -(-steps // 96), steps, max(1, int(BEAT_SHARE * seconds * fps)))
-    sizes = beat_sizes(steps, run, True)
+    sizes = beat_sizes(steps, run, [0])
     rows, frames = beats([sizes], fps, seconds)
     return rows[0], frames
 
@@ -160,13 +161,37 @@ def test_there_are_never_more_beats_than_room(steps, row, rows, room):
 
 @given(st.integers(1, 5000), st.integers(1, 300))
 def test_of_steps_that_are_swept_only_the_first_one_is_set_apart(steps, run):
-    together, apart = beat_sizes(steps, run), beat_sizes(steps, run, True)
+    together, apart = beat_sizes(steps, run), beat_sizes(steps, run, [0])
     assert sum(together) == sum(apart) == steps and min(apart) == 1
     assert set(together[:-1]) <= {run} and together[-1] <= run
     if run > 1 and steps > 1:
         assert apart == [1, together[0] - 1, *together[1:]]
     else:
         assert apart == together
+
+
+@given(st.integers(1, 5000), st.integers(1, 300), st.sets(st.integers(0, 4999), max_size=3))
+def test_whatever_is_told_is_set_apart_and_nothing_else_is_cut(steps, run, told):
+    told = {step % steps for step in told}
+    starts = np.cumsum([0, *beat_sizes(steps, run, told)]).tolist()
+    assert set(starts) == {*range(0, steps, run), *told, *(step + 1 for step in told), steps} | {0}
+
+
+def test_several_steps_of_a_stage_are_shown_in_slow_motion():
+    sizes = beat_sizes(3844, 62, [0, 2755])
+    ((row,), frames), ((once,), as_many) = (
+        beats([sizes], 30.0, 14.0, telling={0: [n for n, beat in enumerate(starts) if beat in told]})
+        for starts in [np.cumsum([0, *sizes[:-1]]).tolist()]
+        for told in ([0, 2755], [0])
+    )
+    slow = [beat for beat in row if beat.slow]
+    assert [(beat.first, beat.last) for beat in slow] == [(0, 0), (2755, 2755)]
+    assert frames == as_many and row[-1].end == once[-1].end, "the seconds hold"
+    first, second = (beat.end - beat.start for beat in slow)
+    assert first == pytest.approx(second, abs=1.0)
+    assert second > 1.5 * 30 and second > 2 * max(beat.end - beat.start for beat in row if not beat.slow)
+    ways = [(way.first, way.last) for way in strokes(row, 62)]
+    assert (2755, 2755) in ways, "the window stops there"
 
 
 def test_where_all_the_rest_is_swept_at_once_it_has_as_much_time_as_the_first_step():

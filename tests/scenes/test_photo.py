@@ -258,3 +258,83 @@ def test_the_channels_of_a_picture_are_called_by_their_colours_where_they_stand_
     board = compose(parse_scene(depthwise.replace('{ image = "photo.png" }', '"random"'), "numbers"))
     assert [c.body for c in board.captions if c.name.startswith("mark-input-")] == numbers
     assert not marks(SCENE, "input"), "channels behind each other have no marks"
+
+
+EDGE = """
+[input]
+shape = [1, 9, 9]
+values = { image = "photo.png" }
+[[stage]]
+op = "Conv2d"
+out_channels = 1
+kernel_size = 3
+weight = "sobel-x"
+[time]
+seconds = 14
+[look]
+show = ["values", "ghosts"]
+"""
+SQUARE = np.full((9, 9, 3), 102, np.uint8)
+SQUARE[4:7, 5:8] = 255
+
+
+def told_in(text=EDGE, pixels=SQUARE):
+    """Which steps are told in slow motion, from their first words on, and what is said last of each."""
+    board = compose(with_photo(scene(text), pixels))
+    phases = [c for c in board.captions if c.name.startswith("phase-1-")]
+    begun = [c.first for c in phases if c.name.startswith("phase-1-1")]
+    return board, [int(board.step.at(frame)[0]) for frame in begun], [c.body for c in phases if "writes" in c.body]
+
+
+def test_where_a_picture_begins_with_a_plain_corner_the_step_that_finds_most_is_told_too():
+    board, steps, written = told_in(EDGE)
+    _, output = values_of(with_photo(scene(EDGE), SQUARE))[0]
+    assert steps == [0, int(np.abs(output).argmax())] and steps[1] > 0
+    assert written == ["… writes 0", f"… writes {round(float(np.abs(output).max()), 2)}"]
+    first, most = named(board, "travellers-1"), named(board, "travellers-1-2")
+    assert {tuple(i) for i in first.index} == {(0, r, c) for r in range(3) for c in range(3)}
+    row, column = divmod(steps[1], 7)
+    assert {tuple(i) for i in most.index} == {(0, row + r, column + c) for r in range(3) for c in range(3)}
+    assert (most.start.min(), most.end) == pytest.approx((steps[1] + 0.2, steps[1] + 0.8))
+
+
+def test_its_window_stands_on_no_padding():
+    pixels = np.zeros((9, 9, 3), np.uint8)
+    pixels[4, 4], pixels[4, 8] = 102, 255
+    weight = "[[[[0, 0, 0], [0, 1, 0], [0, 0, 0]]]]\npadding = 1"
+    _, steps, written = told_in(EDGE.replace('"sobel-x"', weight), pixels)
+    assert steps == [0, 4 * 9 + 4] and written == ["… writes 0", "… writes 0.4"]
+
+
+def test_all_of_it_is_drawn():
+    shape, (row, column) = (300, 400), (150, 200)
+    pixels = np.zeros((*shape, 3), np.uint8)
+    pixels[row, column], pixels[3, 5] = 255, 102
+    board, steps, _ = told_in(EDGE.replace("[1, 9, 9]", "[3, 300, 400]"), pixels)
+    drawn = {tuple(place) for place in named(board, "input").index[:, 1:].tolist()}
+    assert (row, column) not in drawn and len(steps) == 2
+    assert {(r + i, c + j) for s in steps for r, c in [divmod(s, 398)] for i in range(3) for j in range(3)} <= drawn
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("seconds = 14", "seconds = 9"), ('"values"', '"lines"'), ('op = "Conv2d"', 'op = "MaxPool2d"')],
+)
+def test_it_is_told_where_there_is_time_and_there_are_numbers_and_filters(old, new):
+    text = EDGE.replace(old, new)
+    if "Pool" in new:
+        text = text.replace("out_channels = 1\n", "").replace('weight = "sobel-x"\n', "")
+    assert len(told_in(text)[1]) == 1
+
+
+def test_of_numbers_that_are_no_picture_the_first_step_alone_is_told():
+    numbers = (SQUARE[None, ..., 0] / 255).tolist()
+    board = compose(scene(EDGE.replace('{ image = "photo.png" }', str(numbers))))
+    assert len([c for c in board.captions if c.body == "… writes 0"]) == 1
+    assert not any(c.name == "travellers-1-2" for c in board.cells)
+
+
+def test_a_corner_that_finds_something_is_enough():
+    pixels = SQUARE.copy()
+    pixels[:, :2] = 153
+    assert told_in(pixels=pixels)[2] == ["… writes −0.8"] and len(told_in()[2]) == 2

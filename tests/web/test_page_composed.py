@@ -198,3 +198,19 @@ def test_a_changed_operation_is_shown_as_python_shows_it(name):
     assert numbered > SETTINGS / 2
     assert followed or name.startswith("Conv")
     assert tied or name not in ("Conv2d", "MaxPool2d"), "groups, or channels, that stand one below the other"
+
+
+def test_the_step_that_tells_most_is_set_apart_in_a_row_that_is_swept_as_python_does():
+    stage = {"op": "AdaptiveAvgPool2d", "output_size": [30, 30]}
+    table = {"input": {"shape": [1, 20, 20]}, "stage": [stage], "look": {"show": SHOW}}
+    scene = scene_from_table(table, "swept")
+    (mine,) = node.run("composed.mjs", given=[asked_of(scene, "en", "light", SIZES[0])])
+    right = compose(scene, SIZES[0])
+    for cells, known in zip(mine["cells"], right.cells, strict=True):
+        alike(cells, known, known.name)
+    said, known = (
+        {c["name"]: (c["body"], c["first"], c["last"]) for c in told}
+        for told in (mine["captions"], map(asdict, right.captions))
+    )
+    assert said["phase-1-1"][0].startswith("the window reads 4 cells")
+    assert all(said[f"phase-1-{i}"] == known[f"phase-1-{i}"] for i in range(1, 5))

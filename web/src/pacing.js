@@ -29,8 +29,7 @@ const spread = (from, to, steps) => Array.from({ length: steps + 1 }, (_, i) => 
 /**
  * The beats of so many steps, and the number of frames.
  * @param {{steps: number, row: number, plane: number, fps: number, seconds: number, slides: boolean, telling: number}} told
- *   `row` and `plane` are how many steps make these; of what `slides`, a first step is apart; that which is `telling` is
- *   slow where all are
+ *   `row` and `plane` are how many steps make these; of what `slides`, the step that is `telling` is apart, and slow
  * @returns {{beats: Beat[], frames: number}}
  */
 export function beatsOf({ steps, row, plane, fps, seconds, slides, telling }) {
@@ -39,11 +38,11 @@ export function beatsOf({ steps, row, plane, fps, seconds, slides, telling }) {
   const last = frames - even(Math.min(RESULT_SECONDS * fps, 0.15 * frames));
   const many = Math.max(1, Math.floor(BEAT_SHARE * frames));
   const run = [1, row, plane].find((size) => Math.ceil(steps / size) <= (size === 1 ? Math.min(SINGLE_STEPS, many) : many)) ?? steps;
-  const starts = [];
-  for (let start = 0; start < steps; start += run) starts.push(start);
-  if (slides && run > 1 && steps > 1) starts.splice(1, 0, 1);
+  const cuts = new Set(slides ? [telling, telling + 1].filter((cut) => cut < steps) : []);
+  for (let start = 0; start < steps; start += run) cuts.add(start);
+  const starts = [...cuts].sort((a, b) => a - b);
   const sizes = starts.map((start, i) => (starts[i + 1] ?? steps) - start);
-  const slow = slides && run === 1 ? telling : 0;
+  const slow = slides ? starts.indexOf(telling) : 0;
   const bounds = boundsOf(durationsOf(sizes, slow, fps, last - first), first, last);
   const beats = sizes.map((size, i) => ({
     first: starts[i],
@@ -100,7 +99,7 @@ export function strokesOf(beats, row) {
   const groups = [];
   for (const beat of beats) {
     const group = groups.at(-1);
-    if (group?.swept && group.end - group.start < STROKE) {
+    if (group?.swept && !beat.slow && group.end - group.start < STROKE) {
       Object.assign(group, { last: beat.last, end: beat.end });
       continue;
     }
