@@ -32,6 +32,8 @@ MOST_SUMS = 15
 """Of more sums in one place none has its number: each must hide the one before it."""
 MOST_PRODUCTS = 2**20
 """More of them are not added up one by one."""
+HALF_WAY = 0.45
+"""How large copies are half-way to one cell, where they are half as far from each other as in the beginning."""
 MAX_TRAVELLERS = 4096
 """Above, the first step's copies of the window would be a cloud that nobody can read."""
 MOST_MORE = 256
@@ -65,6 +67,9 @@ def cells_of(plan: Plan) -> Iterator[Cells]:
         else:
             yield filter_cells(plan, number, bank, f"filters-{number + 1}", bank.drawn(), bank.drawn())
         yield from _travellers(plan, number, bank)
+    for number in range(len(plan.stages)):
+        if plan.woven(number):
+            yield from _along_weights(plan, number)
     yield from _dots(plan)
 
 
@@ -229,6 +234,8 @@ def _makers(plan: Plan, number: int, tensor: Tensor, index: NDArray[np.int64]) -
         return column_mouths(plan.banks[number], w)
     if number in plan.banks:
         return plan.banks[number].mouths()[c // depth_of(sight.output)]
+    if plan.woven(number):
+        return tensor.at(index)
     if plan.undrawn(number):
         _, height, width = before.placed.item.dims
         place = before.placed.base[0] + np.array([width + MOUTH, 0.0, -(height - 1) / 2])
@@ -403,6 +410,34 @@ def _travelling(plan: Plan, number: int, bank: Bank, step: int, name: str, swell
         end=end,
         numbers=numbers,
     )
+
+
+def _along_weights(plan: Plan, number: int) -> Iterator[Cells]:
+    """The same where weights are lines: half-way along its line each copy is multiplied, and small among the others."""
+    act, tensor, sight, made = plan.acts[number], plan.tensors[number], plan.sight(number), plan.tensors[number + 1]
+    for beat in act.told:
+        read = _read_in(plan, number, beat.first - act.first_step)
+        written = sight.drawn(read.output, sight.output)
+        drawn = tensor.shows(read.index) & made.shows(written)
+        read, written = read.of(drawn), written[drawn]
+        position, end = made.at(written), beat.first + WRITE
+        yield cells_at(
+            position,
+            f"travellers-{number + 1}",
+            "traveller",
+            tensor.shape,
+            read.index,
+            read.color,
+            origin=read.position,
+            start=beat.first + LAND,
+            arrive=end,
+            anchor=read.position,
+            via=(read.position + position) / 2.0,
+            swells=HALF_WAY,
+            becomes=made.color_of(written),
+            rest=(beat.first + MULTIPLY, beat.first + SUM),
+            end=end,
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -352,12 +352,22 @@ class Contents:
 
     def _bank(self, stage: Shown) -> Elision | None:
         shape = bank_shape(stage.op)
-        if shape is None or (isinstance(stage.told, Linear) and math.prod(shape) > MANY_WEIGHTS):
+        if shape is None or self.woven(stage) or (isinstance(stage.told, Linear) and math.prod(shape) > MANY_WEIGHTS):
             return None
         filters, *dims = shape
         groups = groups_of(stage.op, stage.item)
         c, h, w = dims
         return elide((groups, filters // groups, c, h, w), FILTERS, SLICES)
+
+    def woven(self, stage: Shown) -> bool:
+        """Whether each weight of a stage is a line, from the cell that it multiplies to the one that it adds to.
+
+        So are those of a Linear, where their numbers are not shown: all that cubes would tell is what meets what.
+        """
+        show, shape = set(self.scene.look.show), bank_shape(stage.op)
+        if shape is None or not isinstance(stage.told, Linear) or math.prod(shape) > MANY_WEIGHTS:
+            return False
+        return "lines" in show and "values" not in show
 
     def _views(self, number: int) -> list[Elision]:
         result = []

@@ -14,10 +14,11 @@ from ..conv_math import DeformConv2d
 from ..conv_math.conv import Weighted
 from ..conv_math.rearrange import Columns
 from .elision import Axis, Elision
-from .form import CUBE
+from .form import CUBE, LINE_RADIUS
 from .layout import CAPITAL, mark_room
 from .matrix import column_mouths
 from .pacing import Beat, Stroke, strokes, time_at
+from .palette import faint
 from .parts import Bank, Tensor
 from .plan import Plan
 from .sight import Sight, Span, depth_of
@@ -48,6 +49,10 @@ DEEP = 0.22
 """How bright these are, as a share of the colour of what is written."""
 APPROACH = -1.5
 """How far in front of its first position a window starts."""
+FRONT, BESIDE, ABOVE = (0.0, -0.5, 0.0), (-0.5, 0.0, 0.0), (0.0, 0.0, 0.5)
+"""Lines of weights begin on the front of cells and end on the side of others that they come to."""
+THIN, STAYS = 0.4, 0.3
+"""Once their cell is written they are so thick, of others, and so much of the backdrop is seen through them."""
 SIDES = {"upper": 0.5, "middle": 0.0, "lower": -0.5}
 """How high above its middle lines leave a window, in heights of its box."""
 
@@ -362,6 +367,9 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
             yield Lines(f"offsets-{number + 1}", moved, first, last, 1.0, ARROW, True)
             tips = tuple(_tips(plan, number))
             yield Lines(f"samples-{number + 1}", tips, first, last, 1.0, THICK, True)
+        if plan.woven(number):
+            yield from _weights(plan, number)
+            continue
         filters = plan.sight(number).trajectory.filters
         turns = [range(filters)]
         if plan.scene.time.order == "filter":
@@ -538,6 +546,27 @@ def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
             center, size = window.boxes[min(lane, len(window.boxes) - 1)]
             leave = (center[0] + size[0] / 2, center[1] - size[1] / 2, center[2] + height * size[2])
             yield from _written(plan, number, f, filters.start, leave, on)
+
+
+def _weights(plan: Plan, number: int) -> Iterator[Lines]:
+    """Where weights are lines: from every cell to each that is written in a step; fainter ones stay."""
+    tensor, output, first = plan.tensors[number], plan.tensors[number + 1], plan.acts[number].first_step
+    cells, made = tensor.drawn(), output.drawn()
+    (n, *_), (m, c, *_) = tensor.rows(cells), output.rows(made)
+    starts, ends = tensor.at(cells) + FRONT, output.at(made) + (ABOVE if plan.frame.tall else BESIDE)
+    done = plan.done(number, made)
+    faded: dict[float, list[Line]] = {}
+    strong: dict[float, list[Line]] = {}
+    for step, picture, channel, end in zip(done.tolist(), m, c.tolist(), ends, strict=True):
+        shade = _shade(plan, number, channel)
+        for lines, color in ((faded, faint(shade, plan.theme, STAYS)), (strong, shade)):
+            own = (Line(vector(at), None, vector(end), None, vector(color)) for at in starts[n == picture])
+            lines.setdefault(float(first + step), []).extend(own)
+    for step, lines in faded.items():
+        name, radius = f"weights-{number + 1}-{step - first + 1:.0f}", THIN * LINE_RADIUS
+        yield Lines(name, tuple(lines), step, plan.steps + 1.0, radius=radius)
+    for step, lines in strong.items():
+        yield Lines(f"lines-{number + 1}-{step - first + 1:.0f}", tuple(lines), step, step + 1.0, 1.0)
 
 
 def _shade(plan: Plan, number: int, f: int) -> NDArray[np.float64]:

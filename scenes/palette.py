@@ -113,9 +113,9 @@ def floor_color(theme: Theme, sun: float = 1.0, sky: float = 1.0) -> tuple[float
     return float(red), float(green), float(blue)
 
 
-def faint(color: NDArray[np.floating], theme: Theme) -> NDArray[np.float64]:
-    """Linear RGB (..., 3) as it is seen of what is half transparent before the backdrop."""
-    return color + FAINT * (np.array(floor_color(theme)) - color)
+def faint(color: NDArray[np.floating], theme: Theme, share: float = FAINT) -> NDArray[np.float64]:
+    """Linear RGB (..., 3) as it is seen of what is half transparent, or by this share, before the backdrop."""
+    return color + share * (np.array(floor_color(theme)) - color)
 
 
 def oklch_to_linear(

@@ -782,13 +782,15 @@ class Plan:
             pad = (*pad[:2], (pad[2][0], pad[2][1] + round(MAP_GAP * elision.columns.span)))
         label = (called, size(self.contents.told_shapes[number]))
         if number > 0 and self.undrawn(number - 1):
-            pad = (*pad[:2], (pad[2][0] + LINE_ROOM, pad[2][1]))
+            depth, (above, below), (left, right) = pad
+            across, down = (0, LINE_ROOM) if self.page.tall and self.woven(number - 1) else (LINE_ROOM, 0)
+            pad = depth, (above + down, below), (left + across, right)
         notes = self._notes(self._tensor_left_out(number))
         return Item(name, label, elision, pad, marks, notes, mark_height=mark_height)
 
     def _tensor_left_out(self, number: int) -> list[tuple[str, str]]:
         """What is left out of a tensor, in two parts each; before, the weights that made it if none is drawn."""
-        if number > 0 and self.undrawn(number - 1):
+        if number > 0 and self.undrawn(number - 1) and not self.woven(number - 1):
             weights = count(math.prod(self.stages[number - 1].op.weight_shape or ()))
             undrawn = f"{weights} {self.words('left_out_weights')}", self.words("undrawn")
             return [undrawn, *self._left_out(self.contents.tensors[number])]
@@ -796,8 +798,12 @@ class Plan:
         return self._left_out(self.contents.tensors[number], maps=maps)
 
     def undrawn(self, number: int) -> bool:
-        """Whether a stage has filters that are too many to be drawn."""
+        """Whether a stage has filters that are not drawn: too many, or lines."""
         return number not in self.contents.banks and bank_shape(self.stages[number].op) is not None
+
+    def woven(self, number: int) -> bool:
+        """Whether each of a stage's weights is a line between two cells."""
+        return self.contents.woven(self.stages[number])
 
     def _bank_item(self, number: int) -> Item:
         op = self.stages[number].op

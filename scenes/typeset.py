@@ -653,6 +653,8 @@ def _happens(plan: Plan, number: int, room: float, step: int) -> tuple[str, str,
     write = "write_filters" if several else "write"
     if isinstance(plan.stages[number].told, Linear):
         land, multiply, write = "land_all", "multiply_output", "write_outputs"
+        if not several:
+            multiply, write = "multiply_first_output", "write"
     elif isinstance(op, RowProduct | DeformConv2d):
         land = "sample" if isinstance(op, DeformConv2d) else f"row_meets{alone}"
     total = words.counted("sum_bias" if op.bias else "sum", products)
@@ -708,7 +710,7 @@ def _labels(plan: Plan) -> Iterator[Caption]:
         style = styles.get(item.name, f.label_style)
         label, notes = label_texts(item, style), note_texts(item.notes, style)
         lines = (*label, *notes)
-        x = placed.left + placed.width / 2 - f.center[0]
+        x = _below_cells(plan, placed, max(map(text_width, lines), default=0.0) * capital) - f.center[0]
         top = placed.bottom - placed.label_drop - f.center[1] - WINDOW_ROOM
         if f.eyes:
             anchor, (x, lowest) = foot(placed, f.eyes)
@@ -725,6 +727,16 @@ def _labels(plan: Plan) -> Iterator[Caption]:
             name = f"label-{item.name}-{line}{key}" if told else f"elision-{item.name}-{line - len(label)}{key}"
             caption = _text(plan, name, text, "label", (x, y), align, halo=HALO * pixel, **spell)
             yield replace(caption, size=capital)
+
+
+def _below_cells(plan: Plan, placed: Placed, wide: float) -> float:
+    """Below the middle of an item's room or, where that is on one side of its cells, of these as far as words so wide
+    stay in it."""
+    middle, (before, after) = placed.left + placed.width / 2.0, placed.item.pad[2]
+    if before == after:
+        return middle
+    bare, spare = without_pad(placed, plan.frame.view), max(0.0, placed.width - wide) / 2.0
+    return middle + min(max(bare.left + bare.width / 2.0 - middle, -spare), spare)
 
 
 def _turns(plan: Plan, placed: Placed, spell: dict[str, object]) -> Iterator[tuple[str, Placed, dict[str, object]]]:

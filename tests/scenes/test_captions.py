@@ -358,13 +358,21 @@ def test_the_result_tells_weights_and_biases_of_every_stage_and_of_all():
 @pytest.mark.parametrize(
     ("language", "texts"),
     [
-        ("en", ["all 16 cells are read", "each output multiplies by its 16 weights"]),
-        ("zh", ["读取全部 16 个单元", "每个输出用自己的 16 个权重与它们相乘"]),
+        ("en", ["each output multiplies by its 16 weights", "output 1 multiplies them by its 16 weights"]),
+        ("zh", ["每个输出用自己的 16 个权重与它们相乘", "输出 1 用自己的 16 个权重与它们相乘"]),
     ],
 )
 def test_a_linear_layer_has_outputs_with_weights_and_no_window_and_filters(language, texts):
-    told = {c.name: c.body for c in compose(find_scene("fully-connected"), language=language).captions}
-    assert [told["phase-1-1"], told["phase-1-2"]] == texts
+    scene = find_scene("fully-connected")
+    for order, text in zip(("position", "filter"), texts, strict=True):
+        told = compose(replace(scene, time=replace(scene.time, order=order)), language=language).captions
+        told = {c.name: c.body for c in told}
+        assert [told["phase-1-1"], told["phase-1-2"]] == [
+            {"en": "all 16 cells are read", "zh": "读取全部 16 个单元"}[language],
+            text,
+        ]
+    counted = replace(scene, look=replace(scene.look, show=("table",)))
+    told |= {c.name: c.body for c in compose(counted, language=language).captions if c.name.startswith("label-")}
     sets = {"en": "16 sets of weights", "zh": "16 组权重"}[language]
     assert told["label-filters-1-1"] == sets and told["table-1-2"] == {"en": "weights ×16", "zh": "权重 ×16"}[language]
     spoken = " ".join(body for key, body in told.items() if key.startswith(("phase", "label", "table")))

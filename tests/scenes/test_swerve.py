@@ -19,7 +19,7 @@ SIZES = [(854, 480), (480, 480), (640, 480), (480, 854)]
 NEAR = 2.0
 """So near to where it comes from, or goes, a flight is with its own."""
 POOLS = ["max-pool", "avg-pool", "pool-overlap", "global-avg-pool", "adaptive-avg-pool"]
-FILTERS = ["standard", "grouped", "fully-connected", "batch", "pointwise", "depthwise-separable"]
+FILTERS = ["standard", "grouped", "batch", "pointwise", "depthwise-separable"]
 composed = cache(lambda name, size: compose(find_scene(name), size, 15.0))
 
 
@@ -116,7 +116,7 @@ def test_copies_pass_behind_the_filters_that_they_do_not_go_to(name):
         off = np.linalg.norm(goes.via[:, None] - weights.position, axis=2)
         own = weights.index[off.argmin(axis=1), 0, None] == weights.index[:, 0]
         assert looks(board, travellers, bank, own) < 0.025
-        if name in ("standard", "grouped", "fully-connected"):
+        if name in ("standard", "grouped"):
             assert looks(straight(board), travellers, bank, own) > 0.05, "there is something beside the way"
 
 
