@@ -10,7 +10,7 @@ from itertools import pairwise, product
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import DeformConv2d
+from ..conv_math import DeformConv2d, MaxUnpool2d
 from ..conv_math.conv import Weighted
 from ..conv_math.rearrange import Columns
 from .elision import Axis, Elision
@@ -20,7 +20,7 @@ from .matrix import column_mouths
 from .pacing import Beat, Stroke, strokes, time_at
 from .palette import faint
 from .parts import Bank, Tensor
-from .plan import Plan
+from .plan import SET_OUT, Plan
 from .sight import Sight, Span, depth_of
 from .story import ALWAYS, Ease, Line, Lines, Mover, Outline, Track, Vector, vector
 
@@ -53,6 +53,8 @@ FRONT, BESIDE, ABOVE = (0.0, -0.5, 0.0), (-0.5, 0.0, 0.0), (0.0, 0.0, 0.5)
 """Lines of weights begin on the front of cells and end on the side of others that they come to."""
 THIN, STAYS = 0.4, 0.3
 """Once their cell is written they are so thick, of others, and so much of the backdrop is seen through them."""
+MOST_FRAMED, FRAMED = 64, 0.86
+"""Up to so many cells that are remembered are framed; how large that is, in cells."""
 SIDES = {"upper": 0.5, "middle": 0.0, "lower": -0.5}
 """How high above its middle lines leave a window, in heights of its box."""
 
@@ -357,8 +359,12 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
     if ties := tuple(_ties(plan)):
         yield Lines("ties", ties, ALWAYS, plan.steps + 1.0, 0.0)
     for number, act in enumerate(plan.acts):
+        if isinstance(act.stage.op, MaxUnpool2d):
+            yield from _returned(plan, number)
         if act.stage.slide is None:
             continue
+        if number in plan.remembering:
+            yield from _remembered(plan, number)
         if arcs := tuple(_arcs(plan, number)):
             first = act.first_step - (1.0 if number == 0 else 0.0)  # that of others comes with the stage
             yield Lines(f"arcs-{number + 1}", arcs, first, act.first_step + 1.0, 1.0)
@@ -567,6 +573,35 @@ def _weights(plan: Plan, number: int) -> Iterator[Lines]:
         yield Lines(name, tuple(lines), step, plan.steps + 1.0, radius=radius)
     for step, lines in strong.items():
         yield Lines(f"lines-{number + 1}-{step - first + 1:.0f}", tuple(lines), step, step + 1.0, 1.0)
+
+
+def _remembered(plan: Plan, number: int) -> Iterator[Lines]:
+    """Of a pool whose indices are remembered, frames around the cells that it finds, which stay."""
+    output, sight, winners = plan.tensors[number + 1], plan.sight(number), plan.winners(number)
+    index = output.drawn()
+    if winners is None or len(index) > MOST_FRAMED:
+        return
+    n, *place = output.rows(index)
+    found = plan.tensors[number].between(n, sight.winners(winners, n, *place))
+    done = plan.acts[number].first_step + plan.done(number, index)
+    for step in np.unique(done).tolist():
+        yield _frames(plan, f"remembered-{number + 1}-{step + 1}", found[done == step], step + SET_OUT)
+
+
+def _returned(plan: Plan, number: int) -> Iterator[Lines]:
+    """Of an unpooling, the same frames around the places to which cells go back."""
+    index = plan.returning(number)
+    if len(index) <= MOST_FRAMED:
+        place = plan.tensors[number + 1].at(index)
+        yield _frames(plan, f"remembered-{number + 1}", place, float(plan.acts[number].first_step))
+
+
+def _frames(plan: Plan, name: str, place: NDArray[np.float64], first: float) -> Lines:
+    """Around the fronts of cells in these places (n, 3)."""
+    corners = place[:, None] + FRONT + FRAMED * np.array([(-1, 0, 1), (1, 0, 1), (1, 0, -1), (-1, 0, -1)]) / 2.0
+    ends = zip(corners.reshape(-1, 3), np.roll(corners, -1, axis=1).reshape(-1, 3), strict=True)
+    lines = tuple(Line(vector(start), None, vector(end), None, plan.theme.line) for start, end in ends)
+    return Lines(name, lines, first, plan.steps + 1.0, 1.0)
 
 
 def _shade(plan: Plan, number: int, f: int) -> NDArray[np.float64]:

@@ -574,16 +574,35 @@ class Plan:
         """The arrangements of a Move; of a merge its output, with no cell's origin."""
         stage = self.stages[number]
         if isinstance(stage.op, MaxUnpool2d):
-            pool = self.scene.pool_of(stage.number - 1) + 1
-            indices = self._largest(
-                next(n for n, other in enumerate(self.stages) if other.number == pool and other.slide)
-            )
+            indices = self._largest(self._pool_of(number))
             sources = stage.op.trajectory(stage.input, indices=indices.reshape(stage.input)).sources[0]
             first = np.arange(len(sources))[:, None, None] * math.prod(stage.item[1:])
             return (View("output", stage.output, np.where(sources < 0, -1, first + sources)),)
         if isinstance(stage.op, Move):
             return stage.op.views(stage.input)
         return (View("output", stage.output, np.full(self.shapes[number + 1][-3:], -1)),)
+
+    def _pool_of(self, number: int) -> int:
+        """The stage of the pool whose indices an unpooling takes."""
+        pool = self.scene.pool_of(self.stages[number].number - 1) + 1
+        return next(n for n, other in enumerate(self.stages) if other.number == pool and other.slide)
+
+    @cached_property
+    def remembering(self) -> set[int]:
+        """The stages of such pools."""
+        return {self._pool_of(n) for n, stage in enumerate(self.stages) if isinstance(stage.op, MaxUnpool2d)}
+
+    def index_of(self, number: int, step: int) -> int:
+        """Which cell such a pool keeps in a step, of its first channel: counted row by row, as PyTorch does."""
+        n, channel, (_, row, column) = self.sight(number).place(step)
+        return int(self._largest(number).reshape(-1, *self.contents.items[number + 1])[n, channel or 0, row, column])
+
+    def returning(self, number: int) -> NDArray[np.int64]:
+        """The cells (n, rank) that are drawn to which an unpooling brings one."""
+        tensor, view = self.views[number][0]
+        index = tensor.drawn()
+        _, *place = tensor.rows(index)
+        return index[view.source.reshape(-1)[np.ravel_multi_index(place, tensor.shape[-3:])] >= 0]
 
     def read_by(self, number: int) -> list[Tensor]:
         """The tensors that a stage reads, where it takes their cells from."""

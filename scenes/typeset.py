@@ -32,6 +32,7 @@ from .layout import (
     text_width,
     without_pad,
 )
+from .numerals import told
 from .pacing import LAND
 from .parts import Act
 from .plan import MULTIPLY, WRITE, Plan
@@ -553,6 +554,8 @@ def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
         texts = _happens(plan, number, room, step)
         if one := sum_of(plan, number, step):
             texts = narrated(plan.words, one, texts, room, _whose(plan, number))
+            if number in plan.remembering:
+                texts = (*texts[:3], plan.words("remembers", texts[3], count(plan.index_of(number, step))))
         first = math.floor(beat.start) + 1
         for i, (text, end) in enumerate(zip(texts, ends, strict=True)):
             last = math.floor(beat.start + end * (beat.end - beat.start))
@@ -593,9 +596,10 @@ def _first(caption: Caption) -> int:
 
 
 def _mixing(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
-    """What cells are mixed in each other step that there is time to read: where they lie, they are more or fewer."""
-    op = act.stage.op
-    if not isinstance(op, Upsample) or op.reduces_to_copies:
+    """What cells are mixed in each other step that there is time to read: where they lie, they are more or fewer. Or
+    which one a pool finds there whose indices are remembered."""
+    op, remembers = act.stage.op, number in plan.remembering
+    if not remembers and (not isinstance(op, Upsample) or op.reduces_to_copies):
         return
     sight, room = plan.sight(number), _narration_room(plan, number, act)
     at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
@@ -608,7 +612,12 @@ def _mixing(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
         who = plan.words("one_channel", channel) if sight.trajectory.filters > 1 else ""
         spell = {"first": math.floor(beat.start) + 1, "last": math.floor(beat.end)}
         name, faint = f"story-{number + 1}-mixed-{step + 1}", plan.theme.faint_text
-        yield _text(plan, name, mixture(plan.words, one, room, who), "note", at, "left", color=faint, **spell)
+        if remembers:
+            found = plan.words("found", told(one.result), count(plan.index_of(number, step)))
+            text = f"{who}{plan.words.colon}{found}" if who else found
+        else:
+            text = mixture(plan.words, one, room, who)
+        yield _text(plan, name, text, "note", at, "left", color=faint, **spell)
 
 
 def _merging(plan: Plan, number: int, act: Act) -> Iterator[Caption]:

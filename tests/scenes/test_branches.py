@@ -181,6 +181,51 @@ def test_an_unpooling_puts_cells_back_where_the_pool_found_them():
         assert np.array_equal(color, before.color[same])
 
 
+def framed(board, frame, name):
+    """The cells of this name around whose fronts are frames."""
+    groups = [lines_at(board, lines, frame) for lines in board.lines if lines.name.startswith("remembered-")]
+    corners = np.concatenate(groups).reshape(-1, 4, 2, 3)
+    assert np.array_equal(corners[:, :, 1], np.roll(corners[:, :, 0], -1, axis=1)), "round about"
+    middle = corners[:, :, 0].mean(axis=1) - (0.0, -0.5, 0.0)
+    found = np.abs(middle[:, None] - cells(board, name).position).max(axis=2).min(axis=0) < 1e-4
+    return {tuple(index) for index in cells(board, name).index[found].tolist()}
+
+
+@pytest.mark.parametrize("order", ["position", "filter"])
+def test_frames_tell_of_the_places_that_a_pool_remembers_and_of_the_same_ones_in_what_is_unpooled(order):
+    text = f"[input]\nshape = [2, 4, 6]\n{POOL}{UNPOOL}[time]\norder = '{order}'\n[look]\nshow = ['lines', 'values']\n"
+    board, (x, pooled, output) = compose(scene(text)), values_of(scene(text))[0]
+    places = {tuple(index) for index in cells(board, "output-2").index.tolist()}
+    assert len(places) == pooled.size and all(x[place] == output[place] for place in places)
+    assert framed(board, board.frames, "input") == framed(board, board.frames, "output-2") == places
+    pools = [step for step in range(board.steps) if step < pooled.size // (1 if order == "filter" else 2)]
+    counts = [len(framed(board, int(board.settled[step]) + 1, "input")) for step in pools[:-1]]
+    assert counts == [(step + 1) * (1 if order == "filter" else 2) for step in pools[:-1]], "one after another"
+
+
+@pytest.mark.parametrize("order", ["position", "filter"])
+@pytest.mark.parametrize(("language", "words"), [("en", r"index (\d+)"), ("zh", r"索引 (\d+)")])
+def test_of_every_step_of_a_pool_that_is_unpooled_it_is_told_which_index_it_remembers(order, language, words):
+    text = f"[input]\nshape = [2, 4, 6]\n{POOL}{UNPOOL}[time]\norder = '{order}'\nseconds = 40\n{VALUES}"
+    board, (x, pooled, _) = compose(scene(text), language=language), values_of(scene(text))[0]
+    said = sorted((c.first, c.body) for c in board.captions if re.search(words, c.body))
+    indices = [int(re.search(words, body)[1]) for _, body in said]
+    channels = [step // 6 for step in range(12)] if order == "filter" else [0] * 6
+    assert [x[c].flat[index] for c, index in zip(channels, indices, strict=True)] == [
+        pooled[c].flat[step % 6] for step, c in enumerate(channels)
+    ]
+    assert all(
+        index in {(2 * r + i) * 6 + 2 * c + j for i in (0, 1) for j in (0, 1)}
+        for index, (r, c) in zip(indices, [divmod(step % 6, 3) for step in range(12)], strict=False)
+    )
+
+
+def test_a_pool_that_nothing_undoes_tells_of_no_index_and_frames_nothing():
+    board = compose(scene(f"[input]\nshape = [2, 4, 6]\n{POOL}[look]\nshow = ['lines', 'values']\n"))
+    assert not any("index" in c.body for c in board.captions)
+    assert not any(lines.name.startswith("remembered") for lines in board.lines)
+
+
 @pytest.mark.parametrize("text", [HEAD + UNPOOL, HEAD + POOL + CONV.replace("padding = 1", "padding = 2") + UNPOOL])
 def test_an_unpooling_without_its_pool_is_refused(text):
     with pytest.raises(SceneError, match=r"MaxUnpool2d takes the indices of a MaxPool2d before it"):
