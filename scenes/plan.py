@@ -1522,6 +1522,8 @@ class Plan:
         stage = self.stages[number]
         does = f"does_{type(stage.op).__name__}"
         axes = len(stage.item) - 1
+        if isinstance(stage.op, Pad) and stage.op.padding_mode == "zeros" and np.min(stage.op.sides(axes)) >= 0:
+            does = "does_Pad_zeros"
         if stage.gathers and isinstance(stage.op, ZeroInsert):
             zeros = (stride - 1 for stride in per_axis(stage.op.stride, axes))
             return self._stacked(self.words("gather_ZeroInsert", _one_or_each(zeros)))

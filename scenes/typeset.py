@@ -572,6 +572,8 @@ def _whose(plan: Plan, number: int) -> str:
         return ""
     if isinstance(plan.stages[number].told, Linear):
         return plan.words("one_output", 1)
+    if plan.of_classes(number + 1):
+        return plan.words("one_class", 0)
     filters = isinstance(sight.op, Weighted) and not plan.is_partial(number)
     return plan.words("one_filter" if filters else "one_channel", 1)
 

@@ -176,11 +176,11 @@ EACH = {
     ],
     'op = "Softmax"': [
         "the window reads 2 cells",
-        "channel 1 works out e^x / Σ e^x ≈ 0.27",
-        "channel 1 writes 0.27",
+        "class 0 works out e^x / Σ e^x ≈ 0.27",
+        "class 0 writes 0.27",
         "窗口读取 2 个单元",
-        "通道 1 计算 e^x / Σ e^x ≈ 0.27",
-        "通道 1 写入 0.27",
+        "类别 0 计算 e^x / Σ e^x ≈ 0.27",
+        "类别 0 写入 0.27",
     ],
 }
 

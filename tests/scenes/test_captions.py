@@ -682,3 +682,13 @@ def test_of_a_window_on_zero_padding_it_is_told_how_many_zeros_it_reads(name, st
     assert re.search(rf"\b{reads} cells", told) and ("padding (0)" in told) == (zeros > 0)
     assert not zeros or re.search(rf"\b{zeros} (of them|are) padding", told)
     assert size != (854, 480) or not zeros or f"{zeros} of them" in told
+
+
+@pytest.mark.parametrize(
+    ("padding", "mode", "what"),
+    [("[[1, 0], [0, 2]]", "zeros", "zeros"), ("1", "reflect", "cells"), ("[[1, 0], [0, -1]]", "zeros", "cells")],
+)
+def test_of_a_padding_with_zeros_it_is_told_that_they_are(padding, mode, what):
+    text = f"[input]\nshape = [1, 4, 4]\n[[stage]]\nop = 'Pad'\npadding = {padding}\npadding_mode = '{mode}'\n"
+    told = [c.body for c in compose(parse_scene(text, "padded")).captions if c.name.startswith("story-1")]
+    assert f"{what} are added at the edges, as the padding says" in told
