@@ -136,9 +136,9 @@ def arrange_stages(
     parts = row(items)
     if together and parts is not None:
         together = False
-        alone = row(items)
-        together = alone is None or _widest(parts) <= WORTH_IT * _widest(alone)
-        parts = parts if together else alone
+        by_itself = row(items)
+        together = by_itself is None or _widest(parts) <= WORTH_IT * _widest(by_itself)
+        parts = parts if together else by_itself
     parts, across = marked(items, parts), with_lanes_across(items)
     if parts is not None and across != list(items):
         apart = marked(across, row(across))
