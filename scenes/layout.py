@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from math import ceil, inf
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,7 @@ SMALL_CELL = 5.0
 LARGER = 1.25
 """For each of these lines the cells must become so much larger."""
 MAX_LINES, MAX_ITEMS_ON_LINES = 4, 60
-BESIDE = 1.2
+BESIDE = 1.25
 """For groups that are each on a row of its own, where none is in another's way, the cells may be so much smaller."""
 MARKS_BESIDE = 1.05
 """Marks stand beside blocks where that makes cells so much larger."""
@@ -408,9 +409,11 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
     def marked(things: Sequence[Item]) -> tuple[float, int, Sequence[Item]]:
         """The least width, the labels' style, and the items, their marks where these leave cells larger."""
         above = *best(things, grid), things
-        if any(item.begins for item in things) or (aside := with_marks_beside(things)) == list(things):
+        if any(item.begins for item in things):
             return above
-        beside = *best(aside, grid), aside
+        beside = min(
+            ((*best(aside, grid), aside) for aside in with_marks_beside(things)), default=above, key=itemgetter(0)
+        )
         return beside if beside[0] < above[0] / MARKS_BESIDE else above
 
     grid = (1, 1)
@@ -488,9 +491,12 @@ def with_lanes_across(items: Sequence[Item]) -> list[Item]:
     return [replace(item, across=item.lanes > 1 and item.lanes in groups) for item in items]
 
 
-def with_marks_beside(items: Sequence[Item]) -> list[Item]:
-    """The items, their marks on the left of blocks, but those that have a height of their own."""
-    return [replace(item, beside=bool(item.marks) and item.mark_height is None) for item in items]
+def with_marks_beside(items: Sequence[Item]) -> list[list[Item]]:
+    """The items, marks of the first one, or of all, on the left of their blocks, but those that have a height of their
+    own: wherever there are any."""
+    beside = [replace(item, beside=bool(item.marks) and item.mark_height is None) for item in items]
+    found = [beside[:n] + list(items[n:]) for n in (1, len(items))]
+    return [aside for aside in found if aside != list(items)]
 
 
 @dataclass(frozen=True)

@@ -129,8 +129,8 @@ def arrange_stages(
 
     def marked(things: Sequence[Item], above: Frame | None) -> Frame | None:
         """The row, its marks where these leave cells larger."""
-        aside = with_marks_beside(things)
-        beside = row(aside) if above is not None and aside != list(things) else None
+        found = map(row, with_marks_beside(things) if above is not None else [])
+        beside = min(filter(None, found), key=_unit, default=None)
         return beside if beside and above and _unit(beside) * MARKS_BESIDE <= _unit(above) else above
 
     parts = row(items)

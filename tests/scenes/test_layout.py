@@ -557,7 +557,7 @@ def test_marks_stand_beside_blocks_only_where_cells_are_larger_then(name, monkey
 
     first = frame()
     for module in (layout, travel):
-        monkeypatch.setattr(module, "with_marks_beside", list)
+        monkeypatch.setattr(module, "with_marks_beside", lambda items: [])
     above = frame()
     assert not any(placed.item.beside for placed in above.placed)
     larger = 1.05 if any(placed.item.beside for placed in first.placed) else 1.0
