@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from ..conv_math import DeformConv2d, Linear, Merge, Mul, Slide, Upsample
@@ -50,7 +50,27 @@ BETWEEN = 1.5
 """Between two texts on a line, in capitals."""
 
 
+@dataclass(frozen=True)
+class _Cost(Caption):
+    """What something costs: multiply-accumulates, which are MACs where one of them has no room for more."""
+
+    shorter: str = ""
+
+
 def all_captions(plan: Plan) -> Iterator[Caption]:
+    captions = list(_captions(plan))
+    costs = [caption for caption in captions if isinstance(caption, _Cost)]
+    abbreviated = any(cost.body == cost.shorter for cost in costs)
+    for caption in captions:
+        if not isinstance(caption, _Cost):
+            yield caption
+            continue
+        said = vars(caption) | ({"body": caption.shorter} if abbreviated else {})
+        said.pop("shorter")
+        yield Caption(**said)
+
+
+def _captions(plan: Plan) -> Iterator[Caption]:
     yield from _heading(plan)
     for number, act in _told(plan):
         first, last = _spell(plan, act)
@@ -275,7 +295,8 @@ def _view_spells(plan: Plan, number: int, first: int, last: int) -> list[tuple[i
 
 
 def _cost(plan: Plan, name: str, costs: tuple[str, ...], line: int, first: int, last: int, beside: str = "") -> Caption:
-    """What something costs, so many lines above the lower edge, in the first of these words that there is room for.
+    """What something costs, so many lines above the lower edge, in the first of these words that there is room for:
+    in pairs, of which the second is shorter.
 
     In wide pictures that is what the text ``beside`` it leaves; the last words are taken in any case.
     """
@@ -283,9 +304,10 @@ def _cost(plan: Plan, name: str, costs: tuple[str, ...], line: int, first: int, 
     room = plan.page.safe_width / CAPITAL["note"]
     if right and beside:
         room -= text_width(beside) + BETWEEN
-    cost = next((cost for cost in costs if text_width(cost) <= room), costs[-1])
+    fits = next((i for i, cost in enumerate(costs) if text_width(cost) <= room), len(costs) - 1)
     at = _corner(plan, 0, line * CAPITAL["note"] * LINE_HEIGHT, right=right, bottom=True)
-    return _text(plan, name, cost, "note", at, "right" if right else "left", first=first, last=last)
+    caption = _text(plan, name, costs[fits], "note", at, "right" if right else "left", first=first, last=last)
+    return _Cost(**vars(caption), shorter=costs[fits | 1])
 
 
 def _lift(plan: Plan, number: int) -> int:

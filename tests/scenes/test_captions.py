@@ -336,10 +336,19 @@ def test_results_of_several_ways_are_compared_and_not_added():
     assert ends == {
         "spatially-separable": "6 against 9 parameters · 180 against 225 multiply-accumulates",
         "padding-modes": "each way: 9 parameters · 144 multiply-accumulates",
-        "dilated-vs-standard": "9 parameters each · 225 against 81 multiply-accumulates",
+        "dilated-vs-standard": "9 parameters each · 225 against 81 MACs",
         "depthwise-separable": "72 + 64 = 136 parameters · 3,400 multiply-accumulates",
         "resnext-block": "64 + 144 + 64 = 272 parameters · 13,328 multiply-accumulates",
     }
+
+
+@pytest.mark.parametrize("size", [(854, 480), (640, 480), (480, 854)])
+@pytest.mark.parametrize("name", ["multi-channel", "transposed-stride-2", "causal", "stacked"])
+def test_what_stages_cost_is_told_in_one_word(name, size):
+    board = compose(find_scene(name), size, 15.0)
+    told = [c.body for c in board.captions if c.name.startswith("cost-")]
+    assert len(told) > 1 and len({"MAC" in body for body in told}) == 1
+    assert size != (854, 480) or ("MAC" in told[0]) != (name == "stacked"), "the long one where all have room for it"
 
 
 def test_the_result_tells_weights_and_biases_of_every_stage_and_of_all():
