@@ -1352,7 +1352,9 @@ class Plan:
     def _told_rows(self) -> list[list[tuple[str, str]]]:
         """What is told of such rows: of every stage its line of shapes, once if all are alike; or of every tensor its
         shape."""
-        ends = [tensor for tensor in range(len(self.shapes)) if tensor == 0 or not self.stages[tensor - 1].again]
+        following = [*(stage.number for stage in self.stages[1:]), None]
+        pairs = enumerate(zip(self.stages, following, strict=True), start=1)
+        ends = [0, *(n for n, (one, after) in pairs if not one.again and not (one.in_parts and one.number == after))]
         lines = [(self.called(tensor), " ".join(self.shape_lines(tensor - 1))) for tensor in ends[1:]]
         if len({line for _, line in lines}) == 1:
             lines = [("", self.words("each_way", lines[0][1]))]

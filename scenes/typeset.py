@@ -211,7 +211,7 @@ def _columns(plan: Plan, first: int, last: int) -> Iterator[Caption]:
             y = top + (r - 1) * CAPITAL["note"] * LINE_HEIGHT
             spots = [(f"table-whole-{c}-{r}", name, x + shapes, plan.theme.faint_text)]
             spots.append((f"table-whole-{c}-{r}-0", shape, x, plan.theme.text))
-            for key, body, beside, color in spots:
+            for key, body, beside, color in spots if name else spots[1:]:
                 at = _corner(plan, beside, y, right=True)
                 yield _text(plan, key, body, "note", at, "right", color=color, first=first, last=last)
         x += names + shapes
