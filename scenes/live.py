@@ -53,6 +53,7 @@ PHRASES = (
     *("width", "of_kernel", "of_window", "of_stride", "of_padding", "of_dilation", "of_output_padding", "step"),
     *("parameters", "parameters_one", "biases", "biases_one", "macs", "macs_one", "macs_long", "macs_long_one"),
     *("with_shares", "landing", "land", "land_one", "land_windows", "land_padded", "land_padded_short"),
+    *("land_pooled", "land_pooled_short"),
     *("multiply", "multiply_one", "multiply_part"),
     *("multiply_part_one", "multiply_alone", "multiply_alone_one", "sum", "sum_one", "sum_bias", "sum_bias_one"),
     *("write", "write_each", "write_filters", "scatter", "scatter_one", "spread", "spread_one", "spread_cut", "add"),

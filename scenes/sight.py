@@ -20,6 +20,7 @@ from ..conv_math import Conv2d, DeformConv2d, Merge, Operation, Shape, Slide, Up
 from ..conv_math.conv import Conv, Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.operation import Taps
+from ..conv_math.pool import Windowed
 from ..conv_math.transposed import ConvTranspose
 from ..conv_math.window import Reach, source_of
 
@@ -261,11 +262,14 @@ class Sight:
             return 1 if self.scatters else self.op.groups * self.op.fan_in() * math.prod(_kernel_size(self.op))
         return self._reads_at(self.place(self.telling)[2][3 - self.axes :])
 
-    def zeros_at(self, step: int) -> int:
-        """How many of the cells that a convolution reads in a step are zeros of padding."""
-        if not isinstance(self.op, Conv) or self.op.padding_mode != "zeros":
+    def padding_at(self, step: int) -> int:
+        """How many of the cells that a convolution, or a pool in a channel, reads in a step are padding."""
+        if isinstance(self.op, Conv) and self.op.padding_mode == "zeros":
+            window, inside = self.op.window, self.op.groups * self.op.fan_in()
+        elif isinstance(self.op, Windowed):
+            window, inside = self.op.window, 1
+        else:
             return 0
-        window, inside = self.op.window, self.op.groups * self.op.fan_in()
         along = zip(self.place(step)[2][3 - self.axes :], self.item[1:], strict=True)
         for axis, (position, size) in enumerate(along):
             first = position * window.stride[axis] - window.padding[axis][0]

@@ -672,7 +672,12 @@ def _happens(plan: Plan, number: int, room: float, step: int) -> tuple[str, str,
         reads = sight.reads_at_once * (op.fan_in(sight.item) if op.reduce == "softmax" else 1)
         does = _done(words, sight)
         writes = words("write_each" if sight.trajectory.filters > 1 else "write")
-        return words.counted("land", reads), does, does, writes
+        return (
+            _with_padding(words, words.counted("land", reads), reads, sight.padding_at(step), "pooled", room),
+            does,
+            does,
+            writes,
+        )
     products = op.fan_in() * math.prod(op.each("kernel_size"))
     if sight.scatters:
         products, landed = sight.spread
@@ -691,14 +696,17 @@ def _happens(plan: Plan, number: int, room: float, step: int) -> tuple[str, str,
     elif isinstance(op, RowProduct | DeformConv2d):
         land = "sample" if isinstance(op, DeformConv2d) else f"row_meets{alone}"
     total = words.counted("sum_bias" if op.bias else "sum", products)
-    lands, padded = words.counted(land, reads, windows), sight.zeros_at(step)
-    if padded:
-        whole, short = (
-            words("land_padded", lands, count(padded)),
-            words("land_padded_short", count(reads), count(padded)),
-        )
-        lands = whole if text_width(whole) + LISTED <= room else short
+    lands = words.counted(land, reads, windows)
+    lands = _with_padding(words, lands, reads, sight.padding_at(step), "padded", room)
     return lands, words.counted(multiply, products), total, words(write)
+
+
+def _with_padding(words: Words, lands: str, reads: int, padded: int, how: str, room: float) -> str:
+    """What is read, and how many of so many cells are padding, if any."""
+    if not padded:
+        return lands
+    whole = words(f"land_{how}", lands, count(padded))
+    return whole if text_width(whole) + LISTED <= room else words(f"land_{how}_short", count(reads), count(padded))
 
 
 def _done(words: Words, sight: Sight) -> str:

@@ -134,7 +134,7 @@ OTHERS = {
         "… takes the mean: (1 + 5 + 7 + 3) / 4 = 4",
         "… writes 4",
     ],
-    'op = "MaxPool2d"\nkernel_size = 3\npadding = 1': ["9 cells", "… keeps the largest: 7", "… writes 7"],
+    'op = "MaxPool2d"\nkernel_size = 3\npadding = 1': ["9 cells, 5 of them padding", "… keeps the largest: 7", "… writes 7"],
     'op = "Upsample"\nscale_factor = 2': ["one cell: 1", "… copies it: 1", "… writes 1"],
     'op = "ReLU"': ["one cell: 1", "… works out max(x, 0): 1", "… writes 1"],
 }
@@ -167,10 +167,10 @@ EACH = {
         "通道 1 写入 5.33",
     ],
     'op = "AvgPool2d"\nkernel_size = 2\npadding = 1\ncount_include_pad = false': [
-        "in channel 1 the window reads 4 cells",
+        "in channel 1 the window reads 4 cells, 3 of them padding",
         "channel 1 takes the mean: 1",
         "channel 1 writes 1",
-        "通道 1 中，窗口读取 4 个单元",
+        "通道 1 中，窗口读取 4 个单元，其中 3 个是填充",
         "通道 1 取平均值：1",
         "通道 1 写入 1",
     ],
@@ -242,7 +242,7 @@ def test_of_a_pool_that_stands_on_padding_alone_no_numbers_are_told():
     """
     board = compose(parse_scene(table, "here"))
     said = [caption.body for caption in board.captions if caption.name.startswith("phase-1")]
-    assert said[:2] == ["the window reads 4 cells", "… keeps the largest"]
+    assert said[:2] == ["the window reads 4 cells, 4 of them padding", "… keeps the largest"]
 
 
 @pytest.mark.parametrize("size", [(854, 480), (480, 854)])

@@ -1204,7 +1204,7 @@ class Composer {
     const { words } = this;
     const wide = (this.page[0] - 2 * SIDE) / CAPITAL.note;
     const room = this.tall ? wide : wide - textWidth(this._counter()) - 1;
-    const phases = this.bank ? this._multiplied(room) : this._pooled();
+    const phases = this.bank ? this._multiplied(room) : this._pooled(room);
     const one = this.numbers && this._sum();
     if (!one) return phases;
     const who = this.shapes.output[0] > 1 ? words.say(this.bank ? "one_filter" : "one_channel", 1) : "";
@@ -1228,24 +1228,29 @@ class Composer {
       return [words.say("land_one"), words.counted("scatter", all), spread, words.say("add")];
     }
     const reads = products * this.groups;
-    let land = words.counted(this.lanesIn > 1 ? "land_windows" : "land", reads, this.lanesIn);
-    const padded = reads - this._inside();
-    if (padded && this.setting.arguments.padding_mode === "zeros") {
-      const whole = words.say("land_padded", land, count(padded));
-      land = textWidth(whole) + LISTED <= room ? whole : words.say("land_padded_short", count(reads), count(padded));
-    }
+    const lands = words.counted(this.lanesIn > 1 ? "land_windows" : "land", reads, this.lanesIn);
+    const padded = this.setting.arguments.padding_mode === "zeros" ? reads - this._inside() : 0;
+    const land = this._withPadding(lands, reads, padded, "padded", room);
     const multiply = words.counted(products < reads ? "multiply_part" : `multiply${alone}`, products);
     const sum = words.counted(this.setting.arguments.bias ? "sum_bias" : "sum", products);
     return [land, multiply, sum, words.say(filters > 1 ? "write_filters" : "write")];
   }
 
-  _pooled() {
+  /** What is read, and how many of so many cells are padding, if any. */
+  _withPadding(lands, reads, padded, how, room) {
+    if (!padded) return lands;
+    const whole = this.words.say(`land_${how}`, lands, count(padded));
+    return textWidth(whole) + LISTED <= room ? whole : this.words.say(`land_${how}_short`, count(reads), count(padded));
+  }
+
+  _pooled(room) {
     const { words } = this;
     const reads = this._touched();
+    const padded = reads - this._inside() / this.setting.input[0];
     let does = this.stage.reduce === "max" ? "max" : "mean";
     if (product(this._most()) === 1) does = "each";
     const done = words.say(does);
-    return [words.counted("land", reads), done, done, words.say(this.shapes.output[0] > 1 ? "write_each" : "write")];
+    return [this._withPadding(words.counted("land", reads), reads, padded, "pooled", room), done, done, words.say(this.shapes.output[0] > 1 ? "write_each" : "write")];
   }
 
   /** How many cells the window touches that is told of, padding included; and every window at most, along each axis. */
@@ -1255,7 +1260,7 @@ class Composer {
     return (depth?.counts[z] ?? 1) * rows.counts[h] * columns.counts[w];
   }
 
-  /** How many of the cells that a convolution reads then are not on padding. */
+  /** How many of the cells that are read then, in all channels, are not on padding. */
   _inside() {
     const at = this._position(this.telling).slice(-this.axes);
     const spans = [this.windows.depth, this.windows.rows, this.windows.columns].slice(-this.axes);
