@@ -134,7 +134,11 @@ OTHERS = {
         "… takes the mean: (1 + 5 + 7 + 3) / 4 = 4",
         "… writes 4",
     ],
-    'op = "MaxPool2d"\nkernel_size = 3\npadding = 1': ["9 cells, 5 of them padding", "… keeps the largest: 7", "… writes 7"],
+    'op = "MaxPool2d"\nkernel_size = 3\npadding = 1': [
+        "9 cells, 5 of them padding",
+        "… keeps the largest: 7",
+        "… writes 7",
+    ],
     'op = "Upsample"\nscale_factor = 2': ["one cell: 1", "… copies it: 1", "… writes 1"],
     'op = "ReLU"': ["one cell: 1", "… works out max(x, 0): 1", "… writes 1"],
 }
