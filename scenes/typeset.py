@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import groupby, pairwise
 
 from ..conv_math import DeformConv2d, Linear, Merge, Mul, Slide, Upsample
@@ -65,9 +65,8 @@ def all_captions(plan: Plan) -> Iterator[Caption]:
         if not isinstance(caption, _Cost):
             yield caption
             continue
-        said = vars(caption) | ({"body": caption.shorter} if abbreviated else {})
-        said.pop("shorter")
-        yield Caption(**said)
+        told = {field.name: getattr(caption, field.name) for field in fields(Caption)}
+        yield replace(Caption(**told), body=caption.shorter if abbreviated else caption.body)
 
 
 def _captions(plan: Plan) -> Iterator[Caption]:
