@@ -180,7 +180,7 @@ class _Builder:
             mesh.from_pydata([(*at, CARDS) for at in corners], [], [(0, 1, 2, 3), (4, 5, 6, 7)])
             mesh.materials.append(self._card())
             cards = self._object("cards", mesh, "cards")
-            show_between(cards, spec.band_from, self.board.frames, self.board.frames)
+            show_between(cards, spec.band_from, spec.band_until or self.board.frames, self.board.frames)
             cards.parent = page
             looks.let_light_pass(cards)
         return page

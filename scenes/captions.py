@@ -60,6 +60,7 @@ WORDS = {
         "of_window": "window {0}",
         "of_stride": "stride {0}",
         "of_padding": "padding {0}",
+        "of_zeros": "zeros {0}",
         "last_part": "this convolution: {0}",
         "in_all": "in all: {0}",
         "of_dilation": "dilation {0}",
@@ -74,9 +75,9 @@ WORDS = {
         "macs_one": "{0} MAC",
         "macs_long": "{0} multiply-accumulates",
         "macs_long_one": "{0} multiply-accumulate",
-        "without_zeros": "{0} ({1} without zeros)",
+        "without_zeros": "{0} ({1} without added zeros)",
         "landing": "{0} ({1} land)",
-        "with_shares": "{0} (and {1} with fixed shares)",
+        "with_shares": "{0} with weights, {1} with fixed shares",
         "unmixed": "{0}, mixing not counted",
         "against": "against",
         "each_way": "each way: {0}",
@@ -154,8 +155,8 @@ WORDS = {
         "flip_all": "the kernels are flipped: their cells turn by 180°",
         "matrix": "matrix",
         "product": "product",
-        "filter_rows": "as rows",
-        "filter_rows_one": "as a row",
+        "filter_rows": "kernels as rows",
+        "filter_rows_one": "kernel as a row",
         "columns": "columns",
         "columns_zeros": ", with zeros where it stands on padding",
         "columns_copies": ", on padding of the cells that it repeats",
@@ -192,14 +193,15 @@ WORDS = {
         "does_ZeroInsert": "zeros go between the cells, as the stride says",
         "does_Pad": "cells are added at the edges, as the padding says",
         "does_Pad_zeros": "zeros are added at the edges, as the padding says",
+        "does_Pad_zeros_left": "zeros are added on the left only",
         "does_ChannelShuffle": "every group has channels of all groups",
         "does_ChannelShuffle_reshape": "reshape: {0} channels into {1} groups of {2}",
         "does_ChannelShuffle_transpose": "transpose: {2} groups of {1} become {1} of {2}",
         "does_ChannelShuffle_flatten": "flatten: one row of {0} channels again",
         "does_ChannelShuffle_flatten_groups": "flatten: the {0} channels in their new order, in {1} groups",
         "becomes": "{0}: {1} becomes {2}",
-        "does_PixelShuffle": "channels 1 to {1} become channel 1: each has one place in every {0} × {0} block",
-        "does_PixelUnshuffle": "channel 1 becomes channels 1 to {1}: each takes one place of every {0} × {0} block",
+        "does_PixelShuffle": "{1} channels become one: each has one place in every {0} × {0} block",
+        "does_PixelUnshuffle": "one channel becomes {1}: each takes one place of every {0} × {0} block",
         "from_zero": "{0}, counted from 0",
         "does_Flatten": "all cells in a row",
         "does_Reshape": "the same cells in another shape",
@@ -287,6 +289,7 @@ WORDS = {
         "of_window": "窗口 {0}",
         "of_stride": "步幅 {0}",
         "of_padding": "填充 {0}",
+        "of_zeros": "零 {0}",
         "last_part": "这一步卷积：{0}",
         "in_all": "整体：{0}",
         "of_dilation": "空洞率 {0}",
@@ -301,7 +304,7 @@ WORDS = {
         "macs_one": "{0} 次乘加",
         "macs_long": "{0} 次乘加",
         "macs_long_one": "{0} 次乘加",
-        "without_zeros": "{0}（不含零 {1} 次）",
+        "without_zeros": "{0}（不含添加的零 {1} 次）",
         "landing": "{0}（落在输出上 {1} 次）",
         "with_shares": "{0}（另有 {1} 次按比例）",
         "unmixed": "{0}（不计混合）",
@@ -381,8 +384,8 @@ WORDS = {
         "flip_all": "翻转各卷积核：各单元绕中心旋转半圈",
         "matrix": "矩阵",
         "product": "乘积",
-        "filter_rows": "展成行",
-        "filter_rows_one": "展成一行",
+        "filter_rows": "核展成行",
+        "filter_rows_one": "核展成一行",
         "columns": "列",
         "columns_zeros": "，落在填充上的为 0",
         "columns_copies": "，落在填充上的取其重复的单元",
@@ -419,14 +422,15 @@ WORDS = {
         "does_ZeroInsert": "按步幅在单元之间插入零",
         "does_Pad": "按填充在边缘添加单元",
         "does_Pad_zeros": "按填充在边缘添加零",
+        "does_Pad_zeros_left": "只在左侧添加零",
         "does_ChannelShuffle": "每组都有所有组的通道",
         "does_ChannelShuffle_reshape": "重塑：{0} 个通道分成 {1} 组，每组 {2} 个",
         "does_ChannelShuffle_transpose": "转置：{2} 组每组 {1} 个变为 {1} 组每组 {2} 个",
         "does_ChannelShuffle_flatten": "展平：重新排成一行，共 {0} 个通道",
         "does_ChannelShuffle_flatten_groups": "展平：{0} 个通道按新的顺序排列，分成 {1} 组",
         "becomes": "{0}：{1} 变为 {2}",
-        "does_PixelShuffle": "通道 1 至 {1} 合成通道 1：各占每个 {0} × {0} 块中的一个位置",
-        "does_PixelUnshuffle": "通道 1 分成通道 1 至 {1}：各取每个 {0} × {0} 块中的一个位置",
+        "does_PixelShuffle": "每 {1} 个通道合成一个：各占每个 {0} × {0} 块中的一个位置",
+        "does_PixelUnshuffle": "每个通道分成 {1} 个：各取每个 {0} × {0} 块中的一个位置",
         "from_zero": "{0}（从 0 计数）",
         "does_Flatten": "所有单元排成一行",
         "does_Reshape": "同样的单元，换一种形状",
@@ -594,11 +598,13 @@ def _bare(_: str, number: object) -> str:
     return str(number)
 
 
-def size_formulas(op: Operation, shape: Shape, words: Words | None = None) -> list[str]:
+def size_formulas(op: Operation, shape: Shape, words: Words | None = None, around: str = "padding") -> list[str]:
     """The output-size formula with this stage's numbers: one line if all axes agree, else one per axis.
 
     ``shape`` is the input's; no line where the sizes follow from no window. With ``words`` each number of the operation
-    has its name before it. Sources: the shape sections of torch.nn.Conv2d's, MaxPool2d's and ConvTranspose2d's
+    has its name before it; what a Pad puts ``around`` cells may be called "zeros".
+
+    Sources: the shape sections of torch.nn.Conv2d's, MaxPool2d's and ConvTranspose2d's
     documentation.
     """
     named = _bare if words is None else lambda key, number: words(f"of_{key}", number)
@@ -612,7 +618,7 @@ def size_formulas(op: Operation, shape: Shape, words: Words | None = None) -> li
         steps = (named("stride", stride) for stride in per_axis(op.stride, axes))
         lines = [f"({before} − 1)·{step} + 1 = {after}" for (before, after), step in zip(sizes, steps, strict=True)]
     elif isinstance(op, Pad):
-        sides = (_sides(*side, named) for side in op.sides(axes))
+        sides = (_sides(*side, named, around) for side in op.sides(axes))
         lines = [f"{before} + {side} = {after}" for (before, after), side in zip(sizes, sides, strict=True)]
     elif isinstance(op, Slide) and window is not None and axes:
         lines = [_slid(op, window, axis, *pair, named) for axis, pair in enumerate(sizes)]
@@ -624,11 +630,11 @@ def size_formulas(op: Operation, shape: Shape, words: Words | None = None) -> li
     return [f"{name}:  {line}" for name, line in zip(names, lines, strict=True)]
 
 
-def _sides(before: int, after: int, named: Named) -> str:
+def _sides(before: int, after: int, named: Named, called: str = "padding") -> str:
     """Padding on both sides: ``2·1``, ``1 + 2``; in brackets where cells are cut off."""
     if before == after:
-        return f"2·{named('padding', before if before >= 0 else f'({before})')}"
-    return named("padding", " + ".join(str(side) if side >= 0 else f"({side})" for side in (before, after)))
+        return f"2·{named(called, before if before >= 0 else f'({before})')}"
+    return named(called, " + ".join(str(side) if side >= 0 else f"({side})" for side in (before, after)))
 
 
 def _reach(op: Operation, window: Window, axis: int, named: Named) -> str:

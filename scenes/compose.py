@@ -80,6 +80,7 @@ def compose(
         frame.band,
         distance,
         plan.turn_track(),
+        band_until=plan.band_until,
     )
     settled = plan.settled()
     return Storyboard(

@@ -136,7 +136,8 @@ def _of_some(
     row, result = np.cumsum(some) - 1, []
     for whole in numbers:
         mine = some[whole.cell]
-        cell, until = row[whole.cell[mine]], covered[whole.cell[mine]].astype(np.float32)
+        cell = row[whole.cell[mine]]
+        until = np.nextafter(covered[whole.cell[mine]].astype(np.float32), np.float32(-np.inf))  # gone when it comes
         if mine.any():
             kept = {name: getattr(whole, name)[mine] for name in ("value", "color", "narrow")}
             result.append(replace(whole, cell=cell, until=until, **kept))

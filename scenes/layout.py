@@ -492,8 +492,8 @@ def with_lanes_across(items: Sequence[Item]) -> list[Item]:
 
 
 def with_marks_beside(items: Sequence[Item]) -> list[list[Item]]:
-    """The items, marks of all of them, or of the first one, on the left of their blocks, but those that have a height of their
-    own: wherever there are any."""
+    """The items, marks of all, or of the first one, on the left of their blocks, wherever there are any; but not those
+    that have a height of their own."""
     beside = [replace(item, beside=bool(item.marks) and item.mark_height is None) for item in items]
     found = [beside[:n] + list(items[n:]) for n in (len(items), 1)]
     return [aside for aside in found if aside != list(items)]

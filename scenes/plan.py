@@ -406,6 +406,13 @@ class Plan:
         eases: tuple[Ease, ...] = ("constant", "cubic") * len(self.travels)
         return Track(np.array(frames), at[stops], (*eases, "constant"))
 
+    @property
+    def band_until(self) -> int | None:
+        """The last frame on which only a band of the world is seen, if that is not the film's: in wide pictures of a
+        result that follow those of the stages there is other room between words."""
+        follows = self.frame.band is not None and not self.frame.tall and self.leaves
+        return math.floor(self.travels[-1][0]) if follows else None
+
     def turn_track(self) -> Track | None:
         """The angle of a camera on a turntable: to both sides while something happens, and back at the end."""
         if not self.frame.turn:
@@ -707,7 +714,7 @@ class Plan:
                 items += [self._view_item(f"{view.name}-{number + 1}", view, elision) for view, elision in spots]
             item = self._tensor_item(f"output-{number + 1}", number + 1, label)
             if self.in_rows and stage.stages[-1].name is not None and not stage.again:
-                named = self._made(number) + self.words.naming + label
+                named = label + self.words.naming + self._made(number)
                 item = replace(item, label=(named, item.label[-1]), short=(label,), known=bool(self.summary_columns))
             items.append(replace(item, begins=stage.again, above=above))
         causal = self._causal
@@ -797,7 +804,8 @@ class Plan:
             marks, mark_height = self._marks(elision, str), CLASS_MARK
         pad = self.contents.room(number)
         if number == len(self.stages) and self.contents.maps:
-            marks = self._marks(elision, lambda lane: self._channel(number, lane))
+            names = filter_names(self.stages[-1].stages[-1])
+            marks = self._marks(elision, lambda lane: names[lane] if names else self._channel(number, lane))
             pad = (*pad[:2], (pad[2][0], pad[2][1] + round(MAP_GAP * elision.columns.span)))
         label = (called, size(self.contents.told_shapes[number]))
         if number > 0 and self.undrawn(number - 1):
@@ -1159,7 +1167,8 @@ class Plan:
             parts = pixel_rule(stage.op, self.words)
             whole, room = " ".join(parts), self.page.safe_width / CAPITAL["note"]
             return [whole] if text_width(whole) <= room else list(parts)
-        lines = size_formulas(stage.op, stage.input, words)
+        around = "zeros" if stage.gathers and isinstance(stage.op, Pad) else "padding"
+        lines = size_formulas(stage.op, stage.input, words, around)
         if not stage.gathers or (number + 1 < len(self.stages) and self.stages[number + 1].number == stage.number):
             return lines
         whole = size_formulas(stage.told, stage.source, words)
@@ -1525,7 +1534,7 @@ class Plan:
         does = f"does_{type(stage.op).__name__}"
         axes = len(stage.item) - 1
         if isinstance(stage.op, Pad) and stage.op.padding_mode == "zeros" and np.min(stage.op.sides(axes)) >= 0:
-            does = "does_Pad_zeros"
+            does = "does_Pad_zeros_left" if stage.op.sides(axes)[0][1] == 0 < axes == 1 else "does_Pad_zeros"
         if stage.gathers and isinstance(stage.op, ZeroInsert):
             zeros = (stride - 1 for stride in per_axis(stage.op.stride, axes))
             return self._stacked(self.words("gather_ZeroInsert", _one_or_each(zeros)))

@@ -164,4 +164,5 @@ class _Sequel:
         )
         low, high = two.band or (0.0, 0.0)
         band = None if two.band is None else (low * self.zoom, high * self.zoom)
-        return replace(one, travel=travel, band=band, band_from=self.frames + 1)
+        until = None if two.band_until is None else self.frames + two.band_until
+        return replace(one, travel=travel, band=band, band_from=self.frames + 1, band_until=until)

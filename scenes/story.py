@@ -325,6 +325,8 @@ class Camera:
     turn: Track | None = None
     band_from: int = 1
     """The first frame on which there is a band."""
+    band_until: int | None = None
+    """The last one, if not that of the film."""
 
     @property
     def widths(self) -> tuple[float, float]:

@@ -396,7 +396,7 @@ class _Row:
                 starts[i] = starts[i - 1] + plans[i - 1].size[self.flow] + after + gap + before
             if len(section) > 1:
                 stops.append(self._stop(number, starts[section[0]] - around[0][0]))
-        placed = []
+        ways, placed = list(stops), []
         for plan, start, capital in zip(self.plans, starts.tolist(), self.capitals, strict=True):
             left, low = (-plan.size[0] / 2.0, -start - plan.size[1]) if self.tall else (start, 0.0)
             placed += _spread_all(plan, self.view, left, low, self.tall, capital)
@@ -411,7 +411,7 @@ class _Row:
             placed = [self._standing(p, floor) for p in placed]
         first, band = stops[0], None
         height = self.page.height * first.pixel
-        if self.tall or self._strays(placed, stops):
+        if self.tall or self._strays(placed, ways):
             low, high = (side * first.pixel - height / 2.0 for side in (self.bottom - EDGE, self.top - EDGE))
             band = (low, -high)
         return Frame(
@@ -420,16 +420,18 @@ class _Row:
         )  # fmt: skip
 
     def _strays(self, placed: Sequence[Placed], stops: Sequence[Stop]) -> bool:
-        """Whether on its way the camera sees anything where heading and footer are."""
+        """Whether on its way from stage to stage the camera sees anything where heading and footer are."""
         shares = np.linspace(0.0, 1.0, WAY)[:, None]
-        ways = [np.array([[*stop.center, stop.width] for stop in pair]) for pair in pairwise(stops)]
-        seen = np.concatenate([first + (last - first) * shares for first, last in ways])
+        ends = np.array([[*stop.center, stop.width] for stop in stops])
+        seen = np.concatenate([first + (last - first) * shares for first, last in pairwise(ends)])
         pixel = seen[:, 2] / self.page.width
         top, bottom = (self.page.height / 2.0 + EDGE - side for side in (self.top, self.bottom))
-        for p, capital in zip(placed, self.capitals, strict=False):
-            high = p.bottom + p.height + mark_room(p.item, self.view, capital)[1]
+        largest = max(stop.pixel for stop in stops)
+        for p in placed:
+            high = p.bottom + p.height + mark_room(p.item, self.view, CAPITAL["label"] * largest)[1]
+            low = p.bottom - label_size(p.item, largest, self.style)[1]
             near = (p.left < seen[:, 0] + seen[:, 2] / 2.0) & (p.left + p.width > seen[:, 0] - seen[:, 2] / 2.0)
-            if (near & ((high - seen[:, 1] > top * pixel) | (seen[:, 1] - p.bottom > bottom * pixel))).any():
+            if (near & ((high - seen[:, 1] > top * pixel) | (seen[:, 1] - low > bottom * pixel))).any():
                 return True
         return False
 

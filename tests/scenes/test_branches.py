@@ -112,7 +112,7 @@ def test_shapes_that_the_first_row_tells_are_not_said_again():
     assert told["label-output-3"] == "output 2 × 7 × 7"
 
 
-@pytest.mark.parametrize(("language", "names"), [("en", ["output: a", "output: b"]), ("zh", ["输出·甲", "输出·乙"])])
+@pytest.mark.parametrize(("language", "names"), [("en", ["a: output", "b: output"]), ("zh", ["甲·输出", "乙·输出"])])
 @pytest.mark.parametrize("table", [True, False])
 def test_a_name_of_a_row_is_not_read_as_what_its_output_consists_of(language, names, table):
     rows = HEAD + CONV + "name = { en = 'a', zh = '甲' }\n"

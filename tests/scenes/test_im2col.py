@@ -173,7 +173,7 @@ def test_words_and_counts_are_those_of_the_convolution(name):
     labels = [" ".join(" ".join(lines[item]).split()) for item in ITEMS]
     assert labels == [
         f"columns {batch}{weights} × {positions}",
-        f"{'as a row' if filters == 1 else 'as rows'} {filters} × {weights}",
+        f"{'kernel as a row' if filters == 1 else 'kernels as rows'} {filters} × {weights}",
         f"product {batch}{filters} × {positions}",
     ]
     assert told["parameters"] == filters * weights

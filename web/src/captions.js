@@ -81,7 +81,7 @@ export class Captions {
     }
     if (this.cards.length) {
       const [low, high] = camera.band;
-      const shown = frame >= camera.band_from;
+      const shown = frame >= camera.band_from && frame <= (camera.band_until ?? Infinity);
       const heights = [height / 2 - high * page, height / 2 + low * page];
       this.cards.forEach((card, i) => {
         card.hidden = !shown;

@@ -394,6 +394,7 @@ class Composer {
       distance: null,
       turn: null,
       band_from: 1,
+      band_until: null,
     };
   }
 
