@@ -49,7 +49,20 @@ SLIDERS = (
 )
 """Operations that a page can work out anew by itself, where a scene is one of them."""
 PHRASES = (
-    *("input", "output", "filters", "filter", "kernel", "window", "batch", "channels", "length", "depth", "height"),
+    *(
+        "input",
+        "output",
+        "filters",
+        "filter",
+        "dilated",
+        "kernel",
+        "window",
+        "batch",
+        "channels",
+        "length",
+        "depth",
+        "height",
+    ),
     *("width", "of_kernel", "of_window", "of_stride", "of_padding", "of_dilation", "of_output_padding", "step"),
     *("parameters", "parameters_one", "biases", "biases_one", "macs", "macs_one", "macs_long", "macs_long_one"),
     *("with_shares", "landing", "land", "land_one", "land_windows", "land_padded", "land_padded_short"),

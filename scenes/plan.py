@@ -119,8 +119,8 @@ MAX_MARKS = 64
 MOST_CHANNELS = 12
 """Of more channels that are moved it is not told which ones they are."""
 ROOMY, LARGE_CELL = 0.9, 12.0
-"""Channels are numbered, and filters opened, where that leaves cells no smaller than this share of their size; and
-numbered where they are so large in reference pixels."""
+"""Channels are numbered, and filters opened, where that leaves cells that are seen no smaller than this share of their
+size; and numbered where they are so large in reference pixels."""
 CLASS_MARK = 0.495
 """How high the number of a class is above its cell, in cells."""
 OTHER_CAMERAS = {"perspective": arrange_near, "turntable": arrange_turning}
@@ -493,7 +493,8 @@ class Plan:
         frame, its_legend = self._framed(others)
         alike = frame.label_style, len(frame.stops), len(frame.eyes)
         roomy = alike == (self.frame.label_style, len(self.frame.stops), len(self.frame.eyes))
-        if roomy and frame.least_cell >= min(ROOMY * self.frame.least_cell, large):
+        cell = self.frame.least_cell
+        if roomy and frame.least_cell >= (min(ROOMY * cell, large) if cell >= SEEN else cell):
             self.frame, self.legend = frame, its_legend
             return others
         self.legend = legend
@@ -854,6 +855,12 @@ class Plan:
         if isinstance(self.stages[number].told, Linear):
             return self.words.counted("weight_sets", filters)
         called = self.words("filters", filters) if filters > 1 else self.words("filter")
+        rates = op.each("dilation") if isinstance(op, Conv) else (1,)
+        if any(rate > 1 for rate in rates):
+            rate = str(rates[0]) if len(set(rates)) == 1 else "×".join(map(str, rates))
+            # In a row of many things words are few: filters are seen to be filters.
+            row = filters == 1 < len(self.contents.banks) and not (self.in_rows or self._causal)
+            called = self.words("of_dilation", rate) if row else self.words("dilated", called, rate)
         return self.words("flipped", called) if flipped else called
 
     def _filter_names(self, number: int) -> tuple[str, ...]:

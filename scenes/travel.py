@@ -128,10 +128,11 @@ def arrange_stages(
         return _Row(things, tensors, size, top_lines, bottom_lines, results, together, below).frame()
 
     def marked(things: Sequence[Item], above: Frame | None) -> Frame | None:
-        """The row, its marks where these leave cells larger."""
+        """The row, its marks where these leave cells larger, and those of no stage smaller."""
         found = map(row, with_marks_beside(things) if above is not None else [])
         beside = min(filter(None, found), key=_unit, default=None)
-        return beside if beside and above and _unit(beside) * MARKS_BESIDE <= _unit(above) else above
+        worth = beside and above and _unit(beside) * MARKS_BESIDE <= _unit(above) and _widest(beside) <= _widest(above)
+        return beside if worth else above
 
     parts = row(items)
     if together and parts is not None:

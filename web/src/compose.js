@@ -296,7 +296,7 @@ class Composer {
     if (this.bank) {
       const [filters, ...dims] = this.bank;
       const kernel = [this.setting.arguments.in_channels / this.setting.arguments.groups, ...each(this.setting.arguments.kernel_size, this.axes)];
-      this.bankItem = new Item("filters-1", filters, dims, { gap: BLOCK_GAP, marks: this._filterMarks(), label: one(filters > 1 ? this.words.say("filters", filters) : this.words.say("filter"), shape(kernel)) });
+      this.bankItem = new Item("filters-1", filters, dims, { gap: BLOCK_GAP, marks: this._filterMarks(), label: one(this._filtersCalled(filters), shape(kernel)) });
       this.items.splice(1, 0, this.bankItem);
     }
     this.page = page;
@@ -905,6 +905,16 @@ class Composer {
       for (let k = 0; k < ARC_PIECES; k++)
         yield { start: points[k], start_on: null, end: points[k + 1], end_on: null, color: this.look.surroundings.line };
     }
+  }
+
+  /** What filters are called: with their dilation, if they have one. */
+  _filtersCalled(filters) {
+    const called = filters > 1 ? this.words.say("filters", filters) : this.words.say("filter");
+    const { op, arguments: given } = this.setting;
+    const rates = /^Conv\dd$/.test(op) ? each(given.dilation ?? 1, this.axes) : [1];
+    if (rates.every((rate) => rate === 1)) return called;
+    const rate = new Set(rates).size === 1 ? rates[0] : rates.join("×");
+    return this.words.say("dilated", called, rate);
   }
 
   /** From the corners of the window's front face to its filter, or to a frame around its group's filters; of several boxes
