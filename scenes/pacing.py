@@ -43,6 +43,8 @@ SKIP_ARRIVE = 0.3
 """The same where rows before it pass: they are written meanwhile."""
 PASSED = 0.9
 """The same of a beat of which nothing is drawn: the window comes to what is before the next one."""
+MOST_HURRIED = 3
+"""Past so many rows a window hurries along each of them, and is where they are written."""
 STROKE = 4.0
 """Frames that a window needs at least along a row: in fewer nobody sees it go."""
 
@@ -236,6 +238,7 @@ def strokes(chosen: Sequence[Beat], row: int) -> Iterator[Stroke]:
     """The ways of a window along beats: to a single step; of swept ones along rows of so many steps.
 
     Where there is no time to be seen along every row, it goes along some of them only: along the last one in any case.
+    Past a few rows between two of these it hurries, past many it comes straight.
     Where nothing is drawn it only comes to the end of the last row.
     """
     groups: list[tuple[Beat, float]] = []
@@ -263,7 +266,17 @@ def strokes(chosen: Sequence[Beat], row: int) -> Iterator[Stroke]:
             first = max(begin + (above + int(chosen_rows[k])) * row, group.first)
             last = min(begin + (above + int(chosen_rows[k]) + 1) * row - 1, group.last)
             if first > following:
-                stands = start + SKIP_ARRIVE * (end - start)
+                arrived = start + SKIP_ARRIVE * (end - start)
+                turns = range(begin + ((following - begin) // row + 1) * row, first, row)
+                hurried = list(pairwise([following, *turns, first]))
+                stands = arrived
+                if len(hurried) <= MOST_HURRIED:
+                    for (one, other), (leaves, comes) in zip(
+                        hurried, pairwise(np.linspace(start, arrived, len(hurried) + 1).tolist()), strict=True
+                    ):
+                        lands = leaves + SWEEP_ARRIVE * (comes - leaves)
+                        yield Stroke(one, other - 1, leaves, lands, comes, waits=group.swept)
+                    start, stands = arrived, arrived + SWEEP_ARRIVE * (end - arrived)
             elif k:
                 stands = start + SWEEP_ARRIVE * (end - start)
             yield Stroke(first, last, start, stands, end, () if k else group.knots, group.swept)

@@ -8,6 +8,8 @@ const SINGLE_STEPS = 300;
 /** The part of a step in slow motion, of any other, of a row that is swept, and of one after others that pass, in which
  * the window comes to where it stands. */
 export const [LAND, ARRIVE, SWEEP_ARRIVE, SKIP_ARRIVE] = [0.2, 0.4, 0.1, 0.3];
+/** Past so many rows a window hurries along each of them. */
+const MOST_HURRIED = 3;
 const STROKE = 4;
 
 /** To a whole number; one half-way between two goes to the even one, as in Python. */
@@ -120,9 +122,25 @@ export function strokesOf(beats, row) {
       const first = Math.max((above + at) * row, group.first);
       const last = Math.min((above + at + 1) * row - 1, group.last);
       let { stands } = group;
-      if (first > following) stands = start + SKIP_ARRIVE * (end - start);
-      else if (k) stands = start + SWEEP_ARRIVE * (end - start);
-      ways.push({ first, last, start, stands, end, waits: group.swept });
+      let leaves = start;
+      if (first > following) {
+        const arrived = start + SKIP_ARRIVE * (end - start);
+        const turns = [following];
+        for (let turn = (Math.floor(following / row) + 1) * row; turn < first; turn += row) turns.push(turn);
+        const hurried = turns.length;
+        stands = arrived;
+        if (hurried <= MOST_HURRIED) {
+          const times = spread(start, arrived, hurried);
+          turns.forEach((one, i) => {
+            const [from, to] = [times[i], times[i + 1]];
+            const last = (turns[i + 1] ?? first) - 1;
+            ways.push({ first: one, last, start: from, stands: from + SWEEP_ARRIVE * (to - from), end: to, waits: group.swept });
+          });
+          leaves = arrived;
+          stands = arrived + SWEEP_ARRIVE * (end - arrived);
+        }
+      } else if (k) stands = start + SWEEP_ARRIVE * (end - start);
+      ways.push({ first, last, start: leaves, stands, end, waits: group.swept });
       following = last + 1;
     });
   }
