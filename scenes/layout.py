@@ -524,7 +524,7 @@ def _block_size(item: Item, view: View, capital: float) -> tuple[float, float]:
     if item.marks:
         capital = item.mark_height or capital
         front = w * view.up[0] + h * view.up[2]
-        width_of_mark = max(text_width(mark) for mark in item.marks) * capital
+        width_of_mark = widest_mark(item) * capital
         ascent = _mark_ascent(item) * capital
         if item.beside:
             return width + width_of_mark + LABEL_GAP * capital + WINDOW_ROOM, max(height, ascent + DESCENDER * capital)
@@ -537,6 +537,11 @@ def mark_room(item: Item, view: View, capital: float) -> tuple[float, float]:
     """How far an item's marks reach beyond the left of its blocks, and above the upper ones."""
     (wide, high), (width, height) = (_block_size(i, view, capital) for i in (item, replace(item, marks=())))
     return wide - width, high - height
+
+
+def widest_mark(item: Item) -> float:
+    """How wide an item's marks are at most, in capitals."""
+    return max(map(text_width, item.marks))
 
 
 def _mark_ascent(item: Item) -> float:
@@ -562,13 +567,13 @@ def _mark_lift(depth: float, width: float, capital: float, view: View) -> float:
     return min(width * -view.up[1] / view.right[1], depth * view.up[1]) + MARK_GAP + DESCENDER * capital
 
 
-def mark_place(placed: Placed, block: int, text: str, capital: float, view: View) -> tuple[float, float]:
-    """Where a block's mark ends on the right, and its baseline, in the picture."""
+def mark_place(placed: Placed, block: int, capital: float, view: View) -> tuple[float, float]:
+    """Where a block's mark ends on the right, and its baseline, in the picture: as high as that of all its item's."""
     c, _, _ = placed.item.padded
     x, y = view.project(mark_corner(placed, block))
     if placed.item.beside:
         return float(x) - LABEL_GAP * capital - WINDOW_ROOM, float(y) - mark_drop(placed.item, capital, view)
-    return float(x), float(y) + _mark_lift(c, text_width(text) * capital, capital, view)
+    return float(x), float(y) + _mark_lift(c, widest_mark(placed.item) * capital, capital, view)
 
 
 def mark_corner(placed: Placed, block: int) -> NDArray[np.float64]:

@@ -823,10 +823,10 @@ def _marks(plan: Plan) -> Iterator[Caption]:
     for placed in f.placed:
         for block, text in zip(placed.item.elision.block_of_slot().tolist(), placed.item.marks, strict=False):
             for turn, (capital, spell) in enumerate(_mark_spells(plan, placed.item)):
-                x, y = mark_place(placed, block, text, capital, f.view)
+                x, y = mark_place(placed, block, capital, f.view)
                 at = (x - f.center[0], y - f.center[1])
                 if f.eyes:
-                    anchor, at = mark_foot(placed, block, text, capital, f.eyes)
+                    anchor, at = mark_foot(placed, block, capital, f.eyes)
                     spell = spell | {"anchor": vector(anchor)}
                 name = f"mark-{placed.item.name}-{block + 1}{f'-{turn + 1}' * (turn > 0)}"
                 caption = _text(plan, name, text, "label", at, "right", halo=HALO * capital / CAPITAL["label"], **spell)

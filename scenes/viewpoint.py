@@ -36,6 +36,7 @@ from .layout import (
     mark_drop,
     text_ascent,
     text_width,
+    widest_mark,
 )
 from .story import turned
 
@@ -140,7 +141,7 @@ def foot(placed: Placed, eyes: Iterable[Eye]) -> tuple[NDArray[np.float64], tupl
 
 
 def mark_foot(
-    placed: Placed, block: int, text: str, capital: float, eyes: Sequence[Eye]
+    placed: Placed, block: int, capital: float, eyes: Sequence[Eye]
 ) -> tuple[NDArray[np.float64], tuple[float, float]]:
     """The world point that a block's mark is fixed to, and where, from there, it ends on its baseline, clear of it."""
     corner = mark_corner(placed, block)
@@ -148,7 +149,7 @@ def mark_foot(
         block_corners = _corners(placed)[placed.item.elision.block_of_slot() == block]
         left = min(float((eye.seen(block_corners) - eye.seen(corner))[..., 0].min()) for eye in eyes)
         return corner, (left - LABEL_GAP * capital, -mark_drop(placed.item, capital, eyes[0].view))
-    back, wide = np.array([0.0, placed.item.padded[0], 0.0]), text_width(text) * capital
+    back, wide = np.array([0.0, placed.item.padded[0], 0.0]), widest_mark(placed.item) * capital
     rises = []
     for eye in eyes:
         left, rise = eye.seen(corner + back) - eye.seen(corner)
@@ -170,7 +171,7 @@ def _sees_all(frame: Frame, eyes: tuple[Eye, ...], top_lines: float, bottom_line
         for slot, (block, text) in enumerate(
             zip(placed.item.elision.block_of_slot().tolist(), placed.item.marks, strict=False)
         ):
-            marks.append((*mark_foot(placed, block, text, capital, eyes), text))
+            marks.append((*mark_foot(placed, block, capital, eyes), text))
             own.append(int(first) + slot)
     for eye in eyes:
         if (eye.toward(corners) * -eye.view.forward <= 0).any():
