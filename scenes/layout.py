@@ -450,8 +450,13 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
         placed += _place(line, tiers, view, corner, line_width, line_height, tall, CAPITAL["label"] * pixel)
     # The free area's lower left corner is (0, 0) so far: find the frame's centre in the same coordinates.
     center = np.array([width / 2 - SIDE * pixel, height / 2 - (bottom_lines + BOTTOM) * pixel])
-    floor = min(float(p.base[:, 2].min()) - p.item.dims[1] - p.item.pad[1][1] + 0.5 for p in placed)
+    floor = min(map(lowest, placed))
     return Frame(tuple(placed), view, width, height, pixel, center, floor, tall, label_style)
+
+
+def lowest(placed: Placed) -> float:
+    """How low an item's lowest cells reach, their padding included."""
+    return float(placed.base[:, 2].min()) - placed.item.dims[1] - placed.item.pad[1][1] + 0.5
 
 
 def least(fits: Callable[[float], bool]) -> float:
@@ -467,9 +472,9 @@ def least(fits: Callable[[float], bool]) -> float:
     return high
 
 
-def too_wordy(page: Page, width: float, least: float) -> bool:
-    """Whether labels that make a picture so wide, and not ``least`` as short ones would, are to be shortened."""
-    return width > (LITTLE if page.width < SEEN * width else CROWDED) * least
+def too_wordy(page: Page, width: float, short: float) -> bool:
+    """Whether labels that make a picture so wide, and not as ``short`` ones would, are to be shortened."""
+    return width > (LITTLE if page.width < SEEN * width else CROWDED) * short
 
 
 def said_best(items: Sequence[Item], page: Page, least_width: Callable[[int], float]) -> tuple[float, int]:
@@ -527,7 +532,7 @@ def _block_size(item: Item, view: View, capital: float) -> tuple[float, float]:
         width_of_mark = widest_mark(item) * capital
         ascent = _mark_ascent(item) * capital
         if item.beside:
-            return width + width_of_mark + LABEL_GAP * capital + WINDOW_ROOM, max(height, ascent + DESCENDER * capital)
+            return width + width_of_mark + beside_gap(capital), max(height, ascent + DESCENDER * capital)
         height = max(height, front + _mark_lift(c, width_of_mark, capital, view) + ascent)
         width = max(width, width_of_mark + capital)
     return width, height
@@ -537,6 +542,11 @@ def mark_room(item: Item, view: View, capital: float) -> tuple[float, float]:
     """How far an item's marks reach beyond the left of its blocks, and above the upper ones."""
     (wide, high), (width, height) = (_block_size(i, view, capital) for i in (item, replace(item, marks=())))
     return wide - width, high - height
+
+
+def beside_gap(capital: float) -> float:
+    """Between a text and what it stands beside, in its window."""
+    return WINDOW_ROOM + LABEL_GAP * capital
 
 
 def widest_mark(item: Item) -> float:
@@ -572,7 +582,7 @@ def mark_place(placed: Placed, block: int, capital: float, view: View) -> tuple[
     c, _, _ = placed.item.padded
     x, y = view.project(mark_corner(placed, block))
     if placed.item.beside:
-        return float(x) - LABEL_GAP * capital - WINDOW_ROOM, float(y) - mark_drop(placed.item, capital, view)
+        return float(x) - beside_gap(capital), float(y) - mark_drop(placed.item, capital, view)
     return float(x), float(y) + _mark_lift(c, widest_mark(placed.item) * capital, capital, view)
 
 

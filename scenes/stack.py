@@ -16,7 +16,6 @@ from .layout import (
     BOTTOM,
     CAPITAL,
     DIRECTION,
-    LABEL_GAP,
     SIDE,
     TOP,
     WINDOW_ROOM,
@@ -27,8 +26,10 @@ from .layout import (
     _box_size,
     _plan,
     _spread,
+    beside_gap,
     label_texts,
     least,
+    lowest,
     said_best,
     text_ascent,
     text_descent,
@@ -79,7 +80,7 @@ def stack(items: Sequence[Item], size: tuple[int, int], top_lines: float, bottom
     left, bottom, _, top = _around(boxes.values())
     x0 = (free_width - taken) / 2.0 + before - left
     y0 = (free_height - top + bottom) / 2.0 - bottom
-    gap, placed = _gap(capital), []
+    gap, placed = beside_gap(capital), []
     for item in items:
         x, y, wide, high = boxes[item.name]
         plan = _plan(item, 1, (1, 1), (wide, high), 0.0, (0.0, 0.0), False, False)
@@ -90,7 +91,7 @@ def stack(items: Sequence[Item], size: tuple[int, int], top_lines: float, bottom
             beside = x0 + x + wide + gap, middle + item.padded[2] * float(view.up[0]), "left"
         placed.append(replace(_spread(plan, view, x0 + x, y0 + y, False, capital), label_beside=beside))
     center = np.array([page.width / 2.0 - SIDE, page.height / 2.0 - bottom_lines - BOTTOM]) * pixel
-    floor = min(float(p.base[:, 2].min()) - p.item.dims[1] + 0.5 for p in placed)
+    floor = min(map(lowest, placed))
     return Frame(tuple(placed), view, width, page.height * pixel, pixel, center, floor, page.tall, style)
 
 
@@ -121,7 +122,7 @@ def _boxes(rows: Sequence[_Row], view: View, line: float, more: float = 0.0) -> 
             boxes[item.name] = begins - BEFORE - wide, ground + slope * begins, wide, high
         wide, high = _box_size(row.padded, view)
         sides = [item.padded for item in (row, *filters)]
-        thick = max(rows * float(view.up[2]) + channels * float(view.up[1]) for channels, rows, _ in sides)
+        thick = max(h * float(view.up[2]) + c * float(view.up[1]) for c, h, _ in sides)
         ground -= max(thick + GAP, line) + more
         boxes[row.name] = -wide, ground - slope * wide, wide, high
         begins = min(begins, -wide)
@@ -145,10 +146,5 @@ def _words(rows: Sequence[_Row], style: int, capital: float) -> tuple[float, flo
     """How wide labels are, before filters and after rows."""
     sides = [item for _, filters in rows for item in filters], [row for row, _ in rows]
     texts = [[text_width(text) for item in side for text in label_texts(item, style)] for side in sides]
-    before, after = (max(widths) * capital + _gap(capital) if widths else WINDOW_ROOM for widths in texts)
+    before, after = (max(widths) * capital + beside_gap(capital) if widths else WINDOW_ROOM for widths in texts)
     return before, after
-
-
-def _gap(capital: float) -> float:
-    """Between a label and what it stands beside, in its window."""
-    return WINDOW_ROOM + LABEL_GAP * capital

@@ -41,6 +41,7 @@ from .layout import (
     arrange,
     label_size,
     least,
+    lowest,
     mark_room,
     said_best,
     with_lanes_across,
@@ -114,8 +115,9 @@ def arrange_stages(
     picture if it is not to be seen ``alone``.
     """
     whole = arrange(items, size, top_lines, bottom_lines)
-    if (below := stack(items, size, top_lines, bottom_lines)) and below.least_cell >= STACKED * whole.least_cell:
-        whole = below
+    stacked = stack(items, size, top_lines, bottom_lines)
+    if stacked and stacked.least_cell >= STACKED * whole.least_cell:
+        whole = stacked
     items = stages or items
     tensors = [i for i, item in enumerate(items) if item.name == "input" or item.name.startswith("output-")]
     if camera == "still" or len(tensors) < 3 or (camera != "dolly" and whole.pixel * READABLE <= 1.0):
@@ -407,7 +409,7 @@ class _Row:
             again, stop = self._beyond(self.review, placed, stops)
             placed += again
             stops.append(stop)
-        floor = min(map(_lowest, placed))
+        floor = min(map(lowest, placed))
         if self.tall:
             placed = [self._standing(p, floor) for p in placed]
         first, band = stops[0], None
@@ -460,7 +462,7 @@ class _Row:
             x, y = 0.0, stops[-1].center[1] - stops[-1].width * self.page.height / self.page.width / 2.0 - height / 2.0
         else:
             x = stops[-1].center[0] + stops[-1].width / 2.0 + width / 2.0
-            y = review.center[1] + (min(map(_lowest, placed)) - review.floor) * self.view.up[2]
+            y = review.center[1] + (min(map(lowest, placed)) - review.floor) * self.view.up[2]
         by = np.array([x, y]) - review.center
         moved = [
             replace(p, base=p.base + self.view.on_wall(*by), left=p.left + by[0], bottom=p.bottom + by[1])
@@ -488,12 +490,8 @@ class _Row:
 
     def _standing(self, placed: Placed, floor: float) -> Placed:
         """The same, further along the look until it stands on the floor: it is seen where it was."""
-        away = (_lowest(placed) - floor) / -self.view.forward[2]
+        away = (lowest(placed) - floor) / -self.view.forward[2]
         return replace(placed, base=placed.base + self.view.forward * away)
-
-
-def _lowest(placed: Placed) -> float:
-    return float(placed.base[:, 2].min()) - placed.item.dims[1] - placed.item.pad[1][1] + 0.5
 
 
 def framings(target: NDArray[np.float64], view: View, stops: Sequence[Stop]) -> NDArray[np.float64]:
