@@ -68,7 +68,7 @@ def cells_of(plan: Plan) -> Iterator[Cells]:
             yield filter_cells(plan, number, bank, f"filters-{number + 1}", bank.drawn(), bank.drawn())
         yield from _travellers(plan, number, bank)
     for number in range(len(plan.stages)):
-        if plan.woven(number):
+        if plan.contents.woven(plan.stages[number]):
             yield from _along_weights(plan, number)
     yield from _dots(plan)
 
@@ -234,9 +234,9 @@ def _makers(plan: Plan, number: int, tensor: Tensor, index: NDArray[np.int64]) -
         return column_mouths(plan.banks[number], w)
     if number in plan.banks:
         return plan.banks[number].mouths()[c // depth_of(sight.output)]
-    if plan.woven(number):
+    if plan.contents.woven(plan.stages[number]):
         return tensor.at(index)
-    if plan.undrawn(number):
+    if plan.contents.undrawn(number):
         _, height, width = before.placed.item.dims
         place = before.placed.base[0] + np.array([width + MOUTH, 0.0, -(height - 1) / 2])
         return np.broadcast_to(place, (len(index), 3))

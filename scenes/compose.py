@@ -84,9 +84,9 @@ def compose(
     )
     settled = plan.settled()
     return Storyboard(
-        title=plan.scene.title.in_language(plan.language),
+        title=plan.told.title,
         theme=plan.theme.name,
-        language=plan.language,
+        language=language,
         size=plan.size,
         fps=plan.fps,
         frames=plan.frames,

@@ -22,7 +22,7 @@ from ..conv_math import (
     Softmax,
     Window,
 )
-from ..conv_math.conv import Conv
+from ..conv_math.conv import Conv, Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.rearrange import Columns, Reshape, Unfold, WindowColumns
 from ..conv_math.transposed import ConvTranspose
@@ -42,6 +42,7 @@ from .elision import (
     with_groups_elided,
 )
 from .errors import SceneError
+from .photo import pixels_of
 from .scenefile import PRODUCTS, Scene, Stage, most_moved, naming
 from .sight import ChannelSum, RowProduct, bank_shape, drawn_item, groups_of, trajectory_of, window_of
 
@@ -261,6 +262,18 @@ class Contents:
         *_, rows, columns = self.shapes[-1]
         return self.scene.input.pictured and rows > 1 < columns
 
+    def pictured(self, number: int) -> bool:
+        """Whether the ``number``-th tensor is still the input's picture: moved, pooled or grown."""
+        if number == 0:
+            return pixels_of(self.scene) is not None
+        stage = self.stages[number - 1]
+        alone = not isinstance(stage.op, Weighted | Merge) and len(stage.reads) == 1
+        return alone and self.pictured(stage.reads[0])
+
+    def of_classes(self, number: int) -> bool:
+        """Whether the ``number``-th tensor's cells are the probabilities of classes, which are counted from 0."""
+        return number > 0 and isinstance(self.stages[number - 1].op, Softmax)
+
     def groups(self, number: int) -> int:
         """Into how many parts the channels of a Slide fall that have nothing to do with each other."""
         return groups_of(self.stages[number].op, self.items[number])
@@ -377,6 +390,14 @@ class Contents:
             result.append(elide((lanes, self.batch or 1, c, h, w)))
         return result
 
+    def undrawn(self, number: int) -> bool:
+        """Whether a stage has filters that are not drawn: too many, or lines."""
+        return number not in self.banks and bank_shape(self.stages[number].op) is not None
+
+    def is_partial(self, number: int) -> bool:
+        """Whether the channels' sums are added up only in the next stage: its filters are the slices of one."""
+        return number + 1 < len(self.stages) and isinstance(self.stages[number + 1].op, ChannelSum)
+
     def view_shapes(self, number: int) -> list[tuple[int, int, int, int]]:
         """The arrangements of a Move, the output last: lanes, and the channels, rows and columns of each."""
         stage = self.stages[number]
@@ -388,6 +409,10 @@ class Contents:
             c, h, w = drawn_item(view[extra:])
             result.append((math.prod(view[:extra]), c, h, w))
         return result
+
+    def several_views(self, number: int) -> bool:
+        """Whether a stage is a Move with arrangements on its way."""
+        return len(self.view_shapes(number)) > 1
 
     @property
     def cells(self) -> int:
@@ -421,6 +446,30 @@ class Contents:
         """The operations, if each reads what the one before it wrote."""
         straight = all(stage.reads == (number,) for number, stage in enumerate(self.stages))
         return [stage.op for stage in self.stages] if straight else None
+
+    @cached_property
+    def in_rows(self) -> bool:
+        """Whether there are rows one below the other, each a way of its own from something that is there before."""
+        return any(stage.again for stage in self.stages)
+
+    @property
+    def causal(self) -> bool:
+        """Whether all tensors are rows of moments, and each stage looks back alone, beyond the first moment, too."""
+        if any(len(item) != 2 for item in self.items) or self.in_rows:
+            return False
+        windows = [stage.op.geometry(1) for stage in self.stages]
+        sides = [window.padding[0] if window and window.stride == (1,) else (0, 1) for window in windows]
+        return any(before for before, _ in sides) and not any(after for _, after in sides)
+
+    @property
+    def ends_merged(self) -> bool:
+        """Whether the result is made of several tensors, which then are in the last picture of a travelling camera."""
+        op = self.stages[-1].op
+        return isinstance(op, Merge) and op.SEVERAL
+
+    def skips(self, number: int) -> list[int]:
+        """The tensors that a stage reads, but for the one before it."""
+        return [tensor for tensor in self.stages[number].reads if tensor != number]
 
     @property
     def steps(self) -> list[int]:

@@ -115,6 +115,11 @@ class Page:
     def tall(self) -> bool:
         return self.width < self.height
 
+    @property
+    def narrow(self) -> bool:
+        """Whether words stand below each other that are in opposite corners of a wide picture."""
+        return self.width < 1.4 * self.height
+
     def room(self, width: float, top: float, bottom: float) -> tuple[float, float, float]:
         """Units per reference pixel where the picture is so many units wide; width and height that are free then.
 

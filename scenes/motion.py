@@ -161,7 +161,7 @@ def head_of(plan: Plan, number: int) -> Mover:
     bends = elision.columns.bends() if elision.columns.hidden else ()
     row_bends = elision.rows.bends() if elision.rows.hidden else ()
     track = track_of(act.beats, row_of(sight), writes, place, bends, 0.0, row_bends)
-    return Mover(name, track, act.first_frame, act.last_frame, opens=plan.fills(number))
+    return Mover(name, track, act.first_frame, act.last_frame, opens=plan.sight(number).fills)
 
 
 def column_of(plan: Plan, number: int) -> Mover:
@@ -373,7 +373,7 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
             yield Lines(f"offsets-{number + 1}", moved, first, last, 1.0, ARROW, True)
             tips = tuple(_tips(plan, number))
             yield Lines(f"samples-{number + 1}", tips, first, last, 1.0, THICK, True)
-        if plan.woven(number):
+        if plan.contents.woven(plan.stages[number]):
             yield from _weights(plan, number)
             continue
         filters = plan.sight(number).trajectory.filters

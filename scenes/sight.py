@@ -255,6 +255,12 @@ class Sight:
         return int(np.ravel_multi_index((*[0] * (len(grid) - len(most)), *most), grid))
 
     @property
+    def fills(self) -> bool:
+        """Whether it writes slice behind slice of a volume: those that are done hide the one being written."""
+        deep = self.writes[0]
+        return not self.scatters and self.trajectory.filters == 1 and deep is not None and len(set(deep.first)) > 1
+
+    @property
     def reads_at_once(self) -> int:
         """How many cells the window reads in the step that is told: of all channels where there are filters, else of
         one."""

@@ -116,14 +116,14 @@ def _text(plan: Plan, name: str, body: str, kind: str, at: tuple[float, float], 
 
 
 def _heading(plan: Plan) -> Iterator[Caption]:
-    title = plan.scene.title.in_language(plan.language)
     y = CAPITAL["title"]
-    yield _fitted(plan, _text(plan, "title", title, "title", _corner(plan, 0, y), "left"))
+    yield _fitted(plan, _text(plan, "title", plan.told.title, "title", _corner(plan, 0, y), "left"))
     for number, act in _told(plan):
         first, last = _spell(plan, act)
-        yield from _call(plan, f"call-{number + 1}", plan.call_lines(number), first, _before_whole(plan, last))
-    yield from _call(plan, "call-result", plan.whole_call, plan.result_frame, plan.frames)
-    yield from _below_title(plan, "story-result", plan.whole_story, plan.result_frame, plan.frames)
+        yield from _call(plan, f"call-{number + 1}", plan.told.call_lines(number), first, _before_whole(plan, last))
+    if not plan.leaves:
+        yield from _call(plan, "call-result", plan.told.whole_call, plan.result_frame, plan.frames)
+        yield from _below_title(plan, "story-result", plan.told.whole_story, plan.result_frame, plan.frames)
 
 
 def _call(plan: Plan, key: str, lines: list[str], first: int, last: int) -> Iterator[Caption]:
@@ -133,7 +133,7 @@ def _call(plan: Plan, key: str, lines: list[str], first: int, last: int) -> Iter
 
 def _below_title(plan: Plan, key: str, lines: list[str], first: int, last: int) -> Iterator[Caption]:
     for i, line in enumerate(lines, start=1):
-        at = _corner(plan, 0, plan.first_line(lines) + (i - 1) * CAPITAL["line"] * LINE_HEIGHT)
+        at = _corner(plan, 0, plan.told.first_line(lines) + (i - 1) * CAPITAL["line"] * LINE_HEIGHT)
         name = key if i == 1 else f"{key}-{i}"
         faint = plan.theme.faint_text
         yield _text(plan, name, line, "line", at, "left", color=faint, first=first, last=last)
@@ -141,7 +141,7 @@ def _below_title(plan: Plan, key: str, lines: list[str], first: int, last: int) 
 
 def _fitted(plan: Plan, caption: Caption) -> Caption:
     """The caption, smaller if it would run out of the heading's room."""
-    room = plan.heading_width * plan.frame.pixel
+    room = plan.told.heading_width * plan.frame.pixel
     wide = text_width(caption.body) * caption.size
     return caption if wide <= room else replace(caption, size=caption.size * room / wide)
 
@@ -149,25 +149,25 @@ def _fitted(plan: Plan, caption: Caption) -> Caption:
 def _facts(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
     """In the upper right corner: a stage's table, and on the result that of all stages."""
     end = _before_result(plan, last)
-    if plan.legend:
+    if plan.told.legend:
         yield from _legend(plan, number, first, _before_summary(plan, last))
-    elif plan.brief:
-        yield from _shapes(plan, f"table-{number + 1}", plan.shape_lines(number), first, end)
-        yield from _shapes(plan, "table-whole", [] if plan.leaves else plan.whole_lines, end + 1, last)
-    elif plan.tables:
-        if end < last and plan.whole_table and not plan.leaves:
-            yield from _table(plan, "table-whole", plan.whole_table, end + 1, last)
-        yield from _table(plan, f"table-{number + 1}", plan.table(number), first, end)
-    elif plan.told_beside:
-        at, told = _corner(plan, 0, CAPITAL["note"], right=True), " ".join(plan.shape_lines(number))
+    elif plan.told.brief:
+        yield from _shapes(plan, f"table-{number + 1}", plan.told.shape_lines(number), first, end)
+        yield from _shapes(plan, "table-whole", [] if plan.leaves else plan.told.whole_lines, end + 1, last)
+    elif plan.told.tables:
+        if end < last and plan.told.whole_table and not plan.leaves:
+            yield from _table(plan, "table-whole", plan.told.whole_table, end + 1, last)
+        yield from _table(plan, f"table-{number + 1}", plan.told.table(number), first, end)
+    elif plan.told.told_beside:
+        at, told = _corner(plan, 0, CAPITAL["note"], right=True), " ".join(plan.told.shape_lines(number))
         yield _text(plan, f"table-{number + 1}", told, "note", at, "right", first=first, last=end)
-    if end < last and not plan.brief:
+    if end < last and not plan.told.brief:
         yield from _columns(plan, end + 1, last)
 
 
 def _shapes(plan: Plan, key: str, lines: list[str], first: int, last: int) -> Iterator[Caption]:
     """Below the calls; nothing where the last frame is before the first one."""
-    top = CAPITAL["note"] + plan.heading_height
+    top = CAPITAL["note"] + plan.told.heading_height
     for i, line in enumerate(lines if first <= last else ()):
         at = _corner(plan, 0, top + i * CAPITAL["note"] * LINE_HEIGHT)
         yield _text(plan, f"{key}-{i + 1}", line, "note", at, "left", first=first, last=last)
@@ -175,37 +175,37 @@ def _shapes(plan: Plan, key: str, lines: list[str], first: int, last: int) -> It
 
 def _before_result(plan: Plan, last: int) -> int:
     """The last frame of a stage's own words: those of all stages take their place on the result."""
-    return plan.result_frame - 1 if last == plan.frames and plan.tells_whole else _before_summary(plan, last)
+    return plan.result_frame - 1 if last == plan.frames and plan.told.tells_whole else _before_summary(plan, last)
 
 
 def _before_summary(plan: Plan, last: int) -> int:
     """The same where the table of all stages is in the place of the last call, too."""
-    return plan.result_frame - 1 if last == plan.frames and (plan.leaves or plan.summary_columns) else last
+    return plan.result_frame - 1 if last == plan.frames and (plan.leaves or plan.told.summary_columns) else last
 
 
 def _before_whole(plan: Plan, last: int) -> int:
     """The last frame of a stage's call: on the result all calls, or what the scene is about, take its place."""
-    whole = plan.whole_call or plan.whole_story
+    whole = plan.told.whole_call or plan.told.whole_story
     return plan.result_frame - 1 if last == plan.frames and whole else _before_summary(plan, last)
 
 
 def _result(plan: Plan) -> Iterator[Caption]:
     """What a travelling camera has in its last picture: what the scene is about, a row for each tensor, the cost."""
     first, last = plan.result_frame, plan.frames
-    yield from _below_title(plan, "story-result", plan.result_lines, first, last)
-    yield from _table(plan, "table-result", plan.result_table, first, last, plan.result_top)
-    notes = plan.note_lines()
+    yield from _below_title(plan, "story-result", plan.told.result_lines, first, last)
+    yield from _table(plan, "table-result", plan.told.result_table, first, last, plan.told.result_top)
+    notes = plan.told.note_lines()
     yield _cost(plan, "cost-result", _total_costs(plan), 0, first, last, "".join(notes[-1:]))
-    below = 1 + len(notes) if plan.narrow else max(1, len(notes))
+    below = 1 + len(notes) if plan.page.narrow else max(1, len(notes))
     above, faint = below * CAPITAL["note"] * LINE_HEIGHT, plan.theme.faint_text
-    yield from _stacked(plan, "story-merged", plan.merged_lines, first, last, above, faint)
+    yield from _stacked(plan, "story-merged", plan.told.merged_lines, first, last, above, faint)
 
 
 def _columns(plan: Plan, first: int, last: int) -> Iterator[Caption]:
     """Names and shapes of all tensors in the upper right corner, column by column."""
-    top, x = CAPITAL["note"] + plan.columns_top, 0.0
-    for c, rows in reversed(list(enumerate(plan.summary_columns, start=1))):
-        names, shapes = plan.pair_widths(rows)
+    top, x = CAPITAL["note"] + plan.told.columns_top, 0.0
+    for c, rows in reversed(list(enumerate(plan.told.summary_columns, start=1))):
+        names, shapes = plan.told.pair_widths(rows)
         for r, (name, shape) in enumerate(rows, start=1):
             y = top + (r - 1) * CAPITAL["note"] * LINE_HEIGHT
             spots = [(f"table-whole-{c}-{r}", name, x + shapes, plan.theme.faint_text)]
@@ -222,9 +222,9 @@ def _table(
     """``top``: how far below the upper margin it begins, if not where a stage's table does; in reference pixels."""
     pitch = CAPITAL["note"] * LINE_HEIGHT
     if top is None:
-        top = plan.heading_height if plan.narrow else 0.0
+        top = plan.told.heading_height if plan.page.narrow else 0.0
     top += CAPITAL["note"]
-    widths = plan.table_widths(rows)
+    widths = plan.told.table_widths(rows)
     for r, (name, values) in enumerate(rows):
         y = top + r * pitch
         x = 0.0
@@ -240,8 +240,8 @@ def _table(
 
 
 def _legend(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
-    top = CAPITAL["note"] + (plan.heading_height if plan.narrow else 0.0)
-    for i, line in enumerate(plan.legend_lines(number)):
+    top = CAPITAL["note"] + (plan.told.heading_height if plan.page.narrow else 0.0)
+    for i, line in enumerate(plan.told.legend_lines(number)):
         at = _corner(plan, 0, top + i * CAPITAL["note"] * LINE_HEIGHT, right=True)
         yield _text(plan, f"elision-{number + 1}-{i + 1}", line, "note", at, "right", first=first, last=last)
 
@@ -256,26 +256,26 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     if last == plan.frames and len(plan.stages) > 1:
         end = plan.result_frame - 1
         if not plan.leaves:
-            stays = "" if plan.tells_whole else beside
+            stays = "" if plan.told.tells_whole else beside
             yield _cost(plan, "cost-result", _total_costs(plan), lift, plan.result_frame, last, stays)
     yield _cost(plan, f"cost-{number + 1}", costs, lift, first, end, beside)
     last = end if plan.leaves else last
-    if not plan.several_views(number):
+    if not plan.contents.several_views(number):
         steps = act.first_step, act.steps
-        yield from _counter(plan, f"{number + 1}", plan.counted(number), steps, lift + 1, first, last)
+        yield from _counter(plan, f"{number + 1}", plan.told.counted(number), steps, lift + 1, first, last)
         return
     for view, (step, steps, begin, end) in enumerate(_view_spells(plan, number, first, last)):
         name = f"{number + 1}-view-{view + 1}"
         if begin <= end:
-            yield from _counter(plan, name, plan.counted(number, view), (step, steps), lift + 1, begin, end)
+            yield from _counter(plan, name, plan.told.counted(number, view), (step, steps), lift + 1, begin, end)
 
 
 def _formulas(plan: Plan, number: int) -> list[str]:
     """Those of a stage: their numbers have names wherever there is room for these beside what stands on their line."""
-    bare, named = plan.formulas(number), plan.formulas(number, plan.words)
+    bare, named = plan.told.formulas(number), plan.told.formulas(number, plan.told.words)
     beside = [""] * len(bare)
-    if not plan.narrow and bare:
-        ends = number == len(plan.stages) - 1 > 0 and not plan.tells_whole  # it stands there on the result, too
+    if not plan.page.narrow and bare:
+        ends = number == len(plan.stages) - 1 > 0 and not plan.told.tells_whole  # it stands there on the result, too
         others = (_costs(plan, number)[1], *(_total_costs(plan)[-1:] if ends else ()))
         beside[-1] = max(others, key=text_width)
         beside[:-1] = [_widest_counter(plan, number, plan.acts[number])] * (len(bare) - 1)
@@ -299,7 +299,7 @@ def _cost(plan: Plan, name: str, costs: tuple[str, ...], line: int, first: int, 
 
     In wide pictures that is what the text ``beside`` it leaves; the last words are taken in any case.
     """
-    right = not plan.narrow
+    right = not plan.page.narrow
     room = plan.page.safe_width / CAPITAL["note"]
     if right and beside:
         room -= text_width(beside) + BETWEEN
@@ -311,7 +311,7 @@ def _cost(plan: Plan, name: str, costs: tuple[str, ...], line: int, first: int, 
 
 def _lift(plan: Plan, number: int) -> int:
     """How many lines stand below a stage's cost: in wide pictures they are beside it."""
-    return len(plan.formulas(number)) + plan.told_lines if plan.narrow else 0
+    return len(plan.told.formulas(number)) + plan.told.told_lines if plan.page.narrow else 0
 
 
 def _counter(
@@ -321,10 +321,10 @@ def _counter(
     first_step, steps = counts
     body = f"{{step}} / {count(steps)}"
     # The number that counts is a text of its own, so that the words beside it stand still.
-    apart = (0.5 + text_width(what if plan.narrow else body.replace("{step}", count(steps)))) * CAPITAL["note"]
-    right, align = not plan.narrow, "left" if plan.narrow else "right"
+    apart = (0.5 + text_width(what if plan.page.narrow else body.replace("{step}", count(steps)))) * CAPITAL["note"]
+    right, align = not plan.page.narrow, "left" if plan.page.narrow else "right"
     y = line * CAPITAL["note"] * LINE_HEIGHT
-    places = {"what": 0.0 if plan.narrow else apart, "count": apart if plan.narrow else 0.0}
+    places = {"what": 0.0 if plan.page.narrow else apart, "count": apart if plan.page.narrow else 0.0}
     at = {key: _corner(plan, x, y, right=right, bottom=True) for key, x in places.items()}
     yield _text(plan, f"step-name-{name}", what, "note", at["what"], align, first=first, last=last)
     counter = _text(plan, f"step-{name}", body, "note", at["count"], align, first=first, last=last)
@@ -339,11 +339,11 @@ def _flips(plan: Plan) -> Iterator[Caption]:
         call = f"weight.flip({', '.join(str(2 + axis) for axis in range(len(op.each('kernel_size'))))})"
         for caption in (*_call(plan, f"call-{number + 1}", [call], first, last), *_facts(plan, number, first, last)):
             yield replace(caption, name=f"{caption.name}-flip")
-        stages = plan.count_of(len(plan.acts) - 1)
-        what = plan.words("stage_step", plan.count_of(number) - 1, stages)
+        stages = plan.told.count_of(len(plan.acts) - 1)
+        what = plan.told.words("stage_step", plan.told.count_of(number) - 1, stages)
         counts = act.first_step, act.steps
         yield from _counter(plan, f"flip-{number + 1}", what, counts, _lift(plan, number) + 1, first, last)
-        lines, above = plan.flip_lines(number), _above_formulas(plan, number)
+        lines, above = plan.told.flip_lines(number), _above_formulas(plan, number)
         yield from _stacked(plan, f"story-{number + 1}-flip", lines, first, last, above, plan.theme.faint_text)
 
 
@@ -353,23 +353,23 @@ def _traces(plan: Plan) -> Iterator[Caption]:
     for i, (trace, act) in enumerate(zip(plan.contents.traces, plan.traced, strict=True)):
         number, (first, last) = trace.number, _spell(plan, act)
         for caption in (
-            *_call(plan, f"call-{number + 1}", plan.call_lines(number), first, _before_whole(plan, last)),
+            *_call(plan, f"call-{number + 1}", plan.told.call_lines(number), first, _before_whole(plan, last)),
             *_facts(plan, number, first, last),
         ):
             yield replace(caption, name=f"{caption.name}-again-{i + 1}")
-        lines, result = plan.trace_lines[i], i == len(plan.traced) - 1
-        what = plan.words("traced_step", plan.count_of(number), plan.count_of(len(plan.acts) - 1))
-        line = max(map(len, plan.trace_lines)) if plan.narrow else 1
+        lines, result = plan.told.trace_lines[i], i == len(plan.traced) - 1
+        what = plan.told.words("traced_step", plan.told.count_of(number), plan.told.count_of(len(plan.acts) - 1))
+        line = max(map(len, plan.told.trace_lines)) if plan.page.narrow else 1
         counts, end = (act.first_step, act.steps), min(last, plan.result_frame - 1)
         yield from _counter(plan, f"trace-{i + 1}", what, counts, line, first, end)
         yield from _stacked(
             plan, f"trace-told-{number + 1}-{trace.tensor}", lines, first, act.last_frame if result else last
         )
     if plan.traced:
-        yield from _stacked(plan, "trace-result", plan.trace_lines[-1], plan.result_frame, plan.frames)
+        yield from _stacked(plan, "trace-result", plan.told.trace_lines[-1], plan.result_frame, plan.frames)
     if plan.traced and len(plan.stages) > 1:
-        line = max(map(len, plan.trace_lines)) + 1 + len(plan.note_lines()) if plan.narrow else 0
-        beside = "".join(plan.trace_lines[-1][-1:])
+        line = max(map(len, plan.told.trace_lines)) + 1 + len(plan.told.note_lines()) if plan.page.narrow else 0
+        beside = "".join(plan.told.trace_lines[-1][-1:])
         yield _cost(plan, "cost-result", _total_costs(plan), line, plan.result_frame, plan.frames, beside)
 
 
@@ -400,8 +400,8 @@ def _costs(plan: Plan, number: int) -> tuple[str, ...]:
 
 def _with_biases(plan: Plan, parameters: int, biases: int) -> list[str]:
     """So many parameters: how many of them are biases, if any, and without that."""
-    whole = plan.words.counted("parameters", parameters)
-    sums = f"{count(parameters - biases)} + {plan.words.counted('biases', biases)} = {whole}"
+    whole = plan.told.words.counted("parameters", parameters)
+    sums = f"{count(parameters - biases)} + {plan.told.words.counted('biases', biases)} = {whole}"
     return [sums, whole] if biases else [whole]
 
 
@@ -410,7 +410,7 @@ def _total_costs(plan: Plan) -> tuple[str, ...]:
 
     Where several ways lead to results of their own, these are compared, not added.
     """
-    words, ways = plan.words, [(way, _parameters(plan, way)) for way in _ways(plan)]
+    words, ways = plan.told.words, [(way, _parameters(plan, way)) for way in _ways(plan)]
     if len(ways) > 1:
         parameters, macs = [sum(counts) for _, counts in ways], [_macs(plan, way) for way, _ in ways]
         if len(set(zip(parameters, macs, strict=True))) == 1:
@@ -424,15 +424,15 @@ def _total_costs(plan: Plan) -> tuple[str, ...]:
     biases = sum(biases_of(plan.stages[number].op) for number in ways[0][0])
     *apart, total = _with_biases(plan, sum(counts), biases)
     sums = [f"{' + '.join(map(count, counts))} = {total}"] if len(counts) > 1 else []
-    wholes = (*apart, *sums, total) if plan.summary else (*sums, *apart, total)  # there the table has the numbers
+    wholes = (*apart, *sums, total) if plan.told.summary else (*sums, *apart, total)  # there the table has the numbers
     return tuple(f"{whole} · {end}" for whole in wholes for end in macs)
 
 
 def _compared(plan: Plan, key: str, numbers: list[int]) -> str:
     """What several ways cost, ``6 against 9 parameters``; once where that is alike."""
     if len(set(numbers)) == 1:
-        return plan.words("alike", plan.words.counted(key, numbers[0]))
-    return plan.words(key, f" {plan.words('against')} ".join(map(count, numbers)))
+        return plan.told.words("alike", plan.told.words.counted(key, numbers[0]))
+    return plan.told.words(key, f" {plan.told.words('against')} ".join(map(count, numbers)))
 
 
 def _ways(plan: Plan) -> list[list[int]]:
@@ -478,53 +478,53 @@ def _told_macs(plan: Plan, way: list[int], long: bool = False) -> str:
     """The same in words, and how many of them do not fall beside the output or meet a zero between the cells and around
     them. What is mixed besides does not count, and it is said how much that is."""
     macs, numbers = _macs(plan, way), {plan.stages[number].number for number in way}
-    told = plan.words.counted("macs_long" if long else "macs", macs)
+    told = plan.told.words.counted("macs_long" if long else "macs", macs)
     seen = [stage for stage in plan.stages if stage.number in numbers and isinstance(stage.op, Slide)]
     gathering = [(stage, stage.told) for stage in seen if stage.gathers and isinstance(stage.told, ConvTranspose)]
     if vain := sum(_drawn_macs(stage) - op.landing(stage.source) for stage, op in gathering):
-        return plan.words("without_zeros", told, count(macs - vain))
+        return plan.told.words("without_zeros", told, count(macs - vain))
     scattering = [(stage.op, stage.input) for stage in seen if isinstance(stage.op, ConvTranspose)]
     if lost := sum(op.macs(shape) - op.landing(shape) for op, shape in scattering):
-        return plan.words("landing", told, count(macs - lost))
+        return plan.told.words("landing", told, count(macs - lost))
     ops = [(plan.stages[number].op, plan.stages[number].input) for number in way]
     if shares := sum(shares_mixed(op, shape) for op, shape in ops if isinstance(op, Upsample)):
-        return plan.words("with_shares", told, count(shares))
-    return plan.words("unmixed", told) if any(isinstance(op, DeformConv2d) for op, _ in ops) else told
+        return plan.told.words("with_shares", told, count(shares))
+    return plan.told.words("unmixed", told) if any(isinstance(op, DeformConv2d) for op, _ in ops) else told
 
 
 def _above_formulas(plan: Plan, number: int) -> float:
     """How high above the lower edge the line over a stage's formulas is; in wide pictures over the cost, too."""
-    lines = len(plan.formulas(number))
-    return (lines if plan.narrow else max(lines, 1)) * CAPITAL["note"] * LINE_HEIGHT
+    lines = len(plan.told.formulas(number))
+    return (lines if plan.page.narrow else max(lines, 1)) * CAPITAL["note"] * LINE_HEIGHT
 
 
 def _note(plan: Plan) -> Iterator[Caption]:
     """The scene's own last word, on the result."""
     above = _above_formulas(plan, len(plan.acts) - 1)
     if plan.traced:
-        above = len(plan.trace_lines[-1]) * CAPITAL["note"] * LINE_HEIGHT
+        above = len(plan.told.trace_lines[-1]) * CAPITAL["note"] * LINE_HEIGHT
     if plan.leaves:
-        above = CAPITAL["note"] * LINE_HEIGHT if plan.narrow else 0.0
-    yield from _stacked(plan, "note", plan.note_lines(), plan.result_frame, plan.frames, above)
+        above = CAPITAL["note"] * LINE_HEIGHT if plan.page.narrow else 0.0
+    yield from _stacked(plan, "note", plan.told.note_lines(), plan.result_frame, plan.frames, above)
 
 
 def _story(plan: Plan, number: int, first: int, last: int, narration: list[Caption]) -> Iterator[Caption]:
     """What a stage is about, wherever neither its first step nor the scene's last word is told in that place."""
-    if plan.leaves or plan.whole_story or (plan.note_lines() and not plan.traced):
+    if plan.leaves or plan.told.whole_story or (plan.told.note_lines() and not plan.traced):
         last = min(last, plan.result_frame - 1)
     spells = [(first, last)]
     if narration:
         between = ((before.last + 1, after.first - 1) for before, after in pairwise(narration))
         between = [(begin, end) for begin, end in between if begin <= end]
         spells = [(first, narration[0].first - 1), *between, (narration[-1].last + 1, last)]
-    if plan.several_views(number):
+    if plan.contents.several_views(number):
         yield from _rearranging(plan, number, first)
         spells = [(plan.view_spells(number)[-1][3] + 1, last)]
     opened = _opened(plan, number)
     pieces = [piece for begin, end in spells for piece in _pieces(begin, end, opened) if piece[0] <= piece[1]]
     for i, (begin, end, deep) in enumerate(pieces, start=1):
         name, above = f"story-{number + 1}-{i}", _above_formulas(plan, number)
-        lines = plan.opened_lines(number) if deep else plan.story_lines(number)
+        lines = plan.told.opened_lines(number) if deep else plan.told.story_lines(number)
         yield from _stacked(plan, name, lines, begin, end, above, plan.theme.faint_text)
 
 
@@ -532,7 +532,7 @@ def _opened(plan: Plan, number: int) -> list[tuple[int, int]]:
     """The frames from and to which cells are small as a stage's window is behind them, deep in a volume."""
     spells: list[tuple[int, int]] = []
     act = plan.acts[number]
-    for beat in act.beats if plan.opened_lines(number) else ():
+    for beat in act.beats if plan.told.opened_lines(number) else ():
         _, _, (depth, _, _) = plan.sight(number).place(beat.last - act.first_step)
         begin, end = math.floor(beat.start) + 1, math.floor(beat.end)
         if depth == 0 or begin > end:
@@ -556,7 +556,7 @@ def _pieces(begin: int, end: int, apart: list[tuple[int, int]]) -> Iterator[tupl
 def _rearranging(plan: Plan, number: int, first: int) -> Iterator[Caption]:
     """What becomes of the cells in each arrangement of a Move, while it is made; of the first one from ``first`` on."""
     above = _above_formulas(plan, number)
-    told = zip(plan.view_lines(number), plan.view_spells(number), strict=True)
+    told = zip(plan.told.view_lines(number), plan.view_spells(number), strict=True)
     for i, (lines, (_, _, begin, end)) in enumerate(told, start=1):
         name, begin = f"story-{number + 1}-view-{i}", first if i == 1 else begin
         if begin <= end:
@@ -574,9 +574,9 @@ def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
         step = beat.first - act.first_step
         texts = _happens(plan, number, room, step)
         if one := sum_of(plan, number, step):
-            texts = narrated(plan.words, one, texts, room, _whose(plan, number))
+            texts = narrated(plan.told.words, one, texts, room, _whose(plan, number))
             if number in plan.remembering:
-                texts = (*texts[:3], plan.words("remembers", texts[3], count(plan.index_of(number, step))))
+                texts = (*texts[:3], plan.told.words("remembers", texts[3], count(plan.index_of(number, step))))
         first = math.floor(beat.start) + 1
         for i, (text, end) in enumerate(zip(texts, ends, strict=True)):
             last = math.floor(beat.start + end * (beat.end - beat.start))
@@ -592,11 +592,11 @@ def _whose(plan: Plan, number: int) -> str:
     if sight.trajectory.filters == 1 or isinstance(sight.op, MatrixProduct):
         return ""
     if isinstance(plan.stages[number].told, Linear):
-        return plan.words("one_output", 1)
-    if plan.of_classes(number + 1):
-        return plan.words("one_class", 0)
-    filters = isinstance(sight.op, Weighted) and not plan.is_partial(number)
-    return plan.words("one_filter" if filters else "one_channel", 1)
+        return plan.told.words("one_output", 1)
+    if plan.contents.of_classes(number + 1):
+        return plan.told.words("one_class", 0)
+    filters = isinstance(sight.op, Weighted) and not plan.contents.is_partial(number)
+    return plan.told.words("one_filter" if filters else "one_channel", 1)
 
 
 def _passing(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
@@ -605,9 +605,9 @@ def _passing(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
     at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
     for i, beat in enumerate(beat for beat in act.beats if beat.unseen):
         (first, begin), (last, end) = (divmod(step - act.first_step, plane) for step in (beat.first, beat.last))
-        text = plan.words("pass_rows", count(begin // row + 1), count(end // row + 1))
+        text = plan.told.words("pass_rows", count(begin // row + 1), count(end // row + 1))
         if first != last or row == plane:
-            text = plan.words("pass_steps", count(first * plane + begin + 1), count(last * plane + end + 1))
+            text = plan.told.words("pass_steps", count(first * plane + begin + 1), count(last * plane + end + 1))
         spell = {"first": math.floor(beat.start) + 1, "last": math.floor(beat.end)}
         name, faint = f"pass-{number + 1}-{i + 1}", plan.theme.faint_text
         if spell["first"] <= spell["last"]:
@@ -632,14 +632,14 @@ def _mixing(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
         if brief or (one := sum_of(plan, number, step)) is None:
             continue
         channel = (sight.place(step)[1] or 0) + 1
-        who = plan.words("one_channel", channel) if sight.trajectory.filters > 1 else ""
+        who = plan.told.words("one_channel", channel) if sight.trajectory.filters > 1 else ""
         spell = {"first": math.floor(beat.start) + 1, "last": math.floor(beat.end)}
         name, faint = f"story-{number + 1}-mixed-{step + 1}", plan.theme.faint_text
         if remembers:
-            found = plan.words("found", told(one.result), count(plan.index_of(number, step)))
-            text = f"{who}{plan.words.colon}{found}" if who else found
+            found = plan.told.words("found", told(one.result), count(plan.index_of(number, step)))
+            text = f"{who}{plan.told.words.colon}{found}" if who else found
         else:
-            text = mixture(plan.words, one, room, who)
+            text = mixture(plan.told.words, one, room, who)
         yield _text(plan, name, text, "note", at, "left", color=faint, **spell)
 
 
@@ -648,9 +648,9 @@ def _merging(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
     if merged := first_merged(plan, number):
         room = _narration_room(plan, number, act)
         if isinstance(act.stage.op, Mul):
-            text = multiplied(plan.words("product_values", ""), merged[0], merged[2], room)
+            text = multiplied(plan.told.words("product_values", ""), merged[0], merged[2], room)
         else:
-            text = added(plan.words, plan.words("sum_values", ""), *merged, room)
+            text = added(plan.told.words, plan.told.words("sum_values", ""), *merged, room)
         at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
         spell = {"first": act.first_frame, "last": math.floor(act.beats[0].end)}
         yield _text(plan, f"phase-{number + 1}-1", text, "note", at, "left", color=plan.theme.faint_text, **spell)
@@ -661,7 +661,7 @@ def _happens(plan: Plan, number: int, room: float, step: int) -> tuple[str, str,
 
     ``room`` is how wide they may be, in capitals.
     """
-    words, sight = plan.words, plan.sight(number)
+    words, sight = plan.told.words, plan.sight(number)
     op = sight.op
     if isinstance(op, MatrixProduct):
         weights = int(op.weighted[:, 0].sum())
@@ -725,12 +725,12 @@ def _done(words: Words, sight: Sight) -> str:
 def _narration_room(plan: Plan, number: int, act: Act) -> float:
     """How wide what is told of the first step may be, in capitals: in wide pictures the counter is on its line."""
     room = plan.page.safe_width / CAPITAL["note"]
-    return room if plan.narrow else room - text_width(_widest_counter(plan, number, act)) - 1.0
+    return room if plan.page.narrow else room - text_width(_widest_counter(plan, number, act)) - 1.0
 
 
 def _widest_counter(plan: Plan, number: int, act: Act) -> str:
     """What a stage's counter says in the end."""
-    return f"{plan.counted(number)}  {count(act.steps)} / {count(act.steps)}"
+    return f"{plan.told.counted(number)}  {count(act.steps)} / {count(act.steps)}"
 
 
 def _labels(plan: Plan) -> Iterator[Caption]:
@@ -786,7 +786,7 @@ def _turns(plan: Plan, placed: Placed, spell: dict[str, object]) -> Iterator[tup
         yield "", placed, spell
         return
     flip = plan.flips[number]
-    given = plan.filters_called(number, False), *placed.item.label[1:]
+    given = plan.told.filters_called(number, False), *placed.item.label[1:]
     first, last = (int(str(spell.get(key, other))) for key, other in (("first", 1), ("last", plan.frames)))
     if first <= flip.last_frame:
         before = replace(placed, item=replace(placed.item, label=given, short=None))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from convmotion.scenes import compose, explain, find_scene, parse_scene
+from convmotion.scenes.items import LINE_ROOM
 from convmotion.scenes.motion import BESIDE, FRONT
-from convmotion.scenes.plan import LINE_ROOM
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.screen import Screen, caption_box
 

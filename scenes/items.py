@@ -1,0 +1,246 @@
+"""What is to be placed: every tensor, bank of filters and arrangement, with its words, in reading order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..conv_math import View
+from ..conv_math.conv import Weighted
+from .captions import size
+from .contents import Contents
+from .elision import Elision
+from .layout import Item
+from .scenefile import filter_names
+from .sight import bank_shape
+from .told import Told
+
+LONG_PART = 12
+"""More characters than these are a line's worth."""
+MAP_GAP = 0.07
+"""Between pictures side by side, in widths of one."""
+LINE_ROOM = 9
+"""Cells between a tensor and the output of a Linear whose filters are not drawn: lines take their place."""
+MAX_MARKS = 64
+"""More filters or groups than these are not numbered."""
+MOST_CHANNELS = 12
+"""Of more channels that are moved it is not told which ones they are."""
+CLASS_MARK = 0.495
+"""How high the number of a class is above its cell, in cells."""
+
+
+def all_items(told: Told, views: dict[int, tuple[View, ...]]) -> list[Item]:
+    """All that is to be placed, in reading order."""
+    items = [_tensor(told, "input", 0, told.words("input"))]
+    for number, stage in enumerate(told.stages):
+        label = told.called(number + 1)
+        above = None
+        if stage.is_product:
+            key, factor = _product(told, number)
+            if told.page.tall:
+                items.append(replace(factor, above=key))
+            elif stage.matrix is not None:
+                above = key
+                items.append(factor)
+            else:  # the row stands left of the columns, as in the product; windows fly to these over it
+                items[-2:] = [replace(items[-2], above=key), factor, items[-1]]
+        elif stage.slide is not None:
+            if number in told.contents.banks:
+                items.append(_bank(told, number))
+        else:
+            between = views[number][:-1]
+            spots = zip(between, told.contents.views[number], strict=True)
+            items += [_view(told, f"{view.name}-{number + 1}", view, elision) for view, elision in spots]
+        item = _tensor(told, f"output-{number + 1}", number + 1, label)
+        if told.contents.in_rows and stage.stages[-1].name is not None and not stage.again:
+            named = label + told.words.naming + told.made(number)
+            item = replace(item, label=(named, item.label[-1]), short=(label,), known=bool(told.summary_columns))
+        items.append(replace(item, begins=stage.again, above=above))
+    causal = told.contents.causal
+    return _said_once([replace(item, timed=causal) for item in items])
+
+
+def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ...]]) -> list[Item]:
+    """The items, lanes marked by the numbers of their channels, front to back: where each has one of its own, and
+    where a Move changes their order, in its arrangements, and before and after all stages."""
+    names = ["input", *(f"output-{number + 1}" for number in range(len(told.stages)))]
+    like = dict(zip(names, range(len(names)), strict=True))
+    tensors = zip(names, told.contents.tensors, strict=True)
+    marked = {name: np.arange(e.lanes.length) for name, e in tensors if e.channels.length == 1 < e.lanes.length}
+    for number, arranged in views.items():
+        orders = [_order(told.contents, number, view) for view in arranged]
+        if (last := orders[-1]) is None or (np.diff(last) > 0).all():
+            continue
+        marked.pop(names[number + 1], None)
+        if len(last) > MOST_CHANNELS:
+            continue
+        named = [*(f"{view.name}-{number + 1}" for view in arranged[:-1]), names[number + 1]]
+        like |= dict.fromkeys(named, told.stages[number].reads[0])
+        marked |= {name: o for name, o in zip(named, orders, strict=True) if o is not None and name not in names[1:-1]}
+        if number == 0:
+            marked["input"] = np.sort(last)
+
+    def called(name: str, channels: NDArray[np.int64]) -> str:
+        return ", ".join(told.channel(like[name], channel) for channel in channels)
+
+    return [
+        replace(item, marks=tuple(called(item.name, lane) for lane in np.split(marked[item.name], item.lanes)))
+        if item.name in marked and not item.marks and item.per_lane == 1 and not any(item.elision.left_out())
+        else item
+        for item in items
+    ]
+
+
+def with_skips(told: Told, items: list[Item]) -> list[Item]:
+    """The items and, before the output of every merge, once more what it reads from farther away."""
+    tensors, result = {item.name: item for item in items}, []
+    for item in items:
+        if not item.name.startswith("output-"):
+            result.append(item)
+            continue
+        number = int(item.name.removeprefix("output-")) - 1
+        sign = told.joint(number)
+        for skip in dict.fromkeys(told.contents.skips(number)):
+            again, name = tensors[f"output-{skip}" if skip else "input"], f"skip-{skip}-{number + 1}"
+            result.append(replace(again, name=name, pad=((0, 0),) * 3, marks=(), sign=sign))
+        result.append(replace(item, sign="=") if sign else item)
+    return result
+
+
+def reviewed(told: Told, items: list[Item]) -> list[Item]:
+    """All tensors once more, for the result; none where numbers are on cells: those of the last are to be read."""
+    if told.contents.ends_merged or "values" in told.show:
+        return []
+    names = ["input", *(f"output-{number + 1}" for number in range(len(told.stages)))]
+    return [
+        replace(
+            item,
+            name=f"review-{item.name}",
+            pad=((0, 0),) * 3,
+            marks=(),
+            notes=notes_of(told.left_out(item.elision)),
+        )
+        for item in items
+        if item.name in names
+    ]
+
+
+def notes_of(left_out: list[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
+    """On one line each and on two; what is long stands on two in any case."""
+    return tuple(
+        note
+        for parts in left_out
+        for note in ([(" ".join(parts), *parts)] if len(parts[0]) <= LONG_PART else [(part, part) for part in parts])
+    )
+
+
+def _tensor(told: Told, name: str, number: int, called: str) -> Item:
+    contents = told.contents
+    elision, split = contents.tensors[number], contents.splits[number]
+    marks: tuple[str, ...] = ()
+    mark_height: float | None = None
+    if number == 0 and elision.blocks.length == 1 and split > 1 and elision.channels.length > 1:
+        key = "group" if contents.items[0][0] > split else "one_channel"  # a volume's channels have depth
+        marks = _marks(elision, lambda lane: told.words(key, lane + 1))
+    elif (pictures := contents.batch or 1) > 1:
+        marks = _marks(elision, lambda block: told.words("picture", block % pictures + 1))
+    elif contents.of_classes(number) and elision.lanes.length == contents.shapes[number][-3]:
+        marks, mark_height = _marks(elision, str), CLASS_MARK
+    pad = contents.room(number)
+    if number == len(told.stages) and contents.maps:
+        names = filter_names(told.stages[-1].stages[-1])
+        marks = _marks(elision, lambda lane: names[lane] if names else told.channel(number, lane))
+        pad = (*pad[:2], (pad[2][0], pad[2][1] + round(MAP_GAP * elision.columns.span)))
+    label = (called, size(contents.told_shapes[number]))
+    if number > 0 and contents.undrawn(number - 1):
+        depth, (above, below), (left, right) = pad
+        lines_down = told.page.tall and contents.woven(told.stages[number - 1])
+        across, down = (0, LINE_ROOM) if lines_down else (LINE_ROOM, 0)
+        pad = depth, (above + down, below), (left + across, right)
+    return Item(name, label, elision, pad, marks, notes_of(told.tensor_left_out(number)), mark_height=mark_height)
+
+
+def _bank(told: Told, number: int) -> Item:
+    op = told.stages[number].op
+    assert isinstance(op, Weighted)
+    filters, dims = op.filters, (op.fan_in(), *op.each("kernel_size"))
+    if told.contents.is_partial(number):
+        filters, dims = 1, (op.filters, *op.each("kernel_size"))
+    flipped = number in told.contents.flipped
+    label, short = told.filters_called(number, flipped), (told.words("turned"),) if flipped else None
+    elision = told.contents.banks[number]
+    names, biases = told.filter_names(number), told.marked_biases(number)
+    named = names or biases or filters > 1
+    marks = _marks(elision, lambda f: (names[f] if names else str(f + 1)) + biases.get(f, "")) if named else ()
+    notes = notes_of(told.bank_left_out(number))
+    return Item(f"filters-{number + 1}", (label, size((*dims,))), elision, marks=marks, notes=notes, short=short)
+
+
+def _product(told: Told, number: int) -> tuple[Item, Item]:
+    """The kernel whose colours the factor wears, and the factor: a matrix, or the filters as rows.
+
+    The kernel stands above the product or, of rows, above what the columns are made of; in tall pictures beside the
+    factor. There it is out of the way of lines: it takes no part.
+    """
+    stage = told.stages[number]
+    shape = bank_shape(stage.told)
+    assert shape is not None
+    filters, c, h, w = shape
+    key = Elision.whole((1, filters, c, h, w))
+    label = (told.words("the_kernel", filters), size(stage.told.weight_shape or ()))
+    factor = (told.words("matrix"), size(stage.matrix.weight_shape)) if stage.matrix else None
+    return (
+        Item(f"kernel-{number + 1}", label, key),
+        Item(
+            f"filters-{number + 1}",
+            factor or (told.words.counted("filter_rows", filters), size((filters, c * h * w))),
+            told.contents.banks[number],
+        ),
+    )
+
+
+def _view(told: Told, name: str, view: View, elision: Elision) -> Item:
+    return Item(name, (told.words(view.name), size(view.shape)), elision, notes=notes_of(told.left_out(elision)))
+
+
+def _said_once(items: list[Item]) -> list[Item]:
+    """Shapes known from the first row, or a table, are not said again in those below, whose words take their room.
+
+    Where there is little room and all rows have names, nothing else is said in those below; of a single row there
+    it is shapes that are said.
+    """
+    known: set[tuple[str, str]] = set()
+    below, result = False, []
+    rows = 1 + sum(item.begins for item in items)
+    named = sum(item.short is not None for item in items if item.name.startswith("output-")) >= rows > 1
+    for item in items:
+        below |= item.begins
+        what = "filters" if item.name.startswith("filters-") else "tensor", item.label[-1]
+        again = below and what in known
+        short = () if named and again and not item.short else item.short
+        result.append(replace(item, known=again or item.known, short=short))
+        known.add(what)
+    return result
+
+
+def _marks(elision: Elision, mark: Callable[[int], str]) -> tuple[str, ...]:
+    """A text for every slot, dots where blocks are left out; none where there are too many."""
+    blocks = elision.block_of_slot()
+    if len(blocks) > MAX_MARKS:
+        return ()
+    shown = elision.shows_block(blocks)
+    return tuple(mark(block) if seen else "…" for block, seen in zip(blocks.tolist(), shown, strict=True))
+
+
+def _order(contents: Contents, number: int, view: View) -> NDArray[np.int64] | None:
+    """The channels of which a Move's arrangement consists, front to back; None if it is not of whole ones."""
+    shape, source = contents.shapes[contents.stages[number].reads[0]], view.source.reshape(-1)
+    plane = math.prod(shape[-2:])
+    if len(source) != math.prod(shape):  # of a batch, too
+        return None
+    source = source.reshape(-1, plane)
+    return source[:, 0] // plane if (source % plane == np.arange(plane)).all() else None
