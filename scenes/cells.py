@@ -15,10 +15,10 @@ from .elision import DOTS, Axis, Elision
 from .filters import filter_cells, flipping_cells
 from .form import FEWEST_PIXELS
 from .matrix import column_mouths, matrix_cells
-from .pacing import LAND
+from .pacing import LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE
 from .palette import EMPTY, faint
 from .parts import MOUTH, Act, Bank, Tensor
-from .plan import LANDED, MULTIPLY, SET_OUT, SUM, WRITE, Plan
+from .plan import Plan
 from .sight import depth_of, mixed
 from .story import ALWAYS, Cells, Numbers, cells_at
 from .swerve import swerve
@@ -58,11 +58,11 @@ def cells_of(plan: Plan) -> Iterator[Cells]:
     for (_, number), tensor in plan.skips.items():
         yield _skip_cells(plan, number, tensor, plan.since(number))
     for number, tensor in enumerate(plan.review):
-        yield _skip_cells(plan, number, tensor, plan.steps - 1.0)
+        yield _skip_cells(plan, number, tensor, plan.time.steps - 1.0)
     for number, bank in plan.banks.items():
         if number in plan.keys:
             yield from matrix_cells(plan, number)
-        elif number in plan.flips:
+        elif number in plan.time.flips:
             yield from flipping_cells(plan, number)
         else:
             yield filter_cells(plan, number, bank, f"filters-{number + 1}", bank.drawn(), bank.drawn())
@@ -79,7 +79,7 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
     start = np.full(len(index), ALWAYS)
     arrive, origin, told = start, position, False
     if number > 0:
-        act, sight = plan.acts[number - 1], plan.sight(number - 1)
+        act, sight = plan.time.acts[number - 1], plan.sight(number - 1)
         done = plan.done(number - 1, index)
         told = np.isin(done + act.first_step, [beat.first for beat in act.told])
         origin = _sources(plan, number - 1, tensor, index, done)
@@ -125,7 +125,7 @@ def _partial_sums(
     plan: Plan, number: int, tensor: Tensor, index: NDArray[np.int64], begun: NDArray[np.int64]
 ) -> Iterator[Cells]:
     """Cells of a window that scatters to which more will be added; with values every sum until then."""
-    act = plan.acts[number - 1]
+    act = plan.time.acts[number - 1]
     sums = [(index, begun, None)]
     if plan.values is not None and not act.swept and act.stage.op.macs(act.stage.input) <= MOST_PRODUCTS:
         sums = list(_running_sums(plan, number - 1, tensor))
@@ -205,7 +205,7 @@ def _unfinished(
 def _flies(plan: Plan, number: int, done: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which cells, written with these steps of a stage, are seen to come to their place: there is time for it, and they
     are large enough to be told from each other. A step that is told in slow motion ends with that."""
-    act = plan.acts[number]
+    act = plan.time.acts[number]
     if plan.cell_pixels(number) < FEWEST_PIXELS:
         return np.zeros(len(done), np.bool_)
     parts = [1.0 if b.swept else LANDED - SET_OUT for b in act.beats]
@@ -267,7 +267,8 @@ def _visible_tensor(
     if values is not None:
         own = values[tuple(index.T)]
         color = plan.shaded(number if like is None else like, color, own)
-        numbers = plan.numbers(own, color, tensor.in_front(index), last=plan.counting, stages=_stages_of(plan, number))
+        front, stages = tensor.in_front(index), _stages_of(plan, number)
+        numbers = plan.numbers(own, color, front, last=plan.time.counting, stages=stages)
     return cells_at(
         position,
         tensor.name,
@@ -352,7 +353,7 @@ def _stages_of(plan: Plan, number: int) -> tuple[int, ...]:
 def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     """Copies of the cells of every window that is told, zeros, too: to their weights, then together into one cell per
     filter."""
-    act, order = plan.acts[number], plan.scene.time.order
+    act, order = plan.time.acts[number], plan.scene.time.order
     taps_per_step = math.prod(bank.shape) // (bank.shape[0] if order == "filter" else 1)
     small = plan.cell_pixels(number) < FEWEST_PIXELS
     swells = bank.placed.item.pitch if small else 1.0
@@ -367,7 +368,7 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
 def _travelling(plan: Plan, number: int, bank: Bank, step: int, name: str, swells: float) -> Iterator[Cells]:
     """These of one step."""
     tensor, sight = plan.tensors[number], plan.sight(number)
-    read = _read_in(plan, number, step - plan.acts[number].first_step)
+    read = _read_in(plan, number, step - plan.time.acts[number].first_step)
     weight = sight.drawn_weights(read.weight)
     drawn = tensor.shows(read.index) & bank.shows(weight)
     read, weight = read.of(drawn), weight[drawn]
@@ -414,7 +415,8 @@ def _travelling(plan: Plan, number: int, bank: Bank, step: int, name: str, swell
 
 def _along_weights(plan: Plan, number: int) -> Iterator[Cells]:
     """The same where weights are lines: half-way along its line each copy is multiplied, and small among the others."""
-    act, tensor, sight, made = plan.acts[number], plan.tensors[number], plan.sight(number), plan.tensors[number + 1]
+    act, sight = plan.time.acts[number], plan.sight(number)
+    tensor, made = plan.tensors[number], plan.tensors[number + 1]
     for beat in act.told:
         read = _read_in(plan, number, beat.first - act.first_step)
         written = sight.drawn(read.output, sight.output)
@@ -486,7 +488,7 @@ def _read_in(plan: Plan, number: int, step: int) -> Read:
 
 
 def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
-    act = plan.acts[number]
+    act = plan.time.acts[number]
     if isinstance(act.stage.op, Merge):
         yield from _merge_cells(plan, number, act.stage.op)
         return
@@ -530,7 +532,7 @@ def _merge_cells(plan: Plan, number: int, op: Merge) -> Iterator[Cells]:
 
     The last one makes it whole; until then it is smaller, and has the sum, or the product, so far.
     """
-    act, (tensor, _) = plan.acts[number], plan.views[number][0]
+    act, (tensor, _) = plan.time.acts[number], plan.views[number][0]
     index = tensor.drawn()
     position = tensor.at(index)
     n, *place = tensor.rows(index)

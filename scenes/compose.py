@@ -76,22 +76,22 @@ def compose(
         vector(target),
         frame.width,
         frame.height,
-        plan.camera_track(target),
+        plan.time.camera_track(target),
         frame.band,
         distance,
-        plan.turn_track(),
-        band_until=plan.band_until,
+        plan.time.turn_track(),
+        band_until=plan.time.band_until,
     )
-    settled = plan.settled()
+    settled = plan.time.settled()
     return Storyboard(
         title=plan.told.title,
         theme=plan.theme.name,
         language=language,
         size=plan.size,
         fps=plan.fps,
-        frames=plan.frames,
-        steps=plan.steps,
-        step=plan.step_track(),
+        frames=plan.time.frames,
+        steps=plan.time.steps,
+        step=plan.time.step_track(),
         cells=(*cells_of(plan), *cone_cells(plan)),
         movers=(*all_movers(plan), *cone_movers(plan)),
         lines=(*all_lines(plan), *cone_lines(plan)),
@@ -107,9 +107,9 @@ def compose(
 
 def _poster(plan: Plan, settled: NDArray[np.float64]) -> int:
     """The frame that tells most: a little after the middle; the last one where that has the way back on it."""
-    if plan.traced:
-        return plan.frames
-    return max(1, min(plan.frames, round(float(settled[int(0.55 * (plan.steps - 1))]))))
+    if plan.time.traced:
+        return plan.time.frames
+    return max(1, min(plan.time.frames, round(float(settled[int(0.55 * (plan.time.steps - 1))]))))
 
 
 def _check_frames(source: str, frames: int) -> None:

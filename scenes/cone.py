@@ -16,8 +16,9 @@ from .ancestry import Trace
 from .form import MARK, MARK_GROWTH, VEIL
 from .motion import beside, offset_in, taps_of, track_of
 from .numerals import HEIGHT_ALONE
+from .pacing import LANDED, SET_OUT
 from .parts import Act, Tensor
-from .plan import LANDED, SET_OUT, Plan
+from .plan import Plan
 from .sight import cubes_of
 from .story import Cells, Line, Lines, Mover, Numbers, Vector, cells_at, vector
 
@@ -35,14 +36,14 @@ DEEP, PALE = 0.15, 0.5
 
 def traced(plan: Plan) -> Iterator[tuple[Trace, Act]]:
     """The traces back and when each is played."""
-    yield from zip(plan.contents.traces, plan.traced, strict=True)
+    yield from zip(plan.contents.traces, plan.time.traced, strict=True)
 
 
 def cone_cells(plan: Plan) -> Iterator[Cells]:
     """A veil over every tensor and, over that, the marks of the traced cell's ancestors."""
-    if not plan.traced:
+    if not plan.time.traced:
         return
-    first = plan.traced[0].first_step
+    first = plan.time.traced[0].first_step
     for tensor in plan.tensors:
         yield _veil(plan, tensor, first)
     own, when = _traced_index(plan), np.array([float(first)])
@@ -107,7 +108,7 @@ def _times(trace: Trace, act: Act) -> tuple[NDArray[np.float64], NDArray[np.floa
 
 def _covered(plan: Plan, trace: Trace) -> NDArray[np.float64]:
     """The steps at which the next marks come to the same cells, (hits,); beyond the last one where none does."""
-    never = plan.steps + 1.0
+    never = plan.time.steps + 1.0
     if len(trace.hits) > MAX_HITS:
         return np.full(len(trace.hits), never)
     arrivals = {}
@@ -253,7 +254,7 @@ def _window(plan: Plan, trace: Trace, act: Act) -> Mover:
 
 def cone_lines(plan: Plan) -> Iterator[Lines]:
     """From the cell that is traced to the corners of its window; in the end along the cone's edges."""
-    if "lines" not in plan.show or not plan.traced:
+    if "lines" not in plan.show or not plan.time.traced:
         return
     most = max(trace.counts.max() for trace in plan.contents.traces)
     color = vector(mark_colors(plan, np.array([most]))[0])
@@ -270,7 +271,7 @@ def cone_lines(plan: Plan) -> Iterator[Lines]:
             yield Lines(f"back-lines-{trace.number + 1}", tuple(lines), float(first), float(end))
         edges = zip(_corners(plan, trace.tensor, *trace.box), _after(plan, trace), strict=True)
         lines = tuple(Line(vector(near), None, vector(far), None, color) for near, far in edges)
-        name, last = f"edges-{trace.number + 1}-{trace.tensor}", plan.steps + 1.0
+        name, last = f"edges-{trace.number + 1}-{trace.tensor}", plan.time.steps + 1.0
         yield Lines(name, lines, end - 1.0 + LANDED, last, over_cells=0.0 if "usage" in plan.show else None)
 
 

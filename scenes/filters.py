@@ -35,7 +35,7 @@ def filter_cells(
 
 def flipping_cells(plan: Plan, number: int) -> Iterator[Cells]:
     """A kernel as it is given, its cells as each turns to the opposite place, and the kernel that is then at work."""
-    bank, first, name = plan.banks[number], plan.flips[number].first_step, f"filters-{number + 1}"
+    bank, first, name = plan.banks[number], plan.time.flips[number].first_step, f"filters-{number + 1}"
     index = bank.drawn()
     before = _opposite(plan, number, index)
     sets_out, there, laid = first + TURN, first + TURNED, first + LAID

@@ -36,7 +36,7 @@ def matrix_cells(plan: Plan, number: int) -> Iterator[Cells]:
         numbers = plan.numbers(own, tint, np.ones(len(own), bool))
     name, at, lit_by = f"filters-{number + 1}", bank.at(index), f"column-{number + 1}"
     if rows:
-        start, front = float(plan.acts[number - 1].first_step), key.at(key.drawn())[which]
+        start, front = float(plan.time.acts[number - 1].first_step), key.at(key.drawn())[which]
         times = {"origin": front, "start": start + LATER, "arrive": start + 1.0}
         yield cells_at(at, name, "filter", bank.shape, index, tint, numbers=numbers, **times)
         return

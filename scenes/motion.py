@@ -17,10 +17,10 @@ from .elision import Axis, Elision
 from .form import CUBE, LINE_RADIUS
 from .layout import CAPITAL, mark_room
 from .matrix import column_mouths
-from .pacing import Beat, Stroke, strokes, time_at
+from .pacing import SET_OUT, Beat, Stroke, strokes, time_at
 from .palette import faint
 from .parts import Bank, Tensor
-from .plan import SET_OUT, Plan
+from .plan import Plan
 from .sight import Sight, Span, depth_of
 from .story import ALWAYS, Ease, Line, Lines, Mover, Outline, Track, Vector, vector
 
@@ -108,7 +108,7 @@ def _block_of(plan: Plan, number: int, tensor: Tensor) -> Callable[[int, int | N
 
 def _moved_taps(plan: Plan, number: int) -> Iterator[Mover]:
     """Of a deformable window, for every cell of it, where the offsets have moved that."""
-    act, tensor, sight = plan.acts[number], plan.tensors[number], plan.sight(number)
+    act, tensor, sight = plan.time.acts[number], plan.tensors[number], plan.sight(number)
     if not isinstance(sight.op, DeformConv2d):
         return
     offsets = sight.trajectory.offsets  # (N, kernel cells, 2, rows, columns)
@@ -147,7 +147,7 @@ def head_of(plan: Plan, number: int) -> Mover:
     if sight.scatters:
         block, turns = _block_of(plan, number, output), plan.contents.takes_turns(number)
         return _box(plan, number, name, output, sight.writes, block, turns, (False, False), 0.0)
-    act, deep = plan.acts[number], depth_of(sight.output)
+    act, deep = plan.time.acts[number], depth_of(sight.output)
     base, elision = output.placed.base, output.placed.item.elision
 
     def writes(step: int) -> _Place:
@@ -166,7 +166,7 @@ def head_of(plan: Plan, number: int) -> Mover:
 
 def column_of(plan: Plan, number: int) -> Mover:
     """On a matrix: the column that is multiplied."""
-    act, bank = plan.acts[number], plan.banks[number]
+    act, bank = plan.time.acts[number], plan.banks[number]
     _, height, _ = bank.placed.item.elision.dims
 
     def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
@@ -184,7 +184,7 @@ def column_of(plan: Plan, number: int) -> Mover:
 
 def _column(plan: Plan, number: int, step: int) -> int:
     """The column of the matrix, which is the output cell, that a step has."""
-    _, _, (_, _, column) = plan.sight(number).place(step - plan.acts[number].first_step)
+    _, _, (_, _, column) = plan.sight(number).place(step - plan.time.acts[number].first_step)
     return column
 
 
@@ -227,7 +227,7 @@ def _box(
     ``visits`` says where it stands if that is not where the stage's own steps are, and how many steps make a row. Where
     it is ``covered`` (rows, columns), it is grown over all of the axis.
     """
-    act, sight, base = plan.acts[number], plan.sight(number), tensor.placed.base
+    act, sight, base = plan.time.acts[number], plan.sight(number), tensor.placed.base
     elision = tensor.placed.item.elision
     visit, row = visits or (sight.place, row_of(sight))
     deep, rows, columns = spans
@@ -357,8 +357,8 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
     if "lines" not in plan.show:
         return
     if ties := tuple(_ties(plan)):
-        yield Lines("ties", ties, ALWAYS, plan.steps + 1.0, 0.0)
-    for number, act in enumerate(plan.acts):
+        yield Lines("ties", ties, ALWAYS, plan.time.steps + 1.0, 0.0)
+    for number, act in enumerate(plan.time.acts):
         if isinstance(act.stage.op, MaxUnpool2d):
             yield from _returned(plan, number)
         if act.stage.slide is None:
@@ -556,7 +556,7 @@ def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
 
 def _weights(plan: Plan, number: int) -> Iterator[Lines]:
     """Where weights are lines: from every cell to each that is written in a step; fainter ones stay."""
-    tensor, output, first = plan.tensors[number], plan.tensors[number + 1], plan.acts[number].first_step
+    tensor, output, first = plan.tensors[number], plan.tensors[number + 1], plan.time.acts[number].first_step
     cells, made = tensor.drawn(), output.drawn()
     (n, *_), (m, c, *_) = tensor.rows(cells), output.rows(made)
     starts, ends = tensor.at(cells) + FRONT, output.at(made) + (ABOVE if plan.frame.tall else BESIDE)
@@ -570,7 +570,7 @@ def _weights(plan: Plan, number: int) -> Iterator[Lines]:
             lines.setdefault(float(first + step), []).extend(own)
     for step, lines in faded.items():
         name, radius = f"weights-{number + 1}-{step - first + 1:.0f}", THIN * LINE_RADIUS
-        yield Lines(name, tuple(lines), step, plan.steps + 1.0, radius=radius)
+        yield Lines(name, tuple(lines), step, plan.time.steps + 1.0, radius=radius)
     for step, lines in strong.items():
         yield Lines(f"lines-{number + 1}-{step - first + 1:.0f}", tuple(lines), step, step + 1.0, 1.0)
 
@@ -583,7 +583,7 @@ def _remembered(plan: Plan, number: int) -> Iterator[Lines]:
         return
     n, *place = output.rows(index)
     found = plan.tensors[number].between(n, sight.winners(winners, n, *place))
-    done = plan.acts[number].first_step + plan.done(number, index)
+    done = plan.time.acts[number].first_step + plan.done(number, index)
     for step in np.unique(done).tolist():
         yield _frames(plan, f"remembered-{number + 1}-{step + 1}", found[done == step], step + SET_OUT)
 
@@ -593,7 +593,7 @@ def _returned(plan: Plan, number: int) -> Iterator[Lines]:
     index = plan.returning(number)
     if len(index) <= MOST_FRAMED:
         place = plan.tensors[number + 1].at(index)
-        yield _frames(plan, f"remembered-{number + 1}", place, float(plan.acts[number].first_step))
+        yield _frames(plan, f"remembered-{number + 1}", place, float(plan.time.acts[number].first_step))
 
 
 def _frames(plan: Plan, name: str, place: NDArray[np.float64], first: float) -> Lines:
@@ -601,7 +601,7 @@ def _frames(plan: Plan, name: str, place: NDArray[np.float64], first: float) -> 
     corners = place[:, None] + FRONT + FRAMED * np.array([(-1, 0, 1), (1, 0, 1), (1, 0, -1), (-1, 0, -1)]) / 2.0
     ends = zip(corners.reshape(-1, 3), np.roll(corners, -1, axis=1).reshape(-1, 3), strict=True)
     lines = tuple(Line(vector(start), None, vector(end), None, plan.theme.line) for start, end in ends)
-    return Lines(name, lines, first, plan.steps + 1.0, 1.0)
+    return Lines(name, lines, first, plan.time.steps + 1.0, 1.0)
 
 
 def _shade(plan: Plan, number: int, f: int) -> NDArray[np.float64]:

@@ -37,8 +37,13 @@ SINGLE_STEPS = 300
 
 LAND, ARRIVE = 0.2, 0.4
 """The part of a step in slow motion, and of any other, in which the window comes to where it stands."""
+MULTIPLY, SUM, WRITE = 0.45, 0.6, 0.8
+"""Parts of a step in slow motion, after LAND: copies of what is read reach the filters, leave them, have become one
+cell."""
+SET_OUT, LANDED = 0.5, 0.9
+"""Parts of any other step, after ARRIVE: the output cells set out, have come to their place."""
 SWEEP_ARRIVE = 0.1
-"""The same of a row that is swept."""
+"""The part of a row that is swept in which the window comes to where it stands."""
 SKIP_ARRIVE = 0.3
 """The same where rows before it pass: they are written meanwhile."""
 PASSED = 0.9

@@ -1,4 +1,4 @@
-"""The plan of a scene: its stages in time and its tensors in space, which cells, movers and captions look up."""
+"""The plan of a scene, which cells, movers and captions look up: what is where, when, and told in what words."""
 
 from __future__ import annotations
 
@@ -29,24 +29,22 @@ from ..conv_math.rearrange import Columns, Reshape
 from ..conv_math.transposed import ConvTranspose
 from . import palette
 from .contents import Contents, Shown
-from .counts import count_frames
 from .form import FEWEST_PIXELS, LEAST_BAR, WINDOW_BAR
 from .items import all_items, notes_of, reviewed, with_channels, with_skips
 from .layout import CAPITAL, LITTLE, SEEN, SIDE, TOP, Frame, Item, Page, Placed, shape_text
 from .numerals import HEIGHT, LEGIBLE, digit_height, numbers_on, shorts
-from .pacing import BEAT_SHARE, TRAVEL_SECONDS, Beat, beat_sizes, beats, group_steps, held_from, reached
-from .parts import Act, Bank, Tensor
+from .pacing import TRAVEL_SECONDS
+from .parts import Bank, Tensor
 from .photo import pixels_of, worn
 from .scenefile import filter_names
 from .sight import ChannelSum, Sight, bank_shape, depth_of
-from .story import ALWAYS, Ease, Numbers, Track
+from .story import ALWAYS, Numbers
+from .timetable import Timetable
 from .told import Told
-from .travel import arrange_stages, framings
+from .travel import arrange_stages
 from .values import Values, can_be_worked_out, in_lightness, offset_of, values_of
 from .viewpoint import arrange_near, arrange_turning
 
-MULTIPLY, SUM, WRITE = 0.45, 0.6, 0.8
-"""Parts of a first step, after LAND: copies of what is read reach the filters, leave them, have become one cell."""
 TABLE_CELL, WORTH = 8.0, 1.1
 """Where cells are smaller than this, in reference pixels, a line takes the table's place if that makes them so much
 larger; where all the same they are too small to be seen, for less."""
@@ -61,20 +59,15 @@ LARGE_PICTURE = 100
 """A picture of fewer rows and columns has cells that can be seen, if anything has."""
 HURRIED = 2.5
 """A stage with less time than this many travels of the camera has none for a travel."""
-TOLD_TWICE, PLAIN = 10.0, 0.25
-"""A stage with so many seconds has time for a second step in slow motion, if the first comes to less than this share of
-it."""
 ROOMY, LARGE_CELL = 0.9, 12.0
 """Channels are numbered, and filters opened, where that leaves cells that are seen no smaller than this share of their
 size; and numbered where they are so large in reference pixels."""
 OTHER_CAMERAS = {"perspective": arrange_near, "turntable": arrange_turning}
 """What places all for a camera that is not far away along one direction."""
-SET_OUT, LANDED = 0.5, 0.9
-"""Parts of any other step, after ARRIVE: the output cells set out, have come to their place."""
 
 
 class Plan:
-    """Where and when everything is. Made once; only read afterwards."""
+    """Where everything is, when (``time``), and what is ``told``. Made once; only read afterwards."""
 
     def __init__(
         self, contents: Contents, size: tuple[int, int], fps: float, language: str, theme: palette.Theme
@@ -90,7 +83,8 @@ class Plan:
         biases = None if self.values is None else self.values[2]
         self.told = Told(contents, self.page, language, biases, self.sight)
         self._make_space()
-        self._make_time()
+        tensors = None if self.values is None else self.values[0]
+        self.time = Timetable(contents, self.frame, fps, self.sight, tensors)
 
     def known_values(self) -> tuple[list[Values], list[Values | None], list[Values | None]]:
         """Values of every tensor and of every stage's weight as they are drawn, and its bias, worked out once."""
@@ -143,11 +137,6 @@ class Plan:
         """How thick the bars of a stage's windows are."""
         return max(WINDOW_BAR, LEAST_BAR / self.cell_pixels(number))
 
-    @property
-    def counting(self) -> float | None:
-        """The step after which it is told how often cells are used, in the place of their values; None if never."""
-        return float(self.traced[0].first_step) if self.traced and "usage" in self.show else None
-
     def lightness(self, number: int) -> NDArray[np.float64] | None:
         """The values that the lightness of the ``number``-th tensor's cells tells, if it does."""
         return None if self.values is None or self.contents.pictured(number) else self.values[0][number]
@@ -165,192 +154,6 @@ class Plan:
     def plain(self, number: int) -> float:
         """The value of a cell of the ``number``-th tensor in its plain colour: 0 or, of a class, certainty."""
         return float(self.contents.of_classes(number))
-
-    # Time
-
-    def _make_time(self) -> None:
-        steps = self.contents.steps
-        flipped = self.contents.flipped
-        rounds = np.count_nonzero(steps) + len(flipped) + len(self.contents.traces)
-        room = max(1, int(BEAT_SHARE * count_frames(self.scene, self.fps) / rounds))
-        sizes, openings, telling, unseen = [], [], {}, set()
-        for number, total in enumerate(steps):
-            if not total:
-                continue
-            if number in flipped:
-                openings.append(len(sizes))
-                sizes.append([1])
-            row, plane = self.runs(number)
-            run = group_steps(total, row, plane, room)
-            slides = self.stages[number].slide is not None
-            seen = self._seen(number, run) if slides and run in (row, plane) and run > 1 else []
-            told = self._told_steps(number, self.scene.time.seconds / rounds) if slides else []
-            sizes.append(beat_sizes(total, run, told, seen))
-            starts = np.cumsum([0, *sizes[-1][:-1]]).tolist()
-            if told:
-                telling[len(sizes) - 1] = [starts.index(step) for step in told]
-            unseen |= {(len(sizes) - 1, beat) for beat, start in enumerate(starts) if seen and not seen[start // run]}
-        traces = self.contents.traces
-        for trace in traces:
-            run = group_steps(trace.steps, *trace.rows, room) if self.stages[trace.number].slide else trace.steps
-            sizes.append(beat_sizes(trace.steps, run))
-        self.leaves = len(self.frame.stops) > len(steps)
-        """Whether a travelling camera has a picture of its own for the result."""
-        seconds, travels = self.scene.time.seconds, bool(self.frame.stops)
-        timed, self.frames = beats(sizes, self.fps, seconds, travels, openings, self.leaves, telling, unseen)
-        rows = iter(timed)
-        self.acts: list[Act] = []
-        """Of every stage; one that takes no time has that of what comes next."""
-        self.flips: dict[int, Act] = {}
-        """Before the act of a stage, that in which its kernel is flipped."""
-        waiting: list[Shown] = []
-        for number, stage in enumerate(self.stages):
-            waiting.append(stage)
-            if stage.again:
-                continue
-            if number in flipped:
-                self.flips[number] = _act(stage, next(rows))
-            act = _act(stage, next(rows))
-            beats_of = [self._paced(number, act, beat) for beat in act.beats]
-            row = self.runs(number)[0] if stage.slide is not None else None
-            self.acts += [Act(each, act.first_step, beats_of, row) for each in waiting]
-            waiting = []
-        self.traced = [_act(self.stages[trace.number], next(rows), trace.rows[0]) for trace in traces]
-        acts = [act for act in self.acts if not act.stage.again]
-        self.played = sorted((*acts, *self.flips.values(), *self.traced), key=lambda act: act.first_step)
-        """All of these in the order of time."""
-        self.steps = self.played[-1].first_step + self.played[-1].steps
-        self.travels = [
-            (before.beats[-1].end, self._opening(number).beats[0].start)
-            for number, before in enumerate(self.acts[:-1], start=1)
-        ]
-        """When a travelling camera goes from each stop to the next one: the frames on which it leaves and arrives."""
-        if self.leaves:
-            self.travels.append((self.acts[-1].beats[-1].end, float(held_from(self.frames, self.fps))))
-        last = (*self.acts, *self.traced)[-1].last_frame
-        self.result_frame = int(self.travels[-1][1]) if self.leaves else last + 1
-        """The frame from which the words are those of the result."""
-
-    def _told_steps(self, number: int, seconds: float) -> list[int]:
-        """The steps of a stage with so many seconds that are told in slow motion, counted from its first one.
-
-        A picture's corner is often plain: where the first filter finds next to nothing there, of what it may find, the
-        step in which it finds most is told, too, if all that it reads and writes is drawn.
-        """
-        sight = self.sight(number)
-        first = sight.telling
-        conv = isinstance(sight.op, Weighted) and not sight.scatters and sight.axes == 2
-        if not conv or not self.contents.pictured(number) or self.values is None or seconds < TOLD_TWICE:
-            return [first]
-        found = np.abs(self.values[0][number + 1].reshape(-1, *self.shapes[number + 1][-2:])[0])
-        drawn = np.ones(found.shape, np.bool_)
-        for tensor, spans in ((number, sight.reads), (number + 1, sight.writes)):
-            elision = self.contents.tensors[tensor]
-            rows, columns = (axis.shows(np.arange(axis.length)) for axis in (elision.rows, elision.columns))
-            drawn &= spans[1].keeps_to(rows)[:, None] & spans[2].keeps_to(columns)
-        most = int(np.where(drawn, found, 0.0).argmax())
-        return [first, most] if found.flat[first] < PLAIN * found.flat[most] else [first]
-
-    def _seen(self, number: int, run: int) -> list[bool]:
-        """Whether something is drawn of what is written in each run of a stage's steps, a row or plane of positions."""
-        sight, elision = self.sight(number), self.contents.tensors[number + 1]
-        pictures, turns = sight.trajectory.grid[:2]
-        deep, rows, _ = sight.writes
-        lane, channel = np.divmod(np.arange(elision.lanes.length * elision.channels.length), elision.channels.length)
-        channels = elision.lanes.shows(lane) & elision.channels.shows(channel)
-        channels = channels.reshape(-1, depth_of(sight.output))
-        if turns == 1:
-            channels = channels.any(axis=0, keepdims=True)
-        planes = channels.any(axis=1)[:, None] if deep is None else deep.meets(channels)
-        drawn = rows.meets(elision.rows.shows(np.arange(elision.rows.length)))
-        shown = elision.blocks.shows(np.arange(pictures))[:, None, None, None] & planes[:, :, None] & drawn
-        row, _ = self.runs(number)
-        return (shown if run == row else shown.any(axis=-1)).reshape(-1).tolist()
-
-    def _paced(self, number: int, act: Act, beat: Beat) -> Beat:
-        """The beat; where it is in one row, of which columns are left out, at a pace that is even along what is drawn.
-
-        That is the mean of those along what is read and what is written.
-        """
-        row, first, last = self.runs(number)[0], beat.first - act.first_step, beat.last - act.first_step
-        axes = [self.contents.tensors[tensor].columns for tensor in (number, number + 1)]
-        elided = act.stage.slide is not None and any(axis.hidden for axis in axes)
-        if not elided or not beat.swept or first // row != last // row:
-            return beat
-        spans = self.sight(number).reads[2], self.sight(number).writes[2]
-        shares = []
-        for axis, span in zip(axes, spans, strict=True):
-            place = axis.at(span.first[first % row : last % row + 1], span.extent)
-            shares.append((place - place[0]) / max(place[-1] - place[0], 1.0))
-        share = np.sum(shares, axis=0)
-        share /= share[-1]
-        bends = np.flatnonzero(np.abs(np.diff(share, 2)) > 1e-9) + 1
-        return replace(beat, knots=tuple(zip(share[bends].tolist(), (bends / (last - first)).tolist(), strict=True)))
-
-    def runs(self, number: int) -> tuple[int, int]:
-        """Steps in a row and in a plane of positions; for a Move, in a row of channels and in an arrangement."""
-        if self.stages[number].slide is None:
-            return self.contents.view_shapes(number)[0][1], self.contents.move_turns(number)[0]
-        positions = (1, 1, *self.sight(number).trajectory.positions)
-        return positions[-1], positions[-1] * positions[-2]
-
-    def step_track(self) -> Track:
-        """The step over the frames: it grows evenly in a beat, but where a window sweeps, only along with that."""
-        frames, values = [], []
-        for act, following in zip(self.played, [*self.played[1:], None], strict=True):
-            last = following is None or following.beats[0].start > act.beats[-1].end
-            for frame, step in act.pace if last else act.pace[:-1]:
-                frames.append(frame)
-                values.append(step)
-        eases: tuple[Ease, ...] = ("linear",) * len(frames)
-        return Track(np.array(frames, float), np.array(values, float)[:, None], eases)
-
-    def settled(self) -> NDArray[np.float64]:
-        """The frame at which each step is done, ``(steps,)``."""
-        result = np.empty(self.steps)
-        for act in self.played:
-            first, end = act.first_step, act.first_step + act.steps
-            result[first:end] = reached(act.pace, np.arange(first + 1.0, end + 1.0))
-        return result
-
-    def camera_track(self, target: NDArray[np.float64]) -> Track | None:
-        """Where a travelling camera looks, at first at ``target``, and how wide its picture is: ``(x, y, z, width)``.
-
-        From the end of an act it goes to the next one.
-        """
-        if not self.frame.stops:
-            return None
-        at = framings(target, self.frame.view, self.frame.stops)
-        frames, stops = [1.0], [0]
-        for number, travel in enumerate(self.travels):
-            frames += travel
-            stops += [number, number + 1]
-        eases: tuple[Ease, ...] = ("constant", "cubic") * len(self.travels)
-        return Track(np.array(frames), at[stops], (*eases, "constant"))
-
-    @property
-    def band_until(self) -> int | None:
-        """The last frame on which only a band of the world is seen, if that is not the film's: in wide pictures of a
-        result that follow those of the stages there is other room between words."""
-        follows = self.frame.band is not None and not self.frame.tall and self.leaves
-        return math.floor(self.travels[-1][0]) if follows else None
-
-    def turn_track(self) -> Track | None:
-        """The angle of a camera on a turntable: to both sides while something happens, and back at the end."""
-        if not self.frame.turn:
-            return None
-        first, last = self.acts[0].beats[0].start, (*self.acts, *self.traced)[-1].beats[-1].end
-        frames = first + np.array([0.0, 0.25, 0.75, 1.0]) * (last - first)
-        angles = np.array([[0.0], [self.frame.turn], [-self.frame.turn], [0.0]])
-        return Track(frames, angles, ("cubic", "cubic", "cubic", "constant"))
-
-    def midway(self, number: int) -> int:
-        """The frame on which a travelling camera has come half of its way from a stop to the next."""
-        return math.floor(sum(self.travels[number]) / 2.0)
-
-    def _opening(self, number: int) -> Act:
-        """What a stage begins with."""
-        return self.flips.get(number, self.acts[number])
 
     # Space
 
@@ -663,7 +466,7 @@ class Plan:
         if self.stands(number):
             return ALWAYS
         stage = self.stages[number - 1]
-        return self.since(stage.reads[0]) if stage.again else float(self.acts[number].first_step)
+        return self.since(stage.reads[0]) if stage.again else float(self.time.acts[number].first_step)
 
     def reader(self, number: int) -> str | None:
         """The window that lights the ``number``-th tensor's cells as it passes over them; those of what was flattened
@@ -731,17 +534,6 @@ class Plan:
         assert isinstance(stage.op, Largest)
         return stage.op.indices(self.known_values()[0][number].reshape(stage.input))
 
-    def view_spells(self, number: int) -> list[tuple[int, int, int, int]]:
-        """When each of these is made: its first step, how many there are, its first and its last frame."""
-        settled, first = self.settled(), self.acts[number].first_step
-        begin, spells = self.acts[number].first_frame, []
-        for turns in self.contents.move_turns(number):
-            steps = (self.contents.batch or 1) * turns
-            end = math.floor(settled[first + steps - 1])
-            spells.append((first, steps, begin, end))
-            first, begin = first + steps, end + 1
-        return spells
-
     @cached_property
     def _flying_room(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """From and to where, along the picture's right and its up, anything may fly: within its margins, from its
@@ -761,10 +553,6 @@ class Plan:
         """Whether things may fly within these bounds (n, 2, 2), low and high, along the picture's right and its up."""
         low, high = self._flying_room
         return bool((bounds[:, 0] >= low).all() and (bounds[:, 1] <= high).all())
-
-
-def _act(stage: Shown, beats: list[Beat], row: int | None = None) -> Act:
-    return Act(stage, beats[0].first, beats, None if stage.slide is None else row)
 
 
 def _cells_of(source: NDArray[np.int64], tensor: Tensor) -> NDArray[np.int64]:

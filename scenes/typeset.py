@@ -33,9 +33,9 @@ from .layout import (
     without_pad,
 )
 from .numerals import told
-from .pacing import LAND
+from .pacing import LAND, MULTIPLY, WRITE
 from .parts import Act
-from .plan import MULTIPLY, WRITE, Plan
+from .plan import Plan
 from .sight import RowProduct, Sight, shares_mixed
 from .story import Caption, vector
 from .viewpoint import foot, mark_foot
@@ -84,7 +84,7 @@ def _captions(plan: Plan) -> Iterator[Caption]:
     yield from _flips(plan)
     yield from _traces(plan)
     yield from _note(plan)
-    if plan.leaves:
+    if plan.time.leaves:
         yield from _result(plan)
     yield from _labels(plan)
     yield from _marks(plan)
@@ -92,13 +92,13 @@ def _captions(plan: Plan) -> Iterator[Caption]:
 
 def _told(plan: Plan) -> Iterator[tuple[int, Act]]:
     """The stages that take time, by number, and when."""
-    yield from ((number, act) for number, act in enumerate(plan.acts) if not act.stage.again)
+    yield from ((number, act) for number, act in enumerate(plan.time.acts) if not act.stage.again)
 
 
 def _spell(plan: Plan, act: Act) -> tuple[int, int]:
     """The frames on which an act's words stand: from its predecessor's end; the first has the title hold too."""
-    following = [other.first_frame - 1 for other in plan.played if other.first_step > act.first_step]
-    return 1 if act.first_step == 0 else act.first_frame, min(following, default=plan.frames)
+    following = [other.first_frame - 1 for other in plan.time.played if other.first_step > act.first_step]
+    return 1 if act.first_step == 0 else act.first_frame, min(following, default=plan.time.frames)
 
 
 def _corner(plan: Plan, x: float, y: float, right: bool = False, bottom: bool = False) -> tuple[float, float]:
@@ -110,7 +110,7 @@ def _corner(plan: Plan, x: float, y: float, right: bool = False, bottom: bool = 
 
 
 def _text(plan: Plan, name: str, body: str, kind: str, at: tuple[float, float], align: str, **more: object) -> Caption:
-    options = {"color": plan.theme.text, "first": 1, "last": plan.frames} | more
+    options = {"color": plan.theme.text, "first": 1, "last": plan.time.frames} | more
     at = (float(at[0]), float(at[1]))
     return Caption(name, body, at, plan.frame.capital(kind), align, **options)  # pyright: ignore[reportArgumentType]
 
@@ -121,9 +121,9 @@ def _heading(plan: Plan) -> Iterator[Caption]:
     for number, act in _told(plan):
         first, last = _spell(plan, act)
         yield from _call(plan, f"call-{number + 1}", plan.told.call_lines(number), first, _before_whole(plan, last))
-    if not plan.leaves:
-        yield from _call(plan, "call-result", plan.told.whole_call, plan.result_frame, plan.frames)
-        yield from _below_title(plan, "story-result", plan.told.whole_story, plan.result_frame, plan.frames)
+    if not plan.time.leaves:
+        yield from _call(plan, "call-result", plan.told.whole_call, plan.time.result_frame, plan.time.frames)
+        yield from _below_title(plan, "story-result", plan.told.whole_story, plan.time.result_frame, plan.time.frames)
 
 
 def _call(plan: Plan, key: str, lines: list[str], first: int, last: int) -> Iterator[Caption]:
@@ -153,9 +153,9 @@ def _facts(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
         yield from _legend(plan, number, first, _before_summary(plan, last))
     elif plan.told.brief:
         yield from _shapes(plan, f"table-{number + 1}", plan.told.shape_lines(number), first, end)
-        yield from _shapes(plan, "table-whole", [] if plan.leaves else plan.told.whole_lines, end + 1, last)
+        yield from _shapes(plan, "table-whole", [] if plan.time.leaves else plan.told.whole_lines, end + 1, last)
     elif plan.told.tables:
-        if end < last and plan.told.whole_table and not plan.leaves:
+        if end < last and plan.told.whole_table and not plan.time.leaves:
             yield from _table(plan, "table-whole", plan.told.whole_table, end + 1, last)
         yield from _table(plan, f"table-{number + 1}", plan.told.table(number), first, end)
     elif plan.told.told_beside:
@@ -175,23 +175,25 @@ def _shapes(plan: Plan, key: str, lines: list[str], first: int, last: int) -> It
 
 def _before_result(plan: Plan, last: int) -> int:
     """The last frame of a stage's own words: those of all stages take their place on the result."""
-    return plan.result_frame - 1 if last == plan.frames and plan.told.tells_whole else _before_summary(plan, last)
+    time = plan.time
+    return time.result_frame - 1 if last == time.frames and plan.told.tells_whole else _before_summary(plan, last)
 
 
 def _before_summary(plan: Plan, last: int) -> int:
     """The same where the table of all stages is in the place of the last call, too."""
-    return plan.result_frame - 1 if last == plan.frames and (plan.leaves or plan.told.summary_columns) else last
+    time = plan.time
+    return time.result_frame - 1 if last == time.frames and (time.leaves or plan.told.summary_columns) else last
 
 
 def _before_whole(plan: Plan, last: int) -> int:
     """The last frame of a stage's call: on the result all calls, or what the scene is about, take its place."""
     whole = plan.told.whole_call or plan.told.whole_story
-    return plan.result_frame - 1 if last == plan.frames and whole else _before_summary(plan, last)
+    return plan.time.result_frame - 1 if last == plan.time.frames and whole else _before_summary(plan, last)
 
 
 def _result(plan: Plan) -> Iterator[Caption]:
     """What a travelling camera has in its last picture: what the scene is about, a row for each tensor, the cost."""
-    first, last = plan.result_frame, plan.frames
+    first, last = plan.time.result_frame, plan.time.frames
     yield from _below_title(plan, "story-result", plan.told.result_lines, first, last)
     yield from _table(plan, "table-result", plan.told.result_table, first, last, plan.told.result_top)
     notes = plan.told.note_lines()
@@ -253,13 +255,13 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
         at, end = _corner(plan, 0, i * pitch, bottom=True), _before_result(plan, last)
         yield _text(plan, f"formula-{number + 1}-{i + 1}", text, "note", at, "left", first=first, last=end)
     lift, end, beside = _lift(plan, number), last, formulas[-1] if formulas else ""
-    if last == plan.frames and len(plan.stages) > 1:
-        end = plan.result_frame - 1
-        if not plan.leaves:
+    if last == plan.time.frames and len(plan.stages) > 1:
+        end = plan.time.result_frame - 1
+        if not plan.time.leaves:
             stays = "" if plan.told.tells_whole else beside
-            yield _cost(plan, "cost-result", _total_costs(plan), lift, plan.result_frame, last, stays)
+            yield _cost(plan, "cost-result", _total_costs(plan), lift, plan.time.result_frame, last, stays)
     yield _cost(plan, f"cost-{number + 1}", costs, lift, first, end, beside)
-    last = end if plan.leaves else last
+    last = end if plan.time.leaves else last
     if not plan.contents.several_views(number):
         steps = act.first_step, act.steps
         yield from _counter(plan, f"{number + 1}", plan.told.counted(number), steps, lift + 1, first, last)
@@ -278,16 +280,16 @@ def _formulas(plan: Plan, number: int) -> list[str]:
         ends = number == len(plan.stages) - 1 > 0 and not plan.told.tells_whole  # it stands there on the result, too
         others = (_costs(plan, number)[1], *(_total_costs(plan)[-1:] if ends else ()))
         beside[-1] = max(others, key=text_width)
-        beside[:-1] = [_widest_counter(plan, number, plan.acts[number])] * (len(bare) - 1)
+        beside[:-1] = [_widest_counter(plan, number, plan.time.acts[number])] * (len(bare) - 1)
     room = plan.page.safe_width / CAPITAL["note"] - BETWEEN
     fits = all(text_width(line) + text_width(other) <= room for line, other in zip(named, beside, strict=True))
     return named if fits else bare
 
 
 def _view_spells(plan: Plan, number: int, first: int, last: int) -> list[tuple[int, int, int, int]]:
-    """When each arrangement of a Move is made, see Plan.view_spells; the words of the outer ones stand as long as the
-    stage's do."""
-    spells = plan.view_spells(number)
+    """When each arrangement of a Move is made, see Timetable.view_spells; the words of the outer ones stand as long as
+    the stage's do."""
+    spells = plan.time.view_spells(number)
     spells[0] = (*spells[0][:2], first, spells[0][3])
     spells[-1] = (*spells[-1][:3], last)
     return spells
@@ -333,13 +335,13 @@ def _counter(
 
 def _flips(plan: Plan) -> Iterator[Caption]:
     """The words while a kernel is flipped: what that is called in PyTorch, which stage it is, what is seen."""
-    for number, act in plan.flips.items():
+    for number, act in plan.time.flips.items():
         op, (first, last) = plan.sight(number).op, _spell(plan, act)
         assert isinstance(op, Weighted)
         call = f"weight.flip({', '.join(str(2 + axis) for axis in range(len(op.each('kernel_size'))))})"
         for caption in (*_call(plan, f"call-{number + 1}", [call], first, last), *_facts(plan, number, first, last)):
             yield replace(caption, name=f"{caption.name}-flip")
-        stages = plan.told.count_of(len(plan.acts) - 1)
+        stages = plan.told.count_of(len(plan.time.acts) - 1)
         what = plan.told.words("stage_step", plan.told.count_of(number) - 1, stages)
         counts = act.first_step, act.steps
         yield from _counter(plan, f"flip-{number + 1}", what, counts, _lift(plan, number) + 1, first, last)
@@ -350,27 +352,27 @@ def _flips(plan: Plan) -> Iterator[Caption]:
 def _traces(plan: Plan) -> Iterator[Caption]:
     """The words of every trace back: those of its stage again, and below what it has come to. The result, which is that
     of all of them, has no counter."""
-    for i, (trace, act) in enumerate(zip(plan.contents.traces, plan.traced, strict=True)):
+    for i, (trace, act) in enumerate(zip(plan.contents.traces, plan.time.traced, strict=True)):
         number, (first, last) = trace.number, _spell(plan, act)
         for caption in (
             *_call(plan, f"call-{number + 1}", plan.told.call_lines(number), first, _before_whole(plan, last)),
             *_facts(plan, number, first, last),
         ):
             yield replace(caption, name=f"{caption.name}-again-{i + 1}")
-        lines, result = plan.told.trace_lines[i], i == len(plan.traced) - 1
-        what = plan.told.words("traced_step", plan.told.count_of(number), plan.told.count_of(len(plan.acts) - 1))
+        lines, result = plan.told.trace_lines[i], i == len(plan.time.traced) - 1
+        what = plan.told.words("traced_step", plan.told.count_of(number), plan.told.count_of(len(plan.time.acts) - 1))
         line = max(map(len, plan.told.trace_lines)) if plan.page.narrow else 1
-        counts, end = (act.first_step, act.steps), min(last, plan.result_frame - 1)
+        counts, end = (act.first_step, act.steps), min(last, plan.time.result_frame - 1)
         yield from _counter(plan, f"trace-{i + 1}", what, counts, line, first, end)
         yield from _stacked(
             plan, f"trace-told-{number + 1}-{trace.tensor}", lines, first, act.last_frame if result else last
         )
-    if plan.traced:
-        yield from _stacked(plan, "trace-result", plan.told.trace_lines[-1], plan.result_frame, plan.frames)
-    if plan.traced and len(plan.stages) > 1:
+    if plan.time.traced:
+        yield from _stacked(plan, "trace-result", plan.told.trace_lines[-1], plan.time.result_frame, plan.time.frames)
+    if plan.time.traced and len(plan.stages) > 1:
         line = max(map(len, plan.told.trace_lines)) + 1 + len(plan.told.note_lines()) if plan.page.narrow else 0
         beside = "".join(plan.told.trace_lines[-1][-1:])
-        yield _cost(plan, "cost-result", _total_costs(plan), line, plan.result_frame, plan.frames, beside)
+        yield _cost(plan, "cost-result", _total_costs(plan), line, plan.time.result_frame, plan.time.frames, beside)
 
 
 def _stacked(
@@ -500,18 +502,18 @@ def _above_formulas(plan: Plan, number: int) -> float:
 
 def _note(plan: Plan) -> Iterator[Caption]:
     """The scene's own last word, on the result."""
-    above = _above_formulas(plan, len(plan.acts) - 1)
-    if plan.traced:
+    above = _above_formulas(plan, len(plan.time.acts) - 1)
+    if plan.time.traced:
         above = len(plan.told.trace_lines[-1]) * CAPITAL["note"] * LINE_HEIGHT
-    if plan.leaves:
+    if plan.time.leaves:
         above = CAPITAL["note"] * LINE_HEIGHT if plan.page.narrow else 0.0
-    yield from _stacked(plan, "note", plan.told.note_lines(), plan.result_frame, plan.frames, above)
+    yield from _stacked(plan, "note", plan.told.note_lines(), plan.time.result_frame, plan.time.frames, above)
 
 
 def _story(plan: Plan, number: int, first: int, last: int, narration: list[Caption]) -> Iterator[Caption]:
     """What a stage is about, wherever neither its first step nor the scene's last word is told in that place."""
-    if plan.leaves or plan.told.whole_story or (plan.told.note_lines() and not plan.traced):
-        last = min(last, plan.result_frame - 1)
+    if plan.time.leaves or plan.told.whole_story or (plan.told.note_lines() and not plan.time.traced):
+        last = min(last, plan.time.result_frame - 1)
     spells = [(first, last)]
     if narration:
         between = ((before.last + 1, after.first - 1) for before, after in pairwise(narration))
@@ -519,7 +521,7 @@ def _story(plan: Plan, number: int, first: int, last: int, narration: list[Capti
         spells = [(first, narration[0].first - 1), *between, (narration[-1].last + 1, last)]
     if plan.contents.several_views(number):
         yield from _rearranging(plan, number, first)
-        spells = [(plan.view_spells(number)[-1][3] + 1, last)]
+        spells = [(plan.time.view_spells(number)[-1][3] + 1, last)]
     opened = _opened(plan, number)
     pieces = [piece for begin, end in spells for piece in _pieces(begin, end, opened) if piece[0] <= piece[1]]
     for i, (begin, end, deep) in enumerate(pieces, start=1):
@@ -531,7 +533,7 @@ def _story(plan: Plan, number: int, first: int, last: int, narration: list[Capti
 def _opened(plan: Plan, number: int) -> list[tuple[int, int]]:
     """The frames from and to which cells are small as a stage's window is behind them, deep in a volume."""
     spells: list[tuple[int, int]] = []
-    act = plan.acts[number]
+    act = plan.time.acts[number]
     for beat in act.beats if plan.told.opened_lines(number) else ():
         _, _, (depth, _, _) = plan.sight(number).place(beat.last - act.first_step)
         begin, end = math.floor(beat.start) + 1, math.floor(beat.end)
@@ -556,7 +558,7 @@ def _pieces(begin: int, end: int, apart: list[tuple[int, int]]) -> Iterator[tupl
 def _rearranging(plan: Plan, number: int, first: int) -> Iterator[Caption]:
     """What becomes of the cells in each arrangement of a Move, while it is made; of the first one from ``first`` on."""
     above = _above_formulas(plan, number)
-    told = zip(plan.told.view_lines(number), plan.view_spells(number), strict=True)
+    told = zip(plan.told.view_lines(number), plan.time.view_spells(number), strict=True)
     for i, (lines, (_, _, begin, end)) in enumerate(told, start=1):
         name, begin = f"story-{number + 1}-view-{i}", first if i == 1 else begin
         if begin <= end:
@@ -601,7 +603,7 @@ def _whose(plan: Plan, number: int) -> str:
 
 def _passing(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
     """Which rows of an output pass at once, as nothing of them is drawn; of whole planes, which steps."""
-    row, plane = plan.runs(number)
+    row, plane = plan.time.runs(number)
     at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
     for i, beat in enumerate(beat for beat in act.beats if beat.unseen):
         (first, begin), (last, end) = (divmod(step - act.first_step, plane) for step in (beat.first, beat.last))
@@ -743,7 +745,7 @@ def _labels(plan: Plan) -> Iterator[Caption]:
     ]
     styles = {name: stop.label_style for stop in f.stops for name in stop.items}
     for placed, turn, pixel, key, spell in sizes:
-        if plan.leaves and spell.get("last") == plan.frames:  # alone: below its cells, whatever room is beside them
+        if plan.time.leaves and spell.get("last") == plan.time.frames:  # alone: below its cells, whatever room there is
             placed = without_pad(placed, f.view)
         capital = CAPITAL["label"] * pixel
         item = placed.item
@@ -781,13 +783,13 @@ def _below_cells(plan: Plan, placed: Placed, wide: float) -> float:
 
 def _turns(plan: Plan, placed: Placed, spell: dict[str, object]) -> Iterator[tuple[str, Placed, dict[str, object]]]:
     """An item as its label calls it, and when: filters have another name once they are flipped."""
-    number = next((n for n in plan.flips if placed.item.name == f"filters-{n + 1}"), None)
+    number = next((n for n in plan.time.flips if placed.item.name == f"filters-{n + 1}"), None)
     if number is None:
         yield "", placed, spell
         return
-    flip = plan.flips[number]
+    flip = plan.time.flips[number]
     given = plan.told.filters_called(number, False), *placed.item.label[1:]
-    first, last = (int(str(spell.get(key, other))) for key, other in (("first", 1), ("last", plan.frames)))
+    first, last = (int(str(spell.get(key, other))) for key, other in (("first", 1), ("last", plan.time.frames)))
     if first <= flip.last_frame:
         before = replace(placed, item=replace(placed.item, label=given, short=None))
         yield "-given", before, spell | {"first": first, "last": min(last, flip.last_frame)}
@@ -806,13 +808,13 @@ def _spells(plan: Plan, name: str) -> Iterator[tuple[int, float, dict[str, objec
     numbers = [number for number, stop in enumerate(f.stops) if name in stop.items]
     if not numbers:
         yield 0, f.pixel, {}
-    first = math.floor(plan.travels[numbers[0] - 1][0]) + 1 if numbers and numbers[0] else 1
+    first = math.floor(plan.time.travels[numbers[0] - 1][0]) + 1 if numbers and numbers[0] else 1
     for turn, (pixel, seen) in enumerate(groupby(numbers, lambda number: f.stops[number].pixel)):
         number = max(seen)
         if number < numbers[-1]:
-            last = plan.midway(number)
+            last = plan.time.midway(number)
         else:
-            last = math.ceil(plan.travels[number][1]) - 1 if number < len(plan.travels) else plan.frames
+            last = math.ceil(plan.time.travels[number][1]) - 1 if number < len(plan.time.travels) else plan.time.frames
         yield turn, pixel, {"first": first, "last": last, "in_world": True}
         first = last + 1
 

@@ -128,7 +128,7 @@ def test_the_sums_of_the_channels_are_added_up_to_what_the_convolution_gives():
     tensors, *_ = values_of(scene(PARTIAL + VALUES))
     (_, partial, output), *_ = plan.values
     assert np.allclose(output, tensors[1]) and np.allclose(partial.sum(axis=0, keepdims=True) + 0.5, tensors[1])
-    assert [len(act.beats) for act in plan.acts] == [9, 9]
+    assert [len(act.beats) for act in plan.time.acts] == [9, 9]
     labels = [c.body for c in compose(scene(PARTIAL)).captions if c.name.startswith("label")]
     assert any("partial sums" in body for body in labels) and any("1 filter" in body for body in labels)
 
