@@ -258,9 +258,9 @@ class Contents:
 
     @property
     def _pictures(self) -> bool:
-        """Whether the result's channels are pictures."""
+        """Whether the result's channels are pictures, and seen: cells are lighter and darker as their values are."""
         *_, rows, columns = self.shapes[-1]
-        return self.scene.input.pictured and rows > 1 < columns
+        return self.scene.input.pictured and "values" in self.scene.look.show and rows > 1 < columns
 
     def pictured(self, number: int) -> bool:
         """Whether the ``number``-th tensor is still the input's picture: moved, pooled or grown."""

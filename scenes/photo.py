@@ -10,13 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import SceneError
-from .palette import linear_of
+from .palette import CHROMA, hue_of, linear_of, oklch_to_linear
 
 if TYPE_CHECKING:
     from .scenefile import Scene
 
 GREY = (0.299, 0.587, 0.114)
 """How bright red, green and blue are to the eye (ITU-R BT.601, of sRGB codes, as picture programs do)."""
+
+RGB_HUES = hue_of(np.eye(3))
+"""Of red, green and blue, in degrees."""
+WEAKEST, STRONGEST = 0.42, 0.88
+"""How light cells of one of these are whose values are 0 and 1 (OKLCH)."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +106,10 @@ def worn(values: NDArray[np.float64], apart: bool) -> NDArray[np.float64]:
     """The colours, linear RGB ``(C, H, W, 3)``, of the cells of a picture's values ``(C, H, W)``, C 1 or 3.
 
     Where the channels lie behind each other, a cell wears the colour of its whole pixel: what one sees is the picture.
-    Where they stand ``apart``, it wears its own channel's share of it: a red, a green and a blue picture.
+    Where they stand ``apart``, it is as light as its own channel is strong: a red, a green and a blue picture.
     """
-    channels = len(values)
-    pixels = np.broadcast_to(values.clip(0.0, 1.0).transpose(1, 2, 0), (*values.shape[1:], 3))
-    share = np.eye(3)[:, None, None] if apart and channels == 3 else np.ones((channels, 1, 1, 3))
-    return linear_of(pixels * share)
+    values = values.clip(0.0, 1.0)
+    if apart and len(values) == 3:
+        return oklch_to_linear(WEAKEST + (STRONGEST - WEAKEST) * values, CHROMA, RGB_HUES[:, None, None])
+    pixels = np.broadcast_to(values.transpose(1, 2, 0), (len(values), *values.shape[1:], 3))
+    return linear_of(pixels)

@@ -35,7 +35,7 @@ from .layout import CAPITAL, LITTLE, SEEN, SIDE, TOP, Frame, Item, Page, Placed,
 from .numerals import HEIGHT, LEGIBLE, digit_height, numbers_on, shorts
 from .pacing import TRAVEL_SECONDS
 from .parts import Bank, Tensor
-from .photo import pixels_of, worn
+from .photo import RGB_HUES, pixels_of, worn
 from .scenefile import filter_names
 from .sight import ChannelSum, Sight, bank_shape, depth_of
 from .story import ALWAYS, Numbers
@@ -413,7 +413,13 @@ class Plan:
         """The hues of the channels that a stage reads, (channels,), if each has one."""
         read = self.stages[number].reads[0]
         colors, depth = self.tensors[read].colors, depth_of(self.contents.items[read])
+        if self._shown_apart(read):
+            return RGB_HUES
         return palette.hue_of(colors[::depth]) if colors.ndim == 2 else None
+
+    def _shown_apart(self, number: int) -> bool:
+        """Whether a tensor is a picture in colours whose red, green and blue stand side by side."""
+        return self.pictured(number) and self.shapes[number][-3] == self.contents.splits[number] == 3
 
     def _arrangements(self, number: int, views: tuple[View, ...], placed: list[Placed]) -> list[tuple[Tensor, View]]:
         """A Move's views as tensors of (N,) channels, rows, columns: cells keep the colours that they had."""

@@ -26,7 +26,7 @@ CLEAR = 3.0
 """Pixels around a text in which lines are as faint as behind it."""
 BEHIND_WORDS = 0.3
 """How much of a line is left behind a text: one sees where it goes on, and can read what stands there."""
-OVER_CELLS = 0.3
+OVER_CELLS = 0.55
 """How much of a line is left before the cells where it begins or ends: what stands there stays readable."""
 PAST_CELLS = 0.0
 """The same before others, which are not its own: it is seen beside them."""

@@ -20,8 +20,18 @@ def test_moments_tell_the_story():
     title, under_way, done, third, two_thirds, end = moments(BOARD, ALL)
     assert (title, end) == (1, BOARD.frames) and step(title) == 0 and step(end) == BOARD.steps
     assert 0.3 < step(under_way) < 0.7 and step(done) == pytest.approx(1, abs=0.05)
-    assert step(third) == pytest.approx(BOARD.steps / 3, abs=1)
-    assert step(two_thirds) == pytest.approx(2 * BOARD.steps / 3, abs=1)
+    first, last = BOARD.settled[[0, -1]]
+    for share, frame in zip((1 / 3, 2 / 3), (third, two_thirds), strict=True):
+        assert frame == pytest.approx(first + share * (last - first), abs=max(np.diff(BOARD.settled[1:-1])) + 1)
+        assert step(frame) == pytest.approx(round(step(frame)), abs=0.05), "a step is done"
+
+
+def test_moments_on_the_way_are_not_all_of_the_stage_with_the_most_steps():
+    text = "[input]\nshape = [1, 9, 9]\n" + '[[stage]]\nop = "Conv2d"\nout_channels = 1\nkernel_size = %d\n' * 3
+    board = compose(parse_scene(text % (2, 4, 4), "x"), (160, 90), 10.0)
+    *_, third, two_thirds, _ = moments(board, range(1, board.frames + 1))
+    told = [float(board.step.at(frame)[0]) for frame in (third, two_thirds)]
+    assert 64 <= told[0] < told[1] <= 64 + 25, "of 64, 25 and 4 steps"
 
 
 @pytest.mark.parametrize("frames", [range(1, 2), range(50, 60), range(120, 121), range(1, 121)])

@@ -7,8 +7,8 @@ import pytest
 
 from convmotion.scenes import SceneError, compose, explain, parse_scene, photo_of, with_photo
 from convmotion.scenes.layout import View
-from convmotion.scenes.palette import THEMES, faint, linear_of, srgb_codes
-from convmotion.scenes.photo import GREY, area_mean
+from convmotion.scenes.palette import THEMES, faint, hue_of, linear_of, luminance, srgb_codes
+from convmotion.scenes.photo import GREY, area_mean, worn
 from convmotion.scenes.values import values_of
 
 SCENE = """
@@ -117,9 +117,21 @@ def test_cells_that_stand_apart_wear_their_channel():
     pixels = noise(4, 6)
     cells = named(compose(with_photo(scene(SCENE.replace("[look]", "groups = 3\n[look]")), pixels)), "input")
     channel, row, column = cells.index.T
-    expected = np.zeros((len(cells), 3))
-    expected[np.arange(len(cells)), channel] = pixels[row, column, channel] / 255
-    assert codes(cells) == pytest.approx(expected)
+    strong = pixels[row, column, channel]
+    bright = luminance(cells.color)
+    for number, hue in enumerate(hue_of(np.eye(3))):
+        mine = channel == number
+        assert hue_of(cells.color[mine]) == pytest.approx(hue, abs=0.5)
+        assert (np.diff(bright[mine][np.argsort(strong[mine])]) >= 0.0).all(), "the stronger, the lighter"
+        assert np.ptp(bright[mine]) > 0.2
+
+
+def test_filters_of_a_colour_wear_it():
+    board = compose(with_photo(scene(SCENE.replace("[look]", "groups = 3\n[look]")), noise(4, 6)))
+    for name in ("filters-1", "output-1"):
+        cells = named(board, name)
+        lanes = np.unique(np.round(hue_of(cells.color)))
+        assert lanes == pytest.approx(np.sort(hue_of(np.eye(3))), abs=1.0), name
 
 
 def test_grey_cells_are_grey():
@@ -179,9 +191,8 @@ def test_a_picture_stays_one_until_filters_have_read_it(op, parameter, show):
         shown["travellers-3"] = moved
     for name, values in shown.items():
         cells = named(board, name)
-        channel, row, column = cells.index.T
-        expected = np.eye(3)[channel] * values[:, row, column].T  # pools read the channels apart
-        assert codes(cells) == pytest.approx(expected, abs=0.6 / 255), name
+        expected = worn(values, apart=True)[tuple(cells.index.T)]  # pools read the channels apart
+        assert cells.color == pytest.approx(expected, abs=1e-6), name
     last = named(board, "output-3")
     several = {tuple(color) for color in last.color[last.index[:, 0] == 0]}
     assert (len(several) > 1) is (show == "values"), "the filters' hues, and their lightness"
@@ -229,10 +240,11 @@ def test_a_wrong_picture_is_refused(old, new, words):
 APART = SCENE.replace('show = ["lines"]', "apart = true")
 
 
-def test_a_result_that_stands_apart_or_is_of_a_picture_shows_every_channel():
-    plain = scene(SCENE.replace('{ image = "photo.png" }', '"random"'))
-    board, pictured = (compose(with_photo(scene(text), noise(4, 6))) for text in (APART, SCENE))
-    for tested, hidden in ((board, False), (pictured, False), (compose(plain), True)):
+def test_a_result_that_stands_apart_or_is_a_picture_shows_every_channel():
+    shaded = SCENE.replace('"lines"', '"lines", "values"')
+    apart, pictured, hues = (compose(with_photo(scene(text), noise(4, 6))) for text in (APART, shaded, SCENE))
+    numbers = compose(scene(shaded.replace('{ image = "photo.png" }', '"random"')))
+    for tested, hidden in ((apart, False), (pictured, False), (hues, True), (numbers, True)):
         cells = named(tested, "output-1")
         spots = View.along(tested.camera.direction).project(cells.position)
         first, others = (spots[chosen] for chosen in (cells.index[:, 0] == 0, cells.index[:, 0] > 0))

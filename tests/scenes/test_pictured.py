@@ -28,6 +28,8 @@ kernel_size = 7
 stride = 2
 padding = 3
 {more}
+[look]
+show = ["lines", "ghosts", "values", "formula", "table"]
 """
 
 

@@ -37,7 +37,7 @@ import { add, scaled } from "./view.js";
 /** From so many cells on none cast shadows, and these are plain boxes: a software renderer is to keep up. */
 const MANY = 6_000;
 /** How much of a line is left where a cell is behind it, and of a window's edge that cells hide. */
-const OVER_CELLS = 0.3;
+const OVER_CELLS = 0.55;
 const THROUGH_CELLS = 0.4;
 const LEAST_RADIUS = 0.4;
 const EDGE_RADIUS = 0.036;
