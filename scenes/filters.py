@@ -102,7 +102,7 @@ def _look(
     """What weights wear at a place, (n, 3), and, where values are shown, theirs, (n,)."""
     filters, f = np.unique(place[:, 0], return_inverse=True)
     slices, c = np.unique(place[:, 1], return_inverse=True)
-    read = plan.hues_read(number)
+    read = plan.colors_read(number)
     color = palette.filter_colors(bank.shape[0], bank.shape[1], bank.groups, filters, slices, read)[f, c]
     kernel = plan.told_kernel(number)
     if kernel is None:

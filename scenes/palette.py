@@ -30,6 +30,9 @@ FAMILY = 16.0
 """How far (degrees) the filters of a group are from its hue at most, if there are up to four groups."""
 
 FIRST_FILTER_HUE = 0.0
+ONE_ROUND, ROUND = 16, 7
+"""The hues of so many filters go around the circle once; more of them once for so many, each time a little farther on:
+of filters that are mostly left out those that are drawn are the first ones, which else would all look alike."""
 PRODUCT_ROOM = 30.0
 """No weight that is told apart by its own colour comes so near (degrees) to the hue of what a first filter makes."""
 ALTERNATION = 0.125
@@ -189,7 +192,8 @@ def filter_hues(out_channels: int, groups: int, read: NDArray[np.float64] | None
     per_group = out_channels // groups
     if groups == 1:
         begin, arc = INPUT_HUE + INPUT_ROOM, 360.0 - 2.0 * INPUT_ROOM
-        turn = (FIRST_FILTER_HUE - begin) % 360.0 + arc * np.arange(out_channels) / out_channels
+        step = 1.0 / out_channels if out_channels <= ONE_ROUND else (1.0 + 1.0 / out_channels) / ROUND
+        turn = (FIRST_FILTER_HUE - begin) % 360.0 + arc * step * np.arange(out_channels)
         return (begin + turn % arc) % 360.0
     reach = FAMILY * min(1.0, 4.0 / groups)  # families of many groups lie close together: do not let them touch
     hues = []
@@ -249,9 +253,15 @@ def filter_colors(
     channels: NDArray[np.int64] | None = None,
     read: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
-    """Linear RGB per filter and channel slice, ``(out_channels, slices, 3)``, or of the chosen ones of them."""
+    """Linear RGB per filter and channel slice, ``(out_channels, slices, 3)``, or of the chosen ones of them.
+
+    ``read``: what the channels wear that are read, ``(in_channels, 3)``, which gives groups their hues, see
+    :func:`filter_hues`. A filter that alone reads a channel, and no other, wears just that.
+    """
     chosen = slice(None) if filters is None else filters
-    hue = filter_hues(out_channels, groups, read)[chosen, None]
+    if read is not None and _alone(out_channels, groups, read):
+        return np.repeat(read[chosen, None], slices if channels is None else len(channels), axis=1)
+    hue = filter_hues(out_channels, groups, None if read is None else hue_of(read))[chosen, None]
     steps = ramp(slices)[slice(None) if channels is None else channels]
     return oklch_to_linear(_filter_lightness(out_channels)[chosen, None] + steps[None, :] - LIGHT, CHROMA, hue)
 
@@ -266,8 +276,16 @@ def weight_colors(count: int) -> NDArray[np.float64]:
 
 
 def output_colors(out_channels: int, groups: int, read: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    """Linear RGB per output channel, ``(out_channels, 3)``: the hue of the filter that made it."""
-    return oklch_to_linear(_filter_lightness(out_channels) - 0.03, CHROMA, filter_hues(out_channels, groups, read))
+    """Linear RGB per output channel, ``(out_channels, 3)``: the hue of the filter that made it; ``read`` as there."""
+    if read is not None and _alone(out_channels, groups, read):
+        return read
+    hue = filter_hues(out_channels, groups, None if read is None else hue_of(read))
+    return oklch_to_linear(_filter_lightness(out_channels) - 0.03, CHROMA, hue)
+
+
+def _alone(out_channels: int, groups: int, read: NDArray[np.float64]) -> bool:
+    """Whether each channel, of a hue of its own, is read by one filter, and that reads no other."""
+    return 1 < out_channels == groups == len(read) == len(np.unique(np.round(hue_of(read))))
 
 
 def _filter_lightness(out_channels: int) -> NDArray[np.float64]:

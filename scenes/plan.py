@@ -398,7 +398,7 @@ class Plan:
             return self._photo_colors(number + 1)
         made = depth_of(self.contents.items[number + 1])
         if isinstance(op, Weighted):
-            return np.repeat(palette.output_colors(op.filters, op.groups, self.hues_read(number)), made, axis=0)
+            return np.repeat(palette.output_colors(op.filters, op.groups, self.colors_read(number)), made, axis=0)
         if isinstance(op, MatrixProduct):  # the channels of what the row will be
             assert isinstance(op.op, Weighted)
             colors = palette.output_colors(op.op.filters, op.op.groups)
@@ -409,13 +409,13 @@ class Plan:
         came = np.round(self.sight(number).sources(*cells)).astype(int)
         return before.colors[tuple(came.T)].reshape(*self.shapes[number + 1][-3:], 3)
 
-    def hues_read(self, number: int) -> NDArray[np.float64] | None:
-        """The hues of the channels that a stage reads, (channels,), if each has one."""
+    def colors_read(self, number: int) -> NDArray[np.float64] | None:
+        """What the channels wear that a stage reads, (channels, 3), if each has a colour."""
         read = self.stages[number].reads[0]
         colors, depth = self.tensors[read].colors, depth_of(self.contents.items[read])
         if self._shown_apart(read):
-            return RGB_HUES
-        return palette.hue_of(colors[::depth]) if colors.ndim == 2 else None
+            return palette.oklch_to_linear(palette.ramp(1), palette.CHROMA, RGB_HUES)
+        return colors[::depth] if colors.ndim == 2 else None
 
     def _shown_apart(self, number: int) -> bool:
         """Whether a tensor is a picture in colours whose red, green and blue stand side by side."""

@@ -285,15 +285,30 @@ def test_groups_that_read_what_several_groups_made_have_families_that_none_of_th
 
 
 @pytest.mark.parametrize("name", ["mobilenet-block", "depthwise-separable", "shufflenet-unit"])
-def test_a_depthwise_stage_has_the_hue_of_each_channel_in_its_input_filters_and_output(name):
+def test_a_depthwise_stage_has_the_colour_of_each_channel_in_its_input_filters_and_output(name):
     scene = find_scene(name)
     cells = {c.name: c for c in compose(scene).cells}
     (number,) = (n for n, stage in enumerate(scene.stages) if getattr(stage.op, "groups", 1) == scene.shapes[n][-3] > 2)
     read, bank, made = (cells[name] for name in (f"output-{number}" if number else "input", *names_of(number)))
     for channel in range(scene.shapes[number][-3]):
         colors = [part.color[part.index[:, at] == channel] for part, at in ((read, -3), (bank, 0), (made, -3))]
-        hues = [palette.hue_of(color[0]) for color in colors]
-        assert max(between(hues[0], hue) for hue in hues) < 1.0, channel
+        assert all((color == colors[0][0]).all() for color in colors), channel
+
+
+def test_a_filter_that_alone_reads_a_channel_wears_just_that():
+    read = output_colors(8, 2)[[0, 4, 1, 5, 2, 6, 3, 7]]
+    assert (output_colors(8, 8, read) == read).all()
+    assert (filter_colors(8, 1, 8, read=read)[:, 0] == read).all()
+    assert (filter_colors(8, 1, 8, np.array([2, 5]), np.array([0]), read)[:, 0] == read[[2, 5]]).all()
+    alike = input_colors(8, 1)
+    assert (output_colors(8, 8, alike) == output_colors(8, 8)).all(), "channels of one hue"
+
+
+@pytest.mark.parametrize("filters", [17, 32, 120, 512])
+def test_the_first_of_many_filters_can_be_told_apart(filters):
+    assert min(distances(output_colors(filters, 1)[:6])) > 0.08
+    hues = np.sort(filter_hues(filters, 1))
+    assert np.diff(hues).min() > 1e-6, "and each has a hue of its own"
 
 
 def names_of(number):

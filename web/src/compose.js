@@ -446,6 +446,8 @@ class Composer {
     this.inColors = inputColors(this.before[0], this.kind.move && "groups" in a ? a.groups : this.groups);
     this.deep = this.before[0] / input[0];
     this.outColors = this.kind.weighted ? outputColors(a.out_channels, this.groups) : null;
+    this.alone = this.groups > 1 && a.out_channels === this.groups && input[0] === this.groups;
+    if (this.alone) this.outColors = this.inColors.filter((_, c) => c % this.deep === 0);
     const tint = (values) => (this.numbers && values ? inLightness(Array.from(values)) : (color) => color);
     this.inTint = tint(this.values.x);
     this.weightTint = tint(this.values.weight);
@@ -542,7 +544,8 @@ class Composer {
   _filters() {
     if (!this.bank) return [];
     const cells = range(product(this.bank)).map((flat) => unravel(flat, this.bank));
-    const colors = filterColors(this.bank[0], this.bank[1], this.groups);
+    const slices = (color) => Array(this.bank[1]).fill(color);
+    const colors = this.alone ? this.outColors.map(slices) : filterColors(this.bank[0], this.bank[1], this.groups);
     const color = cells.map(([f, c], flat) => this.weightTint(colors[f][c], this.values.weight[flat]));
     const numbers = this._numbers(this.values.weight, color, cells.map(([, c]) => this._inFront(c)));
     const position = cells.map(([f, c, h, w]) => this.bankItem.at(f, c, h, w));

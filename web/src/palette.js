@@ -6,6 +6,7 @@ const GROUP_HUES = [252, 42, 320, 110, 180, 75, 285, 145];
 const FAMILY = 16;
 const FIRST_FILTER_HUE = 0;
 const ALTERNATION = 0.125;
+const [ONE_ROUND, ROUND] = [16, 7];
 const CHROMA = 0.135;
 const LIGHT = 0.8;
 const DARK = 0.55;
@@ -66,7 +67,8 @@ function filterHues(filters, groups) {
   if (groups === 1) {
     const [begin, arc] = [INPUT_HUE + INPUT_ROOM, 360 - 2 * INPUT_ROOM];
     return Array.from({ length: filters }, (_, f) => {
-      const turn = wrapped(FIRST_FILTER_HUE - begin) + (arc * f) / filters;
+      const step = filters > ONE_ROUND ? (1 + 1 / filters) / ROUND : 1 / filters;
+      const turn = wrapped(FIRST_FILTER_HUE - begin) + arc * step * f;
       return wrapped(begin + (turn % arc));
     });
   }
