@@ -15,13 +15,14 @@ GAP = 4
 
 
 def moments(board: Storyboard, frames: range) -> list[int]:
-    """Some of the ``frames``, in order: title, first step under way, first step done, two on the way, the end.
+    """Some of the ``frames``, in order: title, a step in slow motion under way, and done, two on the way, the end.
 
-    Those two are the first steps that are done when a third and two thirds of the time from the first have passed.
+    Those two are the first steps that are done when a third and two thirds of the time from there have passed.
     """
-    settled = board.settled
-    begins, thirds = float(board.step.frames[0]), np.linspace(settled[0], settled[-1], 4)[1:-1]
-    wanted = [1.0, (begins + settled[0]) / 2, settled[0], *settled[np.searchsorted(settled, thirds)], board.frames]
+    settled, slow = board.settled, board.slow
+    begins = float(settled[slow - 1] if slow else board.step.frames[0])
+    thirds = np.linspace(settled[slow], settled[-1], 4)[1:-1]
+    wanted = [1.0, (begins + settled[slow]) / 2, settled[slow], *settled[np.searchsorted(settled, thirds)], board.frames]
     return sorted({min(max(round(float(frame)), frames.start), frames.stop - 1) for frame in wanted})
 
 

@@ -101,6 +101,7 @@ def compose(
         floor=frame.floor,
         poster=_poster(plan, settled),
         settled=settled,
+        slow=plan.time.slow,
         transparent=transparent,
     )
 

@@ -419,7 +419,7 @@ class Plan:
 
     def _shown_apart(self, number: int) -> bool:
         """Whether a tensor is a picture in colours whose red, green and blue stand side by side."""
-        return self.pictured(number) and self.shapes[number][-3] == self.contents.splits[number] == 3
+        return self.contents.pictured(number) and self.shapes[number][-3] == self.contents.splits[number] == 3
 
     def _arrangements(self, number: int, views: tuple[View, ...], placed: list[Placed]) -> list[tuple[Tensor, View]]:
         """A Move's views as tensors of (N,) channels, rows, columns: cells keep the colours that they had."""

@@ -380,6 +380,8 @@ class Storyboard:
     settled: NDArray[np.float64] = field(repr=False)
     """``settled[t]`` is the frame at which step ``t`` is done and nothing moves, ``(steps,)``; not whole where
     steps are swept faster than the frames."""
+    slow: int = 0
+    """The step that tells most in slow motion."""
     transparent: bool = False
     """Whether whatever the picture is laid on is seen behind it, and no floor."""
 

@@ -45,6 +45,8 @@ class Timetable:
         rounds = np.count_nonzero(steps) + len(flipped) + len(traces)
         room = max(1, int(BEAT_SHARE * count_frames(self.scene, self.fps) / rounds))
         sizes, openings, telling, unseen = [], [], {}, set()
+        self.slow = 0
+        """The step of the first stage that tells most in slow motion."""
         for number, total in enumerate(steps):
             if not total:
                 continue
@@ -60,6 +62,8 @@ class Timetable:
             starts = np.cumsum([0, *sizes[-1][:-1]]).tolist()
             if told:
                 telling[len(sizes) - 1] = [starts.index(step) for step in told]
+            if told and len(sizes) == 1:
+                self.slow = told[-1]
             unseen |= {(len(sizes) - 1, beat) for beat, start in enumerate(starts) if seen and not seen[start // run]}
         for trace in traces:
             run = group_steps(trace.steps, *trace.rows, room) if self.stages[trace.number].slide else trace.steps

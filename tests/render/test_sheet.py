@@ -34,6 +34,13 @@ def test_moments_on_the_way_are_not_all_of_the_stage_with_the_most_steps():
     assert 64 <= told[0] < told[1] <= 64 + 25, "of 64, 25 and 4 steps"
 
 
+def test_the_step_in_slow_motion_is_shown_though_it_is_not_the_first():
+    board = compose(find_scene("upsample-bilinear"), (160, 90), 10.0)
+    _, under_way, done, *_ = moments(board, range(1, board.frames + 1))
+    first = [float(board.step.at(frame)[0]) for frame in (under_way, done)]
+    assert first == pytest.approx([7.5, 8.0], abs=0.2), "of 6 x 6 the first that mixes four cells"
+
+
 @pytest.mark.parametrize("frames", [range(1, 2), range(50, 60), range(120, 121), range(1, 121)])
 def test_moments_are_among_the_frames_that_are_wanted(frames):
     found = moments(BOARD, frames)
