@@ -27,6 +27,7 @@ from ..conv_math import (
 )
 from ..conv_math.conv import Weighted
 from ..conv_math.errors import entries, per_axis
+from ..conv_math.pool import Adaptive
 from ..conv_math.transposed import ConvTranspose
 from .scenefile import Scene
 
@@ -203,7 +204,8 @@ WORDS = {
         "becomes": "{0}: {1} becomes {2}",
         "does_PixelShuffle": "{1} channels become one: each has one place in every {0} × {0} block",
         "does_PixelUnshuffle": "one channel becomes {1}: each takes one place of every {0} × {0} block",
-        "from_zero": "{0}, counted from 0",
+        "from_zero": "{0}; u, v = 0 to {1}; all counted from 0",
+        "adaptive": "window i has the cells floor({0}·i / {1}) to ceil({0}·(i + 1) / {1}) − 1, from 0",
         "does_Flatten": "all cells in a row",
         "does_Reshape": "the same cells in another shape",
         "does_Unfold": "each window becomes a column",
@@ -433,7 +435,8 @@ WORDS = {
         "becomes": "{0}：{1} 变为 {2}",
         "does_PixelShuffle": "每 {1} 个通道合成一个：各占每个 {0} × {0} 块中的一个位置",
         "does_PixelUnshuffle": "每个通道分成 {1} 个：各取每个 {0} × {0} 块中的一个位置",
-        "from_zero": "{0}（从 0 计数）",
+        "from_zero": "{0}；u、v = 0 至 {1}（均从 0 计数）",
+        "adaptive": "窗口 i：单元 floor({0}·i / {1}) 至 ceil({0}·(i + 1) / {1}) − 1（从 0 计数）",
         "does_Flatten": "所有单元排成一行",
         "does_Reshape": "同样的单元，换一种形状",
         "does_Unfold": "每个窗口变成一列",
@@ -626,10 +629,28 @@ def size_formulas(op: Operation, shape: Shape, words: Words | None = None, aroun
         lines = [_slid(op, window, axis, *pair, named) for axis, pair in enumerate(sizes)]
     else:
         return []
+    return _by_axis(lines)
+
+
+def _by_axis(lines: list[str]) -> list[str]:
+    """One line if those of all axes agree, else one for each, with its name."""
     if len(set(lines)) == 1:
         return lines[:1]
-    names = ("D", "H", "W")[-axes:]
+    names = ("D", "H", "W")[-len(lines) :]
     return [f"{name}:  {line}" for name, line in zip(names, lines, strict=True)]
+
+
+def adaptive_rules(op: Adaptive, shape: Shape, words: Words) -> list[str]:
+    """From which cell to which the windows go whose number is given, one line if all axes agree; of ``shape``, the
+    input's. Nothing of axes that have one window, or as many as cells.
+
+    Source: see :class:`~convmotion.conv_math.pool.Adaptive`.
+    """
+    item = op.split(shape)[1]
+    sizes = list(zip(item[1:], op.output_item(item)[1:], strict=True))
+    if not all(1 < made < given for given, made in sizes):
+        return []
+    return _by_axis([words("adaptive", given, made) for given, made in sizes])
 
 
 def _sides(before: int, after: int, named: Named, called: str = "padding") -> str:
@@ -670,7 +691,7 @@ def pixel_rule(op: PixelShuffle | PixelUnshuffle, words: Words) -> tuple[str, st
     r = op.upscale_factor if shuffles else op.downscale_factor
     apart, together = f"[{r * r}c + {r}u + v, h, w]", f"[c, {r}h + u, {r}w + v]"
     made, read = (together, apart) if shuffles else (apart, together)
-    return f"{words('output')}{made}", words("from_zero", f"= {words('input')}{read}")
+    return f"{words('output')}{made}", words("from_zero", f"= {words('input')}{read}", r - 1)
 
 
 def biases_of(op: Operation) -> int:

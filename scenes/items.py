@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import View
+from ..conv_math import ChannelShuffle, View
 from ..conv_math.conv import Weighted
 from .captions import size
 from .contents import Contents
@@ -71,6 +71,7 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
     like = dict(zip(names, range(len(names)), strict=True))
     tensors = zip(names, told.contents.tensors, strict=True)
     marked = {name: np.arange(e.lanes.length) for name, e in tensors if e.channels.length == 1 < e.lanes.length}
+    shuffled: dict[str, int] = {}
     for number, arranged in views.items():
         orders = [_order(told.contents, number, view) for view in arranged]
         if (last := orders[-1]) is None or (np.diff(last) > 0).all():
@@ -80,12 +81,16 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
             continue
         named = [*(f"{view.name}-{number + 1}" for view in arranged[:-1]), names[number + 1]]
         like |= dict.fromkeys(named, told.stages[number].reads[0])
+        if isinstance(op := told.stages[number].op, ChannelShuffle):
+            shuffled |= dict.fromkeys(names[number : number + 2], op.groups)
         marked |= {name: o for name, o in zip(named, orders, strict=True) if o is not None and name not in names[1:-1]}
         if number == 0:
             marked["input"] = np.sort(last)
 
     def called(name: str, channels: NDArray[np.int64]) -> str:
-        return ", ".join(told.channel(like[name], channel) for channel in channels)
+        numbers = [told.channel(like[name], channel) for channel in channels]
+        groups = shuffled.get(name, 1)
+        return " | ".join(map(" ".join, np.split(np.array(numbers), groups)))
 
     return [
         replace(item, marks=tuple(called(item.name, lane) for lane in np.split(marked[item.name], item.lanes)))
@@ -121,7 +126,6 @@ def reviewed(told: Told, items: list[Item]) -> list[Item]:
             item,
             name=f"review-{item.name}",
             pad=((0, 0),) * 3,
-            marks=(),
             notes=notes_of(told.left_out(item.elision)),
         )
         for item in items
@@ -143,7 +147,9 @@ def _tensor(told: Told, name: str, number: int, called: str) -> Item:
     elision, split = contents.tensors[number], contents.splits[number]
     marks: tuple[str, ...] = ()
     mark_height: float | None = None
-    if number == 0 and elision.blocks.length == 1 and split > 1 and elision.channels.length > 1:
+    read = told.stages[number] if number < len(told.stages) else None
+    grouped = number == 0 or (read is not None and read.slide is not None and contents.groups(number) == split)
+    if grouped and elision.blocks.length == 1 and split > 1 and elision.channels.length > 1:
         key = "group" if contents.items[0][0] > split else "one_channel"  # a volume's channels have depth
         marks = _marks(elision, lambda lane: told.words(key, lane + 1))
     elif (pictures := contents.batch or 1) > 1:
@@ -174,8 +180,10 @@ def _bank(told: Told, number: int) -> Item:
     label, short = told.filters_called(number, flipped), (told.words("turned"),) if flipped else None
     elision = told.contents.banks[number]
     names, biases = told.filter_names(number), told.marked_biases(number)
-    named = names or biases or filters > 1
-    marks = _marks(elision, lambda f: (names[f] if names else str(f + 1)) + biases.get(f, "")) if named else ()
+    several = filters > 1 or elision.lanes.length > 1  # slices of one, apart, have the numbers of their channels
+    marks = ()
+    if names or biases or several:
+        marks = _marks(elision, lambda f: (names[f] if names else str(f + 1)) + biases.get(f, ""))
     notes = notes_of(told.bank_left_out(number))
     return Item(f"filters-{number + 1}", (label, size((*dims,))), elision, marks=marks, notes=notes, short=short)
 

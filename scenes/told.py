@@ -25,10 +25,10 @@ from ..conv_math import (
 )
 from ..conv_math.conv import Conv, Weighted
 from ..conv_math.errors import per_axis
-from ..conv_math.pool import Windowed
+from ..conv_math.pool import Adaptive, Windowed
 from ..conv_math.rearrange import Columns
 from ..conv_math.transposed import ConvTranspose
-from .captions import Words, biases_of, count, pixel_rule, size, size_formulas, torch_calls
+from .captions import Words, adaptive_rules, biases_of, count, pixel_rule, size, size_formulas, torch_calls
 from .contents import Contents, Shown
 from .elision import Elision
 from .layout import CAPITAL, LINE_HEIGHT, Page, broken, text_ascent, text_descent, text_width
@@ -137,12 +137,18 @@ class Told:
             return self.words.counted("weight_sets", filters)
         called = self.words("filters", filters) if filters > 1 else self.words("filter")
         rates = op.each("dilation") if isinstance(op, Conv) else (1,)
-        if any(rate > 1 for rate in rates):
+        if any(rate > 1 for rate in rates) or (isinstance(op, Conv) and self._dilated):
             rate = str(rates[0]) if len(set(rates)) == 1 else "×".join(map(str, rates))
             # In a row of many things words are few: filters are seen to be filters.
             row = filters == 1 < len(self.contents.banks) and not (self.contents.in_rows or self.contents.causal)
             called = self.words("of_dilation", rate) if row else self.words("dilated", called, rate)
         return self.words("flipped", called) if flipped else called
+
+    @cached_property
+    def _dilated(self) -> bool:
+        """Whether there is a chain in which convolutions are dilated."""
+        dilated = (isinstance(stage.op, Conv) and max(stage.op.each("dilation")) > 1 for stage in self.stages)
+        return not self.contents.in_rows and any(dilated)
 
     def filter_names(self, number: int) -> tuple[str, ...]:
         """What each of a stage's filters is called, and by what the numbers on its cells are divided."""
@@ -217,6 +223,8 @@ class Told:
             parts = pixel_rule(stage.op, self.words)
             whole, room = " ".join(parts), self.page.safe_width / CAPITAL["note"]
             return [whole] if text_width(whole) <= room else list(parts)
+        if isinstance(stage.op, Adaptive):
+            return adaptive_rules(stage.op, stage.input, self.words)
         around = "zeros" if stage.gathers and isinstance(stage.op, Pad) else "padding"
         lines = size_formulas(stage.op, stage.input, words, around)
         if not stage.gathers or (number + 1 < len(self.stages) and self.stages[number + 1].number == stage.number):
@@ -248,6 +256,8 @@ class Told:
         elif stage.slide is not None and max(extents := stage.spans[0][-axes:]) > 1:
             rows.append((self.words("window"), ["", "", *map(str, extents)]))
         output = self.words("output") if stage.in_parts else self.called(number + 1)
+        if self.contents.is_partial(number):  # of which the call speaks; what is in between says its shape itself
+            output, after = self.called(number + 2), self.contents.told_shapes[number + 2]
         rows.append((output, _columns(after, axes, batched)))
         return rows
 

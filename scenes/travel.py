@@ -136,13 +136,12 @@ def arrange_stages(
         worth = beside and above and _unit(beside) * MARKS_BESIDE <= _unit(above) and _widest(beside) <= _widest(above)
         return beside if worth else above
 
-    parts = row(items)
+    parts, across = marked(items, row(items)), with_lanes_across(items)
     if together and parts is not None:
         together = False
-        by_itself = row(items)
+        by_itself = marked(items, row(items))
         together = by_itself is None or _widest(parts) <= WORTH_IT * _widest(by_itself)
         parts = parts if together else by_itself
-    parts, across = marked(items, parts), with_lanes_across(items)
     if parts is not None and across != list(items):
         apart = marked(across, row(across))
         if apart is not None and _unit(apart) <= BESIDE * _unit(parts):
