@@ -22,7 +22,13 @@ def moments(board: Storyboard, frames: range) -> list[int]:
     settled, slow = board.settled, board.slow
     begins = float(settled[slow - 1] if slow else board.step.frames[0])
     thirds = np.linspace(settled[slow], settled[-1], 4)[1:-1]
-    wanted = [1.0, (begins + settled[slow]) / 2, settled[slow], *settled[np.searchsorted(settled, thirds)], board.frames]
+    wanted = [
+        1.0,
+        (begins + settled[slow]) / 2,
+        settled[slow],
+        *settled[np.searchsorted(settled, thirds)],
+        board.frames,
+    ]
     return sorted({min(max(round(float(frame)), frames.start), frames.stop - 1) for frame in wanted})
 
 

@@ -205,7 +205,6 @@ WORDS = {
         "does_PixelShuffle": "{1} channels become one: each has one place in every {0} × {0} block",
         "does_PixelUnshuffle": "one channel becomes {1}: each takes one place of every {0} × {0} block",
         "from_zero": "{0}; u, v = 0 to {1}; all counted from 0",
-        "adaptive": "window i has the cells floor({0}·i / {1}) to ceil({0}·(i + 1) / {1}) − 1, from 0",
         "does_Flatten": "all cells in a row",
         "does_Reshape": "the same cells in another shape",
         "does_Unfold": "each window becomes a column",
@@ -257,7 +256,7 @@ WORDS = {
         "sees_whole": "{2} sees {3} = {0} cells of {1}",
         "sees_field": "{2} sees {0} cells of {1}, spread over {3}",
         "sees_field_one": "{2} sees one cell of {1}, in a field of {3}",
-        "growth": "after {1} layers a cell sees {0} input cells across",
+        "growth": "layer by layer, a cell sees {0} input cells across",
         "uses": "{2}: {0} of {1} used; darker: more often (max {3})",
         "uses_once": "{2}: {0} of {1} cells used, once each",
         "hybrid": "M: largest gap between used cells, r: dilation; M{0} = r{0} = {1}",
@@ -436,7 +435,6 @@ WORDS = {
         "does_PixelShuffle": "每 {1} 个通道合成一个：各占每个 {0} × {0} 块中的一个位置",
         "does_PixelUnshuffle": "每个通道分成 {1} 个：各取每个 {0} × {0} 块中的一个位置",
         "from_zero": "{0}；u、v = 0 至 {1}（均从 0 计数）",
-        "adaptive": "窗口 i：单元 floor({0}·i / {1}) 至 ceil({0}·(i + 1) / {1}) − 1（从 0 计数）",
         "does_Flatten": "所有单元排成一行",
         "does_Reshape": "同样的单元，换一种形状",
         "does_Unfold": "每个窗口变成一列",
@@ -488,7 +486,7 @@ WORDS = {
         "sees_whole": "{2}看到{1}的 {3} = {0} 个单元",
         "sees_field": "{2}看到{1}的 {0} 个单元，散布在 {3} 中",
         "sees_field_one": "{2}看到{1}的 1 个单元，感受野为 {3}",
-        "growth": "经过 {1} 层，一个单元看到的输入宽度为 {0}",
+        "growth": "逐层来看，一个单元看到的输入宽度：{0}",
         "uses": "{2}：{1} 个单元用到 {0} 个；越深越常用（至多 {3}）",
         "uses_once": "{2}：{1} 个单元中用到 {0} 个，各一次",
         "hybrid": "M：用到的单元间的最大距离，r：空洞率；M{0} = r{0} = {1}",
@@ -610,7 +608,7 @@ def size_formulas(op: Operation, shape: Shape, words: Words | None = None, aroun
     has its name before it; what a Pad puts ``around`` cells may be called "zeros".
 
     Sources: the shape sections of torch.nn.Conv2d's, MaxPool2d's and ConvTranspose2d's
-    documentation.
+    documentation; of adaptive pools, which cells a window has, :class:`~..conv_math.pool.Adaptive`.
     """
     named = _bare if words is None else lambda key, number: words(f"of_{key}", number)
     item = op.split(shape)[1]
@@ -625,32 +623,16 @@ def size_formulas(op: Operation, shape: Shape, words: Words | None = None, aroun
     elif isinstance(op, Pad):
         sides = (_sides(*side, named, around) for side in op.sides(axes))
         lines = [f"{before} + {side} = {after}" for (before, after), side in zip(sizes, sides, strict=True)]
+    elif isinstance(op, Adaptive) and all(1 < after < before for before, after in sizes):
+        lines = [_adapted(*pair, named) for pair in sizes]
     elif isinstance(op, Slide) and window is not None and axes:
         lines = [_slid(op, window, axis, *pair, named) for axis, pair in enumerate(sizes)]
     else:
         return []
-    return _by_axis(lines)
-
-
-def _by_axis(lines: list[str]) -> list[str]:
-    """One line if those of all axes agree, else one for each, with its name."""
     if len(set(lines)) == 1:
         return lines[:1]
-    names = ("D", "H", "W")[-len(lines) :]
+    names = ("D", "H", "W")[-axes:]
     return [f"{name}:  {line}" for name, line in zip(names, lines, strict=True)]
-
-
-def adaptive_rules(op: Adaptive, shape: Shape, words: Words) -> list[str]:
-    """From which cell to which the windows go whose number is given, one line if all axes agree; of ``shape``, the
-    input's. Nothing of axes that have one window, or as many as cells.
-
-    Source: see :class:`~convmotion.conv_math.pool.Adaptive`.
-    """
-    item = op.split(shape)[1]
-    sizes = list(zip(item[1:], op.output_item(item)[1:], strict=True))
-    if not all(1 < made < given for given, made in sizes):
-        return []
-    return _by_axis([words("adaptive", given, made) for given, made in sizes])
 
 
 def _sides(before: int, after: int, named: Named, called: str = "padding") -> str:
@@ -675,6 +657,12 @@ def _slid(op: Operation, window: Window, axis: int, before: int, after: int, nam
     if spare % stride:
         quotient = f"{'ceil' if after > spare // stride + 1 else 'floor'}({quotient})"
     return f"{quotient} + 1 = {after}"
+
+
+def _adapted(before: int, after: int, named: Named) -> str:
+    """From which cell to which window i goes, both counted from 0."""
+    window = named("window", "i")
+    return f"{window}: floor({before}·i / {after}) … ceil({before}·(i + 1) / {after}) − 1, i = 0 … {after - 1}"
 
 
 def _transposed(op: ConvTranspose, axis: int, before: int, after: int, named: Named) -> str:

@@ -66,7 +66,8 @@ def all_items(told: Told, views: dict[int, tuple[View, ...]]) -> list[Item]:
 
 def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ...]]) -> list[Item]:
     """The items, lanes marked by the numbers of their channels, front to back: where each has one of its own, and
-    where a Move changes their order, in its arrangements, and before and after all stages."""
+    where a Move changes their order, in its arrangements, and before and after all stages; and by those of the groups
+    in which they are read next."""
     names = ["input", *(f"output-{number + 1}" for number in range(len(told.stages)))]
     like = dict(zip(names, range(len(names)), strict=True))
     tensors = zip(names, told.contents.tensors, strict=True)
@@ -87,15 +88,24 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
         if number == 0:
             marked["input"] = np.sort(last)
 
+    grouped = {
+        names[stage.reads[0]]
+        for number, stage in enumerate(told.stages)
+        if stage.slide is not None and 1 < told.contents.groups(number) == told.contents.splits[stage.reads[0]]
+    }
+
     def called(name: str, channels: NDArray[np.int64]) -> str:
         numbers = [told.channel(like[name], channel) for channel in channels]
         groups = shuffled.get(name, 1)
         return " | ".join(map(" ".join, np.split(np.array(numbers), groups)))
 
+    def marks(item: Item) -> tuple[str, ...]:
+        if item.name in marked:
+            return tuple(called(item.name, lane) for lane in np.split(marked[item.name], item.lanes))
+        return tuple(told.words("group", lane + 1) for lane in range(item.lanes)) if item.name in grouped else ()
+
     return [
-        replace(item, marks=tuple(called(item.name, lane) for lane in np.split(marked[item.name], item.lanes)))
-        if item.name in marked and not item.marks and item.per_lane == 1 and not any(item.elision.left_out())
-        else item
+        item if item.marks or item.per_lane > 1 or any(item.elision.left_out()) else replace(item, marks=marks(item))
         for item in items
     ]
 
@@ -147,9 +157,7 @@ def _tensor(told: Told, name: str, number: int, called: str) -> Item:
     elision, split = contents.tensors[number], contents.splits[number]
     marks: tuple[str, ...] = ()
     mark_height: float | None = None
-    read = told.stages[number] if number < len(told.stages) else None
-    grouped = number == 0 or (read is not None and read.slide is not None and contents.groups(number) == split)
-    if grouped and elision.blocks.length == 1 and split > 1 and elision.channels.length > 1:
+    if number == 0 and elision.blocks.length == 1 and split > 1 and elision.channels.length > 1:
         key = "group" if contents.items[0][0] > split else "one_channel"  # a volume's channels have depth
         marks = _marks(elision, lambda lane: told.words(key, lane + 1))
     elif (pictures := contents.batch or 1) > 1:

@@ -25,10 +25,10 @@ from ..conv_math import (
 )
 from ..conv_math.conv import Conv, Weighted
 from ..conv_math.errors import per_axis
-from ..conv_math.pool import Adaptive, Windowed
+from ..conv_math.pool import Windowed
 from ..conv_math.rearrange import Columns
 from ..conv_math.transposed import ConvTranspose
-from .captions import Words, adaptive_rules, biases_of, count, pixel_rule, size, size_formulas, torch_calls
+from .captions import Words, biases_of, count, pixel_rule, size, size_formulas, torch_calls
 from .contents import Contents, Shown
 from .elision import Elision
 from .layout import CAPITAL, LINE_HEIGHT, Page, broken, text_ascent, text_descent, text_width
@@ -223,8 +223,6 @@ class Told:
             parts = pixel_rule(stage.op, self.words)
             whole, room = " ".join(parts), self.page.safe_width / CAPITAL["note"]
             return [whole] if text_width(whole) <= room else list(parts)
-        if isinstance(stage.op, Adaptive):
-            return adaptive_rules(stage.op, stage.input, self.words)
         around = "zeros" if stage.gathers and isinstance(stage.op, Pad) else "padding"
         lines = size_formulas(stage.op, stage.input, words, around)
         if not stage.gathers or (number + 1 < len(self.stages) and self.stages[number + 1].number == stage.number):

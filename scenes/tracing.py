@@ -42,7 +42,7 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
     if growth is not None and not usage and len(ops) > 1:
         grown = [field for op, field in zip(ops, growth, strict=True) if isinstance(op, Slide)]
         sizes = [str(field[0]) if len(set(field)) == 1 else size(field) for field in grown]
-        result = [*result, words("growth", ", ".join(sizes), ", ".join(map(str, range(1, len(sizes) + 1))))]
+        result = [*result, words("growth", ", ".join(sizes))]
     return [[part for line in lines for part in broken(line, room)] for lines in (*told, result)]
 
 

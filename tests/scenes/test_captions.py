@@ -289,7 +289,7 @@ def test_every_stage_is_called_by_its_name_while_it_is_played():
             assert list(calls.values()) == [name], frame
 
 
-@pytest.mark.parametrize(("bias", "sum_of"), [("false", "products"), ("true", "products and its bias")])
+@pytest.mark.parametrize(("bias", "sum_of"), [("false", "products"), ("true", "products and the bias")])
 def test_the_first_step_is_told_with_its_numbers(bias, sum_of):
     text = '[input]\nshape = [4, 5, 5]\n[[stage]]\nop = "Conv2d"\nout_channels = 6\nkernel_size = 3\ngroups = 2\n'
     board = compose(parse_scene(f"{text}bias = {bias}\n", "test"))
@@ -338,7 +338,7 @@ def test_results_of_several_ways_are_compared_and_not_added():
         "padding-modes": "each way: 9 parameters · 144 multiply-accumulates",
         "dilated-vs-standard": "9 parameters each · 225 against 81 MACs",
         "depthwise-separable": "72 + 64 = 136 parameters · 3,400 multiply-accumulates",
-        "resnext-block": "64 + 144 + 64 = 272 parameters · 13,328 multiply-accumulates",
+        "resnext-block": "64 + 144 + 64 = 272 parameters · 13,328 MACs",
     }
 
 
@@ -625,7 +625,7 @@ def test_the_table_stays_where_cells_are_large_without_its_room_and_where_they_w
     ("name", "told"),
     [
         ("dilated-1-2-4", ["1×17×17 → 1×15×15 → 1×11×11 → 1×3×3"]),
-        ("causal", ["1×16 → 1×17 → 1×16 → 1×18 → 1×16 → 1×20 →", "1×16 → 1×24 → 1×16"]),
+        ("gridding-2-2-2", ["1×13×13 → 1×9×9 → 1×5×5 → 1×1×1"]),
     ],
 )
 def test_on_the_result_such_a_line_has_the_shapes_of_all_tensors(name, told):

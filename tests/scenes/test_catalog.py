@@ -228,8 +228,8 @@ def numbers_of(text):
     return {int(number.replace(",", "")) for number in re.findall(r"[0-9][0-9,]*(?<!,)", text)}
 
 
-OTHER = {"fully-connected": {3, 3 * 3}, "upsample-bilinear": {2 * 2}}
-"""Numbers of what a scene is compared with, or made of."""
+OTHER = {"mobilenet-block": {6}, "fully-connected": {3, 3 * 3}, "upsample-bilinear": {2 * 2}}
+"""Numbers of what a scene is compared with, or made of, and in names."""
 
 
 def facts(scene):

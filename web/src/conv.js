@@ -620,6 +620,11 @@ export function formulasOf({ op, arguments: a, input }, named = (_, number) => S
   } else if (op === "Pad") {
     const sides = padSides(a, spatial.length);
     lines = spatial.map((size, axis) => `${size} + ${around(...sides[axis], named)} = ${output[axis]}`);
+  } else if (op.startsWith("Adaptive") && spatial.every((before, axis) => 1 < output[axis] && output[axis] < before)) {
+    lines = spatial.map((before, axis) => {
+      const [window, after] = [named("window", "i"), output[axis]];
+      return `${window}: floor(${before}·i / ${after}) … ceil(${before}·(i + 1) / ${after}) − 1, i = 0 … ${after - 1}`;
+    });
   } else if ("kernel_size" in a) {
     lines = windowOf(a, spatial.length).map((w, axis) => {
       const [before, after] = [spatial[axis], output[axis]];
