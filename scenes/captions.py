@@ -259,7 +259,7 @@ WORDS = {
         "growth": "layer by layer, a cell sees {0} input cells across",
         "uses": "{2}: {0} of {1} used; darker: more often (max {3})",
         "uses_once": "{2}: {0} of {1} cells used, once each",
-        "hybrid": "M: largest gap between used cells, r: dilation; M{0} = r{0} = {1}",
+        "hybrid": "M: gap between used cells, r: dilation; M{0} = r{0} = {1}",
         "within": "≤ kernel {0}",
         "beyond": "> kernel {0}",
         "divisor": "all dilations share the factor {0}: holes remain",
