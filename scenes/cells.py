@@ -57,7 +57,7 @@ def cells_of(plan: Plan) -> Iterator[Cells]:
         yield from _ghost_cells(plan, number, tensor)
     for (_, number), tensor in plan.skips.items():
         yield _skip_cells(plan, number, tensor, plan.since(number))
-    for number, tensor in enumerate(plan.review):
+    for number, tensor in plan.review.items():
         yield _skip_cells(plan, number, tensor, plan.time.steps - 1.0)
     for number, bank in plan.banks.items():
         if number in plan.keys:
@@ -110,7 +110,7 @@ def _skip_cells(plan: Plan, number: int, tensor: Tensor, since: float) -> Cells:
     position = tensor.at(index)
     done = np.full(len(index), since)
     cells = _visible_tensor(plan, number, tensor, index, position, position, done, done, plan.lightness(number))
-    return replace(cells, anchor=cells.position, lit_by=None)
+    return replace(cells, anchor=cells.position, lit_by=None, scale=tensor.placed.item.pitch)
 
 
 def _arrival(act: Act, done: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

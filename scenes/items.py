@@ -29,6 +29,8 @@ MAX_MARKS = 64
 """More filters or groups than these are not numbered."""
 MOST_CHANNELS = 12
 """Of more channels that are moved it is not told which ones they are."""
+CLASSIFIED = 4.0
+"""A picture beside the probabilities of its classes is no larger than so many of their cells."""
 CLASS_MARK = 0.495
 """How high the number of a class is above its cell, in cells."""
 
@@ -127,10 +129,16 @@ def with_skips(told: Told, items: list[Item]) -> list[Item]:
 
 
 def reviewed(told: Told, items: list[Item]) -> list[Item]:
-    """All tensors once more, for the result; none where numbers are on cells: those of the last are to be read."""
-    if told.contents.ends_merged or "values" in told.show:
+    """All tensors once more, for the result; none where numbers are on cells: those of the last are to be read. Where
+    these are of classes, beside what was classified, if that is a picture."""
+    last = len(told.stages)
+    classified = told.contents.pictured(0) and told.contents.of_classes(last)
+    if told.contents.ends_merged or ("values" in told.show and not classified):
         return []
-    names = ["input", *(f"output-{number + 1}" for number in range(len(told.stages)))]
+    names = ["input", *(f"output-{number + 1}" for number in range(last))]
+    if classified:
+        side = max(told.contents.tensors[0].rows.span, told.contents.tensors[0].columns.span)
+        items, names = [replace(items[0], pitch=min(1.0, CLASSIFIED / side)), *items[1:]], [names[0], names[-1]]
     return [
         replace(
             item,

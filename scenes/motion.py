@@ -395,7 +395,7 @@ def _ties(plan: Plan) -> Iterator[Line]:
     """Between groups of a tensor that stand one below the other, at both sides: what is drawn apart is one thing, and
     its label below the last of them speaks of all."""
     views = [tensor for row in plan.views.values() for tensor, _ in row[:-1]]
-    for tensor in (*plan.tensors, *views, *plan.review, *plan.skips.values()):
+    for tensor in (*plan.tensors, *views, *plan.review.values(), *plan.skips.values()):
         placed, (c, h, w) = tensor.placed, tensor.placed.item.dims
         base = placed.base[placed.item.elision.drawn_blocks()]
         edges = np.array([(x, y, 0.0) for x in (-0.5, w - 0.5) for y in (-0.5, c - 0.5)])

@@ -176,7 +176,7 @@ class Plan:
         placed = {p.item.name: p for p in self.frame.placed}
         self.skips: dict[tuple[int, int], Tensor] = {}
         """By stage and tensor: what a merge reads from farther away, beside it once more."""
-        self.review: list[Tensor] = []
+        self.review: dict[int, Tensor] = {}
         """All tensors once more, if these are what a travelling camera has in its last picture."""
         self.banks: dict[int, Bank] = {}
         self.keys: dict[int, Bank] = {}
@@ -201,9 +201,9 @@ class Plan:
                 spots = [placed[f"{view.name}-{number + 1}"] for view in views[number][:-1]]
                 self.views[number] = self._arrangements(number, views[number], [*spots, where])
                 self.tensors.append(self.views[number][-1][0])
-        for tensor in self.tensors:
+        for number, tensor in enumerate(self.tensors):
             if (name := f"review-{tensor.name}") in placed:
-                self.review.append(replace(tensor, name=name, placed=placed[name]))
+                self.review[number] = replace(tensor, name=name, placed=placed[name])
 
     def _if_roomy(self, items: list[Item], others: list[Item], large: float = math.inf) -> list[Item]:
         """The others, in their places, if words and pictures stay and cells do not become much smaller, or are so
