@@ -64,6 +64,8 @@ REVIEWED = 4.0
 """It stands alone if cells were smaller than this in a picture of all tensors, or than where all is seen at once."""
 STACKED = 0.95
 """Rows of moments stand below each other where that leaves cells no smaller than this share of their size."""
+ROOMY = 0.9
+"""It has the numbers of groups and channels where cells are no smaller than this share of their size without."""
 REVIEW_HEIGHT = 100.0
 """For such a picture there is at least so much height, in reference pixels."""
 CLEAR = 8.0
@@ -155,12 +157,18 @@ def arrange_stages(
 
 def _review(items: Sequence[Item], size: tuple[int, int], results: Sequence[Result], most: float) -> Frame | None:
     """The items below what one of these results says, as large as can be; None where a pixel is more units than this,
-    or there is no room for their labels."""
+    or there is no room for their labels. Groups and channels have their numbers where these take little room."""
     high = Page.of(size).safe_height
     roomy = [result for result in results if not result.right and high - result.top - result.bottom >= REVIEW_HEIGHT]
-    frames = [arrange(items, size, result.top, result.bottom) for result in roomy if items]
-    best = min(frames, key=lambda frame: frame.pixel, default=None)
-    return best if best and best.label_style >= 0 and best.pixel <= most else None
+
+    def largest(things: Sequence[Item]) -> Frame | None:
+        frames = [arrange(things, size, result.top, result.bottom) for result in roomy if things]
+        return min((f for f in frames if f.label_style >= 0), key=lambda frame: frame.pixel, default=None)
+
+    marked = largest(items)
+    bare = largest([item if item.mark_height is not None else replace(item, marks=()) for item in items])
+    best = marked if marked and bare and marked.pixel * ROOMY <= bare.pixel else bare
+    return best if best and best.pixel <= most else None
 
 
 def _unit(frame: Frame) -> float:
