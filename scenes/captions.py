@@ -202,9 +202,9 @@ WORDS = {
         "does_ChannelShuffle_flatten": "flatten: one row of {0} channels again",
         "does_ChannelShuffle_flatten_groups": "flatten: the {0} channels in their new order, in {1} groups",
         "becomes": "{0}: {1} becomes {2}",
-        "does_PixelShuffle": "{1} channels become one: each has one place in every {0} × {0} block",
-        "does_PixelUnshuffle": "one channel becomes {1}: each takes one place of every {0} × {0} block",
-        "from_zero": "{0}; u, v = 0 to {1}; all counted from 0",
+        "does_PixelShuffle": "{1} channels become one: each has one place (u, v) in every {0} × {0} block",
+        "does_PixelUnshuffle": "one channel becomes {1}: each takes one place (u, v) of every {0} × {0} block",
+        "from_zero": "{0}, counted from 0",
         "does_Flatten": "all cells in a row",
         "does_Reshape": "the same cells in another shape",
         "does_Unfold": "each window becomes a column",
@@ -432,9 +432,9 @@ WORDS = {
         "does_ChannelShuffle_flatten": "展平：重新排成一行，共 {0} 个通道",
         "does_ChannelShuffle_flatten_groups": "展平：{0} 个通道按新的顺序排列，分成 {1} 组",
         "becomes": "{0}：{1} 变为 {2}",
-        "does_PixelShuffle": "每 {1} 个通道合成一个：各占每个 {0} × {0} 块中的一个位置",
-        "does_PixelUnshuffle": "每个通道分成 {1} 个：各取每个 {0} × {0} 块中的一个位置",
-        "from_zero": "{0}；u、v = 0 至 {1}（均从 0 计数）",
+        "does_PixelShuffle": "每 {1} 个通道合成一个：各占每个 {0} × {0} 块中的一个位置 (u, v)",
+        "does_PixelUnshuffle": "每个通道分成 {1} 个：各取每个 {0} × {0} 块中的一个位置 (u, v)",
+        "from_zero": "{0}（从 0 计数）",
         "does_Flatten": "所有单元排成一行",
         "does_Reshape": "同样的单元，换一种形状",
         "does_Unfold": "每个窗口变成一列",
@@ -679,7 +679,7 @@ def pixel_rule(op: PixelShuffle | PixelUnshuffle, words: Words) -> tuple[str, st
     r = op.upscale_factor if shuffles else op.downscale_factor
     apart, together = f"[{r * r}c + {r}u + v, h, w]", f"[c, {r}h + u, {r}w + v]"
     made, read = (together, apart) if shuffles else (apart, together)
-    return f"{words('output')}{made}", words("from_zero", f"= {words('input')}{read}", r - 1)
+    return f"{words('output')}{made}", words("from_zero", f"= {words('input')}{read}")
 
 
 def biases_of(op: Operation) -> int:

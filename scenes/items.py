@@ -98,7 +98,7 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
 
     def called(name: str, channels: NDArray[np.int64]) -> str:
         numbers = [told.channel(like[name], channel) for channel in channels]
-        groups = shuffled.get(name, 1)
+        groups = shuffled.get(name, 1) if len(channels) == len(marked[name]) else 1
         return " | ".join(map(" ".join, np.split(np.array(numbers), groups)))
 
     def marks(item: Item) -> tuple[str, ...]:
