@@ -259,8 +259,8 @@ class Lines:
     over_cells: float | None = None
     """How much of them is left where a cell is behind them: 1 of those that tell of cells; None: a little."""
     radius: float = LINE_RADIUS
-    over_digits: bool = False
-    """Whether they are no fainter before what is written on cells."""
+    over_digits: float | None = None
+    """How much of them is left at most before what is written on cells; None: a little."""
 
 
 @dataclass(frozen=True)

@@ -866,7 +866,7 @@ class Composer {
   }
 
   _lines() {
-    const shared = { over_cells: null, radius: 0.036, over_digits: false };
+    const shared = { over_cells: null, radius: 0.036 };
     const lines = [...(this.bank ? [...this._windowLines(), ...this._outputLines()] : this._directLines())];
     const [ties, arcs] = [[...this._ties()], [...this._arcs()]];
     const others = [
