@@ -8,7 +8,7 @@
 import { bankOf, callOf, each, formulasOf, forward, kindOf, madeOf, shapesOf, sourceOf } from "./conv.js";
 import { narrated } from "./arithmetic.js";
 import { ravel, tapsOf, unravel } from "./live.js";
-import { MINUS, short, told } from "./numerals.js";
+import { MINUS, rougher, short, told } from "./numerals.js";
 import { LAND, beatsOf, paceOf, settledOf, strokesOf } from "./pacing.js";
 import { CUBE } from "./form.js";
 import { filterColors, inLightness, inkOn, inputColors, outputColors } from "./palette.js";
@@ -52,7 +52,7 @@ const [FULL_LINES, ARC_PIECES] = [2, 4];
 const SIDES = { upper: 0.5, middle: 0, lower: -0.5 };
 const MOST_MARKS = 64;
 const [APART, APART_CELLS] = [8, 2048];
-const [HEIGHT, ROOM, NARROWEST, LEGIBLE] = [0.6, 0.84, 0.67, 5];
+const [HEIGHT, ROOM, NARROWEST, LEGIBLE, SMALL] = [0.6, 0.84, 0.67, 5, 12];
 /** The page draws no more cells of a setting. */
 export const MOST_CELLS = 40_000;
 /** And works out no more multiply-accumulates while a slider moves. */
@@ -778,16 +778,21 @@ class Composer {
     if (!this.numbers || !values) return [];
     const cell = range(values.length).filter((i) => front[i] && Number.isFinite(values[i]));
     if (!cell.length) return [];
-    const wide = cell.map((i) => digitsWidth(short(values[i])));
-    const size = Math.min(HEIGHT, ROOM / (NARROWEST * wide.reduce((most, each) => Math.max(most, each))));
-    const pixels = this.look.size[0] / this.camera.width;
-    if (size * pixels * width < LEGIBLE) return [];
+    const pixels = (this.look.size[0] / this.camera.width) * width;
+    const written = (own) => {
+      const wide = own.map((value) => digitsWidth(short(value)));
+      const size = Math.min(HEIGHT, ROOM / (NARROWEST * wide.reduce((most, each) => Math.max(most, each))));
+      return { own, wide, size };
+    };
+    const exact = written(cell.map((i) => values[i]));
+    const { own, wide, size } = exact.size * pixels < SMALL ? written(exact.own.map(rougher)) : exact;
+    if (size * pixels < LEGIBLE) return [];
     const { face } = this.look.surroundings;
     const ink = cell.flatMap((i) => inkOn(color[i].map((x) => x * face)));
     return [
       {
         cell: packed(Int32Array.from(cell)),
-        value: packed(Float64Array.from(cell, (i) => values[i])),
+        value: packed(Float64Array.from(own)),
         color: packed(new Float32Array(ink), [cell.length, 3]),
         size,
         first,
