@@ -14,7 +14,7 @@ import { CUBE } from "./form.js";
 import { filterColors, inLightness, inkOn, inputColors, outputColors } from "./palette.js";
 import { Phrases, count, textWidth } from "./phrases.js";
 import { ALWAYS } from "./story.js";
-import { swerve } from "./swerve.js";
+import { UNTOLD, swerve } from "./swerve.js";
 import { add, basis, dot, onWall, scaled, subtract } from "./view.js";
 
 const DIRECTION = [0.42, 1, -0.55];
@@ -676,7 +676,7 @@ class Composer {
       const pick = (list) => rows.map((row) => list[row]);
       const numbers = this._numbers(pick([...this.y]), pick(color), pick(front));
       const cells = { position: pick(position), color: pick(color), origin: pick(origin), numbers, lit_by: this._fills ? "head-1" : null };
-      const told = (i) => !moved && rows[i] % positions === this.slow.first;
+      const told = (i) => (!moved && rows[i] % positions === this.slow.first ? this.slow.first : UNTOLD);
       return this._swerving({ ...cells, start: pick(shared.start), arrive: pick(shared.arrive) }, told);
     };
     const known = range(cells.length).filter((flat) => !moved || moved[flat] >= 0);
@@ -728,7 +728,7 @@ class Composer {
       lit_by: "head-1",
       numbers: this._numbers(this.y, color, front),
     };
-    const told = (flat) => turns[flat].at(-1)?.step === this.slow.first;
+    const told = (flat) => (turns[flat].at(-1)?.step === this.slow.first ? this.slow.first : UNTOLD);
     const several = counted ? Math.max(...turns.map((steps) => steps.length)) - 1 : 1;
     const found = [];
     for (let turn = 0; turn < several; turn++) {
