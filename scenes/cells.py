@@ -511,16 +511,16 @@ def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
         step = first + n * count + turn
         last = tensor is plan.views[number][-1][0]
         read = act.stage.reads[0]
-        told = plan.lightness(read)
-        values = None if told is None else _moved(told, tensor.batch, source, tensor.shape)
+        known = plan.lightness(read)
+        values = None if known is None else _moved(known, tensor.batch, source, tensor.shape)
         number_shown = number + 1 if last else len(plan.stages)
         real = ~tensor.is_empty(index)
         position = tensor.at(index)
         if not real.all():
             yield _zeros(plan, number_shown, tensor, index[~real], step[~real] + SETTLED)
-        start, seen = step[real].astype(float), step[real] if 1 < count <= MOST_CHANNELS else UNTOLD
-        where = index[real], position[real], origin[real], start, start + 1.0
-        yield _visible_tensor(plan, number_shown, tensor, *where, values, seen, like=read)
+        start, followed = step[real].astype(float), 1 < count <= MOST_CHANNELS and real.all()
+        where, told = (index[real], position[real], origin[real]), step[real] if followed else UNTOLD
+        yield _visible_tensor(plan, number_shown, tensor, *where, start, start + 1.0, values, told, like=read)
         before = tensor
         held = np.zeros_like(held)
         held[source[source >= 0]] = np.flatnonzero(source >= 0)

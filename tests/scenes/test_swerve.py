@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from convmotion.scenes import compose, find_scene
+from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.form import CUBE
 from convmotion.scenes.layout import DIRECTION, View
 from convmotion.scenes.pose import pose
@@ -117,6 +117,12 @@ def test_what_moves_channel_by_channel_is_seen_all_its_way(name, size):
     assert hidden(board, True, None) <= 0.05
     behind = straight(board, 4.0 * View.along(DIRECTION).forward * (1.0, 1.0, 0.0))
     assert hidden(behind, True, None) > 0.1, "there is something in the way"
+
+
+def test_what_flies_among_zeros_takes_no_wide_arc_as_these_come_before_it_has_landed():
+    text = "[input]\nshape = [3, 4, 4]\n[[stage]]\nop = 'ZeroInsert'\nstride = 2\n"
+    moved = things(compose(parse_scene(text, "zeros")))["output-1"]
+    assert np.linalg.norm(moved.bow, axis=1).max() <= 2.0 + 1e-6
 
 
 @pytest.mark.parametrize("name", FILTERS)
