@@ -17,7 +17,7 @@ from .elision import Axis, Elision
 from .form import CUBE, LINE_RADIUS
 from .layout import CAPITAL, mark_room
 from .matrix import column_mouths
-from .pacing import SET_OUT, Beat, Stroke, strokes, time_at
+from .pacing import LAND, SET_OUT, Beat, Stroke, strokes, time_at
 from .palette import faint
 from .parts import Bank, Tensor
 from .plan import Plan
@@ -51,8 +51,8 @@ FRONT, BESIDE, ABOVE = (0.0, -0.5, 0.0), (-0.5, 0.0, 0.0), (0.0, 0.0, 0.5)
 """Lines of weights begin on the front of cells and end on the side of others that they come to."""
 THIN, STAYS = 0.4, 0.3
 """Once their cell is written they are so thick, of others, and so much of the backdrop is seen through them."""
-MOST_FRAMED, FRAMED = 64, 0.86
-"""Up to so many cells that are remembered are framed; how large that is, in cells."""
+MOST_FRAMED, FRAMED, FRAME_RADIUS = 64, 0.86, 0.055
+"""Up to so many cells that are kept are framed; how large that is, in cells, and half of how thick."""
 SIDES = {"upper": 0.5, "middle": 0.0, "lower": -0.5}
 """How high above its middle lines leave a window, in heights of its box."""
 
@@ -352,8 +352,7 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
             yield from _returned(plan, number)
         if act.stage.slide is None:
             continue
-        if number in plan.remembering:
-            yield from _remembered(plan, number)
+        yield from _kept(plan, number)
         if arcs := tuple(_arcs(plan, number)):
             first = act.first_step - (1.0 if number == 0 else 0.0)  # that of others comes with the stage
             yield Lines(f"arcs-{number + 1}", arcs, first, act.first_step + 1.0, 1.0)
@@ -574,17 +573,22 @@ def _weights(plan: Plan, number: int) -> Iterator[Lines]:
         yield Lines(f"lines-{number + 1}-{step - first + 1:.0f}", tuple(lines), step, step + 1.0, 1.0)
 
 
-def _remembered(plan: Plan, number: int) -> Iterator[Lines]:
-    """Of a pool whose indices are remembered, frames around the cells that it finds, which stay."""
-    output, sight, winners = plan.tensors[number + 1], plan.sight(number), plan.winners(number)
-    index = output.drawn()
-    if winners is None or len(index) > MOST_FRAMED:
+def _kept(plan: Plan, number: int) -> Iterator[Lines]:
+    """Frames around the cells that a pool finds to be the largest: while a step is told or, of one whose indices are
+    remembered, in every step, and these stay."""
+    output, act = plan.tensors[number + 1], plan.time.acts[number]
+    if (winners := plan.winners(number)) is None:
         return
-    n, *place = output.rows(index)
-    found = plan.tensors[number].between(n, sight.winners(winners, n, *place))
-    done = plan.time.acts[number].first_step + plan.done(number, index)
-    for step in np.unique(done).tolist():
-        yield _frames(plan, f"remembered-{number + 1}-{step + 1}", found[done == step], step + SET_OUT)
+    index, stays, told = output.drawn(), number in plan.remembering, [beat.first for beat in act.told]
+    done = act.first_step + plan.done(number, index)
+    seen = np.isin(done, told) | stays
+    if np.count_nonzero(seen) > MOST_FRAMED:
+        return
+    n, *place = output.rows(index[seen])
+    found = plan.tensors[number].between(n, plan.sight(number).winners(winners, n, *place))
+    for step in np.unique(done[seen]).tolist():
+        first, last = step + (LAND if step in told else SET_OUT), plan.time.steps if stays else step
+        yield _frames(plan, f"kept-{number + 1}-{step + 1}", found[done[seen] == step], first, last + 1.0)
 
 
 def _returned(plan: Plan, number: int) -> Iterator[Lines]:
@@ -592,15 +596,16 @@ def _returned(plan: Plan, number: int) -> Iterator[Lines]:
     index = plan.returning(number)
     if len(index) <= MOST_FRAMED:
         place = plan.tensors[number + 1].at(index)
-        yield _frames(plan, f"remembered-{number + 1}", place, float(plan.time.acts[number].first_step))
+        first, last = float(plan.time.acts[number].first_step), plan.time.steps + 1.0
+        yield _frames(plan, f"returned-{number + 1}", place, first, last)
 
 
-def _frames(plan: Plan, name: str, place: NDArray[np.float64], first: float) -> Lines:
+def _frames(plan: Plan, name: str, place: NDArray[np.float64], first: float, last: float) -> Lines:
     """Around the fronts of cells in these places (n, 3)."""
     corners = place[:, None] + FRONT + FRAMED * np.array([(-1, 0, 1), (1, 0, 1), (1, 0, -1), (-1, 0, -1)]) / 2.0
     ends = zip(corners.reshape(-1, 3), np.roll(corners, -1, axis=1).reshape(-1, 3), strict=True)
     lines = tuple(Line(vector(start), None, vector(end), None, plan.theme.line) for start, end in ends)
-    return Lines(name, lines, first, plan.time.steps + 1.0, 1.0)
+    return Lines(name, lines, first, last, 1.0, FRAME_RADIUS)
 
 
 def _shade(plan: Plan, number: int, f: int) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from convmotion.scenes import SceneError, compose, parse_scene
 from convmotion.scenes.contents import Contents
 from convmotion.scenes.form import LINE_RADIUS
 from convmotion.scenes.numerals import told
+from convmotion.scenes.pacing import LAND
 from convmotion.scenes.palette import THEMES
 from convmotion.scenes.plan import Plan
 from convmotion.scenes.pose import lines_at, pose
@@ -182,13 +183,16 @@ def test_an_unpooling_puts_cells_back_where_the_pool_found_them():
         assert np.array_equal(color, before.color[same])
 
 
+FRAMES = "kept-", "returned-"
+
+
 def framed(board, frame, name):
     """The cells of this name around whose fronts are frames."""
-    groups = [lines_at(board, lines, frame) for lines in board.lines if lines.name.startswith("remembered-")]
-    corners = np.concatenate(groups).reshape(-1, 4, 2, 3)
+    groups = [lines_at(board, lines, frame) for lines in board.lines if lines.name.startswith(FRAMES)]
+    corners = np.concatenate([np.zeros((0, 2, 3)), *groups]).reshape(-1, 4, 2, 3)
     assert np.array_equal(corners[:, :, 1], np.roll(corners[:, :, 0], -1, axis=1)), "round about"
     middle = corners[:, :, 0].mean(axis=1) - (0.0, -0.5, 0.0)
-    found = np.abs(middle[:, None] - cells(board, name).position).max(axis=2).min(axis=0) < 1e-4
+    found = np.abs(middle[:, None] - cells(board, name).position).max(axis=2).min(axis=0, initial=1.0) < 1e-4
     return {tuple(index) for index in cells(board, name).index[found].tolist()}
 
 
@@ -221,10 +225,19 @@ def test_of_every_step_of_a_pool_that_is_unpooled_it_is_told_which_index_it_reme
     )
 
 
-def test_a_pool_that_nothing_undoes_tells_of_no_index_and_frames_nothing():
-    board = compose(scene(f"[input]\nshape = [2, 4, 6]\n{POOL}[look]\nshow = ['lines', 'values']\n"))
+@pytest.mark.parametrize("order", ["position", "filter"])
+def test_while_it_is_told_what_a_pool_keeps_this_is_framed_and_in_no_other_step(order):
+    text = f"[input]\nshape = [2, 4, 6]\n{POOL}[time]\norder = '{order}'\n[look]\nshow = ['lines', 'values']\n"
+    board, (x, pooled) = compose(scene(text)), values_of(scene(text))[0]
+    channels = range(1 if order == "filter" else 2)
+    for frame in range(1, board.frames + 1):
+        step = float(board.step.at(frame)[0])
+        places = framed(board, frame, "input")
+        assert bool(places) == (LAND < step < 1.0), step
+        if places:
+            assert [place[0] for place in sorted(places)] == [*channels]
+            assert all(max(place[1:]) < 2 and x[place] == pooled[place[0], 0, 0] for place in places)
     assert not any("index" in c.body for c in board.captions)
-    assert not any(lines.name.startswith("remembered") for lines in board.lines)
 
 
 @pytest.mark.parametrize("text", [HEAD + UNPOOL, HEAD + POOL + CONV.replace("padding = 1", "padding = 2") + UNPOOL])

@@ -49,6 +49,7 @@ const MOST_LINES = 64;
 /** How far the frame around several filters is from them, in reference pixels. */
 const AROUND = 4;
 const [FULL_LINES, ARC_PIECES] = [2, 4];
+const [MOST_FRAMED, FRAMED, FRAME_RADIUS] = [64, 0.86, 0.055];
 const SIDES = { upper: 0.5, middle: 0, lower: -0.5 };
 const MOST_MARKS = 64;
 const [APART, APART_CELLS] = [8, 2048];
@@ -873,9 +874,11 @@ class Composer {
   _lines() {
     const shared = { over_cells: null, radius: 0.036 };
     const lines = [...(this.bank ? [...this._windowLines(), ...this._outputLines()] : this._directLines())];
-    const [ties, arcs] = [[...this._ties()], [...this._arcs()]];
+    const [ties, kept, arcs] = [[...this._ties()], [...this._kept()], [...this._arcs()]];
+    const step = this.slow.first;
     const others = [
       { name: "ties", lines: ties, first: ALWAYS, last: this.steps + 1, ...shared, over_cells: 0 },
+      { name: `kept-1-${step + 1}`, lines: kept, first: step + LAND, last: step + 1, over_cells: 1, radius: FRAME_RADIUS },
       { name: "arcs-1", lines: arcs, first: -1, last: 1, ...shared, over_cells: 1 },
     ];
     return [...others.filter((each) => each.lines.length), { name: "lines-1-1", lines, first: 0, last: this.steps, ...shared }];
@@ -894,6 +897,20 @@ class Composer {
           const [start, end] = [add(add(base[lane - 1], edge), [0, 0, 0.5 - h]), add(add(base[lane], edge), [0, 0, 0.5])];
           yield { start, start_on: null, end, end_on: null, color: this.look.surroundings.ghost };
         }
+    }
+  }
+
+  /** Frames around the cells that a pool finds to be the largest in the step that is told. */
+  *_kept() {
+    if (this.stage.reduce !== "max" || this.slow.swept) return;
+    const positions = product(this.shapes.output.slice(1));
+    const written = range(product(this.after)).filter((flat) => flat % positions === this.slow.first);
+    if (written.length > MOST_FRAMED) return;
+    const round = [[-1, 1], [1, 1], [1, -1], [-1, -1]].map(([x, z]) => [(FRAMED * x) / 2, -0.5, (FRAMED * z) / 2]);
+    for (const flat of written) {
+      const corners = round.map((corner) => add(this._source(flat), corner));
+      for (const [k, start] of corners.entries())
+        yield { start, start_on: null, end: corners[(k + 1) % 4], end_on: null, color: this.look.surroundings.line };
     }
   }
 
