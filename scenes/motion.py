@@ -41,7 +41,7 @@ IN_GAP = 0.1, 0.95
 BENT, RING, RING_PIECES = np.array([0.0, -0.6, 0.0]), 0.12, 8
 """Where the grid of a deformable window is, from the middle of what it samples: before its front; how wide half of the
 rings is that it has there, and of how many lines each of these is made."""
-OVER_DIGITS = 0.6
+GRID_OVER_DIGITS = 0.6
 """How much of this grid is left before what is written on cells, its rings excepted."""
 DEEP = 0.22
 """How bright these are, as a share of the colour of what is written."""
@@ -359,7 +359,7 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
         if rings := tuple(_rings(plan, number)):
             first, last = float(act.first_step), float(act.first_step + act.steps)
             grid = tuple(_bent_grid(plan, number))
-            yield Lines(f"grid-{number + 1}", grid, first, last, 1.0, over_digits=OVER_DIGITS)
+            yield Lines(f"grid-{number + 1}", grid, first, last, 1.0, over_digits=GRID_OVER_DIGITS)
             yield Lines(f"samples-{number + 1}", rings, first, last, 1.0, over_digits=1.0)
         if plan.contents.woven(plan.stages[number]):
             yield from _weights(plan, number)
