@@ -14,6 +14,7 @@ from ..conv_math.rearrange import Columns
 from .elision import DOTS, Axis, Elision
 from .filters import filter_cells, flipping_cells
 from .form import FEWEST_PIXELS
+from .items import MOST_CHANNELS
 from .matrix import column_mouths, matrix_cells
 from .pacing import LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE
 from .palette import EMPTY, faint
@@ -21,7 +22,7 @@ from .parts import MOUTH, Act, Bank, Tensor
 from .plan import Plan
 from .sight import depth_of, mixed
 from .story import ALWAYS, Cells, Numbers, cells_at
-from .swerve import swerve
+from .swerve import UNTOLD, swerve
 from .values import in_lightness
 
 PARTIAL, GROWN = 0.8, 0.96
@@ -77,11 +78,11 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
     index = tensor.drawn()
     position = tensor.at(index)
     start = np.full(len(index), ALWAYS)
-    arrive, origin, told = start, position, False
+    arrive, origin, told = start, position, UNTOLD
     if number > 0:
         act, sight = plan.time.acts[number - 1], plan.sight(number - 1)
         done = plan.done(number - 1, index)
-        told = np.isin(done + act.first_step, [beat.first for beat in act.told])
+        told = np.where(np.isin(done + act.first_step, [beat.first for beat in act.told]), done, UNTOLD)
         origin = _sources(plan, number - 1, tensor, index, done)
         start, arrive = _arrival(act, done)
         if sight.scatters:
@@ -255,13 +256,13 @@ def _visible_tensor(
     start: NDArray[np.float64],
     arrive: NDArray[np.float64],
     values: NDArray[np.float64] | None,
-    told: NDArray[np.bool_] | bool = False,
+    told: NDArray[np.integer] | int = UNTOLD,
     like: int | None = None,
 ) -> Cells:
     """The drawn cells of the ``number``-th tensor, in the colours of their channels; ``values`` is the whole tensor.
 
-    Words tell how those that are ``told`` (n,) come to their place. Lightness is as in the tensor ``like`` which it is,
-    if not its own.
+    Words tell of the steps ``told`` (n,) in which they come to their place. Lightness is as in the tensor ``like``
+    which it is, if not its own.
     """
     color, numbers = tensor.color_of(index), ()
     if values is not None:
@@ -510,17 +511,16 @@ def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
         step = first + n * count + turn
         last = tensor is plan.views[number][-1][0]
         read = act.stage.reads[0]
-        told = plan.lightness(read)
-        values = None if told is None else _moved(told, tensor.batch, source, tensor.shape)
+        known = plan.lightness(read)
+        values = None if known is None else _moved(known, tensor.batch, source, tensor.shape)
         number_shown = number + 1 if last else len(plan.stages)
         real = ~tensor.is_empty(index)
         position = tensor.at(index)
         if not real.all():
             yield _zeros(plan, number_shown, tensor, index[~real], step[~real] + SETTLED)
-        start = step[real].astype(float)
-        yield _visible_tensor(
-            plan, number_shown, tensor, index[real], position[real], origin[real], start, start + 1.0, values, like=read
-        )
+        start, followed = step[real].astype(float), 1 < count <= MOST_CHANNELS and real.all()
+        where, told = (index[real], position[real], origin[real]), step[real] if followed else UNTOLD
+        yield _visible_tensor(plan, number_shown, tensor, *where, start, start + 1.0, values, told, like=read)
         before = tensor
         held = np.zeros_like(held)
         held[source[source >= 0]] = np.flatnonzero(source >= 0)

@@ -17,7 +17,7 @@ from .elision import Axis, Elision
 from .form import CUBE, LINE_RADIUS
 from .layout import CAPITAL, mark_room
 from .matrix import column_mouths
-from .pacing import SET_OUT, Beat, Stroke, strokes, time_at
+from .pacing import LAND, SET_OUT, Beat, Stroke, strokes, time_at
 from .palette import faint
 from .parts import Bank, Tensor
 from .plan import Plan
@@ -36,15 +36,13 @@ Visit = tuple[int, int | None, tuple[int, int, int]]
 """What a step visits: see :meth:`Sight.place`."""
 ARC_PIECES = 4
 """Straight pieces of an arc from a cell of the padding to the one that it copies."""
-TAP = 0.06
-"""How wide the dots are where a deformable window would regularly read."""
-TAP_LIFT = 0.1
-"""How far in front of the cells they are, and the lines from there to where it does."""
 IN_GAP = 0.1, 0.95
 """Between these shares of its time a window that crosses the gap of rows that pass is in it: it does not leap there."""
-ARROW, DOT, THICK = 0.05, 0.15, 0.1
-"""Half of how thick lines are from where a deformable window would regularly read; of how wide dots are where it does,
-and of how thick the lines that they are made of."""
+BENT, RING, RING_PIECES = np.array([0.0, -0.6, 0.0]), 0.12, 8
+"""Where the grid of a deformable window is, from the middle of what it samples: before its front; how wide half of the
+rings is that it has there, and of how many lines each of these is made."""
+GRID_OVER_DIGITS = 0.6
+"""How much of this grid is left before what is written on cells, its rings excepted."""
 DEEP = 0.22
 """How bright these are, as a share of the colour of what is written."""
 APPROACH = -1.5
@@ -53,8 +51,8 @@ FRONT, BESIDE, ABOVE = (0.0, -0.5, 0.0), (-0.5, 0.0, 0.0), (0.0, 0.0, 0.5)
 """Lines of weights begin on the front of cells and end on the side of others that they come to."""
 THIN, STAYS = 0.4, 0.3
 """Once their cell is written they are so thick, of others, and so much of the backdrop is seen through them."""
-MOST_FRAMED, FRAMED = 64, 0.86
-"""Up to so many cells that are remembered are framed; how large that is, in cells."""
+MOST_FRAMED, FRAMED, FRAME_RADIUS = 64, 0.86, 0.055
+"""Up to so many cells that are kept are framed; how large that is, in cells, and half of how thick."""
 SIDES = {"upper": 0.5, "middle": 0.0, "lower": -0.5}
 """How high above its middle lines leave a window, in heights of its box."""
 
@@ -121,13 +119,15 @@ def _moved_taps(plan: Plan, number: int) -> Iterator[Mover]:
     for cell in range(math.prod(kernel)):
         kh, kw = divmod(cell, kernel[1])
 
-        def stands(step: int, cell: int = cell, kh: int = kh, kw: int = kw) -> _Place:
+        def stands(step: int, moved: float = 1.0, cell: int = cell, kh: int = kh, kw: int = kw) -> _Place:
             n, channel, (_, row, column) = sight.place(step - act.first_step)
-            down, right = offsets[n, cell, :, row, column]
+            down, right = moved * offsets[n, cell, :, row, column]
             at = rows.first[row] + kh * rows.distance + down, columns.first[column] + kw * columns.distance + right
             return on(n, channel), 0, float(at[0]), float(at[1])
 
         track = track_of(act.beats, row_of(sight), stands, place, (), APPROACH)
+        track.values[0] = place(*stands(act.first_step, 0.0))  # it comes as a regular grid, and is bent as it lands
+        track.values[0, 1] += APPROACH
         counts = 1, elision.channels.span, 1
         yield Mover(_sample(number, cell), track, act.first_frame, act.last_frame, counts=counts)
 
@@ -257,16 +257,13 @@ def _box(
     track = track_of(act.beats, row, stands, place, bends if taps is None else None, approach, row_bends)
     counts, spacing = (kw, kd, kh), (float(dw), float(dd), -float(dh))
     firsts = [center - middle for center, _ in boxes]
-    homes = isinstance(sight.op, DeformConv2d)
-    parts = tuple(part for f in firsts for part in (_homes if homes else _parts)(f, counts, spacing))
-    if homes and plan.values is not None:  # dots would hide numbers
-        parts = ()
+    parts = tuple(part for first in firsts for part in _parts(first, counts, spacing))
     if deep is None and elision.channels.hidden:
         boxes, parts = (_beside_gap(each, elision.channels) for each in (boxes, parts))
     if extent[1] == 1.0 and _among_zeros(plan, tensor, spans):
         boxes = tuple(((x, y - depth / 2.0, z), (width, 0.0, height)) for (x, y, z), (width, depth, height) in boxes)
     opens = deep is not None and bool(np.ptp(deep.first))
-    samples = tuple(_sample(number, cell) for cell in range(kw * kh)) if homes else ()
+    samples = tuple(_sample(number, cell) for cell in range(kw * kh)) if isinstance(sight.op, DeformConv2d) else ()
     made = Mover(name, track, act.first_frame, act.last_frame, boxes, counts, spacing, taps, parts)
     return replace(made, bar=plan.bar(number), opens=opens, samples=samples)
 
@@ -304,14 +301,6 @@ def _parts(
     middle = (size - 1.0) / 2.0 * np.sign(spacing)
     for tap in np.ndindex(*np.where(apart, counts, 1).tolist()):
         yield vector(first + middle + np.array(tap) * spacing), vector(size)
-
-
-def _homes(
-    first: NDArray[np.float64], counts: tuple[int, int, int], spacing: tuple[float, float, float]
-) -> Iterator[tuple[Vector, Vector]]:
-    """Dots on the fronts of the cells that a window would touch, were it not moved, whose ``first`` one is there."""
-    for column, row in np.ndindex(counts[0], counts[2]):
-        yield vector(first + np.array([column, 0, row]) * spacing + (0.0, -0.5 - TAP_LIFT, 0.0)), (TAP, 0.0, TAP)
 
 
 def taps_of(
@@ -363,16 +352,15 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
             yield from _returned(plan, number)
         if act.stage.slide is None:
             continue
-        if number in plan.remembering:
-            yield from _remembered(plan, number)
+        yield from _kept(plan, number)
         if arcs := tuple(_arcs(plan, number)):
             first = act.first_step - (1.0 if number == 0 else 0.0)  # that of others comes with the stage
             yield Lines(f"arcs-{number + 1}", arcs, first, act.first_step + 1.0, 1.0)
-        if moved := tuple(_offset_lines(plan, number)):
+        if rings := tuple(_rings(plan, number)):
             first, last = float(act.first_step), float(act.first_step + act.steps)
-            yield Lines(f"offsets-{number + 1}", moved, first, last, 1.0, ARROW, True)
-            tips = tuple(_tips(plan, number))
-            yield Lines(f"samples-{number + 1}", tips, first, last, 1.0, THICK, True)
+            grid = tuple(_bent_grid(plan, number))
+            yield Lines(f"grid-{number + 1}", grid, first, last, 1.0, over_digits=GRID_OVER_DIGITS)
+            yield Lines(f"samples-{number + 1}", rings, first, last, 1.0, over_digits=1.0)
         if plan.contents.woven(plan.stages[number]):
             yield from _weights(plan, number)
             continue
@@ -431,22 +419,32 @@ def _arcs(plan: Plan, number: int) -> Iterator[Line]:
             yield Line(vector(before), None, vector(after), None, plan.theme.line)
 
 
-def _offset_lines(plan: Plan, number: int) -> Iterator[Line]:
-    """Of a deformable window, from where its cells would regularly be to where the offsets have moved them."""
-    window, front = window_of(plan, number), np.array([0.0, -0.5 - TAP_LIFT, 0.0])
-    shade = _deep(plan, number)
-    for cell, tip in enumerate(window.samples):
-        row, column = divmod(cell, window.counts[0])
-        home = np.array([column, 0.0, row]) * window.spacing + front
-        yield Line(vector(home), window.name, vector(front), tip, shade)
+def _bent_grid(plan: Plan, number: int) -> Iterator[Line]:
+    """Between neighbours, in rows and in columns, of the cells of a deformable window, where the offsets have moved
+    these: its sampling grid."""
+    window, shade = window_of(plan, number), _deep(plan, number)
+    columns, _, rows = window.counts
+    cells = np.array(window.samples).reshape(rows, columns)
+    for one, other in ((cells[:, :-1], cells[:, 1:]), (cells[:-1], cells[1:])):
+        for at, (start, end) in product(_fronts(plan, number), zip(one.ravel(), other.ravel(), strict=True)):
+            yield Line(vector(at), str(start), vector(at), str(end), shade)
 
 
-def _tips(plan: Plan, number: int) -> Iterator[Line]:
-    """Dots where these end: two short thick lines each."""
-    front, view = np.array([0.0, -0.5 - TAP_LIFT, 0.0]), plan.frame.view
+def _rings(plan: Plan, number: int) -> Iterator[Line]:
+    """Around the places that it samples; none of any other window."""
+    turns = np.linspace(0.0, 2.0 * np.pi, RING_PIECES + 1)[:, None]
+    around = RING * (np.cos(turns) * plan.frame.view.right + np.sin(turns) * plan.frame.view.up)
     shade = _deep(plan, number)
-    for tip, way in product(window_of(plan, number).samples, (view.right, view.up)):
-        yield Line(vector(front - DOT * way), tip, vector(front + DOT * way), tip, shade)
+    for tip, at in product(window_of(plan, number).samples, _fronts(plan, number)):
+        for start, end in pairwise(at + around):
+            yield Line(vector(start), tip, vector(end), tip, shade)
+
+
+def _fronts(plan: Plan, number: int) -> NDArray[np.float64]:
+    """Where the grid is in front of each of the lanes that the window stands on, from what it samples, (n, 3)."""
+    placed = plan.tensors[number].placed
+    lanes = range(1) if plan.contents.takes_turns(number) else placed.item.elision.lanes.indices()
+    return placed.base[np.array(lanes) * plan.tensors[number].batch] - placed.base[0] + BENT
 
 
 def _deep(plan: Plan, number: int) -> Vector:
@@ -575,17 +573,22 @@ def _weights(plan: Plan, number: int) -> Iterator[Lines]:
         yield Lines(f"lines-{number + 1}-{step - first + 1:.0f}", tuple(lines), step, step + 1.0, 1.0)
 
 
-def _remembered(plan: Plan, number: int) -> Iterator[Lines]:
-    """Of a pool whose indices are remembered, frames around the cells that it finds, which stay."""
-    output, sight, winners = plan.tensors[number + 1], plan.sight(number), plan.winners(number)
-    index = output.drawn()
-    if winners is None or len(index) > MOST_FRAMED:
+def _kept(plan: Plan, number: int) -> Iterator[Lines]:
+    """Frames around the cells that a pool finds to be the largest: while a step is told or, of one whose indices are
+    remembered, in every step, and these stay."""
+    output, act = plan.tensors[number + 1], plan.time.acts[number]
+    if (winners := plan.winners(number)) is None:
         return
-    n, *place = output.rows(index)
-    found = plan.tensors[number].between(n, sight.winners(winners, n, *place))
-    done = plan.time.acts[number].first_step + plan.done(number, index)
-    for step in np.unique(done).tolist():
-        yield _frames(plan, f"remembered-{number + 1}-{step + 1}", found[done == step], step + SET_OUT)
+    index, stays, told = output.drawn(), number in plan.remembering, [beat.first for beat in act.told]
+    done = act.first_step + plan.done(number, index)
+    seen = np.isin(done, told) | stays
+    if np.count_nonzero(seen) > MOST_FRAMED:
+        return
+    n, *place = output.rows(index[seen])
+    found = plan.tensors[number].between(n, plan.sight(number).winners(winners, n, *place))
+    for step in np.unique(done[seen]).tolist():
+        first, last = step + (LAND if step in told else SET_OUT), plan.time.steps if stays else step
+        yield _frames(plan, f"kept-{number + 1}-{step + 1}", found[done[seen] == step], first, last + 1.0)
 
 
 def _returned(plan: Plan, number: int) -> Iterator[Lines]:
@@ -593,15 +596,16 @@ def _returned(plan: Plan, number: int) -> Iterator[Lines]:
     index = plan.returning(number)
     if len(index) <= MOST_FRAMED:
         place = plan.tensors[number + 1].at(index)
-        yield _frames(plan, f"remembered-{number + 1}", place, float(plan.time.acts[number].first_step))
+        first, last = float(plan.time.acts[number].first_step), plan.time.steps + 1.0
+        yield _frames(plan, f"returned-{number + 1}", place, first, last)
 
 
-def _frames(plan: Plan, name: str, place: NDArray[np.float64], first: float) -> Lines:
+def _frames(plan: Plan, name: str, place: NDArray[np.float64], first: float, last: float) -> Lines:
     """Around the fronts of cells in these places (n, 3)."""
     corners = place[:, None] + FRONT + FRAMED * np.array([(-1, 0, 1), (1, 0, 1), (1, 0, -1), (-1, 0, -1)]) / 2.0
     ends = zip(corners.reshape(-1, 3), np.roll(corners, -1, axis=1).reshape(-1, 3), strict=True)
     lines = tuple(Line(vector(start), None, vector(end), None, plan.theme.line) for start, end in ends)
-    return Lines(name, lines, first, plan.time.steps + 1.0, 1.0)
+    return Lines(name, lines, first, last, 1.0, FRAME_RADIUS)
 
 
 def _shade(plan: Plan, number: int, f: int) -> NDArray[np.float64]:

@@ -27,6 +27,8 @@ NARROWEST = 0.67
 """Long numbers are narrowed before they are made smaller, to no less than this part of their width."""
 LEGIBLE = 5.0
 """Pixels: digits that would be lower are not written."""
+SMALL = 12.0
+"""Pixels: digits that would be lower are fewer and larger, those of numbers that are rounded anyway."""
 _WIDTHS = {".": 0.38, MINUS: 0.46, "e": 0.79}
 _DIGIT_WIDTH = 0.81
 
@@ -68,6 +70,12 @@ def shorts(values: NDArray[np.float64]) -> list[str]:
     return [texts[i] for i in which.tolist()]
 
 
+def rougher(value: float) -> float:
+    """A number as it is or, where four characters only come near it, in two digits: 35.36 is 35, and 4.77 is 4.8."""
+    exact = math.isclose(float(short(value).replace(MINUS, "-")), value, rel_tol=0.0, abs_tol=1e-9)
+    return value if exact or not 1.0 <= abs(value) < 100.0 else float(rounded(value, ".1e"))
+
+
 def width(text: str) -> float:
     """How wide a number is at most, in heights of a digit."""
     return sum(_WIDTHS.get(character, _DIGIT_WIDTH) for character in text)
@@ -105,10 +113,14 @@ def numbers_on(
     cell = np.flatnonzero(front & np.isfinite(values))
     if not len(cell):
         return ()
-    texts = shorts(values[cell])
+    own = np.ascontiguousarray(values[cell], np.float64)
+    texts = shorts(own)
     size = digit_height(set(texts), most)
+    if size * scale < SMALL:
+        own = np.array([rougher(value) for value in own.tolist()])
+        texts = shorts(own)
+        size = digit_height(set(texts), most)
     if size * scale < LEGIBLE:
         return ()
     ink = np.ascontiguousarray(ink_on(color[cell]), np.float32)
-    own = np.ascontiguousarray(values[cell], np.float64)
     return (Numbers(cell.astype(np.int64), own, ink, size, narrowed(texts, size), first, last),)

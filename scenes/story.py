@@ -73,7 +73,8 @@ class Track:
 class Numbers:
     """What is written on the fronts of some cells: row ``i`` of every array is one number.
 
-    It stands on row ``cell[i]`` of the cells as long as that is seen, on its way to its place, too. ``color``
+    It stands on row ``cell[i]`` of the cells as long as that is seen, on its way to its place, too. ``value`` is the
+    cell's own or, where digits would be small, rounded. ``color``
     ``(m, 3)`` is linear RGB, ``size`` a digit's height in widths of the cells; it is as ``narrow`` (m,) as that, 1
     being its own width.
     """
@@ -259,8 +260,8 @@ class Lines:
     over_cells: float | None = None
     """How much of them is left where a cell is behind them: 1 of those that tell of cells; None: a little."""
     radius: float = LINE_RADIUS
-    over_digits: bool = False
-    """Whether they are no fainter before what is written on cells."""
+    over_digits: float | None = None
+    """How much of them is left at most before what is written on cells; None: a little."""
 
 
 @dataclass(frozen=True)

@@ -70,9 +70,10 @@ def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.
     if not long.any():
         return np.zeros(0, np.int64), np.zeros((0, 4), np.uint8)
     over = np.concatenate([np.full((len(edges), 2), OVER_CELLS), np.repeat(np.reshape(left, (-1, 2)), counts, axis=0)])
-    whole = np.concatenate([np.zeros(len(edges), np.bool_), np.repeat([x.over_digits for x in board.lines], counts)])
+    before = [OVER_DIGITS if lines.over_digits is None else lines.over_digits for lines in board.lines]
+    digits = np.concatenate([np.full(len(edges), OVER_DIGITS), np.repeat(before, counts)])
     leaving = np.array(leaves, np.bool_).reshape(-1, 2)
-    hidden = _Hidden(board, frame, screen, through[long], leaving[long], over[long], whole[long].astype(np.bool_))
+    hidden = _Hidden(board, frame, screen, through[long], leaving[long], over[long], digits[long])
     radii = np.concatenate(
         [np.full(len(edges), LINE_RADIUS), np.repeat([lines.radius for lines in board.lines], counts)]
     )
@@ -166,7 +167,7 @@ class _Hidden:
     Of lines that show ``through`` cells (lines,): a little behind a cell, and nothing elsewhere, where they are to be
     seen as they are. Of a line that ``leaves`` a window, or arrives at what moves (lines, 2), a little of the way, too,
     up to where it comes out of the cells. Before cells that part of each that is left ``over`` them (lines, 2): at its
-    ends, and elsewhere. Those that are ``whole`` (lines,) are no fainter before digits.
+    ends, and elsewhere. Before digits no more than that part that is left ``over_digits`` (lines,).
     """
 
     def __init__(
@@ -177,9 +178,10 @@ class _Hidden:
         through: NDArray[np.bool_],
         leaves: NDArray[np.bool_],
         over: NDArray[np.float64],
-        whole: NDArray[np.bool_],
+        over_digits: NDArray[np.float64],
     ) -> None:
-        self.screen, self.through, self.leaves, self.over, self.whole = screen, through, leaves, over, whole
+        self.screen, self.through, self.leaves = screen, through, leaves
+        self.over, self.over_digits = over, over_digits
         states = [pose(board, cells, frame) for cells in board.cells]
         ghosts = [
             np.full(np.count_nonzero(s.shown), c.role == "ghost") for s, c in zip(states, board.cells, strict=True)
@@ -224,8 +226,8 @@ class _Hidden:
         strength[behind & (through | own)] = THROUGH_CELLS
         x, y = (flat[line, 0] + (flat[:, 1] - flat[:, 0])[line] * share[:, None]).T
         strength = np.where(_in_boxes(self.texts, flat, x, y), BEHIND_WORDS * strength, strength)
-        faint = ~self.whole[line] & _in_boxes(self.digits, flat, x, y)
-        return np.where(faint, np.minimum(strength, OVER_DIGITS), strength)
+        written = _in_boxes(self.digits, flat, x, y)
+        return np.where(written, np.minimum(strength, self.over_digits[line]), strength)
 
     def _near(self, flat: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Which cubes may hide a part of which line: pairs of numbers, a line's and a cube's."""

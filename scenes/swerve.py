@@ -18,7 +18,7 @@ SWERVES = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 """How far, in units, flights may be from the straight way in its middle."""
 WORTH = 0.0025
 """For each unit farther this share of all looks at them may find one before something: a wide arc is hard to follow."""
-FOLLOWED = 64
+FOLLOWED = 25
 """So many flights of those that begin together are looked at: their neighbours pass where they do."""
 BESIDE = 0.28
 """Half the width of a cell that flies: so near beside a thing it covers some of that."""
@@ -26,19 +26,22 @@ LANDING = 1.0
 """So near its end, in units, a flight is where it is to be; and so near its beginning it comes out of something."""
 HIDDEN = 4.0
 """As bad as so many looks that find it before something is one that does not find it where it is to be seen."""
+UNTOLD = -1
+"""Of flights of which no words tell."""
 _SHARES = np.linspace(0.0, 1.0, 21)[1:-1, None, None]
 
 
 def swerve(
-    plan: Plan, origin: NDArray[np.floating], end: NDArray[np.floating], told: NDArray[np.bool_] | bool = False
+    plan: Plan, origin: NDArray[np.floating], end: NDArray[np.floating], told: NDArray[np.integer] | int = UNTOLD
 ) -> NDArray[np.float64] | None:
     """How far (n, 3) flights between these places (n, 3) are to be from the straight way in its middle; None: not at
-    all. Those of which words tell (n,), and the others, each go the same way, side by side, within the picture."""
+    all. Those of one step of which words tell (n,) go the same way, side by side, within the picture; so do all those
+    that are ``UNTOLD``."""
     flies = (origin != end).any(axis=1)
-    bow = np.zeros((len(flies), 3))
-    for seen, mine in ((True, flies & told), (False, flies & ~np.asarray(told))):
-        if mine.any():
-            bow[mine] = _bow(plan, origin[mine], end[mine], seen)
+    bow, told = np.zeros((len(flies), 3)), np.broadcast_to(told, len(flies))
+    for step in np.unique(told[flies]):
+        mine = flies & (told == step)
+        bow[mine] = _bow(plan, origin[mine], end[mine], step != UNTOLD)
     return bow if bow.any() else None
 
 
@@ -60,20 +63,20 @@ def _bow(plan: Plan, origin: NDArray[np.floating], end: NDArray[np.floating], se
         aside = np.array([-onward[1], onward[0]]) @ sides / max(float(np.linalg.norm(onward)), LANDING)
         ways = [far * way - near * view.forward for far in SWERVES for way in (aside, -aside) for near in SWERVES]
 
-    def cost(way: NDArray[np.float64]) -> float:
-        part = 4.0 * _SHARES * (1.0 - _SHARES) * way
-        if way.any() and not plan.has_room(bounds + part @ sides.T):
-            return np.inf
+    looks = straight.shape[0] * straight.shape[1]
+    best, least = ways[0], np.inf
+    for way in sorted(ways, key=np.linalg.norm):
+        part, far = 4.0 * _SHARES * (1.0 - _SHARES) * way, WORTH * float(np.linalg.norm(way))
+        if far * looks >= least or (way.any() and not plan.has_room(bounds + part @ sides.T)):
+            continue
         place = straight + part
         under_way = np.linalg.norm(place - end[chosen], axis=-1) >= LANDING
-        looks = under_way.size
-        found = covers(view, place[under_way], low, high) + WORTH * looks * float(np.linalg.norm(way))
-        if seen:
-            under_way &= np.linalg.norm(place - origin[chosen], axis=-1) >= LANDING
-            found += HIDDEN * covers(view, place[under_way], low, high, behind=True)
-        return found
-
-    return min(ways, key=cost)
+        out = under_way & (np.linalg.norm(place - origin[chosen], axis=-1) >= LANDING)
+        before, behind = covers(view, place, low, high)
+        cost = before[under_way].sum() + seen * HIDDEN * behind[out].sum() + far * looks
+        if cost < least:
+            best, least = way, cost
+    return best
 
 
 def blocks_of(things: Sequence[Placed]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -88,11 +91,14 @@ def blocks_of(things: Sequence[Placed]) -> tuple[NDArray[np.float64], NDArray[np
 
 
 def covers(
-    view: View, place: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64], behind: bool = False
-) -> int:
-    """How often something at these places (n, 3) is before a box (m, 3): what is in one is hidden by it. Or how often
-    it is in one, or ``behind`` it."""
+    view: View, place: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of places (..., 3): before how many of these boxes (m, 3) they are, covering some of each; and behind or in how
+    many, which hide them."""
     beside = BESIDE * np.array([1.0, 0.0, 1.0])
-    planes = np.stack([low - beside - place[:, None], high + beside - place[:, None]]) / view.forward
-    enter, leave = planes.min(axis=0).max(axis=-1), planes.max(axis=0).min(axis=-1)
-    return int(np.count_nonzero((enter < leave) & ((enter <= 0.0) if behind else (enter > 0.0))))
+    enter, leave = -np.inf, np.inf
+    for axis, forward in enumerate(view.forward):
+        sides = [(side[:, axis] - place[..., axis, None]) / forward for side in (low - beside, high + beside)]
+        enter, leave = np.maximum(enter, np.minimum(*sides)), np.minimum(leave, np.maximum(*sides))
+    meets = enter < leave
+    return np.count_nonzero(meets & (enter > 0.0), axis=-1), np.count_nonzero(meets & (enter <= 0.0), axis=-1)

@@ -22,6 +22,9 @@ COMMON = 0.98
 """The part of a tensor's values that are told apart by their lightness; the rest looks like the largest of these."""
 ENOUGH = 1_000_000
 """Of a tensor with more values every so-manieth is looked at."""
+TOGETHER, STRETCHED = 0.2, 0.3
+"""Of how far chance may move the cells of a deformable window: the part that moves all alike, and those that move them
+the more the farther down, or right, they are from its middle. The rest is each cell's own."""
 HALF_WAY = 0.3
 """Luminance of 0 between values of both signs at most: to the eye, about half of the way from black to white."""
 LIGHTER, DARKER = 0.75, 0.85
@@ -93,8 +96,19 @@ def offset_of(scene: Scene, number: int) -> Values:
     assert isinstance(stage.op, DeformConv2d)
     shape = stage.op.offset_shape(scene.shapes[(stage.reads or (number,))[0]])
     if isinstance(stage.offset, str):
-        return np.random.default_rng([scene.input.seed, number]).uniform(-MOST_MOVED, MOST_MOVED, shape)
+        return _bent(np.random.default_rng([scene.input.seed, number]), stage.op.window.kernel_size, shape)
     return np.asarray(stage.offset, float)
+
+
+def _bent(random: np.random.Generator, kernel: Sequence[int], shape: Sequence[int]) -> Values:
+    """Offsets that shift, stretch, turn and bend a window's grid, at every position anew: too little to fold it."""
+    *batch, cells, height, width = shape
+    places = [np.linspace(-1.0, 1.0, size) if size > 1 else np.zeros(1) for size in kernel]
+    down, right = np.stack(np.meshgrid(*places, indexing="ij")).reshape(2, -1, 1, 1, 1)
+    alike, lower, farther = np.cbrt(random.uniform(-1.0, 1.0, (3, *batch, 1, 2, height, width)))  # seldom near 0
+    own = random.uniform(-1.0, 1.0, (*batch, cells // 2, 2, height, width))
+    moved = TOGETHER * alike + STRETCHED * (lower * down + farther * right)
+    return MOST_MOVED * (moved + (1.0 - TOGETHER - 2.0 * STRETCHED) * own).reshape(tuple(shape))
 
 
 def indices_of(scene: Scene, pool: int, tensors: Sequence[NDArray[np.float64]]) -> NDArray[np.int64]:

@@ -9,9 +9,11 @@ from convmotion.scenes import SceneError, compose, parse_scene
 from convmotion.scenes.contents import Contents
 from convmotion.scenes.form import LINE_RADIUS
 from convmotion.scenes.numerals import told
+from convmotion.scenes.pacing import LAND
 from convmotion.scenes.palette import THEMES
 from convmotion.scenes.plan import Plan
 from convmotion.scenes.pose import lines_at, pose
+from convmotion.scenes.scenefile import MOST_MOVED
 from convmotion.scenes.story import ALWAYS
 from convmotion.scenes.values import offset_of, values_of
 
@@ -181,13 +183,16 @@ def test_an_unpooling_puts_cells_back_where_the_pool_found_them():
         assert np.array_equal(color, before.color[same])
 
 
+FRAMES = "kept-", "returned-"
+
+
 def framed(board, frame, name):
     """The cells of this name around whose fronts are frames."""
-    groups = [lines_at(board, lines, frame) for lines in board.lines if lines.name.startswith("remembered-")]
-    corners = np.concatenate(groups).reshape(-1, 4, 2, 3)
+    groups = [lines_at(board, lines, frame) for lines in board.lines if lines.name.startswith(FRAMES)]
+    corners = np.concatenate([np.zeros((0, 2, 3)), *groups]).reshape(-1, 4, 2, 3)
     assert np.array_equal(corners[:, :, 1], np.roll(corners[:, :, 0], -1, axis=1)), "round about"
     middle = corners[:, :, 0].mean(axis=1) - (0.0, -0.5, 0.0)
-    found = np.abs(middle[:, None] - cells(board, name).position).max(axis=2).min(axis=0) < 1e-4
+    found = np.abs(middle[:, None] - cells(board, name).position).max(axis=2).min(axis=0, initial=1.0) < 1e-4
     return {tuple(index) for index in cells(board, name).index[found].tolist()}
 
 
@@ -220,10 +225,19 @@ def test_of_every_step_of_a_pool_that_is_unpooled_it_is_told_which_index_it_reme
     )
 
 
-def test_a_pool_that_nothing_undoes_tells_of_no_index_and_frames_nothing():
-    board = compose(scene(f"[input]\nshape = [2, 4, 6]\n{POOL}[look]\nshow = ['lines', 'values']\n"))
+@pytest.mark.parametrize("order", ["position", "filter"])
+def test_while_it_is_told_what_a_pool_keeps_this_is_framed_and_in_no_other_step(order):
+    text = f"[input]\nshape = [2, 4, 6]\n{POOL}[time]\norder = '{order}'\n[look]\nshow = ['lines', 'values']\n"
+    board, (x, pooled) = compose(scene(text)), values_of(scene(text))[0]
+    channels = range(1 if order == "filter" else 2)
+    for frame in range(1, board.frames + 1):
+        step = float(board.step.at(frame)[0])
+        places = framed(board, frame, "input")
+        assert bool(places) == (LAND < step < 1.0), step
+        if places:
+            assert [place[0] for place in sorted(places)] == [*channels]
+            assert all(max(place[1:]) < 2 and x[place] == pooled[place[0], 0, 0] for place in places)
     assert not any("index" in c.body for c in board.captions)
-    assert not any(lines.name.startswith("remembered") for lines in board.lines)
 
 
 @pytest.mark.parametrize("text", [HEAD + UNPOOL, HEAD + POOL + CONV.replace("padding = 1", "padding = 2") + UNPOOL])
@@ -232,6 +246,7 @@ def test_an_unpooling_without_its_pool_is_refused(text):
         scene(text)
 
 
+GRID = "grid-1", "samples-1"
 DEFORM = "[[stage]]\nop = 'DeformConv2d'\nout_channels = 2\nkernel_size = 3\npadding = 1\n"
 
 
@@ -257,23 +272,43 @@ def test_a_deformable_window_samples_and_lights_the_cells_where_the_offsets_have
                 assert np.allclose(tip, middle, atol=1e-4)
 
 
-def test_lines_lead_from_the_regular_places_of_a_deformable_window_to_a_dot_where_it_samples():
-    zeros = f"offset = {np.zeros((18, 5, 5)).tolist()}\n"
-    for more in ("", zeros):
-        board = compose(scene(HEAD + DEFORM + more), (854, 480), 12.0)
-        lines = {lines.name: lines for lines in board.lines}
-        ways, dots = lines["offsets-1"], lines["samples-1"]
-        assert all(each.over_cells == 1.0 and each.over_digits for each in (ways, dots))
-        frame = round(board.settled[7])
-        ends, bars = lines_at(board, ways, frame), lines_at(board, dots, frame).reshape(9, 2, 2, 3)
-        assert np.allclose(bars.mean(axis=2), ends[:, 1:]), "in the middle of each dot"
-        front = board.cells[0].position[:, 1].min() - 0.5
-        homes = board.mover("window-1").track.at(float(board.settled[7])) + [
-            (column, 0.0, -row) for row in range(3) for column in range(3)
-        ]
-        assert np.allclose(ends[:, 0, [0, 2]], homes[:, [0, 2]]) and (ends[..., 1] < front).all()
-        assert np.any(ends[:, 0] != ends[:, 1]) != bool(more)
-        assert dots.radius > ways.radius > LINE_RADIUS
+@pytest.mark.parametrize("kernel, inner", [((3, 3), 12), ((1, 3), 2), ((5, 4), 31)])
+def test_a_bent_grid_joins_neighbours_of_a_deformable_window_where_it_samples(kernel, inner):
+    given = scene(HEAD + DEFORM.replace("kernel_size = 3", f"kernel_size = {list(kernel)}"))
+    board = compose(given, (854, 480), 12.0)
+    lines = {lines.name: lines for lines in board.lines}
+    grid, rings = lines["grid-1"], lines["samples-1"]
+    assert grid.over_cells == rings.over_cells == rings.over_digits == 1.0 and grid.radius == LINE_RADIUS
+    frame, front = round(board.settled[7]), board.cells[0].position[:, 1].min() - 0.5
+    cells = range(kernel[0] * kernel[1])
+    tips = np.array([board.mover(f"tap-1-{cell + 1}").track.at(frame) for cell in cells]).reshape(*kernel, 3)
+    assert (lines_at(board, grid, frame)[..., 1] < front).all()
+    found = {tuple(np.round(ends, 4).ravel()) for ends in lines_at(board, grid, frame)[..., [0, 2]]}
+    pairs = [(tips[:, :-1], tips[:, 1:]), (tips[:-1], tips[1:])]
+    wanted = [np.stack(pair, axis=2).reshape(-1, 2, 3)[..., [0, 2]] for pair in pairs]
+    assert found == {tuple(np.round(ends, 4).ravel()) for ends in np.concatenate(wanted)} and len(found) == inner
+    middles = lines_at(board, rings, frame).mean(axis=1).reshape(len(cells), -1, 3).mean(axis=1)
+    assert np.allclose(middles[:, [0, 2]], tips.reshape(-1, 3)[:, [0, 2]]), "a ring around each"
+
+
+def test_the_grid_of_a_deformable_window_stands_before_each_of_the_groups_that_it_reads():
+    text = HEAD + DEFORM.replace("padding = 1", "padding = 1\ngroups = 2")
+    board = compose(scene(text), (854, 480), 12.0)
+    window, frame = board.mover("window-1"), round(board.settled[7])
+    away = np.subtract(window.boxes[1][0], window.boxes[0][0])
+    for lines, count in ((lines, len(lines.lines) // 2) for lines in board.lines if lines.name in GRID):
+        ends = {tuple(np.round(pair, 4).ravel()) for pair in lines_at(board, lines, frame)}
+        first = [pair for pair in lines_at(board, lines, frame) if tuple(np.round(pair + away, 4).ravel()) in ends]
+        assert len(first) == count > 8 and len(window.boxes) == 2
+
+
+def test_the_grid_of_a_deformable_window_comes_as_a_regular_one_and_is_bent_as_it_lands():
+    board = compose(scene(HEAD + DEFORM), (854, 480), 12.0)
+    window = board.mover("window-1")
+    places = np.array([(column, 0.0, -row) for row in range(3) for column in range(3)])
+    for frame, bent in zip(window.track.frames[:2], (False, True), strict=True):
+        tips = np.array([board.mover(f"tap-1-{cell + 1}").track.at(frame) for cell in range(9)])
+        assert np.allclose(tips, window.track.at(frame) + places) != bent
 
 
 def test_of_a_deformable_window_a_sample_travels_to_each_weight_and_the_products_add_up():
@@ -297,6 +332,18 @@ def test_of_a_deformable_window_a_sample_travels_to_each_weight_and_the_products
     (added,) = (c.body for c in board.captions if c.name == "phase-1-2")
     first = (samples * weight)[0, 0].sum()
     assert added.endswith(f"≈ {told(float(first))}")
+
+
+@pytest.mark.parametrize("kernel", [(3, 3), (1, 3), (5, 2)])
+def test_chance_bends_the_grid_of_a_deformable_window_at_every_position_anew_and_does_not_fold_it(kernel):
+    given = scene(HEAD.replace("5, 5", "40, 40") + DEFORM.replace("kernel_size = 3", f"kernel_size = {list(kernel)}"))
+    offset = offset_of(given, 0)
+    offset = offset.reshape(*kernel, 2, *offset.shape[1:])
+    assert 0.6 * MOST_MOVED < abs(offset).max() <= MOST_MOVED and abs(offset).mean() > 0.2 * MOST_MOVED
+    for axis in (0, 1):
+        apart = 1.0 + np.diff(offset[:, :, axis], axis=axis)
+        assert apart.size == 0 or apart.min() > 0.1, "neighbours change places"
+    assert np.ptp(offset, axis=(-2, -1)).min() > 0.2
 
 
 def test_offsets_are_those_that_the_values_are_made_with():

@@ -167,6 +167,15 @@ def test_digits_are_of_one_height_or_as_high_as_the_widest_number_lets_them_be()
         assert digit_height(texts) < HEIGHT and narrow.min() == pytest.approx(NARROWEST)
 
 
+def test_small_digits_are_fewer_and_larger_where_the_number_is_rounded_anyway():
+    values, where = np.array([35.358, -5.269, 99.96, 7.0, 12.5, 0.333]), (np.ones((6, 3)), np.ones(6, bool))
+    (large,), (small,) = (numbers_on(values, *where, scale) for scale in (30.0, 20.0))
+    assert shorts(large.value) == ["35.4", "−5.3", "100", "7", "12.5", "0.33"]
+    assert shorts(small.value) == ["35", "−5.3", "100", "7", "12.5", "0.33"], "12.5 is no rounded one"
+    (large,), (small,) = (numbers_on(values[:4], *(each[:4] for each in where), scale) for scale in (30.0, 20.0))
+    assert small.size > 1.1 * large.size
+
+
 def test_only_numbers_for_which_there_is_no_room_are_narrowed():
     """One long number does not make all others thin."""
     (numbers,) = numbers_on(np.array([0.0, -26.0, 14.0]), np.ones((3, 3)), np.ones(3, bool), 20.0)

@@ -395,7 +395,7 @@ def test_where_a_deformable_window_samples_is_seen_over_digits_which_are_read_al
     board = compose(find_scene("deformable"))
     frame = int(board.settled[7])
     board = replace(board, movers=tuple(replace(m, boxes=()) for m in board.movers))
-    wanted = "offsets-1", "samples-1"
+    wanted = "grid-1", "samples-1"
     board = replace(board, lines=tuple(lines for lines in board.lines if lines.name in wanted))
     alpha, screen = alpha_of(board, frame), Screen(board, frame)
     read = next(c for c in board.cells if c.name == "input")

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from convmotion.scenes import compose, find_scene
+from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.form import CUBE
 from convmotion.scenes.layout import DIRECTION, View
 from convmotion.scenes.pose import pose
@@ -19,6 +19,7 @@ SIZES = [(854, 480), (480, 480), (640, 480), (480, 854)]
 NEAR = 2.0
 """So near to where it comes from, or goes, a flight is with its own."""
 POOLS = ["max-pool", "avg-pool", "pool-overlap", "global-avg-pool", "adaptive-avg-pool"]
+MOVES = ["pixel-shuffle", "pixel-unshuffle"]
 FILTERS = ["standard", "grouped", "batch", "pointwise", "depthwise-separable"]
 composed = cache(lambda name, size: compose(find_scene(name), size, 15.0))
 
@@ -72,10 +73,10 @@ def told(board):
     return things(board)["output-1"].arrive == 1.0
 
 
-def hidden(board):
-    """Of looks, four for a frame, at the flights that are told, the share that finds them behind or within a cell."""
+def hidden(board, which, frames):
+    """Of looks at these flights, the share that finds them behind or within a cell."""
     seen = lost = 0
-    for frame, view, place, fly in under_way(board, "output-1", told(board), np.arange(1.0, board.settled[0], 0.25)):
+    for frame, view, place, fly in under_way(board, "output-1", which, frames):
         covered = np.zeros(np.count_nonzero(fly), bool)
         for cells in board.cells:
             state = pose(board, cells, frame)
@@ -102,9 +103,26 @@ def test_what_a_pool_keeps_passes_behind_the_other_channels(name, size):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", POOLS)
 def test_what_words_tell_of_is_seen_all_its_way(name, size):
-    assert hidden(composed(name, size)) <= 0.03
-    behind = straight(composed(name, size), 4.0 * View.along(DIRECTION).forward * (1.0, 1.0, 0.0))
-    assert hidden(behind) > 0.1, "there is something in the way"
+    board = composed(name, size)
+    which, frames = told(board), np.arange(1.0, board.settled[0], 0.25)
+    assert hidden(board, which, frames) <= 0.03
+    behind = straight(board, 4.0 * View.along(DIRECTION).forward * (1.0, 1.0, 0.0))
+    assert hidden(behind, which, frames) > 0.1, "there is something in the way"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", MOVES)
+def test_what_moves_channel_by_channel_is_seen_all_its_way(name, size):
+    board = composed(name, size)
+    assert hidden(board, True, None) <= 0.05
+    behind = straight(board, 4.0 * View.along(DIRECTION).forward * (1.0, 1.0, 0.0))
+    assert hidden(behind, True, None) > 0.1, "there is something in the way"
+
+
+def test_what_flies_among_zeros_takes_no_wide_arc_as_these_come_before_it_has_landed():
+    text = "[input]\nshape = [3, 4, 4]\n[[stage]]\nop = 'ZeroInsert'\nstride = 2\n"
+    moved = things(compose(parse_scene(text, "zeros")))["output-1"]
+    assert np.linalg.norm(moved.bow, axis=1).max() <= 2.0 + 1e-6
 
 
 @pytest.mark.parametrize("name", FILTERS)

@@ -71,6 +71,7 @@ def test_numbers_are_written_in_the_characters_of_the_film():
     short, told = page([["short", v] for v in values]), page([["told", v] for v in values])
     assert short == [numerals.short(value) for value in values]
     assert told == [numerals.told(value) for value in values]
+    assert page([["rougher", v] for v in values]) == [numerals.rougher(value) for value in values]
 
 
 def test_forms_are_those_of_the_film():

@@ -10,7 +10,7 @@ from convmotion.scenes import find_scene
 from convmotion.scenes.contents import Contents
 from convmotion.scenes.palette import THEMES
 from convmotion.scenes.plan import Plan
-from convmotion.scenes.swerve import blocks_of, swerve
+from convmotion.scenes.swerve import UNTOLD, blocks_of, swerve
 
 sys.path.append(str(Path(__file__).parent))
 
@@ -33,7 +33,7 @@ def test_flights_swerve_as_in_the_film(name):
         for _ in range(FLIGHTS):
             count = int(random.integers(1, 100))
             origin, end = (random.choice(each, count).astype(float) for each in ends[:2])
-            told = random.random(count) < random.choice([0.0, 0.5, 1.0])
+            told = random.integers(UNTOLD, random.choice([0, 1, 3]), count)
             among = {"view": view, "boxes": boxes.tolist(), "room": room.tolist(), "told": told.tolist()}
             asked.append([origin.tolist(), end.tolist(), among])
             wanted.append(swerve(plan, origin, end, told))

@@ -8,13 +8,13 @@
 import { bankOf, callOf, each, formulasOf, forward, kindOf, madeOf, shapesOf, sourceOf } from "./conv.js";
 import { narrated } from "./arithmetic.js";
 import { ravel, tapsOf, unravel } from "./live.js";
-import { MINUS, short, told } from "./numerals.js";
+import { MINUS, rougher, short, told } from "./numerals.js";
 import { LAND, beatsOf, paceOf, settledOf, strokesOf } from "./pacing.js";
 import { CUBE } from "./form.js";
 import { filterColors, inLightness, inkOn, inputColors, outputColors } from "./palette.js";
 import { Phrases, count, textWidth } from "./phrases.js";
 import { ALWAYS } from "./story.js";
-import { swerve } from "./swerve.js";
+import { UNTOLD, swerve } from "./swerve.js";
 import { add, basis, dot, onWall, scaled, subtract } from "./view.js";
 
 const DIRECTION = [0.42, 1, -0.55];
@@ -49,10 +49,11 @@ const MOST_LINES = 64;
 /** How far the frame around several filters is from them, in reference pixels. */
 const AROUND = 4;
 const [FULL_LINES, ARC_PIECES] = [2, 4];
+const [MOST_FRAMED, FRAMED, FRAME_RADIUS] = [64, 0.86, 0.055];
 const SIDES = { upper: 0.5, middle: 0, lower: -0.5 };
 const MOST_MARKS = 64;
 const [APART, APART_CELLS] = [8, 2048];
-const [HEIGHT, ROOM, NARROWEST, LEGIBLE] = [0.6, 0.84, 0.67, 5];
+const [HEIGHT, ROOM, NARROWEST, LEGIBLE, SMALL] = [0.6, 0.84, 0.67, 5, 12];
 /** The page draws no more cells of a setting. */
 export const MOST_CELLS = 40_000;
 /** And works out no more multiply-accumulates while a slider moves. */
@@ -676,7 +677,7 @@ class Composer {
       const pick = (list) => rows.map((row) => list[row]);
       const numbers = this._numbers(pick([...this.y]), pick(color), pick(front));
       const cells = { position: pick(position), color: pick(color), origin: pick(origin), numbers, lit_by: this._fills ? "head-1" : null };
-      const told = (i) => !moved && rows[i] % positions === this.slow.first;
+      const told = (i) => (!moved && rows[i] % positions === this.slow.first ? this.slow.first : UNTOLD);
       return this._swerving({ ...cells, start: pick(shared.start), arrive: pick(shared.arrive) }, told);
     };
     const known = range(cells.length).filter((flat) => !moved || moved[flat] >= 0);
@@ -728,7 +729,7 @@ class Composer {
       lit_by: "head-1",
       numbers: this._numbers(this.y, color, front),
     };
-    const told = (flat) => turns[flat].at(-1)?.step === this.slow.first;
+    const told = (flat) => (turns[flat].at(-1)?.step === this.slow.first ? this.slow.first : UNTOLD);
     const several = counted ? Math.max(...turns.map((steps) => steps.length)) - 1 : 1;
     const found = [];
     for (let turn = 0; turn < several; turn++) {
@@ -778,16 +779,21 @@ class Composer {
     if (!this.numbers || !values) return [];
     const cell = range(values.length).filter((i) => front[i] && Number.isFinite(values[i]));
     if (!cell.length) return [];
-    const wide = cell.map((i) => digitsWidth(short(values[i])));
-    const size = Math.min(HEIGHT, ROOM / (NARROWEST * wide.reduce((most, each) => Math.max(most, each))));
-    const pixels = this.look.size[0] / this.camera.width;
-    if (size * pixels * width < LEGIBLE) return [];
+    const pixels = (this.look.size[0] / this.camera.width) * width;
+    const written = (own) => {
+      const wide = own.map((value) => digitsWidth(short(value)));
+      const size = Math.min(HEIGHT, ROOM / (NARROWEST * wide.reduce((most, each) => Math.max(most, each))));
+      return { own, wide, size };
+    };
+    const exact = written(cell.map((i) => values[i]));
+    const { own, wide, size } = exact.size * pixels < SMALL ? written(exact.own.map(rougher)) : exact;
+    if (size * pixels < LEGIBLE) return [];
     const { face } = this.look.surroundings;
     const ink = cell.flatMap((i) => inkOn(color[i].map((x) => x * face)));
     return [
       {
         cell: packed(Int32Array.from(cell)),
-        value: packed(Float64Array.from(cell, (i) => values[i])),
+        value: packed(Float64Array.from(own)),
         color: packed(new Float32Array(ink), [cell.length, 3]),
         size,
         first,
@@ -866,11 +872,13 @@ class Composer {
   }
 
   _lines() {
-    const shared = { over_cells: null, radius: 0.036, over_digits: false };
+    const shared = { over_cells: null, radius: 0.036 };
     const lines = [...(this.bank ? [...this._windowLines(), ...this._outputLines()] : this._directLines())];
-    const [ties, arcs] = [[...this._ties()], [...this._arcs()]];
+    const [ties, kept, arcs] = [[...this._ties()], [...this._kept()], [...this._arcs()]];
+    const step = this.slow.first;
     const others = [
       { name: "ties", lines: ties, first: ALWAYS, last: this.steps + 1, ...shared, over_cells: 0 },
+      { name: `kept-1-${step + 1}`, lines: kept, first: step + LAND, last: step + 1, over_cells: 1, radius: FRAME_RADIUS },
       { name: "arcs-1", lines: arcs, first: -1, last: 1, ...shared, over_cells: 1 },
     ];
     return [...others.filter((each) => each.lines.length), { name: "lines-1-1", lines, first: 0, last: this.steps, ...shared }];
@@ -889,6 +897,20 @@ class Composer {
           const [start, end] = [add(add(base[lane - 1], edge), [0, 0, 0.5 - h]), add(add(base[lane], edge), [0, 0, 0.5])];
           yield { start, start_on: null, end, end_on: null, color: this.look.surroundings.ghost };
         }
+    }
+  }
+
+  /** Frames around the cells that a pool finds to be the largest in the step that is told. */
+  *_kept() {
+    if (this.stage.reduce !== "max" || this.slow.swept) return;
+    const positions = product(this.shapes.output.slice(1));
+    const written = range(product(this.after)).filter((flat) => flat % positions === this.slow.first);
+    if (written.length > MOST_FRAMED) return;
+    const round = [[-1, 1], [1, 1], [1, -1], [-1, -1]].map(([x, z]) => [(FRAMED * x) / 2, -0.5, (FRAMED * z) / 2]);
+    for (const flat of written) {
+      const corners = round.map((corner) => add(this._source(flat), corner));
+      for (const [k, start] of corners.entries())
+        yield { start, start_on: null, end: corners[(k + 1) % 4], end_on: null, color: this.look.surroundings.line };
     }
   }
 

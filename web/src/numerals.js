@@ -23,6 +23,12 @@ export function short(value) {
   return text.replace("-", Number(text) ? MINUS : "");
 }
 
+/** A number as it is or, where four characters only come near it, in two digits: 35.36 is 35, and 4.77 is 4.8. */
+export function rougher(value) {
+  const exact = Math.abs(Number(short(value).replace(MINUS, "-")) - value) <= 1e-9;
+  return exact || Math.abs(value) < 1 || Math.abs(value) >= 100 ? value : Number(value.toExponential(1));
+}
+
 /** A number in words: with two decimals at most, and no more than it needs. */
 export function told(value) {
   if (Math.abs(value) >= LONG) {

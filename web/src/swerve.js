@@ -3,25 +3,27 @@
 import { add, dot, scaled, subtract, unit } from "./view.js";
 
 const SWERVES = [0, 1, 2, 3, 4, 6, 8];
-const [WORTH, FOLLOWED, BESIDE, LANDING, HIDDEN] = [0.0025, 64, 0.28, 1, 4];
+const [WORTH, FOLLOWED, BESIDE, LANDING, HIDDEN] = [0.0025, 25, 0.28, 1, 4];
+/** Of flights of which no words tell. */
+export const UNTOLD = -1;
 const SHARES = Array.from({ length: 19 }, (_, k) => (k + 1) / 20);
 
 /**
  * How far (n, 3) flights between these places (n, 3) are to be from the straight way in its middle; undefined: not at
- * all. Those of which words tell, and the others, each go the same way, side by side, within the picture.
+ * all. Those of one step of which words tell go the same way, side by side, within the picture; so do all that are
+ * untold.
  * @param {number[][]} origin
  * @param {number[][]} end
  * @param {{view: {right: number[], up: number[], forward: number[]}, boxes: number[][][], room: number[][],
- *   told?: (flight: number) => boolean}} among `boxes` are the lowest and highest corners of what stands there, `room`
+ *   told?: (flight: number) => number}} among `boxes` are the lowest and highest corners of what stands there, `room`
  *   is from and to where anything may fly, along the picture's right and its up
  */
-export function swerve(origin, end, { told = () => false, ...among }) {
+export function swerve(origin, end, { told = () => UNTOLD, ...among }) {
   const flying = origin.map((_, i) => i).filter((i) => origin[i].some((x, k) => x !== end[i][k]));
   const bow = origin.map(() => [0, 0, 0]);
-  for (const seen of [true, false]) {
-    const mine = flying.filter((i) => told(i) === seen);
-    if (!mine.length) continue;
-    const own = bowOf(mine.map((i) => [origin[i], end[i]]), seen, among);
+  for (const step of new Set(flying.map(told))) {
+    const mine = flying.filter((i) => told(i) === step);
+    const own = bowOf(mine.map((i) => [origin[i], end[i]]), step !== UNTOLD, among);
     for (const i of mine) bow[i] = own;
   }
   return bow.some((own) => own.some(Boolean)) ? bow : undefined;
@@ -53,14 +55,14 @@ function bowOf(flights, seen, { view: { right, up, forward }, boxes, room }) {
     );
   const costOf = (way, most) => {
     const far = Math.hypot(...way);
-    if (far && !fits(way)) return Infinity;
+    let cost = WORTH * SHARES.length * chosen.length * far;
+    if (cost >= most || (far && !fits(way))) return Infinity;
     const looks = [];
     for (const u of SHARES)
       for (const [from, to] of chosen) {
         const at = from.map((x, axis) => x + (to[axis] - x) * u + 4 * u * (1 - u) * way[axis]);
         if (Math.hypot(...subtract(at, to)) >= LANDING) looks.push([at, seen && Math.hypot(...subtract(at, from)) >= LANDING]);
       }
-    let cost = WORTH * looks.length * far;
     for (const [at, behind] of looks)
       for (const box of boxes) {
         const side = sideOf(at, box, forward);
@@ -81,6 +83,7 @@ function bowOf(flights, seen, { view: { right, up, forward }, boxes, room }) {
     );
   }
   let best = { way: ways[0], cost: Infinity };
+  ways.sort((one, other) => Math.hypot(...one) - Math.hypot(...other));
   for (const way of ways) {
     const cost = costOf(way, best.cost);
     if (cost < best.cost) best = { way, cost };
