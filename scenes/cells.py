@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ..conv_math import DeformConv2d, Merge
 from ..conv_math.rearrange import Columns
 from .elision import DOTS, Axis, Elision
-from .filters import filter_cells, flipping_cells
+from .filters import bias_cells, filter_cells, flipping_cells
 from .form import FEWEST_PIXELS
 from .matrix import column_mouths, matrix_cells
-from .pacing import LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE
+from .pacing import BIAS, LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE
 from .palette import EMPTY, faint
 from .parts import MOUTH, Act, Bank, Tensor
 from .plan import Plan
@@ -66,6 +66,9 @@ def cells_of(plan: Plan) -> Iterator[Cells]:
             yield from flipping_cells(plan, number)
         else:
             yield filter_cells(plan, number, bank, f"filters-{number + 1}", bank.drawn(), bank.drawn())
+        if number in plan.contents.biased:
+            f = bank.placed.item.elision.drawn_blocks()
+            yield bias_cells(plan, number, f, f"biases-{number + 1}", "filter", bank.placed.biases(f))
         yield from _travellers(plan, number, bank)
     for number in range(len(plan.stages)):
         if plan.contents.woven(plan.stages[number]):
@@ -361,8 +364,10 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     if max(drawn, taps_per_step / MOST_MORE) > MAX_TRAVELLERS or (small and swells == 1.0):
         return
     for turn, beat in enumerate(act.told, start=1):
-        name = f"travellers-{number + 1}{f'-{turn}' * (turn > 1)}"
-        yield from _travelling(plan, number, bank, beat.first, name, swells)
+        key = f"{number + 1}{f'-{turn}' * (turn > 1)}"
+        yield from _travelling(plan, number, bank, beat.first, f"travellers-{key}", swells)
+        if plan.contents.adds_bias(number):
+            yield from _joining(plan, number, bank, beat.first, key)
 
 
 def _travelling(plan: Plan, number: int, bank: Bank, step: int, name: str, swells: float) -> Iterator[Cells]:
@@ -381,8 +386,8 @@ def _travelling(plan: Plan, number: int, bank: Bank, step: int, name: str, swell
         position = column_mouths(bank, weight[:, 3])
     if sight.scatters:  # each product has a place of its own
         position = made.at(written, behind)
-    start, end = step + LAND, step + WRITE
-    rest = step + MULTIPLY, step + SUM
+    multiply, leave, summed = plan.time.parts(number)
+    rest = step + multiply, step + leave
     becomes, numbers = made.color_of(written), ()
     if plan.values is not None and (kernel := plan.values[1][number]) is not None:
         products = read.values * kernel[tuple(weight.T)]
@@ -400,17 +405,44 @@ def _travelling(plan: Plan, number: int, bank: Bank, step: int, name: str, swell
         read.index,
         read.color,
         origin=read.position,
-        start=start,
-        arrive=end,
+        start=step + LAND,
+        arrive=step + summed,
         anchor=read.position,
         via=via,
         bow=swerve(plan, read.position, via),
         swells=swells,
         becomes=becomes,
         rest=rest,
-        end=end,
+        end=step + summed,
         numbers=numbers,
     )
+
+
+def _joining(plan: Plan, number: int, bank: Bank, step: int, key: str) -> Iterator[Cells]:
+    """What the filters that write in a step have added up, and copies of their biases, which join that."""
+    assert plan.values is not None
+    sight, made, (*_, summed) = plan.sight(number), plan.tensors[number + 1], plan.time.parts(number)
+    taps = sight.taps(step - plan.time.acts[number].first_step)
+    f, first = np.unique(sight.drawn_weights(taps.weight)[:, 0], return_index=True)
+    drawn = bank.placed.item.elision.shows_block(f)
+    f, first = f[drawn], first[drawn]
+    written = sight.drawn(taps.output[first], sight.output)
+    sums = plan.values[0][number + 1][tuple(written.T)] - plan.biases(number)[f]
+    color, place, pitch = (
+        plan.shaded(number + 1, made.color_of(written), sums),
+        bank.placed.sums(f),
+        bank.placed.item.pitch,
+    )
+    numbers = plan.numbers(sums, color, np.ones(len(f), np.bool_), width=pitch, stages=(number,))
+    begin, leave, end = step + summed, step + BIAS, step + WRITE
+    shared = {"scale": pitch, "numbers": numbers}
+    yield cells_at(
+        place, f"sums-{key}", "traveller", made.shape, written, color, start=begin, arrive=leave, end=leave, **shared
+    )
+    joins = {"start": leave, "rest": (leave, leave), "arrive": end, "end": end}
+    yield cells_at(place, f"joined-{key}", "traveller", made.shape, written, color, via=place, **joins, **shared)
+    at = bank.placed.biases(f)
+    yield bias_cells(plan, number, f, f"joining-{key}", "traveller", place, origin=at, via=at, **joins)
 
 
 def _along_weights(plan: Plan, number: int) -> Iterator[Cells]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from . import palette
 from .parts import Bank
 from .plan import Plan
 from .sight import depth_of
-from .story import ALWAYS, Cells, cells_at
+from .story import ALWAYS, Cells, Role, cells_at
 from .values import in_lightness
 
 TURN, TURNED, LAID = 0.15, 0.85, 0.92
@@ -31,6 +32,19 @@ def filter_cells(
     pitch = bank.placed.item.pitch
     numbers = () if values is None else plan.numbers(values, color, bank.in_front(place), width=pitch, stages=(number,))
     return cells_at(bank.at(place), name, "filter", bank.shape, weight, color, scale=pitch, numbers=numbers)
+
+
+def bias_cells(
+    plan: Plan, number: int, f: NDArray[np.int64], name: str, role: Role, position: NDArray[np.float64], **times: Any
+) -> Cells:
+    """The biases of a stage's filters ``f`` (n,), each in the hue of what its filter writes, to which it is added."""
+    values, pitch = plan.biases(number), plan.banks[number].placed.item.pitch
+    hue = plan.tensors[number + 1].colors[f * depth_of(plan.sight(number).output)]
+    kernel, front = plan.told_kernel(number), np.ones(len(f), np.bool_)
+    assert kernel is not None
+    color = in_lightness(hue, values[f], np.append(kernel, values))
+    numbers = plan.numbers(values[f], color, front, width=pitch, stages=(number,))
+    return cells_at(position, name, role, values.shape, f[:, None], color, scale=pitch, numbers=numbers, **times)
 
 
 def flipping_cells(plan: Plan, number: int) -> Iterator[Cells]:

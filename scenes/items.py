@@ -195,13 +195,11 @@ def _bank(told: Told, number: int) -> Item:
     flipped = number in told.contents.flipped
     label, short = told.filters_called(number, flipped), (told.words("turned"),) if flipped else None
     elision = told.contents.banks[number]
-    names, biases = told.filter_names(number), told.marked_biases(number)
+    names, biased = told.filter_names(number), number in told.contents.biased
     several = filters > 1 or elision.lanes.length > 1  # slices of one, apart, have the numbers of their channels
-    marks = ()
-    if names or biases or several:
-        marks = _marks(elision, lambda f: (names[f] if names else str(f + 1)) + biases.get(f, ""))
-    notes = notes_of(told.bank_left_out(number))
-    return Item(f"filters-{number + 1}", (label, size((*dims,))), elision, marks=marks, notes=notes, short=short)
+    marks = _marks(elision, lambda f: names[f] if names else str(f + 1)) if names or several else ()
+    name, words, notes = f"filters-{number + 1}", (label, size((*dims,))), notes_of(told.bank_left_out(number))
+    return Item(name, words, elision, marks=marks, notes=notes, short=short, biased=biased)
 
 
 def _product(told: Told, number: int) -> tuple[Item, Item]:

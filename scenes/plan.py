@@ -110,6 +110,12 @@ class Plan:
         added = [biases[stage.number - 1] for stage in self.stages]
         return [values.reshape(shape) for values, shape in zip(shown, self.shapes, strict=True)], kernels, added
 
+    def biases(self, number: int) -> Values:
+        """Those of a stage's filters that stand beside them, (filters,)."""
+        bias = None if self.values is None else self.values[2][number]
+        assert bias is not None
+        return bias
+
     def numbers(
         self,
         values: Values,

@@ -55,8 +55,6 @@ MAX_SUMMARY_LINES = 6
 """Where the camera does not travel, that table is on no more lines."""
 ROW_LINES = 3
 """Lines of a table that take hardly more height than title and call beside it."""
-MARKED_BIASES = 4
-"""Beside more filters their biases are not told."""
 
 
 class Told:
@@ -133,16 +131,17 @@ class Told:
         """What a stage's filters are called, before they are flipped and after that."""
         op = self.stages[number].op
         filters = 1 if self.contents.is_partial(number) or not isinstance(op, Weighted) else op.filters
-        if isinstance(self.stages[number].told, Linear):
-            return self.words.counted("weight_sets", filters)
         called = self.words("filters", filters) if filters > 1 else self.words("filter")
+        if isinstance(self.stages[number].told, Linear):
+            called = self.words.counted("weight_sets", filters)
         rates = op.each("dilation") if isinstance(op, Conv) else (1,)
         if any(rate > 1 for rate in rates) or (isinstance(op, Conv) and self._dilated):
             rate = str(rates[0]) if len(set(rates)) == 1 else "×".join(map(str, rates))
             # In a row of many things words are few: filters are seen to be filters.
             row = filters == 1 < len(self.contents.banks) and not (self.contents.in_rows or self.contents.causal)
             called = self.words("of_dilation", rate) if row else self.words("dilated", called, rate)
-        return self.words("flipped", called) if flipped else called
+        called = self.words("flipped", called) if flipped else called
+        return self.words("with_bias", called) if number in self.contents.biased else called
 
     @cached_property
     def _dilated(self) -> bool:
@@ -157,14 +156,6 @@ class Told:
         if self.contents.is_partial(number):
             names *= divisor
         return tuple(f"{name} ÷ {divisor}" for name in names) if divisor > 1 else names
-
-    def marked_biases(self, number: int) -> dict[int, str]:
-        """What is written beside the numbers of a few filters: their biases, where values are shown."""
-        op = self.stages[number].op
-        bias = None if self.biases is None or not getattr(op, "bias", False) else self.biases[number]
-        if bias is None or not 1 < len(bias) <= MARKED_BIASES:
-            return {}
-        return {f: f", {self.words('bias', told(b))}" for f, b in enumerate(bias.tolist())}
 
     def channel(self, number: int, channel: int) -> str:
         """What a channel of the ``number``-th tensor is called: by its number or, of a picture, by its colour."""
