@@ -44,7 +44,8 @@ def bias_cells(
     assert kernel is not None
     color = in_lightness(hue, values[f], np.append(kernel, values))
     numbers = plan.numbers(values[f], color, front, width=pitch, stages=(number,))
-    return cells_at(position, name, role, values.shape, f[:, None], color, scale=pitch, numbers=numbers, **times)
+    shape, index = (len(values), 1, 1), np.stack([f, 0 * f, 0 * f], axis=1)
+    return cells_at(position, name, role, shape, index, color, scale=pitch, numbers=numbers, **times)
 
 
 def flipping_cells(plan: Plan, number: int) -> Iterator[Cells]:

@@ -198,8 +198,9 @@ def _bank(told: Told, number: int) -> Item:
     names, biased = told.filter_names(number), number in told.contents.biased
     several = filters > 1 or elision.lanes.length > 1  # slices of one, apart, have the numbers of their channels
     marks = _marks(elision, lambda f: names[f] if names else str(f + 1)) if names or several else ()
-    name, words, notes = f"filters-{number + 1}", (label, size((*dims,))), notes_of(told.bank_left_out(number))
-    return Item(name, words, elision, marks=marks, notes=notes, short=short, biased=biased)
+    notes, shape = notes_of(told.bank_left_out(number)), size((*dims,))
+    words = label, told.words("with_bias", shape) if biased else shape
+    return Item(f"filters-{number + 1}", words, elision, marks=marks, notes=notes, short=short, biased=biased)
 
 
 def _product(told: Told, number: int) -> tuple[Item, Item]:

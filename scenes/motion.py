@@ -403,7 +403,7 @@ def _pluses(plan: Plan) -> Iterator[Lines]:
         bars = tuple(
             Line(vector(at - arm), None, vector(at + arm), None, plan.theme.text) for at in middles for arm in arms
         )
-        yield Lines(f"pluses-{number + 1}", bars, ALWAYS, plan.steps + 1.0, radius=PLUS_RADIUS * placed.item.pitch)
+        yield Lines(f"pluses-{number + 1}", bars, ALWAYS, plan.time.steps + 1.0, radius=PLUS_RADIUS * placed.item.pitch)
 
 
 def _ties(plan: Plan) -> Iterator[Line]:

@@ -131,17 +131,16 @@ class Told:
         """What a stage's filters are called, before they are flipped and after that."""
         op = self.stages[number].op
         filters = 1 if self.contents.is_partial(number) or not isinstance(op, Weighted) else op.filters
-        called = self.words("filters", filters) if filters > 1 else self.words("filter")
         if isinstance(self.stages[number].told, Linear):
-            called = self.words.counted("weight_sets", filters)
+            return self.words.counted("weight_sets", filters)
+        called = self.words("filters", filters) if filters > 1 else self.words("filter")
         rates = op.each("dilation") if isinstance(op, Conv) else (1,)
         if any(rate > 1 for rate in rates) or (isinstance(op, Conv) and self._dilated):
             rate = str(rates[0]) if len(set(rates)) == 1 else "×".join(map(str, rates))
             # In a row of many things words are few: filters are seen to be filters.
             row = filters == 1 < len(self.contents.banks) and not (self.contents.in_rows or self.contents.causal)
             called = self.words("of_dilation", rate) if row else self.words("dilated", called, rate)
-        called = self.words("flipped", called) if flipped else called
-        return self.words("with_bias", called) if number in self.contents.biased else called
+        return self.words("flipped", called) if flipped else called
 
     @cached_property
     def _dilated(self) -> bool:

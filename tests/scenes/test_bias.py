@@ -141,8 +141,8 @@ def test_the_bias_is_told_while_it_is_on_its_way(language, told):
     joining = cells_of(board, "joining")
     leaves, comes = np.interp([joining.rest[1], joining.end], board.step.values[:, 0], board.step.frames)
     assert phases[3].first < leaves < comes < phases[3].last + 1
-    called = {"en": "3 filters + bias", "zh": "3 个卷积核 + 偏置"}[language]
-    assert [c.body.split("  ")[0] for c in board.captions if c.name == "label-filters-1-1"] == [called]
+    called = {"en": "3 filters  2 × 1 × 1 + bias", "zh": "3 个卷积核  2 × 1 × 1 + 偏置"}[language]
+    assert [c.body for c in board.captions if c.name == "label-filters-1-1"] == [called]
     assert [c.body for c in board.captions if c.name.startswith("mark-filters-1-")] == ["1", "2", "3"]
 
 

@@ -81,7 +81,7 @@ export class CellPanel {
     const plain = { name: cells.name, index: this._index(cells, row), value: null, taps: null, sum: null, marked };
     const owner = live?.owner(cells.name);
     if (!owner) return plain;
-    if (owner.added) return { ...plain, name: "bias", value: owner.added.bias?.data[flat] ?? null };
+    if (owner.added) return { ...plain, name: "bias", index: [flat], value: owner.added.bias?.data[flat] ?? null };
     if (owner.stage) {
       const { stage } = owner;
       return { ...plain, name: "filters", value: stage.weight?.data[flat] ?? null, bias: stage.bias?.data[plain.index[0]] };

@@ -316,7 +316,8 @@ class Composer {
     if (this.bank) {
       const [filters, ...dims] = this.bank;
       const kernel = [this.setting.arguments.in_channels / this.setting.arguments.groups, ...each(this.setting.arguments.kernel_size, this.axes)];
-      this.bankItem = new Item("filters-1", filters, dims, { pad: [[0, 0], [0, 0], [0, this.biased ? PLUS_GAP + 1 : 0]], gap: BLOCK_GAP, marks: this._filterMarks(), label: one(this._filtersCalled(filters), shape(kernel)) });
+      const told = this.biased ? this.words.say("with_bias", shape(kernel)) : shape(kernel);
+      this.bankItem = new Item("filters-1", filters, dims, { pad: [[0, 0], [0, 0], [0, this.biased ? PLUS_GAP + 1 : 0]], gap: BLOCK_GAP, marks: this._filterMarks(), label: one(this._filtersCalled(filters), told) });
       this.items.splice(1, 0, this.bankItem);
     }
     this.page = page;
@@ -584,7 +585,7 @@ class Composer {
     const tint = inLightness([...weight, ...bias]);
     const color = range(bias.length).map((f) => tint(this.outColors[f], bias[f]));
     const numbers = this._numbers(bias, color, color.map(() => true));
-    return made(name, role, [bias.length], range(bias.length).map((f) => [f]), { color, numbers, ...more });
+    return made(name, role, [bias.length, 1, 1], range(bias.length).map((f) => [f, 0, 0]), { color, numbers, ...more });
   }
 
   /** Whether the weights of a channel have none before them, so that their fronts are seen. */
@@ -982,13 +983,8 @@ class Composer {
     }
   }
 
-  /** What filters are called: with their dilation, if they have one, and with their biases, if these stand beside them. */
+  /** What filters are called: with their dilation, if they have one. */
   _filtersCalled(filters) {
-    const called = this._dilated(filters);
-    return this.biased ? this.words.say("with_bias", called) : called;
-  }
-
-  _dilated(filters) {
     const called = filters > 1 ? this.words.say("filters", filters) : this.words.say("filter");
     const { op, arguments: given } = this.setting;
     const rates = /^Conv\dd$/.test(op) ? each(given.dilation ?? 1, this.axes) : [1];
