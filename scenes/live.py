@@ -71,17 +71,9 @@ PHRASES = (
     *("multiply_part_one", "multiply_alone", "multiply_alone_one", "sum", "sum_one", "sum_bias", "sum_bias_one"),
     *("write", "write_each", "write_filters", "scatter", "scatter_one", "spread", "spread_one", "spread_cut", "add"),
     *("max", "mean", "each", "one_filter", "one_channel", "in", "multiply_values", "multiply_channel", "sum_values"),
-    *("sum_channels", "bias", "bias_values", "with_bias", "write_value", "padding_max", "padding_mean"),
-    *(
-        "padding_apart",
-        "around_zeros",
-        "around_reflect",
-        "around_replicate",
-        "around_circular",
-        "opened",
-        "opened_both",
-        "group",
-    ),
+    *("sum_channels", "bias", "write_value", "padding_max", "padding_mean", "padding_apart", "around_zeros"),
+    *("around_reflect", "around_replicate", "around_circular", "opened", "opened_both", "group"),
+    *("with_bias", "bias_values"),
 )
 """What of :data:`.captions.WORDS` it says of it then."""
 
