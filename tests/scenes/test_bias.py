@@ -53,12 +53,12 @@ def numbers_on(cells):
     return dict(zip(numbers.cell.tolist(), numbers.value.tolist(), strict=True))
 
 
-def covered(view, points, cells):
-    """Whether a point (n, 3) is behind one of these cubes, which stand still."""
+def covered(view, points, cells, behind=False):
+    """Whether a point (n, 3) is behind one of these cubes, which stand still; or one of them is ``behind`` it."""
     half = CUBE / 2 * cells.scale
     planes = np.stack([cells.position - half, cells.position + half]) - points[:, None, None]
     enter, leave = (planes / view.forward).min(axis=1).max(axis=-1), (planes / view.forward).max(axis=1).min(axis=-1)
-    return ((enter < leave - 1e-6) & (leave < -1e-6)).any(axis=1)
+    return ((enter < leave - 1e-6) & ((enter > 1e-6) if behind else (leave < -1e-6))).any(axis=1)
 
 
 def fronts(cells):
@@ -82,11 +82,11 @@ def test_beside_every_filter_stands_its_bias_and_neither_covers_anything(name, s
         assert not covered(view, fronts(bias), cells).any(), cells.name
         assert not covered(view, fronts(cells), bias).any(), cells.name
     pluses = next(lines for lines in board.lines if lines.name.startswith("pluses-"))
-    middles = np.array([(line.start, line.end) for line in pluses.lines]).mean(axis=1).reshape(len(bias), 2, 3)
+    ends = np.array([(line.start, line.end) for line in pluses.lines]).reshape(-1, 3)
     for cells in (weights, bias):
-        assert not covered(view, middles.reshape(-1, 3), cells).any()
-    across = Screen(board).pixels(np.stack([middles[:, 0], bias.position], axis=1))[..., 0]
-    assert (across[:, 0] < across[:, 1]).all()
+        assert not covered(view, ends, cells).any() and not covered(view, ends, cells, behind=True).any()
+    across, at = (Screen(board).pixels(points)[:, 0] for points in (ends, bias.position))
+    assert (across.reshape(len(bias), 4) < at[:, None]).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
