@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..conv_math import DeformConv2d, Merge
 from ..conv_math.rearrange import Columns
 from .elision import DOTS, Axis, Elision
-from .filters import bias_cells, filter_cells, flipping_cells
+from .filters import bias_cells, filter_cells, flipping_cells, lone_bias
 from .form import FEWEST_PIXELS
 from .matrix import column_mouths, matrix_cells
 from .pacing import BIAS, LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE
@@ -70,6 +70,8 @@ def cells_of(plan: Plan) -> Iterator[Cells]:
             f = bank.placed.item.elision.drawn_blocks()
             yield bias_cells(plan, number, f, f"biases-{number + 1}", "filter", bank.placed.biases(f))
         yield from _travellers(plan, number, bank)
+    for number in plan.lone_biases:
+        yield lone_bias(plan, number)
     for number in range(len(plan.stages)):
         if plan.contents.woven(plan.stages[number]):
             yield from _along_weights(plan, number)
@@ -562,7 +564,7 @@ def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
 def _merge_cells(plan: Plan, number: int, op: Merge) -> Iterator[Cells]:
     """The output of a merge, channel by channel or cell by cell: what is brought to a cell comes one after another.
 
-    The last one makes it whole; until then it is smaller, and has the sum, or the product, so far.
+    The last one, or a bias after it, makes it whole; until then it is smaller, and has the sum, or product, so far.
     """
     act, (tensor, _) = plan.time.acts[number], plan.views[number][0]
     index = tensor.drawn()
@@ -572,7 +574,8 @@ def _merge_cells(plan: Plan, number: int, op: Merge) -> Iterator[Cells]:
     (count,) = plan.contents.move_turns(number)
     turns = place[0] if count == tensor.channels else cell
     step = (act.first_step + n * count + turns).astype(float)
-    addends = plan.merged(number)
+    addends, bias = plan.merged(number), plan.lone_biases.get(number)
+    parts = len(addends) + (bias is not None)
     total = None if plan.values is None else np.full(len(index), float(op.JOIN.identity))
     whole, since = position.copy(), step.copy()
     for turn, (which, flat) in enumerate(addends):
@@ -587,19 +590,23 @@ def _merge_cells(plan: Plan, number: int, op: Merge) -> Iterator[Cells]:
                 total[mine] = op.JOIN(total[mine], own)
                 color[mine] = plan.shaded(read, color[mine], own)
         there = which[cell] >= 0
-        last = there if turn == len(addends) - 1 else there & (addends[turn + 1][0][cell] < 0)
-        whole[last], since[last] = origin[last], step[last] + turn / len(addends)
+        last = there & (turn == parts - 1)
+        if turn + 1 < len(addends):
+            last = there & (addends[turn + 1][0][cell] < 0)
+        whole[last], since[last] = origin[last], step[last] + turn / parts
         more = there & ~last
         if turn == 0 and not there.all():
             yield _zeros(plan, number + 1, tensor, index[~there], step[~there])
         if more.any():
-            name = f"added-{turn + 1}", turn, len(addends) - 1
-            times = step[more] + turn / len(addends), step[more] + (turn + 1) / len(addends)
+            name = f"added-{turn + 1}", turn, parts - 1
+            times = step[more] + turn / parts, step[more] + (turn + 1) / parts
             sums = None if total is None else total[more]
             yield _unfinished(plan, number + 1, tensor, name, index[more], color[more], origin[more], times, sums)
+    if bias is not None:
+        whole[:], since = bias.base[0], step + (parts - 1) / parts
     values = plan.values[0][number + 1] if plan.values else None
     seen = addends[0][0][cell] >= 0
-    end = since[seen] + 1.0 / len(addends)
+    end = since[seen] + 1.0 / parts
     yield _visible_tensor(plan, number + 1, tensor, index[seen], position[seen], whole[seen], since[seen], end, values)
 
 

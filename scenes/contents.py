@@ -421,7 +421,7 @@ class Contents:
         total = sum(thing.cells for thing in things)
         keys = [bank_shape(stage.told) for stage in self.stages if stage.is_product]
         total += sum(math.prod(key) for key in keys if key is not None)
-        total += sum(len(self.banks[number].drawn_blocks()) for number in self.biased)
+        total += sum(len(self.banks[number].drawn_blocks()) for number in self.biased) + len(self.lone_biases)
         for number, tensor in enumerate(self.tensors):
             sizes = (tensor.channels.drawn, tensor.rows.drawn, tensor.columns.drawn)
             padded = (size + sum(pair) for size, pair in zip(sizes, self.padding(number), strict=True))
@@ -436,9 +436,16 @@ class Contents:
         shown = "values" in self.scene.look.show
         return {number for number, op in ops.items() if shown and getattr(op, "bias", False)}
 
+    @cached_property
+    def lone_biases(self) -> set[int]:
+        """The stages that add up channels, and then a bias, which is a thing of its own where there are numbers."""
+        shown = "values" in self.scene.look.show
+        ops = enumerate(stage.op for stage in self.stages)
+        return {number for number, op in ops if shown and isinstance(op, ChannelSum) and op.bias}
+
     def adds_bias(self, number: int) -> bool:
-        """Whether these come to what is added up, in a step that is told. Where a window scatters, each product goes to
-        another cell."""
+        """Whether biases of filters come to what is added up, in a step that is told. Where a window scatters, each
+        product goes to another cell."""
         return number in self.biased and not isinstance(self.stages[number].op, ConvTranspose)
 
     @cached_property

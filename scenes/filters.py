@@ -48,6 +48,18 @@ def bias_cells(
     return cells_at(position, name, role, shape, index, color, scale=pitch, numbers=numbers, **times)
 
 
+def lone_bias(plan: Plan, number: int) -> Cells:
+    """The bias that a stage adds to the sums of channels, in the hue of what that makes; the weights before it have the
+    same scale."""
+    value, kernel = plan.biases(number), plan.told_kernel(number - 1)
+    assert kernel is not None
+    color = in_lightness(plan.tensors[number + 1].colors, value, np.append(kernel, value))
+    numbers = plan.numbers(value, color, np.ones(1, np.bool_), stages=(number,))
+    shape, index = (1, 1, 1), np.zeros((1, 3), np.int64)
+    place = plan.lone_biases[number].base
+    return cells_at(place, f"biases-{number + 1}", "filter", shape, index, color, numbers=numbers)
+
+
 def flipping_cells(plan: Plan, number: int) -> Iterator[Cells]:
     """A kernel as it is given, its cells as each turns to the opposite place, and the kernel that is then at work."""
     bank, first, name = plan.banks[number], plan.time.flips[number].first_step, f"filters-{number + 1}"

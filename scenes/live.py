@@ -106,7 +106,7 @@ def live(scene: Scene, all_cells: bool = False) -> dict[str, Any]:
             "reads": list(stage.reads),
             "makes": number + 1,
             "filters": f"filters-{number + 1}" if number in plan.banks else None,
-            "biases": f"biases-{number + 1}" if number in contents.biased else None,
+            "biases": f"biases-{number + 1}" if number in contents.biased | contents.lone_biases else None,
             "bank": None if bank is None else list(bank),
             "weight": weights[number],
             "bias": biases[number],

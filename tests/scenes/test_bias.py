@@ -172,3 +172,18 @@ def test_what_scatters_has_its_biases_beside_it_but_none_joins_a_single_product(
     assert len(cells_of(board, "biases")) == 2
     assert not [c.name for c in board.cells if c.name.startswith(("sums-", "join"))]
     assert len([c for c in board.captions if c.name.startswith("phase-1-")]) == 4
+
+
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", ["partial sums", "+ bias", "= output"]), ("zh", ["部分和", "+ 偏置", "= 输出"])]
+)
+def test_where_sums_of_channels_stand_apart_the_bias_is_one_more_thing_that_is_added(language, told):
+    board = composed("multi-channel", language=language)
+    labels = {c.name: c.body.split("  ")[0] for c in board.captions if c.name.endswith("-1")}
+    assert [labels[f"label-{thing}-1"] for thing in ("output-1", "biases-2", "output-2")] == told
+    (*_, (bias,)) = values_of(scene_of("multi-channel"))
+    assert numbers_on(cells_of(board, "biases")) == {0: bias[0]}
+    scene = scene_of("multi-channel")
+    plain = compose(replace(scene, look=replace(scene.look, show=())), language=language)
+    labels = {c.name: c.body.split("  ")[0] for c in plain.captions if c.name.endswith("-1")}
+    assert "label-biases-2-1" not in labels and labels["label-output-2-1"] == told[-1].removeprefix("= ")
