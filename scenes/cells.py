@@ -430,11 +430,8 @@ def _joining(plan: Plan, number: int, bank: Bank, step: int, key: str) -> Iterat
     f, first = f[drawn], first[drawn]
     written = sight.drawn(taps.output[first], sight.output)
     sums = plan.values[0][number + 1][tuple(written.T)] - plan.biases(number)[f]
-    color, place, pitch = (
-        plan.shaded(number + 1, made.color_of(written), sums),
-        bank.placed.sums(f),
-        bank.placed.item.pitch,
-    )
+    color = plan.shaded(number + 1, made.color_of(written), sums)
+    place, at, pitch = bank.placed.sums(f), bank.placed.biases(f), bank.placed.item.pitch
     numbers = plan.numbers(sums, color, np.ones(len(f), np.bool_), width=pitch, stages=(number,))
     begin, leave, end = step + summed, step + BIAS, step + WRITE
     shared = {"scale": pitch, "numbers": numbers}
@@ -443,7 +440,6 @@ def _joining(plan: Plan, number: int, bank: Bank, step: int, key: str) -> Iterat
     )
     joins = {"start": leave, "rest": (leave, leave), "arrive": end, "end": end}
     yield cells_at(place, f"joined-{key}", "traveller", made.shape, written, color, via=place, **joins, **shared)
-    at = bank.placed.biases(f)
     yield bias_cells(plan, number, f, f"joining-{key}", "traveller", place, origin=at, via=at, **joins)
 
 

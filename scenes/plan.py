@@ -186,6 +186,7 @@ class Plan:
         """All tensors once more, if these are what a travelling camera has in its last picture."""
         self.banks: dict[int, Bank] = {}
         self.lone_biases: dict[int, Placed] = {}
+        """Those that are added to sums of channels, by their stage."""
         self.keys: dict[int, Bank] = {}
         """The kernels beside products, in the colours of their weights."""
         self.views: dict[int, list[tuple[Tensor, View]]] = {}
