@@ -57,10 +57,11 @@ def all_items(told: Told, views: dict[int, tuple[View, ...]]) -> list[Item]:
             between = views[number][:-1]
             spots = zip(between, told.contents.views[number], strict=True)
             items += [_view(told, f"{view.name}-{number + 1}", view, elision) for view, elision in spots]
-        if lone := number in told.contents.lone_biases:
+        item = _tensor(told, f"output-{number + 1}", number + 1, label)
+        if number in told.contents.lone_biases:
             called = (told.words("the_bias"),)
-            items.append(Item(f"biases-{number + 1}", called, Elision.whole((1, 1, 1, 1, 1)), sign="+"))
-        item = replace(_tensor(told, f"output-{number + 1}", number + 1, label), sign="=" if lone else "")
+            above = Item(f"biases-{number + 1}", called, Elision.whole((1, 1, 1, 1, 1)), sign="+")
+            item = replace(item, sign="=")
         if told.contents.in_rows and stage.stages[-1].name is not None and not stage.again:
             named = label + told.words.naming + told.made(number)
             item = replace(item, label=(named, item.label[-1]), short=(label,), known=bool(told.summary_columns))
