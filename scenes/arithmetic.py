@@ -33,6 +33,8 @@ class Sum:
     weights: NDArray[np.float64] | None = None
     channels: NDArray[np.int64] | None = None
     bias: float | None = None
+    seen: bool = False
+    """Whether the bias is a cell of its own, which joins the sum."""
     scatters: bool = False
     shares: NDArray[np.float64] | None = None
     """Where there are no filters, by what each of the ``cells`` is multiplied; None if all are by the same."""
@@ -76,7 +78,8 @@ def sum_of(plan: Plan, number: int, step: int) -> Sum | None:
     whole = len(cells) == sight.reads_at_once
     weights = kernel[tuple(sight.drawn_weights(weight).T)]
     added = None if bias is None or not getattr(sight.op, "bias", False) else float(bias[0])
-    return Sum(cells, result, whole or sight.scatters, weights, weight[:, 1], added, sight.scatters)
+    seen = plan.contents.adds_bias(number)
+    return Sum(cells, result, whole or sight.scatters, weights, weight[:, 1], added, seen, sight.scatters)
 
 
 def first_merged(plan: Plan, number: int) -> tuple[list[float], float | None, float] | None:
@@ -95,9 +98,10 @@ def first_merged(plan: Plan, number: int) -> tuple[list[float], float | None, fl
 Phases = tuple[str, str, str, str]
 
 
-def narrated(words: Words, one: Sum, phases: Phases, room: float, who: str = "") -> Phases:
+def narrated(words: Words, one: Sum, phases: Phases, room: float, who: str = "") -> tuple[str, ...]:
     """The phases of the step with its numbers, each no wider than ``room`` (capitals) if an ellipsis makes it so.
 
+    Where the bias is ``seen``, there is one more before the last: it is added. The sum of a single product is none.
     ``who`` has these numbers where others have theirs in the same step: a filter or a channel.
     """
     land, does, spread, write = phases
@@ -145,8 +149,8 @@ def _multiplies(words: Words, who: str) -> str:
     return words("multiply_values", who or words("one_filter", 1), "")
 
 
-def _multiplied_and_added(words: Words, one: Sum, factors: list[str], room: float, who: str) -> tuple[str, str]:
-    """What is multiplied and what is added.
+def _multiplied_and_added(words: Words, one: Sum, factors: list[str], room: float, who: str) -> tuple[str, ...]:
+    """What is multiplied and what is added, and then the bias, where that is seen.
 
     Where there are several channels, the products are those of the first one, with their sum, and what is added are the
     sums of the channels.
@@ -164,7 +168,11 @@ def _multiplied_and_added(words: Words, one: Sum, factors: list[str], room: floa
     else:
         multiply = _listed(_multiplies(words, who), factors, room)
     lead = words.of(who, words("sum_channels" if several else "sum_values", ""))
-    return multiply, added(words, lead, terms, one.bias, one.result, room)
+    if not one.seen or one.bias is None:
+        return multiply, added(words, lead, terms, one.bias, one.result, room)
+    total = sum(terms)
+    joined = added(words, words.of(who, words("bias_values", "")), [total, one.bias], None, one.result, room)
+    return multiply, added(words, lead, terms, None, total, room) if len(terms) > 1 else joined, joined
 
 
 def added(words: Words, lead: str, terms: list[float], bias: float | None, result: float, room: float) -> str:

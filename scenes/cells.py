@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ..conv_math import DeformConv2d, Merge
 from ..conv_math.rearrange import Columns
 from .elision import DOTS, Axis, Elision
-from .filters import filter_cells, flipping_cells
+from .filters import bias_cells, filter_cells, flipping_cells, lone_bias
 from .form import FEWEST_PIXELS
 from .items import MOST_CHANNELS
 from .matrix import column_mouths, matrix_cells
-from .pacing import LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE
+from .pacing import BIAS, LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE
 from .palette import EMPTY, faint
 from .parts import MOUTH, Act, Bank, Tensor
 from .plan import Plan
@@ -67,7 +67,12 @@ def cells_of(plan: Plan) -> Iterator[Cells]:
             yield from flipping_cells(plan, number)
         else:
             yield filter_cells(plan, number, bank, f"filters-{number + 1}", bank.drawn(), bank.drawn())
+        if number in plan.contents.biased:
+            f = bank.placed.item.elision.drawn_blocks()
+            yield bias_cells(plan, number, f, f"biases-{number + 1}", "filter", bank.placed.biases(f))
         yield from _travellers(plan, number, bank)
+    for number in plan.lone_biases:
+        yield lone_bias(plan, number)
     for number in range(len(plan.stages)):
         if plan.contents.woven(plan.stages[number]):
             yield from _along_weights(plan, number)
@@ -362,8 +367,10 @@ def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     if max(drawn, taps_per_step / MOST_MORE) > MAX_TRAVELLERS or (small and swells == 1.0):
         return
     for turn, beat in enumerate(act.told, start=1):
-        name = f"travellers-{number + 1}{f'-{turn}' * (turn > 1)}"
-        yield from _travelling(plan, number, bank, beat.first, name, swells)
+        key = f"{number + 1}{f'-{turn}' * (turn > 1)}"
+        yield from _travelling(plan, number, bank, beat.first, f"travellers-{key}", swells)
+        if plan.contents.adds_bias(number):
+            yield from _joining(plan, number, bank, beat.first, key)
 
 
 def _travelling(plan: Plan, number: int, bank: Bank, step: int, name: str, swells: float) -> Iterator[Cells]:
@@ -382,8 +389,8 @@ def _travelling(plan: Plan, number: int, bank: Bank, step: int, name: str, swell
         position = column_mouths(bank, weight[:, 3])
     if sight.scatters:  # each product has a place of its own
         position = made.at(written, behind)
-    start, end = step + LAND, step + WRITE
-    rest = step + MULTIPLY, step + SUM
+    multiply, leave, summed = plan.time.parts(number)
+    rest = step + multiply, step + leave
     becomes, numbers = made.color_of(written), ()
     if plan.values is not None and (kernel := plan.values[1][number]) is not None:
         products = read.values * kernel[tuple(weight.T)]
@@ -401,17 +408,40 @@ def _travelling(plan: Plan, number: int, bank: Bank, step: int, name: str, swell
         read.index,
         read.color,
         origin=read.position,
-        start=start,
-        arrive=end,
+        start=step + LAND,
+        arrive=step + summed,
         anchor=read.position,
         via=via,
         bow=swerve(plan, read.position, via),
         swells=swells,
         becomes=becomes,
         rest=rest,
-        end=end,
+        end=step + summed,
         numbers=numbers,
     )
+
+
+def _joining(plan: Plan, number: int, bank: Bank, step: int, key: str) -> Iterator[Cells]:
+    """What the filters that write in a step have added up, and copies of their biases, which join that."""
+    assert plan.values is not None
+    sight, made, (*_, summed) = plan.sight(number), plan.tensors[number + 1], plan.time.parts(number)
+    taps = sight.taps(step - plan.time.acts[number].first_step)
+    f, first = np.unique(sight.drawn_weights(taps.weight)[:, 0], return_index=True)
+    drawn = bank.placed.item.elision.shows_block(f)
+    f, first = f[drawn], first[drawn]
+    written = sight.drawn(taps.output[first], sight.output)
+    sums = plan.values[0][number + 1][tuple(written.T)] - plan.biases(number)[f]
+    color = plan.shaded(number + 1, made.color_of(written), sums)
+    place, at, pitch = bank.placed.sums(f), bank.placed.biases(f), bank.placed.item.pitch
+    numbers = plan.numbers(sums, color, np.ones(len(f), np.bool_), width=pitch, stages=(number,))
+    begin, leave, end = step + summed, step + BIAS, step + WRITE
+    shared = {"scale": pitch, "numbers": numbers}
+    yield cells_at(
+        place, f"sums-{key}", "traveller", made.shape, written, color, start=begin, arrive=leave, end=leave, **shared
+    )
+    joins = {"start": leave, "rest": (leave, leave), "arrive": end, "end": end}
+    yield cells_at(place, f"joined-{key}", "traveller", made.shape, written, color, via=place, **joins, **shared)
+    yield bias_cells(plan, number, f, f"joining-{key}", "traveller", place, origin=at, via=at, **joins)
 
 
 def _along_weights(plan: Plan, number: int) -> Iterator[Cells]:
@@ -530,7 +560,7 @@ def _arrangement_cells(plan: Plan, number: int) -> Iterator[Cells]:
 def _merge_cells(plan: Plan, number: int, op: Merge) -> Iterator[Cells]:
     """The output of a merge, channel by channel or cell by cell: what is brought to a cell comes one after another.
 
-    The last one makes it whole; until then it is smaller, and has the sum, or the product, so far.
+    The last one, or a bias after it, makes it whole; until then it is smaller, and has the sum, or product, so far.
     """
     act, (tensor, _) = plan.time.acts[number], plan.views[number][0]
     index = tensor.drawn()
@@ -540,7 +570,8 @@ def _merge_cells(plan: Plan, number: int, op: Merge) -> Iterator[Cells]:
     (count,) = plan.contents.move_turns(number)
     turns = place[0] if count == tensor.channels else cell
     step = (act.first_step + n * count + turns).astype(float)
-    addends = plan.merged(number)
+    addends, bias = plan.merged(number), plan.lone_biases.get(number)
+    parts = len(addends) + (bias is not None)
     total = None if plan.values is None else np.full(len(index), float(op.JOIN.identity))
     whole, since = position.copy(), step.copy()
     for turn, (which, flat) in enumerate(addends):
@@ -555,19 +586,23 @@ def _merge_cells(plan: Plan, number: int, op: Merge) -> Iterator[Cells]:
                 total[mine] = op.JOIN(total[mine], own)
                 color[mine] = plan.shaded(read, color[mine], own)
         there = which[cell] >= 0
-        last = there if turn == len(addends) - 1 else there & (addends[turn + 1][0][cell] < 0)
-        whole[last], since[last] = origin[last], step[last] + turn / len(addends)
+        last = there & (turn == parts - 1)
+        if turn + 1 < len(addends):
+            last = there & (addends[turn + 1][0][cell] < 0)
+        whole[last], since[last] = origin[last], step[last] + turn / parts
         more = there & ~last
         if turn == 0 and not there.all():
             yield _zeros(plan, number + 1, tensor, index[~there], step[~there])
         if more.any():
-            name = f"added-{turn + 1}", turn, len(addends) - 1
-            times = step[more] + turn / len(addends), step[more] + (turn + 1) / len(addends)
+            name = f"added-{turn + 1}", turn, parts - 1
+            times = step[more] + turn / parts, step[more] + (turn + 1) / parts
             sums = None if total is None else total[more]
             yield _unfinished(plan, number + 1, tensor, name, index[more], color[more], origin[more], times, sums)
+    if bias is not None:
+        whole[:], since = bias.base[0], step + (parts - 1) / parts
     values = plan.values[0][number + 1] if plan.values else None
     seen = addends[0][0][cell] >= 0
-    end = since[seen] + 1.0 / len(addends)
+    end = since[seen] + 1.0 / parts
     yield _visible_tensor(plan, number + 1, tensor, index[seen], position[seen], whole[seen], since[seen], end, values)
 
 

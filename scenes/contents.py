@@ -416,16 +416,37 @@ class Contents:
 
     @property
     def cells(self) -> int:
-        """How many are drawn: tensors, filters, arrangements on the way, ghosts."""
+        """How many are drawn: tensors, filters and their biases, arrangements on the way, ghosts."""
         things = [*self.tensors, *self.banks.values(), *(view for row in self.views.values() for view in row)]
         total = sum(thing.cells for thing in things)
         keys = [bank_shape(stage.told) for stage in self.stages if stage.is_product]
         total += sum(math.prod(key) for key in keys if key is not None)
+        total += sum(len(self.banks[number].drawn_blocks()) for number in self.biased) + len(self.lone_biases)
         for number, tensor in enumerate(self.tensors):
             sizes = (tensor.channels.drawn, tensor.rows.drawn, tensor.columns.drawn)
             padded = (size + sum(pair) for size, pair in zip(sizes, self.padding(number), strict=True))
             total += tensor.lanes.drawn * tensor.blocks.drawn * (math.prod(padded) - math.prod(sizes))
         return total
+
+    @cached_property
+    def biased(self) -> set[int]:
+        """The stages whose filters each have their bias beside them: where there are numbers. A cell without one would
+        look like another weight."""
+        ops = {number: self.stages[number].op for number in self.banks if not self.stages[number].is_product}
+        shown = "values" in self.scene.look.show
+        return {number for number, op in ops.items() if shown and getattr(op, "bias", False)}
+
+    @cached_property
+    def lone_biases(self) -> set[int]:
+        """The stages that add up channels, and then a bias, which is a thing of its own where there are numbers."""
+        shown = "values" in self.scene.look.show
+        ops = enumerate(stage.op for stage in self.stages)
+        return {number for number, op in ops if shown and isinstance(op, ChannelSum) and op.bias}
+
+    def adds_bias(self, number: int) -> bool:
+        """Whether biases of filters come to what is added up, in a step that is told. Where a window scatters, each
+        product goes to another cell."""
+        return number in self.biased and not isinstance(self.stages[number].op, ConvTranspose)
 
     @cached_property
     def traces(self) -> list[Trace]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from . import palette
 from .parts import Bank
 from .plan import Plan
 from .sight import depth_of
-from .story import ALWAYS, Cells, cells_at
+from .story import ALWAYS, Cells, Role, cells_at
 from .values import in_lightness
 
 TURN, TURNED, LAID = 0.15, 0.85, 0.92
@@ -31,6 +32,32 @@ def filter_cells(
     pitch = bank.placed.item.pitch
     numbers = () if values is None else plan.numbers(values, color, bank.in_front(place), width=pitch, stages=(number,))
     return cells_at(bank.at(place), name, "filter", bank.shape, weight, color, scale=pitch, numbers=numbers)
+
+
+def bias_cells(
+    plan: Plan, number: int, f: NDArray[np.int64], name: str, role: Role, position: NDArray[np.float64], **times: Any
+) -> Cells:
+    """The biases of a stage's filters ``f`` (n,), each in the hue of what its filter writes, to which it is added."""
+    values, pitch = plan.biases(number), plan.banks[number].placed.item.pitch
+    hue = plan.tensors[number + 1].colors[f * depth_of(plan.sight(number).output)]
+    kernel, front = plan.told_kernel(number), np.ones(len(f), np.bool_)
+    assert kernel is not None
+    color = in_lightness(hue, values[f], np.append(kernel, values))
+    numbers = plan.numbers(values[f], color, front, width=pitch, stages=(number,))
+    shape, index = (len(values), 1, 1), np.stack([f, 0 * f, 0 * f], axis=1)
+    return cells_at(position, name, role, shape, index, color, scale=pitch, numbers=numbers, **times)
+
+
+def lone_bias(plan: Plan, number: int) -> Cells:
+    """The bias that a stage adds to the sums of channels, in the hue of what that makes; the weights before it have the
+    same scale."""
+    value, kernel = plan.biases(number), plan.told_kernel(number - 1)
+    assert kernel is not None
+    color = in_lightness(plan.tensors[number + 1].colors, value, np.append(kernel, value))
+    numbers = plan.numbers(value, color, np.ones(1, np.bool_), stages=(number,))
+    shape, index = (1, 1, 1), np.zeros((1, 3), np.int64)
+    place = plan.lone_biases[number].base
+    return cells_at(place, f"biases-{number + 1}", "filter", shape, index, color, numbers=numbers)
 
 
 def flipping_cells(plan: Plan, number: int) -> Iterator[Cells]:

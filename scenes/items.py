@@ -58,6 +58,10 @@ def all_items(told: Told, views: dict[int, tuple[View, ...]]) -> list[Item]:
             spots = zip(between, told.contents.views[number], strict=True)
             items += [_view(told, f"{view.name}-{number + 1}", view, elision) for view, elision in spots]
         item = _tensor(told, f"output-{number + 1}", number + 1, label)
+        if number in told.contents.lone_biases:
+            called = (told.words("the_bias"),)
+            above = Item(f"biases-{number + 1}", called, Elision.whole((1, 1, 1, 1, 1)), sign="+")
+            item = replace(item, sign="=")
         if told.contents.in_rows and stage.stages[-1].name is not None and not stage.again:
             named = label + told.words.naming + told.made(number)
             item = replace(item, label=(named, item.label[-1]), short=(label,), known=bool(told.summary_columns))
@@ -195,13 +199,12 @@ def _bank(told: Told, number: int) -> Item:
     flipped = number in told.contents.flipped
     label, short = told.filters_called(number, flipped), (told.words("turned"),) if flipped else None
     elision = told.contents.banks[number]
-    names, biases = told.filter_names(number), told.marked_biases(number)
+    names, biased = told.filter_names(number), number in told.contents.biased
     several = filters > 1 or elision.lanes.length > 1  # slices of one, apart, have the numbers of their channels
-    marks = ()
-    if names or biases or several:
-        marks = _marks(elision, lambda f: (names[f] if names else str(f + 1)) + biases.get(f, ""))
-    notes = notes_of(told.bank_left_out(number))
-    return Item(f"filters-{number + 1}", (label, size((*dims,))), elision, marks=marks, notes=notes, short=short)
+    marks = _marks(elision, lambda f: names[f] if names else str(f + 1)) if names or several else ()
+    notes, shape = notes_of(told.bank_left_out(number)), size((*dims,))
+    words = label, told.words("with_bias", shape) if biased else shape
+    return Item(f"filters-{number + 1}", words, elision, marks=marks, notes=notes, short=short, biased=biased)
 
 
 def _product(told: Told, number: int) -> tuple[Item, Item]:

@@ -69,6 +69,9 @@ LABEL_GAP = 0.42
 """Between a block, in its window, and its label, in capitals."""
 WINDOW_ROOM = WINDOW_MARGIN + WINDOW_BAR / 2
 """How far a window reaches beyond the cells that it touches."""
+PLUS_GAP, PLUS_BACK = 1.1, 0.2
+"""Between a block and the cell that is added to what it makes, in its cells: room for both at once, and a plus. That
+is so far left of the middle, as on the right one sees the side of that cell."""
 MARK_GAP = 0.3
 """Between a block and its mark, in cells."""
 BETWEEN_LABELS = 1.4
@@ -230,6 +233,8 @@ class Item:
     """Whether the channels of a block stand side by side, none behind another."""
     mark_height: float | None = None
     """How high its marks are, in units, if not as all labels: they are seen only where that is no less."""
+    biased: bool = False
+    """Whether each block has a cell beside it, on the right, that is added to what it makes."""
 
     @property
     def in_row(self) -> bool:
@@ -255,10 +260,15 @@ class Item:
         """How far apart the channels of an opened block are."""
         return (self.elision.dims[2] + SLICE_GAP) * self.pitch
 
+    @property
+    def bias_room(self) -> float:
+        """Units that the cell beside a block takes, the plus before it included."""
+        return (PLUS_GAP + 1.0) * self.pitch if self.biased else 0.0
+
     @cached_property
     def padded(self) -> tuple[float, float, float]:
         c, h, w = (d + sum(p) for d, p in zip(self.dims, self.pad, strict=True))
-        return c, h, w
+        return c, h, w + self.bias_room
 
 
 @dataclass(frozen=True)
@@ -291,6 +301,19 @@ class Placed:
             opened = axis == 1 and item.opened
             place[:, 0 if opened else axis] += coordinate * (item.slice_pitch if opened else item.pitch)
         return place + (self.item.pitch - 1.0) / 2.0 * np.array([1.0, 1.0, -1.0])
+
+    def sums(self, block: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The middle between blocks and the cells beside them, ``(n, 3)``."""
+        return self.biases(block) - np.array([(1.0 + PLUS_GAP) / 2.0, 0.0, 0.0]) * self.item.pitch
+
+    def pluses(self, block: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The middle of what is seen of the gap between their fronts, ``(n, 3)``."""
+        return self.sums(block) - np.array([PLUS_BACK, 0.5, 0.0]) * self.item.pitch
+
+    def biases(self, block: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Where the cells beside blocks stand, half-way down these, ``(n, 3)``."""
+        (_, h, w), pitch = self.item.dims, self.item.pitch
+        return self.base[block] + np.array([w - 0.5 + (PLUS_GAP + 0.5) * pitch, (pitch - 1.0) / 2.0, -(h - 1.0) / 2.0])
 
 
 @dataclass(frozen=True)

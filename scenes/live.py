@@ -73,6 +73,7 @@ PHRASES = (
     *("max", "mean", "each", "one_filter", "one_channel", "in", "multiply_values", "multiply_channel", "sum_values"),
     *("sum_channels", "bias", "write_value", "padding_max", "padding_mean", "padding_apart", "around_zeros"),
     *("around_reflect", "around_replicate", "around_circular", "opened", "opened_both", "group"),
+    *("with_bias", "bias_values"),
 )
 """What of :data:`.captions.WORDS` it says of it then."""
 
@@ -105,6 +106,7 @@ def live(scene: Scene, all_cells: bool = False) -> dict[str, Any]:
             "reads": list(stage.reads),
             "makes": number + 1,
             "filters": f"filters-{number + 1}" if number in plan.banks else None,
+            "biases": f"biases-{number + 1}" if number in contents.biased | contents.lone_biases else None,
             "bank": None if bank is None else list(bank),
             "weight": weights[number],
             "bias": biases[number],

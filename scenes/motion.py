@@ -49,6 +49,8 @@ APPROACH = -1.5
 """How far in front of its first position a window starts."""
 FRONT, BESIDE, ABOVE = (0.0, -0.5, 0.0), (-0.5, 0.0, 0.0), (0.0, 0.0, 0.5)
 """Lines of weights begin on the front of cells and end on the side of others that they come to."""
+PLUS, PLUS_RADIUS = 0.25, 0.05
+"""How far the bars of a plus reach from its middle, and half of how thick they are, in cells of the filter."""
 THIN, STAYS = 0.4, 0.3
 """Once their cell is written they are so thick, of others, and so much of the backdrop is seen through them."""
 MOST_FRAMED, FRAMED, FRAME_RADIUS = 64, 0.86, 0.055
@@ -343,6 +345,7 @@ def offset_in(
 
 def all_lines(plan: Plan) -> Iterator[Lines]:
     """From the window to the filters and on to the output cells; in order "filter" every filter has its own turn."""
+    yield from _pluses(plan)
     if "lines" not in plan.show:
         return
     if ties := tuple(_ties(plan)):
@@ -377,6 +380,18 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
             else:
                 lines = (*_window_lines(plan, number, bank, chosen), *_output_lines(plan, number, bank, chosen))
             yield Lines(f"lines-{number + 1}-{turn + 1}", lines, float(first), float(first + steps))
+
+
+def _pluses(plan: Plan) -> Iterator[Lines]:
+    """Between filters and their biases."""
+    for number in sorted(plan.contents.biased):
+        placed = plan.banks[number].placed
+        middles = placed.pluses(placed.item.elision.drawn_blocks())
+        arms = PLUS * placed.item.pitch * np.array([(1.0, 0.0, 0.0), (0.0, 0.0, 1.0)])
+        bars = tuple(
+            Line(vector(at - arm), None, vector(at + arm), None, plan.theme.text) for at in middles for arm in arms
+        )
+        yield Lines(f"pluses-{number + 1}", bars, ALWAYS, plan.time.steps + 1.0, radius=PLUS_RADIUS * placed.item.pitch)
 
 
 def _ties(plan: Plan) -> Iterator[Line]:
@@ -512,7 +527,7 @@ def _corners_around(plan: Plan, number: int, bank: Bank, members: Sequence[int])
     """
     view, pixel, item = plan.frame.view, 1.0 / plan.cell_pixels(number), bank.placed.item
     bases, (depth, h, w) = bank.placed.base[members], item.dims
-    sides = ((-0.5, w - 0.5), (-0.5, depth - 0.5), (0.5 - h, 0.5))
+    sides = ((-0.5, w - 0.5 + item.bias_room), (-0.5, depth - 0.5), (0.5 - h, 0.5))
     flat = view.project(bases[:, None] + np.array(list(product(*sides)))).reshape(-1, 2)
     low, high = flat.min(axis=0) - AROUND * pixel, flat.max(axis=0) + AROUND * pixel
     hang, rise = mark_room(item, view, CAPITAL["label"] * pixel)

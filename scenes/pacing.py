@@ -20,6 +20,8 @@ RETURN_SECONDS = 0.4
 """The result is held for so much longer: what plays again and again leads back to its first picture meanwhile."""
 FIRST_STEP_SECONDS = 2.6
 """What is told is shown in slow motion, a stage's first step mostly: land, multiply, sum, write."""
+PHASES = 4
+"""So many phases have that time; where a bias is added, it takes as much more as it is one more."""
 READING_SECONDS = 0.75
 READING_STEPS = 3
 LAST_STEP_SECONDS = 0.7
@@ -40,6 +42,8 @@ LAND, ARRIVE = 0.2, 0.4
 MULTIPLY, SUM, WRITE = 0.45, 0.6, 0.8
 """Parts of a step in slow motion, after LAND: copies of what is read reach the filters, leave them, have become one
 cell."""
+BIASED, BIAS = (0.4, 0.5, 0.6), 0.68
+"""The same where a bias is added to that cell; when the bias leaves its place, to be there at WRITE."""
 SET_OUT, LANDED = 0.5, 0.9
 """Parts of any other step, after ARRIVE: the output cells set out, have come to their place."""
 SWEEP_ARRIVE = 0.1
@@ -111,6 +115,7 @@ def beats(
     leaves: bool = False,
     telling: Mapping[int, Collection[int]] | None = None,
     unseen: Collection[tuple[int, int]] = (),
+    biased: Collection[int] = (),
 ) -> tuple[list[list[Beat]], int]:
     """Lay the beats out in time.
 
@@ -123,6 +128,7 @@ def beats(
         leaves: after the last stage the camera travels once more, before the hold on the result.
         telling: by the stage's number, the beats that are shown in slow motion, if that is not the first one alone.
         unseen: the beats, by the stage's number and their own, in which nothing is written that is drawn.
+        biased: the stages, by number, in whose slow motion a bias is added.
 
     Returns:
         The beats per stage and the number of frames. Beats start and end at whole frames while there are at least as
@@ -139,7 +145,8 @@ def beats(
         last_frame -= max(1.0, round(pause))
         room = last_frame - first_frame
     slow = [(telling or {}).get(number, (0,)) for number in range(len(sizes))]
-    durations = _durations(sizes, slow, unseen, fps, room - len(before) * pause)
+    phases = [PHASES + (number in biased) for number in range(len(sizes))]
+    durations = _durations(sizes, slow, phases, unseen, fps, room - len(before) * pause)
     if before:  # each is like a beat before a stage's first one
         firsts = np.cumsum([0, *map(len, sizes)])
         durations = np.insert(durations, firsts[before], pause)
@@ -165,6 +172,7 @@ def held_from(frames: int, fps: float) -> int:
 def _durations(
     sizes: list[list[int]],
     telling: Sequence[Collection[int]],
+    phases: Sequence[int],
     unseen: Collection[tuple[int, int]],
     fps: float,
     room: float,
@@ -180,7 +188,8 @@ def _durations(
         n = len(stage)
         for i, size in enumerate(stage):
             if i in telling[number] or (size > 1 and i == n - 1 == 1):
-                slow.append(FIRST_STEP_SECONDS if number == 0 else FIRST_STEP_SECONDS * 0.7)
+                seconds = FIRST_STEP_SECONDS * phases[number] / PHASES
+                slow.append(seconds if number == 0 else seconds * 0.7)
                 fast.append(0.0)
             elif i == 0 or (number, i) in unseen or (i <= READING_STEPS and n > READING_STEPS + 2):
                 slow.append(READING_SECONDS)

@@ -154,8 +154,11 @@ class Bank:
     def mouths(self) -> NDArray[np.float64]:
         """Where a filter's results come out, on its far side, from which its line leads to them: ``(filters, 3)``.
 
-        There they cover none of its weights, and are behind the filters that they pass.
+        There they cover none of its weights, and are behind the filters that they pass. Where it has a bias beside
+        it, they come out between the two.
         """
+        if self.placed.item.biased:
+            return self.placed.sums(np.arange(len(self.placed.base)))
         depth, h, w = self.placed.item.dims
         return self.placed.base + np.array([w - 0.5, depth - 1.0, -(h - 1) / 2])
 

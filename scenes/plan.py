@@ -110,6 +110,12 @@ class Plan:
         added = [biases[stage.number - 1] for stage in self.stages]
         return [values.reshape(shape) for values, shape in zip(shown, self.shapes, strict=True)], kernels, added
 
+    def biases(self, number: int) -> Values:
+        """Those of a stage's filters that stand beside them, (filters,)."""
+        bias = None if self.values is None else self.values[2][number]
+        assert bias is not None
+        return bias
+
     def numbers(
         self,
         values: Values,
@@ -179,6 +185,8 @@ class Plan:
         self.review: dict[int, Tensor] = {}
         """All tensors once more, if these are what a travelling camera has in its last picture."""
         self.banks: dict[int, Bank] = {}
+        self.lone_biases: dict[int, Placed] = {}
+        """Those that are added to sums of channels, by their stage."""
         self.keys: dict[int, Bank] = {}
         """The kernels beside products, in the colours of their weights."""
         self.views: dict[int, list[tuple[Tensor, View]]] = {}
@@ -201,6 +209,8 @@ class Plan:
                 spots = [placed[f"{view.name}-{number + 1}"] for view in views[number][:-1]]
                 self.views[number] = self._arrangements(number, views[number], [*spots, where])
                 self.tensors.append(self.views[number][-1][0])
+            if number in self.contents.lone_biases:
+                self.lone_biases[number] = placed[f"biases-{number + 1}"]
         for number, tensor in enumerate(self.tensors):
             if (name := f"review-{tensor.name}") in placed:
                 self.review[number] = replace(tensor, name=name, placed=placed[name])

@@ -87,6 +87,10 @@ def blocks_of(things: Sequence[Placed]) -> tuple[NDArray[np.float64], NDArray[np
         base = placed.base[placed.item.elision.drawn_blocks()]
         lows.append(base + np.array([-0.5, -0.5, 0.5 - rows]))
         highs.append(base + np.array([columns - 0.5, channels - 0.5, 0.5]))
+        if placed.item.biased:
+            middle = placed.biases(placed.item.elision.drawn_blocks())
+            lows.append(middle - placed.item.pitch / 2.0)
+            highs.append(middle + placed.item.pitch / 2.0)
     return np.concatenate(lows), np.concatenate(highs)
 
 

@@ -13,7 +13,19 @@ from ..conv_math.conv import Weighted
 from .contents import Contents, Shown
 from .counts import count_frames
 from .layout import Frame
-from .pacing import BEAT_SHARE, Beat, beat_sizes, beats, group_steps, held_from, reached
+from .pacing import (
+    BEAT_SHARE,
+    BIASED,
+    MULTIPLY,
+    SUM,
+    WRITE,
+    Beat,
+    beat_sizes,
+    beats,
+    group_steps,
+    held_from,
+    reached,
+)
 from .parts import Act
 from .sight import Sight, depth_of
 from .story import Ease, Track
@@ -44,7 +56,7 @@ class Timetable:
         steps, flipped, traces = contents.steps, contents.flipped, contents.traces
         rounds = np.count_nonzero(steps) + len(flipped) + len(traces)
         room = max(1, int(BEAT_SHARE * count_frames(self.scene, self.fps) / rounds))
-        sizes, openings, telling, unseen = [], [], {}, set()
+        sizes, openings, telling, unseen, biased = [], [], {}, set(), set()
         self.slow = 0
         """The step of the first stage that tells most in slow motion."""
         for number, total in enumerate(steps):
@@ -62,6 +74,8 @@ class Timetable:
             starts = np.cumsum([0, *sizes[-1][:-1]]).tolist()
             if told:
                 telling[len(sizes) - 1] = [starts.index(step) for step in told]
+            if contents.adds_bias(number):
+                biased.add(len(sizes) - 1)
             if told and len(sizes) == 1:
                 self.slow = told[-1]
             unseen |= {(len(sizes) - 1, beat) for beat, start in enumerate(starts) if seen and not seen[start // run]}
@@ -71,7 +85,7 @@ class Timetable:
         self.leaves = len(self.frame.stops) > len(steps)
         """Whether a travelling camera has a picture of its own for the result."""
         seconds, travels = self.scene.time.seconds, bool(self.frame.stops)
-        timed, self.frames = beats(sizes, self.fps, seconds, travels, openings, self.leaves, telling, unseen)
+        timed, self.frames = beats(sizes, self.fps, seconds, travels, openings, self.leaves, telling, unseen, biased)
         rows = iter(timed)
         self.acts: list[Act] = []
         """Of every stage; one that takes no time has that of what comes next."""
@@ -104,6 +118,11 @@ class Timetable:
         last = (*self.acts, *self.traced)[-1].last_frame
         self.result_frame = int(self.travels[-1][1]) if self.leaves else last + 1
         """The frame from which the words are those of the result."""
+
+    def parts(self, number: int) -> tuple[float, float, float]:
+        """Parts of a step in slow motion: copies of what is read reach a stage's filters, leave them, have become one
+        cell."""
+        return BIASED if self.contents.adds_bias(number) else (MULTIPLY, SUM, WRITE)
 
     def _told_steps(self, number: int, seconds: float) -> list[int]:
         """The steps of a stage with so many seconds that are told in slow motion, counted from its first one.

@@ -55,8 +55,6 @@ MAX_SUMMARY_LINES = 6
 """Where the camera does not travel, that table is on no more lines."""
 ROW_LINES = 3
 """Lines of a table that take hardly more height than title and call beside it."""
-MARKED_BIASES = 4
-"""Beside more filters their biases are not told."""
 
 
 class Told:
@@ -157,14 +155,6 @@ class Told:
         if self.contents.is_partial(number):
             names *= divisor
         return tuple(f"{name} ÷ {divisor}" for name in names) if divisor > 1 else names
-
-    def marked_biases(self, number: int) -> dict[int, str]:
-        """What is written beside the numbers of a few filters: their biases, where values are shown."""
-        op = self.stages[number].op
-        bias = None if self.biases is None or not getattr(op, "bias", False) else self.biases[number]
-        if bias is None or not 1 < len(bias) <= MARKED_BIASES:
-            return {}
-        return {f: f", {self.words('bias', told(b))}" for f, b in enumerate(bias.tolist())}
 
     def channel(self, number: int, channel: int) -> str:
         """What a channel of the ``number``-th tensor is called: by its number or, of a picture, by its colour."""

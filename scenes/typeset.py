@@ -33,7 +33,7 @@ from .layout import (
     without_pad,
 )
 from .numerals import told
-from .pacing import LAND, MULTIPLY, WRITE
+from .pacing import LAND, WRITE
 from .parts import Act
 from .plan import Plan
 from .sight import RowProduct, Sight, shares_mixed
@@ -569,7 +569,8 @@ def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
     """What happens in a window's steps in slow motion."""
     if act.stage.slide is None:
         return
-    ends = (LAND, MULTIPLY, WRITE, 1.0)
+    multiply, _, summed = plan.time.parts(number)
+    ends = (LAND, multiply, *sorted({summed, WRITE}), 1.0)
     room = _narration_room(plan, number, act)
     at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
     for turn, beat in enumerate(act.told, start=1):

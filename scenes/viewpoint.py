@@ -111,7 +111,7 @@ def _corners(placed: Placed) -> NDArray[np.float64]:
     channels, rows, columns = item.dims
     (near, far), (above, below), (left, right) = item.pad
     low = np.array([-left, -near, -(rows - 1.0) - below]) - 0.5 - WINDOW_ROOM
-    high = np.array([columns - 1.0 + right, channels - 1.0 + far, above]) + 0.5 + WINDOW_ROOM
+    high = np.array([columns - 1.0 + right + item.bias_room, channels - 1.0 + far, above]) + 0.5 + WINDOW_ROOM
     return base[:, None] + low + _CORNERS * (high - low)
 
 

@@ -324,7 +324,7 @@ def test_of_a_deformable_window_a_sample_travels_to_each_weight_and_the_products
     carried, products = travellers.numbers
     assert len(travellers) == weight.size and len(carried) == len(weight) * 9
     assert np.allclose(np.sort(carried.value), np.sort(samples[:, 0].ravel()))
-    assert np.allclose(np.sort(products.value), np.sort((samples * weight)[:, 0].ravel()))
+    assert np.allclose(np.sort(products.value), np.sort((samples * weight).ravel())), "of all channels, side by side"
     assert np.allclose((samples * weight).sum(axis=(1, 2, 3)) + bias, tensors[1][:, 0, 0])
     tips = [board.mover(f"tap-1-{cell + 1}").track.at(float(board.settled[0])) for cell in range(9)]
     starts = np.unique(np.round(travellers.origin[carried.cell], 3), axis=0)

@@ -74,7 +74,7 @@ def test_the_sums_of_the_channels_are_added_one_after_another_and_each_sum_is_wr
     pictures = x.reshape(-1, *x.shape[-3:])
     channels, (rows, columns) = pictures.shape[1], weight.shape[2:]
     made, partial = cells_of(board, "output-2"), layers(board, "added")
-    assert len(partial) == channels - 1
+    assert len(partial) == channels, "the bias comes last"
     assert np.ptp([len(cells) for cells in (*partial, made)]) == 0
     for turn, cells in enumerate((*partial, made)):
         (numbers,) = cells.numbers
@@ -86,11 +86,12 @@ def test_the_sums_of_the_channels_are_added_one_after_another_and_each_sum_is_wr
             assert value == pytest.approx(expected), (turn, i, j)
         assert np.allclose(numbers.color, ink_on(THEMES[board.theme].face * cells.color[numbers.cell].astype(float)))
     source = cells_of(board, "output-1")
-    for turn, cells in enumerate((*partial, made)):
+    for turn, cells in enumerate(partial):
         mine = source.index[:, -3] == turn
         assert np.array_equal(cells.origin, source.position[mine]), "each sum comes from its own channel"
-        if cells is not made:
-            assert np.allclose(cells.color, source.color[mine], atol=1e-6), "and looks as it did there"
+        assert np.allclose(cells.color, source.color[mine], atol=1e-6), "and looks as it did there"
+    added = cells_of(board, "biases-2")
+    assert added.numbers[0].value.tolist() == bias.tolist() and (made.origin == added.position).all()
     for before, cells in itertools.pairwise((*partial, made)):
         assert np.allclose(before.arrive, cells.start, atol=1e-3) and before.scale < cells.scale
         assert np.array_equal(before.position, cells.position)
@@ -101,7 +102,7 @@ def test_when_the_sum_of_a_channel_has_come_the_number_is_that_of_all_so_far():
     (x, _), (weight,), _ = values_of(scene)
     first = x[:, :2, :2] * weight[0]
     begin = float(cells_of(board, "output-2").start.min()) // 1
-    for turn, share in enumerate((0.4, 0.75)):
+    for turn, share in enumerate((0.3, 0.55, 0.8)):
         now = outermost(board, "output-2", begin + share)
         assert now == {(0, 0, 0): pytest.approx(first[: turn + 1].sum())}
 
@@ -176,11 +177,11 @@ def test_every_sum_is_hidden_by_the_next_one():
 
 
 def test_more_sums_than_can_hide_each_other_have_no_numbers():
-    for channels in (MOST_SUMS + 1, MOST_SUMS + 2):
+    for channels in (MOST_SUMS, MOST_SUMS + 1):
         scene = parse_scene(f"[input]\nshape = [{channels}, 3, 3]\n{PARTIAL}{SHOWN}", "many")
         partial = layers(compose(scene, (3840, 2160)), "added")
-        assert len(partial) == channels - 1
-        assert all(bool(cells.numbers) == (channels - 1 <= MOST_SUMS) for cells in partial)
+        assert len(partial) == channels
+        assert all(bool(cells.numbers) == (channels <= MOST_SUMS) for cells in partial)
 
 
 def test_without_values_what_is_not_finished_is_one_cell_without_a_number():

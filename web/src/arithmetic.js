@@ -5,11 +5,12 @@ import { textWidth } from "./phrases.js";
 
 /**
  * @typedef {{cells: number[], result: number, whole: boolean, weights: number[] | null, channels: number[],
- *   bias: number | null, scatters: boolean, divisor: number | null}} Sum
+ *   bias: number | null, seen: boolean, scatters: boolean, divisor: number | null}} Sum
  */
 
 /**
- * The phases of the step with its numbers, each no wider than `room` (capitals) if an ellipsis makes it so.
+ * The phases of the step with its numbers, each no wider than `room` (capitals) if an ellipsis makes it so; where the bias
+ * is seen, one more.
  * @param {import("./phrases.js").Phrases} words
  * @param {Sum} one
  * @param {string[]} phases what is read, what is done with it, what comes of that, what is written
@@ -40,10 +41,18 @@ export function narrated(words, one, [land, does, spread, write], room, who) {
     const equals = equalsOf(terms[0], mine(one.cells), mine(one.weights));
     multiply = shortened(channel, joined(mine(factors), " + "), " + …", equals, room);
   }
-  const biases = one.bias === null ? [] : [one.bias];
-  const rest = biases.map((bias) => ` + ${words.say("bias", bracketed(bias))}`).join("") + equalsOf(one.result, terms, biases);
   const adds = words.of(who, words.say(several ? "sum_channels" : "sum_values", ""));
-  return [read, multiply, shortened(adds, addedUp(terms), " + …", rest, room), writes];
+  if (!one.seen) return [read, multiply, added(words, adds, terms, one.bias, one.result, room), writes];
+  const total = terms.reduce((sum, term) => sum + term, 0);
+  const joins = added(words, words.of(who, words.say("bias_values", "")), [total, one.bias], null, one.result, room);
+  return [read, multiply, terms.length > 1 ? added(words, adds, terms, null, total, room) : joins, joins, writes];
+}
+
+/** A sum in words, after the lead: `3 − 5 + bias 1 = −1`. */
+function added(words, lead, terms, bias, result, room) {
+  const biases = bias === null ? [] : [bias];
+  const rest = biases.map((each) => ` + ${words.say("bias", bracketed(each))}`).join("") + equalsOf(result, terms, biases);
+  return shortened(lead, addedUp(terms), " + …", rest, room);
 }
 
 /** What is made of cells without weights: the result alone or, of a mean of several cells, how it is worked out. */

@@ -1,7 +1,7 @@
 /** The cell that is pointed at: its index, its value, and of what it was made. */
 
 import { make } from "./dom.js";
-import { ravel, tapsOf, unravel, written } from "./live.js";
+import { biasOf, ravel, tapsOf, unravel, written } from "./live.js";
 import { told } from "./numerals.js";
 import { solid } from "./pick.js";
 
@@ -81,6 +81,7 @@ export class CellPanel {
     const plain = { name: cells.name, index: this._index(cells, row), value: null, taps: null, sum: null, marked };
     const owner = live?.owner(cells.name);
     if (!owner) return plain;
+    if (owner.added) return { ...plain, name: "bias", index: [flat], value: owner.added.bias?.data[flat] ?? null };
     if (owner.stage) {
       const { stage } = owner;
       return { ...plain, name: "filters", value: stage.weight?.data[flat] ?? null, bias: stage.bias?.data[plain.index[0]] };
@@ -97,6 +98,7 @@ export class CellPanel {
       this._mark(marked, live.tensors[tap.tensor].cells, tap.input);
       if (stage.filters) this._mark(marked, stage.filters, tap.weight);
     }
+    if (stage.biases) this._mark(marked, stage.biases, biasOf(stage, flat));
     return { ...known, stage, taps, sum: written(live, stage, flat, taps) };
   }
 
@@ -111,7 +113,7 @@ export class CellPanel {
   _shown(found) {
     const { words, live } = this.app;
     if (!found) return [make("h2", {}, words("cell")), make("p.faint", {}, words("none"))];
-    const name = ["input", "output", "filters"].includes(found.name) ? words(found.name) : found.name;
+    const name = ["input", "output", "filters", "bias"].includes(found.name) ? words(found.name) : found.name;
     const place = `${name}[${found.index.join(", ")}]`;
     const lines = [make("h2", {}, place)];
     const value = found.value === null ? words("unknown") : told(found.value);

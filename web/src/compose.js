@@ -22,6 +22,8 @@ const ITEM_GAP = 2.6;
 const LANE_GAP = 1.1;
 const BLOCK_GAP = 0.8;
 const SLICE_GAP = 0.25;
+/** Between a filter and its bias, and how far left of the middle of that the plus is, and reaches, and how thick it is. */
+const [PLUS_GAP, PLUS_BACK, PLUS, PLUS_RADIUS] = [1.1, 0.2, 0.25, 0.05];
 /** Items stand farther apart where there is room, but no more than so much. */
 const MORE_GAP = 5;
 const CAPITAL = { title: 19, line: 12, label: 12.5, note: 12 };
@@ -38,12 +40,13 @@ const [ROOMY, LARGE_CELL] = [0.9, 12];
 const ROUNDS = 3;
 const APPROACH = -1.5;
 const [MULTIPLY, SUM, WRITE] = [0.45, 0.6, 0.8];
+const [BIASED, BIAS] = [[0.4, 0.5, 0.6], 0.68];
 const [SET_OUT, LANDED] = [0.5, 0.9];
 const [PARTIAL, GROWN, COPIED] = [0.8, 0.96, 0.8];
 const [MOST_SUMS, MOST_PRODUCTS, FLIGHT, FEWEST_PIXELS] = [15, 2 ** 20, 0.06, 4];
 const EMPTY = [0.6, 0.61, 0.63];
 const FAINT = 0.6;
-const [MOST_MARKED_BIASES, BETWEEN, NOTE_SHARE, LISTED] = [4, 1.5, 0.7, 6];
+const [BETWEEN, NOTE_SHARE, LISTED] = [1.5, 0.7, 6];
 const MOST_TRAVELLERS = 4096;
 const MOST_LINES = 64;
 /** How far the frame around several filters is from them, in reference pixels. */
@@ -146,6 +149,20 @@ class Item {
     const [x, y, z] = this.base[block];
     return this.slice ? [x + column + depth * this.slice, y, z - row] : [x + column, y + depth, z - row];
   }
+
+  /** Where a block's bias stands: beside it, half-way down; where it is added, in the middle between both; and the plus. */
+  biasAt(block) {
+    const [, h, w] = this.dims;
+    return add(this.base[block], [w + PLUS_GAP, 0, -(h - 1) / 2]);
+  }
+
+  sumAt(block) {
+    return add(this.biasAt(block), [-(1 + PLUS_GAP) / 2, 0, 0]);
+  }
+
+  plusAt(block) {
+    return add(this.sumAt(block), [-PLUS_BACK, -0.5, 0]);
+  }
 }
 
 /**
@@ -179,6 +196,9 @@ class Composer {
     this.lanesOut = apart ? this.shapes.output[0] : groups;
     if (this.kind.move) this.lanesIn = this.lanesOut = 1;
     this.bank = bankOf(setting);
+    this.biased = Boolean(this.numbers && this.bank && values.bias);
+    this.addsBias = this.biased && !this.scatters;
+    this.parts = this.addsBias ? BIASED : [MULTIPLY, SUM, WRITE];
     const { kernel_size: kernel, dilation = 1 } = setting.arguments;
     const far = each(dilation, this.axes);
     this.extents = !this.bank && kernel ? each(kernel, this.axes).map((k, axis) => (k - 1) * far[axis] + 1) : [1];
@@ -208,7 +228,7 @@ class Composer {
       step: this.step,
       cells,
       movers,
-      lines: this.kind.move || !this.look.show.includes("lines") ? [] : this._lines(),
+      lines: [...this._pluses(), ...(this.kind.move || !this.look.show.includes("lines") ? [] : this._lines())],
       captions: this._captions(),
       outlines: this._outlines(),
       camera: this.camera,
@@ -297,7 +317,8 @@ class Composer {
     if (this.bank) {
       const [filters, ...dims] = this.bank;
       const kernel = [this.setting.arguments.in_channels / this.setting.arguments.groups, ...each(this.setting.arguments.kernel_size, this.axes)];
-      this.bankItem = new Item("filters-1", filters, dims, { gap: BLOCK_GAP, marks: this._filterMarks(), label: one(this._filtersCalled(filters), shape(kernel)) });
+      const told = this.biased ? this.words.say("with_bias", shape(kernel)) : shape(kernel);
+      this.bankItem = new Item("filters-1", filters, dims, { pad: [[0, 0], [0, 0], [0, this.biased ? PLUS_GAP + 1 : 0]], gap: BLOCK_GAP, marks: this._filterMarks(), label: one(this._filtersCalled(filters), told) });
       this.items.splice(1, 0, this.bankItem);
     }
     this.page = page;
@@ -405,7 +426,7 @@ class Composer {
     const { fps, seconds } = this.look;
     const row = this.kind.move ? 0 : this.grid.at(-1);
     const plane = product(this.grid.slice(-2));
-    const told = { steps: this.steps, row: this.grid.at(-1), plane, fps, seconds, slides: !this.kind.move, telling: this.telling };
+    const told = { steps: this.steps, row: this.grid.at(-1), plane, fps, seconds, slides: !this.kind.move, telling: this.telling, biased: this.addsBias };
     const { beats, frames } = beatsOf(told);
     Object.assign(this, { beats, frames, row });
     this.slow = beats.find((beat) => beat.slow);
@@ -550,7 +571,22 @@ class Composer {
     const color = cells.map(([f, c], flat) => this.weightTint(colors[f][c], this.values.weight[flat]));
     const numbers = this._numbers(this.values.weight, color, cells.map(([, c]) => this._inFront(c)));
     const position = cells.map(([f, c, h, w]) => this.bankItem.at(f, c, h, w));
-    return [made("filters-1", "filter", this.bank, cells, { position, color, numbers })];
+    return [made("filters-1", "filter", this.bank, cells, { position, color, numbers }), ...this._biases()];
+  }
+
+  /** The biases of filters, in the hue of what these write. */
+  _biases() {
+    if (!this.biased) return [];
+    const filters = range(this.bank[0]);
+    return [this._biasCells("biases-1", "filter", { position: filters.map((f) => this.bankItem.biasAt(f)) })];
+  }
+
+  _biasCells(name, role, more) {
+    const { weight, bias } = this.values;
+    const tint = inLightness([...weight, ...bias]);
+    const color = range(bias.length).map((f) => tint(this.outColors[f], bias[f]));
+    const numbers = this._numbers(bias, color, color.map(() => true));
+    return made(name, role, [bias.length, 1, 1], range(bias.length).map((f) => [f, 0, 0]), { color, numbers, ...more });
   }
 
   /** Whether the weights of a channel have none before them, so that their fronts are seen. */
@@ -558,8 +594,9 @@ class Composer {
     return channel === 0 || "slice" in this.bankItem;
   }
 
-  /** Where a filter's results come out: on its far side, from which its line leads to them. */
+  /** Where a filter's results come out: on its far side, from which its line leads to them, or where its bias is added. */
   _mouth(filter) {
+    if (this.biased) return this.bankItem.sumAt(filter);
     const [depth, h, w] = this.bankItem.dims;
     const [x, y, z] = this.bankItem.base[filter];
     return [x + w - 0.5, y + depth - 1, z - (h - 1) / 2];
@@ -602,14 +639,35 @@ class Composer {
       const tint = inLightness(products);
       products.forEach((value, i) => (becomes[i] = tint(becomes[i], value)));
     }
-    const rest = [MULTIPLY, SUM];
+    const [multiply, leave, summed] = this.parts;
+    const rest = [multiply, leave];
     const numbers = [
-      ...this._numbers(cells, color, front, { last: MULTIPLY }),
-      ...this._numbers(products, becomes, index.map((_, flat) => this._inFront(unravel(flat, this.bank)[1])), { first: MULTIPLY }),
+      ...this._numbers(cells, color, front, { last: multiply }),
+      ...this._numbers(products, becomes, index.map((_, flat) => this._inFront(unravel(flat, this.bank)[1])), { first: multiply }),
     ];
-    const times = { start: position.map(() => LAND), arrive: position.map(() => WRITE), rest, end: WRITE };
+    const times = { start: position.map(() => LAND), arrive: position.map(() => summed), rest, end: summed };
     const bow = this._swerve(origin, via);
-    return [made("travellers-1", "traveller", this.before, index, { position, color, origin, anchor: origin, via, bow, becomes, numbers, ...times })];
+    const copies = { position, color, origin, anchor: origin, via, bow, becomes, numbers, ...times };
+    return [made("travellers-1", "traveller", this.before, index, copies), ...(this.addsBias ? this._joining() : [])];
+  }
+
+  /** What the filters have added up in the first step, and copies of their biases, which join that. */
+  _joining() {
+    const filters = range(this.bank[0]);
+    const positions = product(this.shapes.output.slice(1));
+    const cell = filters.map((f) => f * positions + this.telling);
+    const sums = cell.map((flat, f) => this.y[flat] - this.values.bias[f]);
+    const color = sums.map((sum, f) => this.outTint(this.outColors[f], sum));
+    const [position, index] = [filters.map((f) => this.bankItem.sumAt(f)), cell.map((flat) => unravel(flat, this.after))];
+    const shared = { position, color, numbers: this._numbers(sums, color, filters.map(() => true)) };
+    const [begin, at] = [this.parts.at(-1), filters.map((f) => this.bankItem.biasAt(f))];
+    const every = (time) => filters.map(() => time);
+    const joins = { start: every(BIAS), rest: [BIAS, BIAS], arrive: every(WRITE), end: WRITE };
+    return [
+      made("sums-1", "traveller", this.after, index, { ...shared, start: every(begin), arrive: every(BIAS), end: BIAS }),
+      made("joined-1", "traveller", this.after, index, { ...shared, via: position, ...joins }),
+      this._biasCells("joining-1", "traveller", { position, origin: at, via: at, ...joins }),
+    ];
   }
 
   /** Where the first window has its cell of so many along depth, rows and columns: on the input or, of one that
@@ -652,6 +710,8 @@ class Composer {
         [x + w - 0.5, y + d - 0.5, z + 0.5],
       ]),
     );
+    const biases = this.biased ? range(this.bank[0]).map((f) => this.bankItem.biasAt(f)) : [];
+    boxes.push(...biases.map((at) => [add(at, [-0.5, -0.5, -0.5]), add(at, [0.5, 0.5, 0.5])]));
     return swerve(origin, end, { view: basis(DIRECTION), boxes, room: this.room, told });
   }
 
@@ -884,6 +944,19 @@ class Composer {
     return [...others.filter((each) => each.lines.length), { name: "lines-1-1", lines, first: 0, last: this.steps, ...shared }];
   }
 
+  /** Between filters and their biases. */
+  _pluses() {
+    if (!this.biased) return [];
+    const color = this.look.surroundings.text;
+    const lines = range(this.bank[0]).flatMap((f) =>
+      [[PLUS, 0, 0], [0, 0, PLUS]].map((arm) => {
+        const at = this.bankItem.plusAt(f);
+        return { start: subtract(at, arm), start_on: null, end: add(at, arm), end_on: null, color };
+      }),
+    );
+    return [{ name: "pluses-1", lines, first: ALWAYS, last: this.steps + 1, over_cells: null, radius: PLUS_RADIUS, over_digits: false }];
+  }
+
   /** Between groups of a tensor that stand one below the other, at both sides: what is drawn apart is one thing. */
   *_ties() {
     const { right } = basis(DIRECTION);
@@ -991,17 +1064,20 @@ class Composer {
     for (let f = 0; f < Math.min(this.bank[0], MOST_LINES); f++) yield* this._written(f, this._mouth(f), null);
   }
 
-  /** Where there are no filters: from the window's near side to the output cells. */
+  /** Where there are no filters: from the window's near side to the output cells; of a box over several channels from the
+   * first and the last of these, each at its own depth. */
   *_directLines() {
     const window = this.window;
     const channels = this.shapes.output[0];
     const apart = this.lanesIn > 1;
+    const own = !apart && this.axes < 3;
+    const shown = own ? [...new Set([0, channels - 1])] : range(Math.min(channels, MOST_LINES));
     for (const [side, height] of Object.entries(SIDES)) {
       if (height && apart) continue;
       const on = window.taps ? `${window.name}-${side}` : window.name;
-      for (let f = 0; f < Math.min(height ? 1 : channels, MOST_LINES); f++) {
+      for (const f of height ? [0] : shown) {
         const [center, size] = window.boxes[apart ? Math.floor((f * this.lanesIn) / channels) : 0];
-        yield* this._written(f, add(center, [size[0] / 2, -size[1] / 2, height * size[2]]), on);
+        yield* this._written(f, add(center, [size[0] / 2, (own ? f : 0) - size[1] / 2, height * size[2]]), on);
       }
     }
   }
@@ -1165,12 +1241,10 @@ class Composer {
     return range(this.lanesIn).map((lane) => this.words.say(key, lane + 1));
   }
 
-  /** The numbers of filters; where values are shown, with the biases of a few. */
+  /** The numbers of filters. */
   _filterMarks() {
     const [filters] = this.bank;
-    if (filters === 1 || filters > MOST_MARKS) return [];
-    const bias = this.numbers && filters <= MOST_MARKED_BIASES ? this.values.bias : null;
-    return range(filters).map((f) => `${f + 1}${bias ? `, ${this.words.say("bias", told(bias[f]))}` : ""}`);
+    return filters === 1 || filters > MOST_MARKS ? [] : range(filters).map((f) => String(f + 1));
   }
 
   /** The first step's phases, and before and after these what else there is to say. */
@@ -1181,8 +1255,10 @@ class Composer {
     let first = Math.floor(begin) + 1;
     const spoken = (name, body, from, to) => to >= from && found.push({ name, body, up: 0, first: from, last: to });
     const spells = [[1, first - 1]];
+    const [multiply, , summed] = this.parts;
+    const ends = [LAND, multiply, ...(this.addsBias ? [summed] : []), WRITE, 1];
     this._phases().forEach((body, i) => {
-      const last = Math.floor(begin + [LAND, MULTIPLY, WRITE, 1][i] * (end - begin));
+      const last = Math.floor(begin + ends[i] * (end - begin));
       spoken(`phase-1-${i + 1}`, body, first, last);
       first = Math.max(first, last + 1);
     });
@@ -1235,7 +1311,7 @@ class Composer {
     return this.stage.reduce === "max" ? this.words.say("padding_max") : "";
   }
 
-  /** The four phases of the first step: what is read, what is done with it, what comes of that, what is written. */
+  /** The phases of the first step: what is read, what is done with it, what comes of that, what is written. */
   _phases() {
     const { words } = this;
     const wide = (this.page[0] - 2 * SIDE) / CAPITAL.note;
@@ -1316,7 +1392,7 @@ class Composer {
   _sum() {
     const { values, stage } = this;
     const result = this.y[this.telling];
-    const plain = { result, whole: true, weights: null, channels: [], bias: null, scatters: false, divisor: null };
+    const plain = { result, whole: true, weights: null, channels: [], bias: null, seen: false, scatters: false, divisor: null };
     if (this.scatters) {
       const weights = [...values.weight.slice(0, product(this.bank.slice(1)) / stage.fan_in)];
       return { ...plain, cells: weights.map(() => values.x[0]), weights, channels: weights.map(() => 0), scatters: true };
@@ -1328,7 +1404,7 @@ class Composer {
       const slice = product(this.bank.slice(1)) / stage.fan_in;
       const weights = taps.map((tap) => values.weight[tap.weight]);
       const channels = taps.map((tap) => Math.floor(tap.weight / slice) % stage.fan_in);
-      return { ...plain, cells, weights, channels, bias: values.bias ? values.bias[0] : null, whole: this.groups === 1 };
+      return { ...plain, cells, weights, channels, bias: values.bias ? values.bias[0] : null, seen: this.addsBias, whole: this.groups === 1 };
     }
     const whole = cells.length === this._touched();
     return { ...plain, cells, whole, divisor: stage.reduce === "sum" ? 1 / taps[0].coefficient : null };
@@ -1337,7 +1413,7 @@ class Composer {
   _live() {
     const f32 = (values) => (values ? packed(Float32Array.from(values)) : null);
     const tensor = (cells, shape, told, values) => ({ cells, shape, told, batched: false, values: f32(values) });
-    const stage = { ...this.stage, filters: this.bank ? "filters-1" : null, weight: f32(this.values.weight), bias: f32(this.values.bias), formula: "" };
+    const stage = { ...this.stage, filters: this.bank ? "filters-1" : null, biases: this.biased ? "biases-1" : null, weight: f32(this.values.weight), bias: f32(this.values.bias), formula: "" };
     const { input } = this.setting;
     return {
       tensors: [tensor("input", this.before, input, this.values.x), tensor("output-1", this.after, this.shapes.output, this.y)],

@@ -97,7 +97,7 @@ function weightAt(stage, filter, channel, kernel) {
 export function valueOf(live, stage, flat, taps) {
   const products = taps.map((tap) => product(live, stage, tap));
   if (stage.reduce === "max") return Math.max(...products);
-  return products.reduce((sum, x) => sum + x, biasOf(stage, flat));
+  return products.reduce((sum, x) => sum + x, addedTo(stage, flat));
 }
 
 export function product(live, stage, tap) {
@@ -106,11 +106,12 @@ export function product(live, stage, tap) {
   return x * w * tap.coefficient;
 }
 
-function biasOf(stage, flat) {
-  if (!stage.bias) return 0;
-  const cells = stage.channel_cells;
-  return stage.bias.data[Math.floor(flat / cells) % stage.bias.data.length];
+/** Which bias is added to an output cell. */
+export function biasOf(stage, flat) {
+  return Math.floor(flat / stage.channel_cells) % stage.bias.data.length;
 }
+
+const addedTo = (stage, flat) => (stage.bias ? stage.bias.data[biasOf(stage, flat)] : 0);
 
 const bracketed = (value) => (value < 0 ? `(${told(value)})` : told(value));
 
@@ -129,7 +130,7 @@ export function written(live, stage, flat, taps) {
     return factors.map((factor, i) => (i ? bracketed(factor) : factors.length > 1 ? bracketed(factor) : told(factor))).join("·");
   });
   const more = taps.length - terms.length;
-  if (stage.bias && stage.reduce === "sum") terms.push(bracketed(biasOf(stage, flat)));
+  if (stage.bias && stage.reduce === "sum") terms.push(bracketed(addedTo(stage, flat)));
   return { terms, result: told(value), join: stage.reduce === "max" ? ", " : " + ", more };
 }
 
@@ -144,10 +145,12 @@ export class Live {
     }));
     this.numbers = new Map(data.tensors.map((tensor, number) => [tensor.cells, number]));
     this.banks = new Map(this.stages.filter((s) => s.filters).map((stage) => [stage.filters, stage]));
+    this.biases = new Map(this.stages.filter((s) => s.biases).map((stage) => [stage.biases, stage]));
   }
 
-  /** What these cells belong to: a tensor's number, or a bank's stage. */
+  /** What these cells belong to: a tensor's number, a bank's stage, or one whose biases they are. */
   owner(name) {
+    if (this.biases.has(name)) return { added: this.biases.get(name) };
     if (this.banks.has(name)) return { stage: this.banks.get(name) };
     const known = this.numbers.get(name) ?? this.numbers.get(name.replace(/-(partial|added)-\d+$/, ""));
     return known === undefined ? null : { tensor: known };

@@ -2,6 +2,8 @@
 
 const [TITLE_SECONDS, RESULT_SECONDS] = [0.8, 1.9];
 const [FIRST_STEP_SECONDS, READING_SECONDS, READING_STEPS, LAST_STEP_SECONDS] = [2.6, 0.75, 3, 0.7];
+/** So many phases has the first step; where a bias is added, there is one more. */
+const PHASES = 4;
 const SLOW_SHARE = 0.55;
 const BEAT_SHARE = 0.72;
 const SINGLE_STEPS = 300;
@@ -30,11 +32,12 @@ const spread = (from, to, steps) => Array.from({ length: steps + 1 }, (_, i) => 
 
 /**
  * The beats of so many steps, and the number of frames.
- * @param {{steps: number, row: number, plane: number, fps: number, seconds: number, slides: boolean, telling: number}} told
- *   `row` and `plane` are how many steps make these; of what `slides`, the step that is `telling` is apart, and slow
+ * @param {{steps: number, row: number, plane: number, fps: number, seconds: number, slides: boolean, telling: number,
+ *   biased: boolean}} told `row` and `plane` are how many steps make these; of what `slides`, the step that is `telling`
+ *   is apart, and slow; whether in that a bias is added
  * @returns {{beats: Beat[], frames: number}}
  */
-export function beatsOf({ steps, row, plane, fps, seconds, slides, telling }) {
+export function beatsOf({ steps, row, plane, fps, seconds, slides, telling, biased }) {
   const frames = Math.max(2, even(seconds * fps));
   const first = 1 + even(Math.min(TITLE_SECONDS * fps, 0.1 * frames));
   const last = frames - even(Math.min(RESULT_SECONDS * fps, 0.15 * frames));
@@ -45,7 +48,8 @@ export function beatsOf({ steps, row, plane, fps, seconds, slides, telling }) {
   const starts = [...cuts].sort((a, b) => a - b);
   const sizes = starts.map((start, i) => (starts[i + 1] ?? steps) - start);
   const slow = slides ? starts.indexOf(telling) : 0;
-  const bounds = boundsOf(durationsOf(sizes, slow, fps, last - first), first, last);
+  const longest = (FIRST_STEP_SECONDS * (PHASES + (biased ? 1 : 0))) / PHASES;
+  const bounds = boundsOf(durationsOf(sizes, slow, longest, fps, last - first), first, last);
   const beats = sizes.map((size, i) => ({
     first: starts[i],
     last: starts[i] + size - 1,
@@ -58,11 +62,11 @@ export function beatsOf({ steps, row, plane, fps, seconds, slides, telling }) {
 }
 
 /** Frames of each beat: slow, then reading speed, then faster and faster, the last one slow. */
-function durationsOf(sizes, telling, fps, room) {
+function durationsOf(sizes, telling, longest, fps, room) {
   const count = sizes.length;
   const fast = new Array(count).fill(0);
   const slow = sizes.map((size, i) => {
-    if (i === telling || (size > 1 && i === count - 1 && i === 1)) return FIRST_STEP_SECONDS * fps;
+    if (i === telling || (size > 1 && i === count - 1 && i === 1)) return longest * fps;
     if (i === 0 || (i <= READING_STEPS && count > READING_STEPS + 2)) return READING_SECONDS * fps;
     if (i === count - 1) return LAST_STEP_SECONDS * fps;
     fast[i] = 1 + 1.2 * Math.max(0, 1 - (i - READING_STEPS) / 6);
