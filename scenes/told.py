@@ -148,6 +148,18 @@ class Told:
         """Whether there is a chain in which convolutions are dilated."""
         return not self.contents.in_rows and any(_dilation(stage.op) != "1" for stage in self.stages)
 
+    def factors(self, number: int) -> list[tuple[str, tuple[int, ...]]]:
+        """The kernel that a product of matrices is explained by, and the factor that its weights make: a matrix, or the
+        filters as rows. Names and shapes."""
+        stage = self.stages[number]
+        shape = bank_shape(stage.told)
+        assert shape is not None
+        filters, *dims = shape
+        kernel = self.words("the_kernel", filters), stage.told.weight_shape or ()
+        if stage.matrix is not None:
+            return [kernel, (self.words("matrix"), stage.matrix.weight_shape)]
+        return [kernel, (self.words.counted("filter_rows", filters), (filters, math.prod(dims)))]
+
     def filter_names(self, number: int) -> tuple[str, ...]:
         """What each of a stage's filters is called, and by what the numbers on its cells are divided."""
         stage = self.stages[number].stages[-1]
@@ -265,12 +277,11 @@ class Told:
         head, batched = self.table(0)[0], self.contents.batch is not None
         whole = {len(shapes[0]), 1 + batched}  # a vector is nothing but channels
         few = 2 < len(shapes) < WHOLE_ROWS and not any(stage.again for stage in self.stages)
-        if not few or not {len(shape) for shape in shapes} <= whole:
+        if not few or self.one_product or not {len(shape) for shape in shapes} <= whole:
             return []
         title = 0.0 if self.page.narrow else text_width(self.title) * CAPITAL["title"]
-        taken = max(sum(self.table_widths(self.table(number))) for number in range(len(self.stages)))
         for rows in self._with_kernels:
-            if sum(self.table_widths(rows)) <= max(self.page.safe_width - title, taken):
+            if sum(self.table_widths(rows)) <= max(self.page.safe_width - title, self._stages_width):
                 return rows
         rows = [_columns(shape, len(head[1]) - 2, batched) for shape in shapes]
         return [head, *((self.called(number), row) for number, row in enumerate(rows))]
@@ -387,28 +398,48 @@ class Told:
 
     @cached_property
     def summary_columns(self) -> list[list[tuple[str, str]]]:
-        """Names and shapes in columns, on as few lines as fit beside the title: on the result of a trace back, or of
-        rows one below the other, of which each stage has a line of shapes if that takes no more room.
+        """Names and shapes in columns, on as few lines as fit beside the title: on the result of a trace back, of a
+        product of matrices, or of rows one below the other, of which each stage has a line of shapes if that takes no
+        more room.
 
         There the camera stands still, and the table takes height from all things; of rows, which need it, no more than
-        title and calls do if that can be.
+        title and calls do if that can be, and of a product no more than its other table.
         """
+        most = MAX_SUMMARY_LINES
         if self.contents.in_rows:
             least = max(map(len, map(self.call_lines, range(len(self.stages))))) if self.page.narrow else ROW_LINES
             tellings = self._told_rows if "table" in self.show else []
+        elif self.one_product:
+            least = most = len(self.table(0))
+            tellings = [self._things] if "table" in self.show else []
         elif self.contents.traces and self.summary:
             least = max(len(self.table(number)) for number in range(len(self.stages)))
             tellings = [[(name, shape) for name, (shape, *_) in self.summary[1:]]]
         else:
             return []
         wide = self.page.safe_width if self.page.narrow else self.beside_title
-        for lines in range(least, MAX_SUMMARY_LINES + 1):
+        if self.one_product:
+            wide = max(wide, self._stages_width)
+        for lines in range(least, most + 1):
             for rows in tellings:
                 high = math.ceil(len(rows) / math.ceil(len(rows) / lines))  # all columns alike
                 columns = [rows[i : i + high] for i in range(0, len(rows), high)]
                 if sum(sum(widths) for widths in map(self.pair_widths, columns)) <= wide:
                     return columns
         return []
+
+    @property
+    def one_product(self) -> bool:
+        """Whether the scene is one operation, seen as a product of matrices."""
+        return self._calls_at_once and self.stages[0].in_parts
+
+    @property
+    def _things(self) -> list[tuple[str, str]]:
+        """All that there is of such a product, in reading order."""
+        things = [(self.called(0), self.contents.told_shapes[0])]
+        for number, (stage, made) in enumerate(zip(self.stages, self.contents.told_shapes[1:], strict=True)):
+            things += [*(self.factors(number) if stage.is_product else []), (self.called(number + 1), made)]
+        return [(name, "×".join(map(count, shape))) for name, shape in things]
 
     @property
     def _told_rows(self) -> list[list[tuple[str, str]]]:
@@ -463,6 +494,9 @@ class Told:
         """The same of all tensors, where a table of these stands on the result."""
         if not self.tells_whole:
             return []
+        if self.one_product:
+            things = [f"{name}{self.words.colon}{shape}" for name, shape in self._things]
+            return self._in_a_row(things, self.words.comma.rstrip())
         shapes = ["×".join(map(count, shape)) for shape in self.contents.told_shapes]
         if self.contents.chain is not None:
             return self._in_a_row(shapes, " →")
@@ -522,8 +556,14 @@ class Told:
         return width - self._widest_table - COLUMN_GAP
 
     @cached_property
+    def _stages_width(self) -> float:
+        """The width of the widest of the stages' tables: title and calls leave so much in any case."""
+        return max(sum(self.table_widths(self.table(number))) for number in range(len(self.stages)))
+
+    @cached_property
     def _widest_table(self) -> float:
-        return max((sum(self.table_widths(rows)) for rows in self.tables), default=0.0)
+        columns = [sum(map(sum, map(self.pair_widths, self.summary_columns)))] if self.one_product else []
+        return max((*columns, *(sum(self.table_widths(rows)) for rows in self.tables)), default=0.0)
 
     @cached_property
     def _calls(self) -> list[str]:

@@ -181,8 +181,8 @@ def _before_result(plan: Plan, last: int) -> int:
 
 def _before_summary(plan: Plan, last: int) -> int:
     """The same where the table of all stages is in the place of the last call, too."""
-    time = plan.time
-    return time.result_frame - 1 if last == time.frames and (time.leaves or plan.told.summary_columns) else last
+    time, replaced = plan.time, plan.told.summary_columns and not plan.told.one_product
+    return time.result_frame - 1 if last == time.frames and (time.leaves or replaced) else last
 
 
 def _before_whole(plan: Plan, last: int) -> int:

@@ -521,6 +521,29 @@ def test_in_that_table_kernels_have_their_dilations_if_any_is_dilated(name):
     assert "dilation" not in whole_table(compose(find_scene("receptive-field"), (854, 480), 15.0))[""]
 
 
+THINGS = {
+    "im2col": "input 1×4×4, columns 9×4, kernel ×1 1×1×3×3, kernel as a row 1×9, product 1×4, output 1×2×2",
+    "conv-matrix": "input 1×4×4, flattened 1×16, kernel ×1 1×1×3×3, matrix 16×4, product 1×4, output 1×2×2",
+    "transposed-matrix": "input 1×2×2, flattened 1×4, kernel ×1 1×1×3×3, matrix 4×16, product 1×16, output 1×4×4",
+}
+
+
+@pytest.mark.parametrize("size", [(854, 480), (480, 480), (640, 480), (480, 854)])
+@pytest.mark.parametrize("name", THINGS)
+def test_on_the_result_of_a_product_stand_both_factors_and_all_else_and_its_call(name, size):
+    board = compose(find_scene(name), size, 15.0)
+    whole = told_on_the_result(board, "table-whole")
+    if all(c.name.count("-") == 2 for c in whole):  # in a line
+        assert " ".join(c.body for c in whole).replace(": ", " ") == THINGS[name]
+    else:
+        columns = sorted((c for c in whole if c.name.count("-") == 3), key=lambda c: c.name)
+        shapes = {c.name.removesuffix("-0"): c.body for c in whole if c.name.count("-") == 4}
+        assert ", ".join(f"{c.body} {shapes[c.name]}" for c in columns) == THINGS[name]
+        assert len({c.at[1] for c in whole}) < 4, "it takes no more height than the other table"
+    assert not [c for c in told_on_the_result(board, "table") if c not in whole]
+    assert [c for c in board.captions if c.name == "call-3" and c.last == board.frames]
+
+
 def told_on_the_result(board, *kinds):
     return [c for c in board.captions if c.last == board.frames and c.first > 1 and c.name.startswith(kinds)]
 
