@@ -98,11 +98,12 @@ def first_merged(plan: Plan, number: int) -> tuple[list[float], float | None, fl
 Phases = tuple[str, str, str, str]
 
 
-def narrated(words: Words, one: Sum, phases: Phases, room: float, who: str = "") -> tuple[str, ...]:
+def narrated(words: Words, one: Sum, phases: Phases, room: float, who: str, by: str) -> tuple[str, ...]:
     """The phases of the step with its numbers, each no wider than ``room`` (capitals) if an ellipsis makes it so.
 
     Where the bias is ``seen``, there is one more before the last: it is added. The sum of a single product is none.
-    ``who`` has these numbers where others have theirs in the same step: a filter or a channel.
+    ``who`` has these numbers where others have theirs in the same step: a filter or a channel. If there are no others,
+    it is done ``by`` that.
     """
     land, does, spread, write = phases
     if who and one.weights is None and one.alone:
@@ -118,8 +119,8 @@ def narrated(words: Words, one: Sum, phases: Phases, room: float, who: str = "")
         return read, does, _mix(words.of(who, words("sum_values", "")), one, one.shares, room), writes
     factors = _factors(one.cells, one.weights)
     if one.scatters:
-        return read, _listed(_multiplies(words, who), factors, room), spread, write
-    return (read, *_multiplied_and_added(words, one, factors, room, who), writes)
+        return read, _listed(words("multiply_values", who or by, ""), factors, room), spread, write
+    return (read, *_multiplied_and_added(words, one, factors, room, who, by), writes)
 
 
 def mixture(words: Words, one: Sum, room: float, who: str = "") -> str:
@@ -145,11 +146,9 @@ def _mean(words: Words, does: str, one: Sum, room: float) -> str:
     return shortened(f"{does}{words.colon}(", _added(one.cells.tolist()), " + …", rest, room)
 
 
-def _multiplies(words: Words, who: str) -> str:
-    return words("multiply_values", who or words("one_filter", 1), "")
-
-
-def _multiplied_and_added(words: Words, one: Sum, factors: list[str], room: float, who: str) -> tuple[str, ...]:
+def _multiplied_and_added(
+    words: Words, one: Sum, factors: list[str], room: float, who: str, by: str
+) -> tuple[str, ...]:
     """What is multiplied and what is added, and then the bias, where that is seen.
 
     Where there are several channels, the products are those of the first one, with their sum, and what is added are the
@@ -163,10 +162,10 @@ def _multiplied_and_added(words: Words, one: Sum, factors: list[str], room: floa
     if several:
         mine = one.channels == 0
         equals = _equals(terms[0], *one.cells[mine], *one.weights[mine])
-        lead = words("multiply_channel", who or words("one_filter", 1), "")
+        lead = words("multiply_channel", who or by, "")
         multiply = shortened(lead, _joined(factors[: mine.sum()], " + "), " + …", equals, room)
     else:
-        multiply = _listed(_multiplies(words, who), factors, room)
+        multiply = _listed(words("multiply_values", who or by, ""), factors, room)
     lead = words.of(who, words("sum_channels" if several else "sum_values", ""))
     if not one.seen or one.bias is None:
         return multiply, added(words, lead, terms, one.bias, one.result, room)

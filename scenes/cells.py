@@ -50,16 +50,16 @@ FLIGHT = 0.06
 def cells_of(plan: Plan) -> Iterator[Cells]:
     for number, tensor in enumerate(plan.tensors):
         if number > 0 and plan.stages[number - 1].again:
-            yield from _repeated_cells(plan, number, tensor)
+            yield from _repeated_cells(plan, number, tensor, plan.since(number))
         elif number > 0 and number - 1 in plan.views:
             yield from _arrangement_cells(plan, number - 1)
         else:
             yield from _tensor_cells(plan, number, tensor)
         yield from _ghost_cells(plan, number, tensor)
     for (_, number), tensor in plan.skips.items():
-        yield _skip_cells(plan, number, tensor, plan.since(number))
+        yield from _skip_cells(plan, number, tensor, plan.since(number))
     for number, tensor in plan.review.items():
-        yield _skip_cells(plan, number, tensor, plan.time.steps - 1.0)
+        yield from _skip_cells(plan, number, tensor, plan.time.steps - 1.0)
     for number, bank in plan.banks.items():
         if number in plan.keys:
             yield from matrix_cells(plan, number)
@@ -99,24 +99,21 @@ def _tensor_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
     yield _visible_tensor(plan, number, tensor, index, position, origin, start, arrive, plan.lightness(number), told)
 
 
-def _repeated_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
-    """A tensor that begins a row of its own, as soon as the one that it repeats is there."""
+def _repeated_cells(plan: Plan, number: int, tensor: Tensor, since: float) -> Iterator[Cells]:
+    """The ``number``-th tensor as it begins a row of its own, once there are more steps than these."""
     index = tensor.drawn()
-    since, empty = np.full(len(index), plan.since(number)), tensor.is_empty(index)
+    done, empty = np.full(len(index), since), tensor.is_empty(index)
     if empty.any():
-        yield _zeros(plan, number, tensor, index[empty], since[empty])
-    index, since = index[~empty], since[~empty]
+        yield _zeros(plan, number, tensor, index[empty], done[empty])
+    index, done = index[~empty], done[~empty]
     position = tensor.at(index)
-    yield _visible_tensor(plan, number, tensor, index, position, position, since, since, plan.lightness(number))
+    yield _visible_tensor(plan, number, tensor, index, position, position, done, done, plan.lightness(number))
 
 
-def _skip_cells(plan: Plan, number: int, tensor: Tensor, since: float) -> Cells:
-    """The ``number``-th tensor once more, in another place, once there are more steps than these."""
-    index = tensor.drawn()
-    position = tensor.at(index)
-    done = np.full(len(index), since)
-    cells = _visible_tensor(plan, number, tensor, index, position, position, done, done, plan.lightness(number))
-    return replace(cells, anchor=cells.position, lit_by=None, scale=tensor.placed.item.pitch)
+def _skip_cells(plan: Plan, number: int, tensor: Tensor, since: float) -> Iterator[Cells]:
+    """The same in another place, where no window stands."""
+    for cells in _repeated_cells(plan, number, tensor, since):
+        yield replace(cells, anchor=cells.position, lit_by=None, scale=tensor.placed.item.pitch)
 
 
 def _arrival(act: Act, done: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -213,20 +213,13 @@ def _product(told: Told, number: int) -> tuple[Item, Item]:
     The kernel stands above the product or, of rows, above what the columns are made of; in tall pictures beside the
     factor. There it is out of the way of lines: it takes no part.
     """
-    stage = told.stages[number]
-    shape = bank_shape(stage.told)
+    shape = bank_shape(told.stages[number].told)
     assert shape is not None
     filters, c, h, w = shape
-    key = Elision.whole((1, filters, c, h, w))
-    label = (told.words("the_kernel", filters), size(stage.told.weight_shape or ()))
-    factor = (told.words("matrix"), size(stage.matrix.weight_shape)) if stage.matrix else None
+    kernel, factor = ((name, size(of)) for name, of in told.factors(number))
     return (
-        Item(f"kernel-{number + 1}", label, key),
-        Item(
-            f"filters-{number + 1}",
-            factor or (told.words.counted("filter_rows", filters), size((filters, c * h * w))),
-            told.contents.banks[number],
-        ),
+        Item(f"kernel-{number + 1}", kernel, Elision.whole((1, filters, c, h, w))),
+        Item(f"filters-{number + 1}", factor, told.contents.banks[number]),
     )
 
 

@@ -897,7 +897,10 @@ def _place(
     """World positions on a line whose free area's lower left corner projects to ``corner``."""
     heights = _tier_heights([p.label for p in plans], tiers)
     label = sum(heights)
-    ground = label + (height - label - max(p.size[1] for p in plans)) / 2.0 + corner[1]
+    highest = max(p.size[1] for p in plans)
+    ground = label + (height - label - highest) / 2.0 + corner[1]
+    if not tall:  # what stands above others is as high as can be: lines pass below it
+        plans = [replace(p, size=(p.size[0], highest)) if p.above else p for p in plans]
     middles, used = _packed(plans, tiers, capital)
     if tall:
         used = sum(p.size[1] + p.label[1] for p in plans) + (len(plans) - 1) * _gap(tall)

@@ -32,6 +32,8 @@ FULL_LINES = 2
 """Up to so many groups, lines leave from all four corners of a window; above, from two."""
 _Place = tuple[int, float, float, float]
 """Block, channel, row and column."""
+Boxes = tuple[tuple[Vector, Vector], ...]
+"""The middle and the size of each."""
 Visit = tuple[int, int | None, tuple[int, int, int]]
 """What a step visits: see :meth:`Sight.place`."""
 ARC_PIECES = 4
@@ -178,10 +180,11 @@ def column_of(plan: Plan, number: int) -> Mover:
         return 0, 0.0, 0.0, float(_column(plan, number, step))
 
     track = track_of(act.beats, row_of(plan.sight(number)), stands, place, (), APPROACH)
-    box = ((0.0, 0.0, -(height - 1) / 2.0), (1.0, 1.0, float(height)))
-    return Mover(
-        f"column-{number + 1}", track, act.first_frame, act.last_frame, (box,), (1, 1, height), bar=plan.bar(number)
-    )
+    boxes: Boxes = (((0.0, 0.0, -(height - 1) / 2.0), (1.0, 1.0, float(height))),)
+    if plan.values is not None:  # its zeros have digits
+        boxes = _fronts(boxes)
+    name, bar = f"column-{number + 1}", plan.bar(number)
+    return Mover(name, track, act.first_frame, act.last_frame, boxes, (1, 1, height), bar=bar)
 
 
 def _column(plan: Plan, number: int, step: int) -> int:
@@ -263,11 +266,16 @@ def _box(
     if deep is None and elision.channels.hidden:
         boxes, parts = (_beside_gap(each, elision.channels) for each in (boxes, parts))
     if extent[1] == 1.0 and _among_zeros(plan, tensor, spans):
-        boxes = tuple(((x, y - depth / 2.0, z), (width, 0.0, height)) for (x, y, z), (width, depth, height) in boxes)
+        boxes = _fronts(boxes)
     opens = deep is not None and bool(np.ptp(deep.first))
     samples = tuple(_sample(number, cell) for cell in range(kw * kh)) if isinstance(sight.op, DeformConv2d) else ()
     made = Mover(name, track, act.first_frame, act.last_frame, boxes, counts, spacing, taps, parts)
     return replace(made, bar=plan.bar(number), opens=opens, samples=samples)
+
+
+def _fronts(boxes: Boxes) -> Boxes:
+    """The fronts of boxes."""
+    return tuple(((x, y - depth / 2.0, z), (width, 0.0, height)) for (x, y, z), (width, depth, height) in boxes)
 
 
 def _among_zeros(plan: Plan, tensor: Tensor, spans: tuple[Span | None, Span, Span]) -> bool:
@@ -276,7 +284,7 @@ def _among_zeros(plan: Plan, tensor: Tensor, spans: tuple[Span | None, Span, Spa
     return plan.values is not None and (before or tensor.empty is not None)
 
 
-def _beside_gap(boxes: tuple[tuple[Vector, Vector], ...], channels: Axis) -> tuple[tuple[Vector, Vector], ...]:
+def _beside_gap(boxes: Boxes, channels: Axis) -> Boxes:
     """Of boxes over all channels what is before the gap for those left out and then, of each, what is behind it.
 
     What ran through it would be a tangle of bars.

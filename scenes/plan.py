@@ -92,9 +92,14 @@ class Plan:
             self._known = self._values()
         return self._known
 
+    @cached_property
+    def given(self) -> tuple[list[Values], list[Values | None], list[Values | None]]:
+        """The same of the scene file's stages, in their own shapes."""
+        return values_of(self.scene)
+
     def _values(self) -> tuple[list[Values], list[Values | None], list[Values | None]]:
         """Values of every tensor and of every stage's weight, in their drawn shapes, and of its bias."""
-        tensors, weights, biases = values_of(self.scene)
+        tensors, weights, biases = self.given
         shown, kernels = [tensors[0]], []
         for stage, following in zip(self.stages, [*self.stages[1:], None], strict=True):
             last = following is None or following.number != stage.number
@@ -154,8 +159,16 @@ class Plan:
         """
         while number > 0 and isinstance(self.stages[number - 1].op, Pooling | Upsample | Move):
             (number,) = self.stages[number - 1].reads[:1]
-        whole = self.lightness(number)
+        whole = None if number == 0 and self.by_place else self.lightness(number)
         return color if whole is None else in_lightness(color, values, whole, self.plain(number))
+
+    @cached_property
+    def by_place(self) -> bool:
+        """Whether the input's cells are told apart by their places, as they are only moved: until a product, if their
+        values are told, which then numbers alone do."""
+        first, whole = self.stages[0], not any(self.contents.tensors[0].left_out())
+        moved = isinstance(first.op, Columns | Flatten | Reshape) and (self.values is None or first.in_parts)
+        return whole and moved and not self.contents.pictured(0)
 
     def plain(self, number: int) -> float:
         """The value of a cell of the ``number``-th tensor in its plain colour: 0 or, of a class, certainty."""
@@ -380,15 +393,15 @@ class Plan:
         if self.contents.pictured(0):
             return self._photo_colors(0)
         first, shape = self.stages[0], self.shapes[0]
-        if self.values is None and not any(self.contents.tensors[0].left_out()):
-            if isinstance(first.op, Columns | Flatten | Reshape):
-                return palette.place_colors(shape[-3:])
-            if isinstance(first.op, PixelUnshuffle):  # each cell has the colour of the channel that it goes to
-                channels = palette.input_colors(self.shapes[1][-3], shape[-3])
-                came = first.op.views(first.input)[-1].source.reshape(len(channels), -1)
-                colors = np.empty((math.prod(shape[-3:]), 3))
-                colors[came] = channels[:, None]
-                return colors.reshape(*shape[-3:], 3)
+        if self.by_place:
+            return palette.place_colors(shape[-3:])
+        whole = self.values is None and not any(self.contents.tensors[0].left_out())
+        if whole and isinstance(first.op, PixelUnshuffle):  # each cell has the colour of the channel that it goes to
+            channels = palette.input_colors(self.shapes[1][-3], shape[-3])
+            came = first.op.views(first.input)[-1].source.reshape(len(channels), -1)
+            colors = np.empty((math.prod(shape[-3:]), 3))
+            colors[came] = channels[:, None]
+            return colors.reshape(*shape[-3:], 3)
         groups = getattr(first.op, "groups", 1) if first.slide is None else self.contents.groups(0)
         if isinstance(first.op, PixelShuffle):  # what becomes one channel is one family
             groups = self.shapes[1][-3]

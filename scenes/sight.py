@@ -247,6 +247,9 @@ class Sight:
     def telling(self) -> int:
         """The step that is told in slow motion: the first one or, where that reads one cell alone, the first of those
         that read the most."""
+        if isinstance(self.op, MatrixProduct):
+            weights = self.op.weighted.sum(axis=0)
+            return 0 if weights[0] > 1 else int(weights.argmax())
         spans = self.reads[3 - self.axes :]
         if all(span is None or span.counts is None for span in spans) or self._reads_at([0] * self.axes) > 1:
             return 0

@@ -134,9 +134,8 @@ class Told:
         if isinstance(self.stages[number].told, Linear):
             return self.words.counted("weight_sets", filters)
         called = self.words("filters", filters) if filters > 1 else self.words("filter")
-        rates = op.each("dilation") if isinstance(op, Conv) else (1,)
-        if any(rate > 1 for rate in rates) or (isinstance(op, Conv) and self._dilated):
-            rate = str(rates[0]) if len(set(rates)) == 1 else "×".join(map(str, rates))
+        rate = _dilation(op)
+        if rate != "1" or (isinstance(op, Conv) and self._dilated):
             # In a row of many things words are few: filters are seen to be filters.
             row = filters == 1 < len(self.contents.banks) and not (self.contents.in_rows or self.contents.causal)
             called = self.words("of_dilation", rate) if row else self.words("dilated", called, rate)
@@ -145,8 +144,19 @@ class Told:
     @cached_property
     def _dilated(self) -> bool:
         """Whether there is a chain in which convolutions are dilated."""
-        dilated = (isinstance(stage.op, Conv) and max(stage.op.each("dilation")) > 1 for stage in self.stages)
-        return not self.contents.in_rows and any(dilated)
+        return not self.contents.in_rows and any(_dilation(stage.op) != "1" for stage in self.stages)
+
+    def factors(self, number: int) -> list[tuple[str, tuple[int, ...]]]:
+        """The kernel that a product of matrices is explained by, and the factor that its weights make: a matrix, or the
+        filters as rows. Names and shapes."""
+        stage = self.stages[number]
+        shape = bank_shape(stage.told)
+        assert shape is not None
+        filters, *dims = shape
+        kernel = self.words("the_kernel", filters), stage.told.weight_shape or ()
+        if stage.matrix is not None:
+            return [kernel, (self.words("matrix"), stage.matrix.weight_shape)]
+        return [kernel, (self.words.counted("filter_rows", filters), (filters, math.prod(dims)))]
 
     def filter_names(self, number: int) -> tuple[str, ...]:
         """What each of a stage's filters is called, and by what the numbers on its cells are divided."""
@@ -257,11 +267,11 @@ class Told:
         head, batched = self.table(0)[0], self.contents.batch is not None
         whole = {len(shapes[0]), 1 + batched}  # a vector is nothing but channels
         few = 2 < len(shapes) < WHOLE_ROWS and not any(stage.again for stage in self.stages)
-        if not few or not {len(shape) for shape in shapes} <= whole:
+        if not few or self.one_product or not {len(shape) for shape in shapes} <= whole:
             return []
         title = 0.0 if self.page.narrow else text_width(self.title) * CAPITAL["title"]
-        for rows in (self._with_kernels, [(name, columns[:2]) for name, columns in self._with_kernels]):
-            if rows and sum(self.table_widths(rows)) <= self.page.safe_width - title:
+        for rows in self._with_kernels:
+            if sum(self.table_widths(rows)) <= max(self.page.safe_width - title, self._stages_width):
                 return rows
         rows = [_columns(shape, len(head[1]) - 2, batched) for shape in shapes]
         return [head, *((self.called(number), row) for number, row in enumerate(rows))]
@@ -280,31 +290,39 @@ class Told:
         if "table" not in self.show or self._in_steps:
             return []
         room = (1.0 if self.page.narrow else SUMMARY_SHARE) * self.page.safe_width
-        wider = self._with_kernels
-        if wider and sum(self.table_widths(wider)) <= room:
-            return wider
-        return [(name, [shape, made]) for name, shape, _, made in self._rows_of_all]
+        wider = self._with_kernels[:1]
+        if wider and sum(self.table_widths(wider[0])) <= room:
+            return wider[0]
+        return [(name, [shape, made]) for name, (shape, *_, made) in self._rows_of_all]
 
     @property
     def _in_steps(self) -> bool:
-        """Whether there are stages that are no operations of their own."""
-        return self.contents.in_rows or any(stage.in_parts or stage.gathers for stage in self.stages)
+        """Whether there are rows one below the other, or products of matrices: shapes are of no single way."""
+        return self.contents.in_rows or any(stage.in_parts for stage in self.stages)
 
     @property
-    def _rows_of_all(self) -> list[tuple[str, str, str, str]]:
-        """Of every tensor its name, shape, the kernels and how many parameters made it; first the columns' names."""
-        kernels = ["", *(size(stage.told.weight_shape or ()) if stage.first else "" for stage in self.stages)]
-        made = ["", *(_parts_of_parameters(stage.op) for stage in self.stages)]
-        names = [self.called(number) for number in range(len(self.contents.shapes))]
-        rows = zip(names, map(size, self.contents.told_shapes), kernels, made, strict=True)
-        return [("", self.words("shape"), self.words("kernels"), self.words("of_parameters")), *rows]
+    def _rows_of_all(self) -> list[tuple[str, list[str]]]:
+        """Of every tensor its name, shape, the kernels, their dilation if any is dilated, and how many parameters made
+        it; first the columns' names."""
+        kernels = [size(stage.told.weight_shape or ()) if stage.op.weight_shape else "" for stage in self.stages]
+        rates = [_dilation(stage.op) if kernel else "" for stage, kernel in zip(self.stages, kernels, strict=True)]
+        made = [_parts_of_parameters(stage.op) for stage in self.stages]
+        columns = [
+            [self.words("shape"), *map(size, self.contents.told_shapes)],
+            [self.words("kernels"), "", *kernels],
+            *([[self.words("dilation"), "", *rates]] if set(rates) - {"", "1"} else []),
+            [self.words("of_parameters"), "", *made],
+        ]
+        names = ["", *(self.called(number) for number in range(len(self.contents.shapes)))]
+        return [(name, list(row)) for name, *row in zip(names, *columns, strict=True)]
 
     @property
-    def _with_kernels(self) -> list[tuple[str, list[str]]]:
-        """The same as a table; none where there are no kernels, or these are of more than one stage."""
+    def _with_kernels(self) -> list[list[tuple[str, list[str]]]]:
+        """The same as a table, then with less and less in it; none where there are no kernels, or more than one way."""
         rows = self._rows_of_all
-        told = not self._in_steps and any(kernels for _, _, kernels, _ in rows[1:])
-        return [(name, columns) for name, *columns in rows] if told else []
+        if self._in_steps or not any(row[1] for _, row in rows[1:]):
+            return []
+        return [[(name, row[:most]) for name, row in rows] for most in range(len(rows[0][1]), 1, -1)]
 
     @property
     def result_table(self) -> list[tuple[str, list[str]]]:
@@ -370,28 +388,48 @@ class Told:
 
     @cached_property
     def summary_columns(self) -> list[list[tuple[str, str]]]:
-        """Names and shapes in columns, on as few lines as fit beside the title: on the result of a trace back, or of
-        rows one below the other, of which each stage has a line of shapes if that takes no more room.
+        """Names and shapes in columns, on as few lines as fit beside the title: on the result of a trace back, of a
+        product of matrices, or of rows one below the other, of which each stage has a line of shapes if that takes no
+        more room.
 
         There the camera stands still, and the table takes height from all things; of rows, which need it, no more than
-        title and calls do if that can be.
+        title and calls do if that can be, and of a product no more than its other table.
         """
+        most = MAX_SUMMARY_LINES
         if self.contents.in_rows:
             least = max(map(len, map(self.call_lines, range(len(self.stages))))) if self.page.narrow else ROW_LINES
             tellings = self._told_rows if "table" in self.show else []
+        elif self.one_product:
+            least = most = len(self.table(0))
+            tellings = [self._things] if "table" in self.show else []
         elif self.contents.traces and self.summary:
             least = max(len(self.table(number)) for number in range(len(self.stages)))
             tellings = [[(name, shape) for name, (shape, *_) in self.summary[1:]]]
         else:
             return []
         wide = self.page.safe_width if self.page.narrow else self.beside_title
-        for lines in range(least, MAX_SUMMARY_LINES + 1):
+        if self.one_product:
+            wide = max(wide, self._stages_width)
+        for lines in range(least, most + 1):
             for rows in tellings:
                 high = math.ceil(len(rows) / math.ceil(len(rows) / lines))  # all columns alike
                 columns = [rows[i : i + high] for i in range(0, len(rows), high)]
                 if sum(sum(widths) for widths in map(self.pair_widths, columns)) <= wide:
                     return columns
         return []
+
+    @property
+    def one_product(self) -> bool:
+        """Whether the scene is one operation, seen as a product of matrices."""
+        return self._calls_at_once and self.stages[0].in_parts
+
+    @property
+    def _things(self) -> list[tuple[str, str]]:
+        """All that there is of such a product, in reading order."""
+        things = [(self.called(0), self.contents.told_shapes[0])]
+        for number, (stage, made) in enumerate(zip(self.stages, self.contents.told_shapes[1:], strict=True)):
+            things += [*(self.factors(number) if stage.is_product else []), (self.called(number + 1), made)]
+        return [(name, "×".join(map(count, shape))) for name, shape in things]
 
     @property
     def _told_rows(self) -> list[list[tuple[str, str]]]:
@@ -446,6 +484,9 @@ class Told:
         """The same of all tensors, where a table of these stands on the result."""
         if not self.tells_whole:
             return []
+        if self.one_product:
+            things = [f"{name}{self.words.colon}{shape}" for name, shape in self._things]
+            return self._in_a_row(things, self.words.comma.rstrip())
         shapes = ["×".join(map(count, shape)) for shape in self.contents.told_shapes]
         if self.contents.chain is not None:
             return self._in_a_row(shapes, " →")
@@ -505,8 +546,14 @@ class Told:
         return width - self._widest_table - COLUMN_GAP
 
     @cached_property
+    def _stages_width(self) -> float:
+        """The width of the widest of the stages' tables: title and calls leave so much in any case."""
+        return max(sum(self.table_widths(self.table(number))) for number in range(len(self.stages)))
+
+    @cached_property
     def _widest_table(self) -> float:
-        return max((sum(self.table_widths(rows)) for rows in self.tables), default=0.0)
+        columns = [sum(map(sum, map(self.pair_widths, self.summary_columns)))] if self.one_product else []
+        return max((*columns, *(sum(self.table_widths(rows)) for rows in self.tables)), default=0.0)
 
     @cached_property
     def _calls(self) -> list[str]:
@@ -717,6 +764,12 @@ def _parts_of_parameters(op: Operation) -> str:
     biases = biases_of(op)
     parts = [op.num_parameters - biases, biases] if biases else [op.num_parameters]
     return " + ".join(map(count, filter(None, parts)))
+
+
+def _dilation(op: Operation) -> str:
+    """How far apart the weights of an operation's kernels are: ``2``, or ``2×1`` where that hangs on the axis."""
+    rates = list(map(str, op.each("dilation") if isinstance(op, Conv) else (1,)))
+    return "×".join(rates if len(set(rates)) > 1 else rates[:1])
 
 
 def _one_or_each(numbers: Iterable[int]) -> str:

@@ -181,8 +181,8 @@ def _before_result(plan: Plan, last: int) -> int:
 
 def _before_summary(plan: Plan, last: int) -> int:
     """The same where the table of all stages is in the place of the last call, too."""
-    time = plan.time
-    return time.result_frame - 1 if last == time.frames and (time.leaves or plan.told.summary_columns) else last
+    time, replaced = plan.time, plan.told.summary_columns and not plan.told.one_product
+    return time.result_frame - 1 if last == time.frames and (time.leaves or replaced) else last
 
 
 def _before_whole(plan: Plan, last: int) -> int:
@@ -577,7 +577,7 @@ def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
         step = beat.first - act.first_step
         texts = _happens(plan, number, room, step)
         if one := sum_of(plan, number, step):
-            texts = narrated(plan.told.words, one, texts, room, _whose(plan, number))
+            texts = narrated(plan.told.words, one, texts, room, _whose(plan, number), _multiplier(plan, number, step))
             if number in plan.remembering:
                 texts = (*texts[:3], plan.told.words("remembers", texts[3], count(plan.index_of(number, step))))
         first = math.floor(beat.start) + 1
@@ -600,6 +600,14 @@ def _whose(plan: Plan, number: int) -> str:
         return plan.told.words("one_class", 0)
     filters = isinstance(sight.op, Weighted) and not plan.contents.is_partial(number)
     return plan.told.words("one_filter" if filters else "one_channel", 1)
+
+
+def _multiplier(plan: Plan, number: int, step: int) -> str:
+    """What multiplies in a step: the first filter or, of a matrix, the column that it is the turn of."""
+    sight = plan.sight(number)
+    if isinstance(sight.op, MatrixProduct):
+        return plan.told.words("one_column", count(sight.place(step)[2][2] + 1))
+    return plan.told.words("one_filter", 1)
 
 
 def _passing(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
@@ -667,9 +675,10 @@ def _happens(plan: Plan, number: int, room: float, step: int) -> tuple[str, str,
     words, sight = plan.told.words, plan.sight(number)
     op = sight.op
     if isinstance(op, MatrixProduct):
-        weights = int(op.weighted[:, 0].sum())
+        column = sight.place(step)[2][2]
+        weights = int(op.weighted[:, column].sum())
         multiply = words("row_multiply", count(weights), count(len(op.weighted)))
-        return words("row_column"), multiply, words.counted("sum", weights), words("write")
+        return words("row_column", count(column + 1)), multiply, words.counted("sum", weights), words("write")
     if not isinstance(op, Weighted):
         reads = sight.reads_at_once * (op.fan_in(sight.item) if op.reduce == "softmax" else 1)
         does = _done(words, sight)

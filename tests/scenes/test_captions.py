@@ -490,6 +490,60 @@ def test_on_the_result_stands_the_table_of_all_stages_with_their_kernels(name, t
     assert others and all(c.last == first - 1 for c in others)
 
 
+def whole_table(board):
+    """The rows of the table of all stages, by their names."""
+    whole = {c.name.split("-again")[0]: c for c in board.captions if c.name.startswith("table-whole-")}
+    rows = {}
+    for name, caption in sorted(whole.items()):
+        if name.count("-") == 3:
+            named = whole.get(name.rsplit("-", 1)[0])
+            rows.setdefault(named.body if named else "", []).append(caption.body)
+    return rows
+
+
+@pytest.mark.parametrize("size", [(854, 480), (480, 854)])
+@pytest.mark.parametrize("name", ["transposed", "transposed-stride-2", "transposed-upsample"])
+def test_in_that_table_a_transposed_convolution_that_gathers_has_its_kernel_where_it_is_at_work(name, size):
+    table, scene = whole_table(compose(find_scene(name), size, 15.0)), find_scene(name)
+    assert table[""][:2] == ["shape", "kernels"]
+    sized = [" × ".join(map(str, shape)) for shape in (*scene.shapes, scene.stages[0].op.weight_shape)]
+    assert table["input"] == sized[:1] and table["output"][:2] == sized[1:]
+    assert {len(row) for called, row in table.items() if called not in ("", "output")} == {1}
+
+
+@pytest.mark.parametrize("name", ["dilated-1-2-4", "gridding-2-2-2", "gridding-1-2-3"])
+def test_in_that_table_kernels_have_their_dilations_if_any_is_dilated(name):
+    scene = find_scene(name)
+    table = whole_table(compose(scene, (854, 480), 15.0))
+    column = table[""].index("dilation") - 1  # nothing made the input
+    rates = [str(stage.op.each("dilation")[0]) for stage in scene.stages]
+    assert [table[row][column + 1] for row in ("output 1", "output 2", "output")] == rates
+    assert "dilation" not in whole_table(compose(find_scene("receptive-field"), (854, 480), 15.0))[""]
+
+
+THINGS = {
+    "im2col": "input 1×4×4, columns 9×4, kernel ×1 1×1×3×3, kernel as a row 1×9, product 1×4, output 1×2×2",
+    "conv-matrix": "input 1×4×4, flattened 1×16, kernel ×1 1×1×3×3, matrix 16×4, product 1×4, output 1×2×2",
+    "transposed-matrix": "input 1×2×2, flattened 1×4, kernel ×1 1×1×3×3, matrix 4×16, product 1×16, output 1×4×4",
+}
+
+
+@pytest.mark.parametrize("size", [(854, 480), (480, 480), (640, 480), (480, 854)])
+@pytest.mark.parametrize("name", THINGS)
+def test_on_the_result_of_a_product_stand_both_factors_and_all_else_and_its_call(name, size):
+    board = compose(find_scene(name), size, 15.0)
+    whole = told_on_the_result(board, "table-whole")
+    if all(c.name.count("-") == 2 for c in whole):  # in a line
+        assert " ".join(c.body for c in whole).replace(": ", " ") == THINGS[name]
+    else:
+        columns = sorted((c for c in whole if c.name.count("-") == 3), key=lambda c: c.name)
+        shapes = {c.name.removesuffix("-0"): c.body for c in whole if c.name.count("-") == 4}
+        assert ", ".join(f"{c.body} {shapes[c.name]}" for c in columns) == THINGS[name]
+        assert len({c.at[1] for c in whole}) < 4, "it takes no more height than the other table"
+    assert not [c for c in told_on_the_result(board, "table") if c not in whole]
+    assert [c for c in board.captions if c.name == "call-3" and c.last == board.frames]
+
+
 def told_on_the_result(board, *kinds):
     return [c for c in board.captions if c.last == board.frames and c.first > 1 and c.name.startswith(kinds)]
 

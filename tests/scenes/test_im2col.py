@@ -132,11 +132,14 @@ def test_a_kernels_cells_travel_into_its_row_and_keep_their_colours(name):
     assert heights == [1] * filters, "a row lies level"
 
 
-def test_with_values_each_weight_stands_in_its_row():
+def test_with_values_each_weight_stands_in_its_kernel_and_in_its_row():
     scene = scene_of("as many windows as channels", '"values"')
-    rows, (weight,) = cells_of(compose(scene, (1920, 1080)), "filters-2"), values_of(scene)[1]
-    (numbers,) = rows.numbers
+    board, (weight,) = compose(scene, (1920, 1080)), values_of(scene)[1]
+    rows, kernel = cells_of(board, "filters-2"), cells_of(board, "kernel-2")
+    (numbers,), (beside,) = rows.numbers, kernel.numbers
     assert numbers.value.tolist() == weight.reshape(-1).tolist()
+    assert beside.value.tolist() == weight[:, 0].reshape(-1).tolist() and not kernel.index[beside.cell, 1].any()
+    assert np.array_equal(rows.color, cells_of(compose(scene_of("as many windows as channels")), "filters-2").color)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,10 +10,11 @@ from convmotion.conv_math import ancestors, conv_matrix
 from convmotion.scenes import SceneError, compose, explain, find_scene, palette, parse_scene
 from convmotion.scenes.contents import Contents
 from convmotion.scenes.motion import INSET
+from convmotion.scenes.numerals import MINUS
 from convmotion.scenes.plan import Plan
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.scenefile import Look
-from convmotion.scenes.screen import Screen
+from convmotion.scenes.screen import Screen, caption_box
 from convmotion.scenes.values import values_of
 
 SCENES = ["conv-matrix", "transposed-matrix"]
@@ -37,6 +38,10 @@ def scene_of(name, show='"lines", "ghosts", "formula", "table"'):
     if name in SCENES:
         return find_scene(name)
     return parse_scene(f"{OTHERS[name]}[time]\nseconds = 20\n[look]\nshow = [{show}]\n", "test")
+
+
+def without_values(scene):
+    return replace(scene, look=replace(scene.look, show=tuple(s for s in scene.look.show if s != "values")))
 
 
 def plan_of(scene):
@@ -86,14 +91,50 @@ def test_equal_weights_wear_equal_colours_and_zeros_are_empty_cells(name):
     assert distinct == len(np.unique(weights))
 
 
-def test_with_values_the_weights_stand_on_the_matrix():
-    scene = scene_of("channels", '"values"')
+NUMBERED = ["channels", "groups", "one axis", "transposed"]
+
+
+@pytest.mark.parametrize("name", [*SCENES, *NUMBERED])
+def test_with_values_each_weight_has_its_number_and_its_colour_in_the_kernel_and_wherever_it_stands(name):
+    scene = scene_of(name, '"values"')
     _, weights, _ = values_of(scene)
-    drawn = cells_of(compose(scene, (1920, 1080)), "filters-2")
+    board = compose(scene, (1920, 1080) if name in SCENES else (7680, 4320))
+    kernel, drawn, zeros = (cells_of(board, part) for part in ("kernel-2", "filters-2", "zeros-filters-2"))
     matrix = matrix_of(scene, weights[0])
-    (numbers,) = drawn.numbers
+    (numbers,), (beside,), (nothing,) = drawn.numbers, kernel.numbers, zeros.numbers
     assert len(numbers) == len(drawn)
     assert (numbers.value == matrix[tuple(drawn.index[numbers.cell][:, 2:].T)]).all()
+    assert len(nothing) == len(zeros) and not nothing.value.any()
+    plain = compose(without_values(scene), board.size)
+    assert np.array_equal(drawn.color, cells_of(plain, "filters-2").color)
+    front = [i for i in range(len(kernel)) if kernel.index[i, 1] == 0]
+    assert beside.cell.tolist() == front
+    worn = {color.tobytes(): number for color, number in zip(kernel.color[front], beside.value.tolist(), strict=True)}
+    own = [worn.get(color.tobytes(), value) for color, value in zip(drawn.color, numbers.value.tolist(), strict=True)]
+    assert own == numbers.value.tolist() and len(worn) == len(front)
+
+
+@pytest.mark.parametrize("name", [*SCENES, "im2col"])
+def test_with_values_cells_keep_the_shades_of_their_places_until_the_product(name):
+    scene, board = find_scene(name), compose(find_scene(name))
+    plain, values = compose(without_values(scene)), plan_of(scene).known_values()[0]
+    for cells, whole in (("input", values[0]), ("output-1", values[1])):
+        drawn = cells_of(board, cells)
+        (numbers,) = drawn.numbers
+        assert np.array_equal(drawn.color, cells_of(plain, cells).color)
+        assert np.array_equal(numbers.value, whole[tuple(drawn.index.T)])
+    for number, cells in ((2, "output-2"), (3, "output-3")):
+        (numbers,) = cells_of(board, cells).numbers
+        assert np.array_equal(numbers.value, values[number].reshape(-1))
+
+
+def test_no_bar_of_a_columns_window_stands_behind_the_digits_of_zeros():
+    scene = find_scene("conv-matrix")
+    depths = [
+        next(m for m in compose(s).movers if m.name == "column-2").boxes[0][1][1]
+        for s in (scene, without_values(scene))
+    ]
+    assert depths == [0.0, 1.0]
 
 
 def test_the_kernel_beside_the_matrix_shows_which_weight_wears_which_colour():
@@ -148,7 +189,8 @@ def test_only_what_meets_a_weight_sets_out_in_the_first_step():
 
 @pytest.mark.parametrize("name", [*SCENES, *OTHERS])
 def test_the_cells_of_the_output_stand_where_the_convolution_writes_them(name):
-    scene, board = scene_of(name), compose(scene_of(name))
+    scene = without_values(scene_of(name))
+    board = compose(scene)
     product, output = cells_of(board, "output-2"), cells_of(board, "output-3")
     came = {tuple(place): i for i, place in enumerate(np.round(product.position, 3).tolist())}
     order = [came[tuple(place)] for place in np.round(output.origin, 3).tolist()]
@@ -177,20 +219,60 @@ def test_in_every_step_the_words_are_those_of_the_convolution(name):
     side = scene.shapes[1][-1]
     tables = [[bodies.get(f"table-{act}-{row}-3") for row in (1, 2, 3)] for act in (1, 2, 3)]
     assert tables == [[str(scene.input.shape[-1]), "3", str(side)]] * 3
-    weights = int((matrix[:, 0] != 0).sum())
-    assert re.findall(r"\d+", bodies["phase-2-2"])[:2] == [str(weights), str(inputs)]
+    column = told_column(matrix)
+    told = {c.name: c.body for c in compose(without_values(scene)).captions}
+    assert told["phase-2-1"] == f"the row meets column {column + 1} of the matrix"
+    weights = int((matrix[:, column] != 0).sum())
+    assert re.findall(r"\d+", told["phase-2-2"])[:2] == [str(weights), str(inputs)]
     assert explain(scene)["parameters"] == 9 and explain(scene)["macs"] == 36
     assert explain(scene)["steps"] == board.steps == outputs + 2
     assert explain(scene)["cells"] == sum(len(c) for c in board.cells if c.role != "traveller")
 
 
-def test_the_transposed_one_says_in_both_languages_that_the_size_comes_back_and_not_the_values():
-    scene = find_scene("transposed-matrix")
-    assert "the size, not the values" in scene.note.en and "尺寸" in scene.note.zh
+def told_column(matrix):
+    """The first column, or the fullest one where that has a single weight."""
+    weights = (matrix != 0).sum(axis=0)
+    return 0 if weights[0] > 1 else int(np.flatnonzero(weights == weights.max())[0])
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_one_column_is_told_in_numbers(name):
+    scene, board = find_scene(name), compose(find_scene(name))
+    (before, _), (weight,), _ = values_of(scene)
+    matrix = matrix_of(scene, weight)
+    column = told_column(matrix)
+    pairs = [(x, w) for x, w in zip(before.reshape(-1), matrix[:, column], strict=True) if w]
+    assert len(pairs) > 1
+    texts = [
+        " ".join(c.body for c in board.captions if c.name == f"phase-2-{i}").replace(MINUS, "-") for i in (2, 3, 4)
+    ]
+    assert texts[0].startswith(f"column {column + 1} multiplies: ")
+    assert [eval(product.replace("·", "*")) for product in texts[0].split(": ")[1].split(", ")] == [
+        x * w for x, w in pairs
+    ]
+    terms, total = texts[1].removeprefix("… adds: ").split(" = ")
+    assert eval(terms) == float(total) == before.reshape(-1) @ matrix[:, column]
+    assert texts[2] == f"… writes {total}"
+    (written,) = cells_of(board, "output-2").numbers
+    assert written.value[column] == float(total)
+    lit = pose(board, cells_of(board, "filters-2"), next(c for c in board.captions if c.name == "phase-2-3").first).lit
+    assert set(cells_of(board, "filters-2").index[lit > 0.99][:, 3].tolist()) == {column}
+
+
+def test_the_transposed_one_takes_what_the_convolution_made_and_says_that_the_size_comes_back_and_not_the_values():
+    scene, other = find_scene("transposed-matrix"), find_scene("conv-matrix")
+    (read, made), (weight,), _ = values_of(other)
+    (given, back), (its_weight,), _ = values_of(scene)
+    assert np.array_equal(given, made) and np.array_equal(its_weight, weight)
+    assert back.shape == read.shape and not (back == read).any()
+    assert "the size comes back, not the values" in scene.note.en and "尺寸，不是数值" in scene.note.zh
+    for text in (scene.note.en, scene.note.zh):
+        assert re.findall(r"\d+", text) == [f"{value:g}" for value in read[0, 0]]
     for language in ("en", "zh"):
         board = compose(scene, language=language)
-        note = next(c for c in board.captions if c.name == "note-1")
-        assert note.body == scene.note.in_language(language) and note.last == board.frames
+        lines = sorted((c for c in board.captions if c.name.startswith("note-")), key=lambda c: c.name)
+        assert (" " if language == "en" else "").join(c.body for c in lines) == scene.note.in_language(language)
+        assert {c.last for c in lines} == {board.frames}
     weight = np.arange(1.0, 10.0).reshape(1, 1, 3, 3)
     matrix = matrix_of(find_scene("conv-matrix"), weight)
     assert (matrix_of(scene, weight) == matrix.T).all()
@@ -245,3 +327,6 @@ def test_no_line_passes_the_kernel_that_a_product_is_explained_by(name, size):
     assert len(ends)
     points = ends[:, :1] + np.linspace(0.0, 1.0, 101)[:, None] * (ends[:, 1:] - ends[:, :1])
     assert not ((points > low) & (points < high)).all(axis=-1).any()
+    for label in (c for c in board.captions if c.name.startswith("label-kernel-2") and size[0] >= size[1]):
+        left, top, right, bottom = caption_box(label, screen)
+        assert not ((points > (left, top)) & (points < (right, bottom))).all(axis=-1).any(), label.body

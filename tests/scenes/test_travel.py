@@ -402,6 +402,32 @@ def test_a_sum_is_held_with_what_is_added_and_says_what_that_is(name, language, 
     assert told["table-result-5-0"].body == "8 × 7 × 7"
 
 
+GATHERED = """
+[input]
+shape = [2, 5, 5]
+[[stage]]
+op = "ConvTranspose2d"
+out_channels = 4
+kernel_size = 3
+stride = 2
+view = "gather"
+[[stage]]
+op = "Conv2d"
+out_channels = 3
+kernel_size = 3
+[time]
+seconds = 20
+"""
+
+
+def test_zeros_that_were_inserted_are_empty_among_the_tensors_of_the_result():
+    board = compose(parse_scene(GATHERED, "test"), (480, 480), 12.0)
+    for tensor, cells in (("output-1", 2 * 9 * 9), ("output-2", 2 * 13 * 13)):
+        kept, zeros = named(board, f"review-{tensor}"), named(board, f"zeros-review-{tensor}")
+        assert (len(kept), len(zeros), zeros.role) == (2 * 5 * 5, cells - 2 * 5 * 5, "ghost")
+        assert pose(board, zeros, board.frames).shown.all()
+
+
 @pytest.mark.parametrize("size", SIZES[::2])
 @pytest.mark.parametrize("name", ["shufflenet-unit", "deep-stack", "grouped-shuffled", "separable-rgb"])
 def test_the_result_of_many_stages_is_held_with_all_tensors_side_by_side_as_large_as_can_be(name, size):
