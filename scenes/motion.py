@@ -449,7 +449,7 @@ def _bent_grid(plan: Plan, number: int) -> Iterator[Line]:
     columns, _, rows = window.counts
     cells = np.array(window.samples).reshape(rows, columns)
     for one, other in ((cells[:, :-1], cells[:, 1:]), (cells[:-1], cells[1:])):
-        for at, (start, end) in product(_fronts(plan, number), zip(one.ravel(), other.ravel(), strict=True)):
+        for at, (start, end) in product(_before_lanes(plan, number), zip(one.ravel(), other.ravel(), strict=True)):
             yield Line(vector(at), str(start), vector(at), str(end), shade)
 
 
@@ -458,12 +458,12 @@ def _rings(plan: Plan, number: int) -> Iterator[Line]:
     turns = np.linspace(0.0, 2.0 * np.pi, RING_PIECES + 1)[:, None]
     around = RING * (np.cos(turns) * plan.frame.view.right + np.sin(turns) * plan.frame.view.up)
     shade = _deep(plan, number)
-    for tip, at in product(window_of(plan, number).samples, _fronts(plan, number)):
+    for tip, at in product(window_of(plan, number).samples, _before_lanes(plan, number)):
         for start, end in pairwise(at + around):
             yield Line(vector(start), tip, vector(end), tip, shade)
 
 
-def _fronts(plan: Plan, number: int) -> NDArray[np.float64]:
+def _before_lanes(plan: Plan, number: int) -> NDArray[np.float64]:
     """Where the grid is in front of each of the lanes that the window stands on, from what it samples, (n, 3)."""
     placed = plan.tensors[number].placed
     lanes = range(1) if plan.contents.takes_turns(number) else placed.item.elision.lanes.indices()
