@@ -32,6 +32,8 @@ FULL_LINES = 2
 """Up to so many groups, lines leave from all four corners of a window; above, from two."""
 _Place = tuple[int, float, float, float]
 """Block, channel, row and column."""
+_Spot = tuple[float, float]
+"""Row and column."""
 Visit = tuple[int, int | None, tuple[int, int, int]]
 """What a step visits: see :meth:`Sight.place`."""
 ARC_PIECES = 4
@@ -40,8 +42,8 @@ TAP = 0.06
 """How wide the dots are where a deformable window would regularly read."""
 TAP_LIFT = 0.1
 """How far in front of the cells they are, and the lines from there to where it does."""
-IN_GAP = 0.1, 0.95
-"""Between these shares of its time a window that crosses the gap of rows that pass is in it: it does not leap there."""
+ENTERS = 0.15
+"""The part of its time in which a window comes to the gap of rows that pass."""
 ARROW, DOT, THICK = 0.05, 0.15, 0.1
 """Half of how thick lines are from where a deformable window would regularly read; of how wide dots are where it does,
 and of how thick the lines that they are made of."""
@@ -159,8 +161,7 @@ def head_of(plan: Plan, number: int) -> Mover:
         return base[block] + offset_in(elision, depth, row, column)
 
     bends = elision.columns.bends() if elision.columns.hidden else ()
-    row_bends = elision.rows.bends() if elision.rows.hidden else ()
-    track = track_of(act.beats, row_of(sight), writes, place, bends, 0.0, row_bends)
+    track = track_of(act.beats, row_of(sight), writes, place, bends, 0.0, _dotted(elision))
     return Mover(name, track, act.first_frame, act.last_frame, opens=plan.sight(number).fills)
 
 
@@ -253,8 +254,8 @@ def _box(
     bends = elision.columns.bends(width) if elision.columns.hidden else ()
     sizes = deep, None if covered[0] else rows, None if covered[1] else columns
     taps = taps_of(act.beats, row, lambda step: visit(step - act.first_step)[2], sizes, (kw, kd, kh))
-    row_bends = elision.rows.bends(height) if elision.rows.hidden else ()
-    track = track_of(act.beats, row, stands, place, bends if taps is None else None, approach, row_bends)
+    dotted = _dotted(elision, reach)
+    track = track_of(act.beats, row, stands, place, bends if taps is None else None, approach, dotted)
     counts, spacing = (kw, kd, kh), (float(dw), float(dd), -float(dh))
     firsts = [center - middle for center, _ in boxes]
     homes = isinstance(sight.op, DeformConv2d)
@@ -350,6 +351,14 @@ def offset_in(
     """From a block's cell (0, 0, 0) to another one, or to a window of so many rows and columns that begins there."""
     depth, height = elision.channels.at(channel), elision.rows.at(row, reach[0])
     return np.array([elision.columns.at(column, reach[1]), depth, -height], np.float64)
+
+
+def _dotted(elision: Elision, reach: tuple[int, int] = (1, 1)) -> tuple[_Spot, ...]:
+    """Where a window of so many rows and columns comes to the dots that stand for rows, and where it leaves them."""
+    if not elision.rows.hidden or reach[0] > elision.rows.gap:
+        return ()
+    column = elision.columns.middle - (reach[1] - 1) / 2
+    return tuple((row, column) for row in elision.rows.within(reach[0]))
 
 
 def all_lines(plan: Plan) -> Iterator[Lines]:
@@ -660,13 +669,13 @@ def track_of(
     place: Callable[[int, float, float, float], NDArray[np.float64]],
     bends: tuple[float, ...] | None,
     approach: float,
-    row_bends: tuple[float, ...] = (),
+    dotted: tuple[_Spot, ...] = (),
 ) -> Track:
     """Keys of something that stands at ``place(*where(t))`` while step ``t`` is written; ``row`` steps make a row.
 
     It arrives in the first part of each of its strokes and stands until the end of that; along a row it moves on
     evenly, from column to column: there are keys where it comes to one of ``bends``, or at every step if these are
-    None. While rows pass of which nothing is drawn it crosses their gap as they do: with keys at ``row_bends``.
+    None. While rows pass of which nothing is drawn it goes down their gap as they do, along what is ``dotted``.
     """
     frames: list[float] = []
     values: list[NDArray[np.float64]] = []
@@ -677,11 +686,11 @@ def track_of(
             frames.append(stroke.start)
             values.append(here + np.array([0.0, approach, 0.0]))
             eases.append("cubic")
-        for share, spot in _skipped(stroke, where, row_bends):
-            eases[-1] = "linear"
-            frames.append(stroke.start + share * (stroke.stands - stroke.start))
-            values.append(place(*spot))
-            eases.append("linear")
+        if spots := _skipped(stroke, where, dotted):
+            frames += [stroke.start + ENTERS * (stroke.end - stroke.start), stroke.end]
+            values += [place(*spot) for spot in spots]
+            eases += ["linear", "cubic"]
+            continue
         single = stroke.first == stroke.last
         frames.append(stroke.stands)
         values.append(here)
@@ -698,20 +707,14 @@ def track_of(
     return Track(np.array(frames), np.array(values), tuple(eases))
 
 
-def _skipped(
-    stroke: Stroke, where: Callable[[int], _Place], bends: tuple[float, ...]
-) -> Iterator[tuple[float, _Place]]:
-    """On the way over rows that pass: where it enters their gap and leaves it, and at which share of its time."""
-    if stroke.passed is None:
-        return
-    first, last = where(stroke.passed), where(stroke.first)
-    if first[:2] == last[:2]:
-        way, before = last[2] - first[2], 0.0
-        for bend in sorted(bends):
-            share = float(np.clip((bend - first[2]) / max(way, 1.0), *IN_GAP))
-            if first[2] < bend < last[2] and share > before:
-                yield share, (*last[:2], bend, last[3])
-                before = share
+def _skipped(stroke: Stroke, where: Callable[[int], _Place], dotted: tuple[_Spot, ...]) -> list[_Place]:
+    """Of rows that pass, if these are those of the gap that is ``dotted``: its two ends."""
+    if stroke.passed is None or not dotted:
+        return []
+    first, last = where(stroke.passed), where(stroke.last)
+    (upper, _), (lower, _) = dotted
+    crossed = first[:2] == last[:2] and first[2] < lower and upper < last[2]
+    return [(*first[:2], *spot) for spot in dotted] if crossed else []
 
 
 def _passed(
