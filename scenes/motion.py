@@ -546,12 +546,19 @@ def _output_lines(plan: Plan, number: int, bank: Bank, filters: range) -> Iterat
 
 
 def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
-    """Where there are no filters, or they are not drawn: from the window's near side to the output cells."""
-    window, tensor = window_of(plan, number), plan.tensors[number]
-    output, deep = plan.tensors[number + 1], depth_of(plan.sight(number).output)
-    together = plan.contents.takes_turns(number) or tensor.placed.item.elision.lanes.hidden
+    """Where there are no filters, or they are not drawn: from the window's near side to the output cells.
+
+    Where one box is over channels that are each worked on alone, from the first and the last of those in a row, each at
+    its own depth.
+    """
+    window, tensor, sight = window_of(plan, number), plan.tensors[number], plan.sight(number)
+    output, deep, elision = plan.tensors[number + 1], depth_of(sight.output), tensor.placed.item.elision
+    together = plan.contents.takes_turns(number) or elision.lanes.hidden
     apart = tensor.split > 1 and not together
     shown = [f for f in filters if len(filters) == 1 or bool(output.shows(output.first_of(f * deep))[0])]
+    each = tensor.split == 1 and sight.reads[0] is None and not isinstance(sight.op, Weighted)
+    if each:
+        shown = [f for f in shown if f - 1 not in shown or f + 1 not in shown]
     for side, height in SIDES.items():
         if height and apart:
             continue
@@ -559,7 +566,8 @@ def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
         for f in shown if not height else shown[:1]:
             lane = f * deep * tensor.split // max(1, output.channels) if apart else 0
             center, size = window.boxes[min(lane, len(window.boxes) - 1)]
-            leave = (center[0] + size[0] / 2, center[1] - size[1] / 2, center[2] + height * size[2])
+            front = float(elision.channels.at(f)) - 0.5 if each else center[1] - size[1] / 2
+            leave = (center[0] + size[0] / 2, front, center[2] + height * size[2])
             yield from _written(plan, number, f, filters.start, leave, on)
 
 

@@ -285,6 +285,21 @@ def test_windows_and_heads_go_down_the_dots_while_rows_pass_that_are_not_drawn(n
         assert not (tensor == "input" and any((pose(board, read, frame).lit > 0.5).any() for frame in frames))
 
 
+def test_lines_of_a_pool_join_the_first_and_the_last_channels_in_a_row_each_at_its_own_depth():
+    board = compose(find_scene("max-pool-big"))
+    read, made = (next(c for c in board.cells if c.name == name) for name in ("input", "output-1"))
+    (lines,) = (group.lines for group in board.lines if group.name == "lines-1-1")
+    depths = []
+    for mover, cells, points in (
+        ("window-1", read, [line.start for line in lines]),
+        ("head-1", made, [line.end for line in lines]),
+    ):
+        at = board.mover(mover).track.at(board.settled[0])[1] + np.array(points)[:, 1] + 0.5
+        known = dict(zip(np.round(cells.position[:, 1], 3).tolist(), cells.index[:, 0].tolist(), strict=True))
+        depths.append([known[depth] for depth in np.round(at.astype(np.float32), 3).tolist()])
+    assert depths[0] == depths[1] and set(depths[0]) == {0, 7, 62, 63}
+
+
 def test_a_scene_without_gaps_keeps_one_pace_and_passes_nothing():
     board = compose(find_scene("many-filters"))
     assert not [c for c in board.captions if c.name.startswith("pass")]

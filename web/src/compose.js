@@ -969,17 +969,20 @@ class Composer {
     for (let f = 0; f < Math.min(this.bank[0], MOST_LINES); f++) yield* this._written(f, this._mouth(f), null);
   }
 
-  /** Where there are no filters: from the window's near side to the output cells. */
+  /** Where there are no filters: from the window's near side to the output cells; of a box over several channels from the
+   * first and the last of these, each at its own depth. */
   *_directLines() {
     const window = this.window;
     const channels = this.shapes.output[0];
     const apart = this.lanesIn > 1;
+    const own = !apart && this.axes < 3;
+    const shown = own ? [...new Set([0, channels - 1])] : range(Math.min(channels, MOST_LINES));
     for (const [side, height] of Object.entries(SIDES)) {
       if (height && apart) continue;
       const on = window.taps ? `${window.name}-${side}` : window.name;
-      for (let f = 0; f < Math.min(height ? 1 : channels, MOST_LINES); f++) {
+      for (const f of height ? [0] : shown) {
         const [center, size] = window.boxes[apart ? Math.floor((f * this.lanesIn) / channels) : 0];
-        yield* this._written(f, add(center, [size[0] / 2, -size[1] / 2, height * size[2]]), on);
+        yield* this._written(f, add(center, [size[0] / 2, (own ? f : 0) - size[1] / 2, height * size[2]]), on);
       }
     }
   }
