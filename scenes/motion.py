@@ -34,6 +34,9 @@ _Place = tuple[int, float, float, float]
 """Block, channel, row and column."""
 _Spot = tuple[float, float]
 """Row and column."""
+_Bends = tuple[tuple[float, ...], tuple[float, ...]]
+"""Rows and columns between which the way of a window bends: it comes to a gap."""
+STRAIGHT: _Bends = (), ()
 Visit = tuple[int, int | None, tuple[int, int, int]]
 """What a step visits: see :meth:`Sight.place`."""
 ARC_PIECES = 4
@@ -129,7 +132,7 @@ def _moved_taps(plan: Plan, number: int) -> Iterator[Mover]:
             at = rows.first[row] + kh * rows.distance + down, columns.first[column] + kw * columns.distance + right
             return on(n, channel), 0, float(at[0]), float(at[1])
 
-        track = track_of(act.beats, row_of(sight), stands, place, (), APPROACH)
+        track = track_of(act.beats, row_of(sight), stands, place, STRAIGHT, APPROACH)
         counts = 1, elision.channels.span, 1
         yield Mover(_sample(number, cell), track, act.first_frame, act.last_frame, counts=counts)
 
@@ -160,8 +163,7 @@ def head_of(plan: Plan, number: int) -> Mover:
     def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
         return base[block] + offset_in(elision, depth, row, column)
 
-    bends = elision.columns.bends() if elision.columns.hidden else ()
-    track = track_of(act.beats, row_of(sight), writes, place, bends, 0.0, _dotted(elision))
+    track = track_of(act.beats, row_of(sight), writes, place, _bends(elision), 0.0, _dotted(elision))
     return Mover(name, track, act.first_frame, act.last_frame, opens=plan.sight(number).fills)
 
 
@@ -176,7 +178,7 @@ def column_of(plan: Plan, number: int) -> Mover:
     def stands(step: int) -> _Place:
         return 0, 0.0, 0.0, float(_column(plan, number, step))
 
-    track = track_of(act.beats, row_of(plan.sight(number)), stands, place, (), APPROACH)
+    track = track_of(act.beats, row_of(plan.sight(number)), stands, place, STRAIGHT, APPROACH)
     box = ((0.0, 0.0, -(height - 1) / 2.0), (1.0, 1.0, float(height)))
     return Mover(
         f"column-{number + 1}", track, act.first_frame, act.last_frame, (box,), (1, 1, height), bar=plan.bar(number)
@@ -251,11 +253,10 @@ def _box(
 
     lanes = range(1) if turns else elision.lanes.indices().tolist()
     boxes = tuple((vector(base[lane * tensor.batch] - base[0] + middle), vector(extent)) for lane in lanes)
-    bends = elision.columns.bends(width) if elision.columns.hidden else ()
     sizes = deep, None if covered[0] else rows, None if covered[1] else columns
     taps = taps_of(act.beats, row, lambda step: visit(step - act.first_step)[2], sizes, (kw, kd, kh))
-    dotted = _dotted(elision, reach)
-    track = track_of(act.beats, row, stands, place, bends if taps is None else None, approach, dotted)
+    bends = _bends(elision, reach) if taps is None else None
+    track = track_of(act.beats, row, stands, place, bends, approach, _dotted(elision, reach))
     counts, spacing = (kw, kd, kh), (float(dw), float(dd), -float(dh))
     firsts = [center - middle for center, _ in boxes]
     homes = isinstance(sight.op, DeformConv2d)
@@ -351,6 +352,15 @@ def offset_in(
     """From a block's cell (0, 0, 0) to another one, or to a window of so many rows and columns that begins there."""
     depth, height = elision.channels.at(channel), elision.rows.at(row, reach[0])
     return np.array([elision.columns.at(column, reach[1]), depth, -height], np.float64)
+
+
+def _bends(elision: Elision, reach: tuple[int, int] = (1, 1)) -> _Bends:
+    """Those of a window of so many rows and columns."""
+    rows, columns = (
+        axis.bends(extent) if axis.hidden else ()
+        for axis, extent in zip((elision.rows, elision.columns), reach, strict=True)
+    )
+    return rows, columns
 
 
 def _dotted(elision: Elision, reach: tuple[int, int] = (1, 1)) -> tuple[_Spot, ...]:
@@ -675,15 +685,16 @@ def track_of(
     row: int,
     where: Callable[[int], _Place],
     place: Callable[[int, float, float, float], NDArray[np.float64]],
-    bends: tuple[float, ...] | None,
+    bends: _Bends | None,
     approach: float,
     dotted: tuple[_Spot, ...] = (),
 ) -> Track:
     """Keys of something that stands at ``place(*where(t))`` while step ``t`` is written; ``row`` steps make a row.
 
-    It arrives in the first part of each of its strokes and stands until the end of that; along a row it moves on
-    evenly, from column to column: there are keys where it comes to one of ``bends``, or at every step if these are
-    None. While rows pass of which nothing is drawn it goes down their gap as they do, along what is ``dotted``.
+    It arrives in the first part of each of its strokes and stands until the end of that; along a row, or slanting over
+    several, it moves on evenly, from column to column: there are keys where it comes to one of ``bends`` or, if these
+    are None, at every step, or once a row. While rows pass of which nothing is drawn it goes down their gap as they do,
+    along what is ``dotted``.
     """
     frames: list[float] = []
     values: list[NDArray[np.float64]] = []
@@ -704,7 +715,7 @@ def track_of(
         values.append(here)
         eases.append("constant" if single else "linear")
         if not single:
-            for share, spot in _passed(stroke, where, bends):
+            for share, spot in _passed(stroke, where, bends, row):
                 frames.append(stroke.stands + float(time_at(stroke.knots, share)) * (stroke.end - stroke.stands))
                 values.append(place(*spot))
                 eases.append("linear")
@@ -726,16 +737,19 @@ def _skipped(stroke: Stroke, where: Callable[[int], _Place], dotted: tuple[_Spot
 
 
 def _passed(
-    stroke: Stroke, where: Callable[[int], _Place], bends: tuple[float, ...] | None
+    stroke: Stroke, where: Callable[[int], _Place], bends: _Bends | None, row: int
 ) -> Iterator[tuple[float, _Place]]:
     """Between the first and the last step of a stroke: what it comes by, and at which share of its time."""
     first, last = where(stroke.first), where(stroke.last)
     if bends is None:
-        for step in range(stroke.first + 1, stroke.last):
-            yield (step - stroke.first) / (stroke.last - stroke.first), where(step)
-    elif first[:3] == last[:3]:
-        way = last[3] - first[3]
-        knots = [first[3] + done * way for _, done in stroke.knots]
-        for bend in sorted({round(bend, 6) for bend in (*bends, *knots)}):
-            if first[3] < bend < last[3]:
-                yield (bend - first[3]) / way, (*first[:3], bend)
+        steps = stroke.last - stroke.first
+        for share in np.arange(1, keys := steps // row or steps) / keys:
+            yield float(share), where(stroke.first + round(share * steps))
+    elif first[:2] == last[:2]:
+        shares = {done for _, done in stroke.knots}
+        for axis, spots in zip((2, 3), bends, strict=True):
+            way = last[axis] - first[axis]
+            shares |= {(spot - first[axis]) / way for spot in spots if way}
+        for share in sorted({round(share, 9) for share in shares if 0.0 < share < 1.0}):
+            row, column = (first[axis] + share * (last[axis] - first[axis]) for axis in (2, 3))
+            yield share, (*first[:2], row, column)
