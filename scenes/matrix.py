@@ -12,6 +12,7 @@ from . import palette
 from .parts import Bank
 from .plan import Plan
 from .story import Cells, cells_at
+from .swerve import swerve
 from .values import in_lightness
 
 LATER = 0.25
@@ -37,7 +38,7 @@ def matrix_cells(plan: Plan, number: int) -> Iterator[Cells]:
     name, at, lit_by = f"filters-{number + 1}", bank.at(index), f"column-{number + 1}"
     if rows:
         start, front = float(plan.time.acts[number - 1].first_step), key.at(key.drawn())[which]
-        times = {"origin": front, "start": start + LATER, "arrive": start + 1.0}
+        times = {"origin": front, "start": start + LATER, "arrive": start + 1.0, "bow": swerve(plan, front, at)}
         yield cells_at(at, name, "filter", bank.shape, index, tint, numbers=numbers, **times)
         return
     yield cells_at(at[real], name, "filter", bank.shape, index[real], tint, lit_by=lit_by, numbers=numbers)

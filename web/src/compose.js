@@ -32,6 +32,8 @@ const COLUMN_GAP = 16;
 const NUMBERED = 2.5;
 /** Around it nothing of what passes behind is seen, in capitals. */
 const HALO = 0.16;
+/** How far words reach above and below their line, in capitals. */
+const [ASCENT, DESCENT] = [1.08, 0.36];
 /** Channels are numbered, and filters opened, where that leaves cells no smaller than this share; and numbered where they
  * are so large in reference pixels. */
 const [ROOMY, LARGE_CELL] = [0.9, 12];
@@ -651,7 +653,13 @@ class Composer {
         [x + w - 0.5, y + d - 0.5, z + 0.5],
       ]),
     );
-    return swerve(origin, end, { view: basis(DIRECTION), boxes, room: this.room, told });
+    const plates = this._atThings().map(({ body, x, y, align }) => {
+      const [wide, size] = [textWidth(body) * CAPITAL.label, CAPITAL.label];
+      const left = x - { left: 0, center: 0.5, right: 1 }[align] * wide;
+      const [low, high] = [y - (DESCENT + HALO) * size, y + (ASCENT + HALO) * size];
+      return [left - HALO * size, low, left + wide + HALO * size, high].map((side) => side * this.pixel);
+    });
+    return swerve(origin, end, { view: basis(DIRECTION), boxes, plates, room: this.room, told });
   }
 
   _output() {
@@ -1070,20 +1078,25 @@ class Composer {
     const above = low + (this.tall ? lift + formulas.length : Math.max(formulas.length, 1)) * line;
     for (const { name, body, up, ...spell } of this._told()) put(name, body, CAPITAL.note, left, above + up * line, "left", faint, spell);
     const halo = CAPITAL.label * HALO * pixel;
-    this.items.forEach((item, i) => {
-      const [x, at] = this.labels[i];
-      item.label.forEach((told, k) => {
-        const down = CAPITAL.label * (1.3 + k * LINE_HEIGHT);
-        put(`label-${item.name}-${k + 1}`, told, CAPITAL.label, x / pixel, at / pixel - down, "center", text, { halo });
-      });
-    });
-    for (const { name, marks, corners, marksAbove } of this.items)
-      marks.forEach((mark, block) => {
-        const [x, at] = corners[block];
-        const [right, align] = marksAbove ? [0, "left"] : [-HALO * CAPITAL.label, "right"];
-        put(`mark-${name}-${block + 1}`, mark, CAPITAL.label, x / pixel + right, at / pixel - CAPITAL.label, align, text, { halo });
-      });
+    for (const { name, body, x, y, align } of this._atThings()) put(name, body, CAPITAL.label, x, y, align, text, { halo });
     return found;
+  }
+
+  /** The labels of things and the numbers of their parts, and where they are, in reference pixels. */
+  _atThings() {
+    const line = CAPITAL.label * LINE_HEIGHT;
+    const labels = this.items.flatMap(({ name, label }, i) => {
+      const [x, y] = this.labels[i].map((side) => side / this.pixel);
+      return label.map((body, k) => ({ name: `label-${name}-${k + 1}`, body, x, y: y - CAPITAL.label * 1.3 - k * line, align: "center" }));
+    });
+    const marks = this.items.flatMap(({ name, marks, corners, marksAbove }) =>
+      marks.map((body, block) => {
+        const [x, y] = corners[block].map((side) => side / this.pixel);
+        const [right, align] = marksAbove ? [0, "left"] : [-HALO * CAPITAL.label, "right"];
+        return { name: `mark-${name}-${block + 1}`, body, x: x + right, y: y - CAPITAL.label, align };
+      }),
+    );
+    return [...labels, ...marks];
   }
 
   /** What it costs, in the first of ever shorter words that there is room for beside the formula. */
