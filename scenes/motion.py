@@ -29,7 +29,8 @@ INSET = (1.0 - CUBE) / 2.0 + 0.04
 AROUND = 4.0
 """How far the frame around several filters is from them, in reference pixels."""
 FULL_LINES = 2
-"""Up to so many groups, lines leave from all four corners of a window; above, from two."""
+"""Up to so many groups, lines leave from all four corners of a window; above, from two or, where more stand side by
+side, from one."""
 _Place = tuple[int, float, float, float]
 """Block, channel, row and column."""
 _Spot = tuple[float, float]
@@ -419,7 +420,7 @@ def _ties(plan: Plan) -> Iterator[Line]:
         base = placed.base[placed.item.elision.drawn_blocks()]
         edges = np.array([(x, y, 0.0) for x in (-0.5, w - 0.5) for y in (-0.5, c - 0.5)])
         across = plan.frame.view.project(edges)[:, 0]
-        if tensor.batch > 1 or np.ptp(plan.frame.view.project(base)[:, 0]) > 1e-6:
+        if tensor.batch > 1 or _abreast(plan, tensor) > 1:
             continue
         for upper, lower in pairwise(base):
             for edge in edges[[across.argmin(), across.argmax()]]:
@@ -514,11 +515,18 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
         if len(boxes) > 1:
             pairs = pairs[2:] if plan.frame.tall else pairs[1::2]
         elif len(groups) > FULL_LINES:
-            pairs = pairs[::3]
+            past = not plan.frame.tall and _abreast(plan, tensor) > FULL_LINES
+            pairs = [(pairs[1][0], ends[0])] if past else pairs[::3]
         for box, ((dx, dz), end) in product(boxes, pairs):
             center, size = window.boxes[box]
             corner = np.array(center) + np.array([dx * size[0], -size[1], dz * size[2]]) / 2
             yield Line(vector(corner), window.name, end, on, color)
+
+
+def _abreast(plan: Plan, tensor: Tensor) -> int:
+    """How many blocks of a tensor stand side by side: what leaves one to the right passes others."""
+    base = tensor.placed.base[tensor.placed.item.elision.drawn_blocks()]
+    return len(np.unique(plan.frame.view.project(base)[:, 0].round(6)))
 
 
 def _column_on(plan: Plan, number: int) -> str | None:

@@ -118,8 +118,10 @@ def words_of(captions):
 
 
 def told_of(lines):
-    """When lines are seen, what they begin and end on, in which colours; where they are is for the page to decide."""
+    """When lines are seen, what they begin and end on, in which colours; where they are is for the page to decide, and
+    so how many leave a window that has others beside it."""
     each = [(line["start_on"], line["end_on"], *np.round(line["color"], 3)) for line in lines["lines"]]
+    each = [line for line, before in zip(each, [None, *each], strict=False) if line != before or line[0] is None]
     return [*(lines[field] for field in ("name", "first", "last", "over_cells")), each]
 
 

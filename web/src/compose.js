@@ -887,9 +887,10 @@ class Composer {
   /** Between groups of a tensor that stand one below the other, at both sides: what is drawn apart is one thing. */
   *_ties() {
     const { right } = basis(DIRECTION);
-    for (const { base, dims } of [this.inItem, this.outItem]) {
+    for (const item of [this.inItem, this.outItem]) {
+      if (this._abreast(item) > 1) continue;
+      const { base, dims } = item;
       const [c, h, w] = dims;
-      if (base.some((each) => Math.abs(dot(subtract(each, base[0]), right)) > 1e-6)) continue;
       const edges = [-0.5, w - 0.5].flatMap((x) => [-0.5, c - 0.5].map((y) => [x, y, 0]));
       edges.sort((one, other) => dot(one, right) - dot(other, right));
       for (let lane = 1; lane < base.length; lane++)
@@ -898,6 +899,12 @@ class Composer {
           yield { start, start_on: null, end, end_on: null, color: this.look.surroundings.ghost };
         }
     }
+  }
+
+  /** How many groups of an item stand side by side. */
+  _abreast({ base }) {
+    const { right } = basis(DIRECTION);
+    return new Set(base.map((each) => Math.round(1e6 * dot(subtract(each, base[0]), right)))).size;
   }
 
   /** From every padding cell that the first window reads, and that copies another one, to that, over both. */
@@ -933,6 +940,7 @@ class Composer {
   *_windowLines() {
     const { boxes } = this.window;
     const [filters, split] = [this.bank[0] / this.groups, this.lanesIn / this.groups];
+    const past = !this.tall && this._abreast(this.inItem) > FULL_LINES;
     for (let group = 0; group < Math.min(this.groups, MOST_LINES); group++) {
       const bases = this.bankItem.base.slice(group * filters, (group + 1) * filters);
       const several = bases.length > 1;
@@ -945,7 +953,7 @@ class Composer {
         yield { start: near[one], start_on: null, end: near[other], end_on: null, color: hue ?? ghost };
       let ends = [[-1, 1], [1, 1], [-1, -1], [1, -1]].map((corner, i) => [corner, near[nearest[i]]]);
       if (split > 1) ends = this.tall ? ends.slice(2) : [ends[1], ends[3]];
-      else if (this.groups > FULL_LINES) ends = [ends[0], ends[3]];
+      else if (this.groups > FULL_LINES) ends = past ? [[ends[1][0], ends[0][1]]] : [ends[0], ends[3]];
       for (const [center, size] of boxes.slice(group * split, (group + 1) * split).slice(0, MOST_LINES))
         for (const [[dx, dz], end] of ends) {
           const start = add(center, scaled([dx * size[0], -size[1], dz * size[2]], 0.5));
