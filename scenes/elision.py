@@ -250,7 +250,7 @@ def _part(keep: tuple[int, int], turn: int) -> tuple[int, int]:
 
 
 def least_drawn(things: Iterable[Elision]) -> Axis | None:
-    """Of rows and columns of these those of which the least share is in the picture; None: all are drawn whole."""
+    """Of the rows and columns of these the axis of which the least share is seen; None: all are drawn whole."""
     axes = [axis for thing in things for axis in (thing.rows, thing.columns) if axis.hidden]
     return min(axes, key=lambda axis: axis.span / axis.length, default=None)
 
@@ -258,8 +258,8 @@ def least_drawn(things: Iterable[Elision]) -> Axis | None:
 def to_scale(elision: Elision, like: Axis | None, reach: Reach = (1, 1)) -> Elision:
     """With rows and columns that are drawn as that axis is, as far as their gaps and ``LEAST`` allow.
 
-    Of what is half as long half as many are drawn before its gap and after it, and that is half as long, too: of what
-    a pool writes just those that it makes of what is drawn. ``reach`` is as in :func:`elide`.
+    Of what is half as long half as many are drawn before its gap and after it, and the gap is half as long, too: what
+    is drawn of a pool's output is just what it makes of what is drawn. ``reach`` is as in :func:`elide`.
     """
     if like is None:
         return elision

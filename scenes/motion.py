@@ -38,6 +38,7 @@ _Spot = tuple[float, float]
 _Bends = tuple[tuple[float, ...], tuple[float, ...]]
 """Rows and columns between which the way of a window bends: it comes to a gap."""
 STRAIGHT: _Bends = (), ()
+"""None: nothing is left out."""
 Visit = tuple[int, int | None, tuple[int, int, int]]
 """What a step visits: see :meth:`Sight.place`."""
 ARC_PIECES = 4
@@ -574,8 +575,8 @@ def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
     together = plan.contents.takes_turns(number) or elision.lanes.hidden
     apart = tensor.split > 1 and not together
     shown = [f for f in filters if len(filters) == 1 or bool(output.shows(output.first_of(f * deep))[0])]
-    each = tensor.split == 1 and sight.reads[0] is None and not isinstance(sight.op, Weighted)
-    if each:
+    alone = tensor.split == 1 and sight.reads[0] is None and not isinstance(sight.op, Weighted)
+    if alone:
         shown = [f for f in shown if f - 1 not in shown or f + 1 not in shown]
     for side, height in SIDES.items():
         if height and apart:
@@ -584,7 +585,7 @@ def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
         for f in shown if not height else shown[:1]:
             lane = f * deep * tensor.split // max(1, output.channels) if apart else 0
             center, size = window.boxes[min(lane, len(window.boxes) - 1)]
-            front = float(elision.channels.at(f)) - 0.5 if each else center[1] - size[1] / 2
+            front = float(elision.channels.at(f)) - 0.5 if alone else center[1] - size[1] / 2
             leave = (center[0] + size[0] / 2, front, center[2] + height * size[2])
             yield from _written(plan, number, f, filters.start, leave, on)
 

@@ -736,6 +736,7 @@ def _widest_counter(plan: Plan, number: int, act: Act) -> str:
 
 
 def labels(plan: Plan) -> Iterator[Caption]:
+    """What things are called and how large they are, below them, and what is left out of them."""
     f = plan.frame
     sizes = [(placed, *spell) for placed in f.placed for spell in _spells(plan, placed.item.name)]
     sizes = [
