@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-import numpy as np
 
-from ..scenes.screen import caption_corners
+from ..scenes.screen import plate_corners
 from ..scenes.story import Caption
 from .compat import set_string_to_curves
 from .nodes import Tree, add_modifier
@@ -82,7 +81,7 @@ def text_object(caption: Caption, face: Face, material: Any) -> Any:
 
 def plate_object(caption: Caption, material: Any) -> Any:
     """What hides all that is behind a text, and as far around it as its halo reaches."""
-    (left, top), (right, bottom) = caption_corners(caption) + caption.halo * np.array([[-1.0, 1.0], [1.0, -1.0]])
+    (left, top), (right, bottom) = plate_corners(caption)
     mesh = bpy.data.meshes.new(f"{caption.name}{HALO}")
     mesh.from_pydata(
         [(x, y, 0.0) for x, y in ((left, bottom), (right, bottom), (right, top), (left, top))], [], [range(4)]

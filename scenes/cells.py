@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..conv_math import DeformConv2d, Merge
 from ..conv_math.rearrange import Columns
-from .elision import DOTS, Axis, Elision
+from .elision import Elision
 from .filters import bias_cells, filter_cells, flipping_cells, lone_bias
 from .form import FEWEST_PIXELS
 from .items import MOST_CHANNELS
@@ -41,6 +41,8 @@ MOST_MORE = 256
 """How many times more there may be, of which the others are not drawn."""
 DOT_PIXELS = 4.0
 """How large the dots in a gap are at least, in reference pixels."""
+DOT_SHARE = 0.65
+"""How large they are at most, as a share of how far apart they stand."""
 SETTLED = 0.8
 """The part of a step after which what flies is so near its place that zeros may come around it: it passes none."""
 FLIGHT = 0.06
@@ -646,8 +648,10 @@ def _dots(plan: Plan) -> Iterator[Cells]:
         elision = placed.item.elision
         blocks = elision.block_of_slot()
         shown = elision.shows_block(blocks)
-        middle = np.array([_middle(elision.columns), 0.0, -_middle(elision.rows)])
+        middle = np.array([elision.columns.middle, 0.0, -elision.rows.middle])
         scale = max(1.0, placed.item.pitch if placed.item.pitch > 1.0 else DOT_PIXELS * plan.frame.pixel)
+        apart = [axis.dots_apart for axis in elision.axes[2:] if axis.hidden]
+        scale = min([scale, *(DOT_SHARE * placed.item.pitch * between for between in apart)])
         spots = [placed.base[blocks[shown]][:, None] + placed.item.pitch * _in_gaps(elision, middle)]
         _, h, w = placed.item.dims
         if w > 2:
@@ -666,17 +670,11 @@ def _in_gaps(elision: Elision, middle: NDArray[np.float64]) -> NDArray[np.float6
 
     ``middle`` is the middle of what is drawn first of columns and rows; those of channels run over the top.
     """
-    along = np.array([elision.channels.first - 1 + dot for dot in DOTS])
     spots = [np.empty((0, 3))]
     if elision.channels.hidden:
-        spots.append(np.stack([np.full(3, middle[0]), along, np.zeros(3)], axis=1))
+        spots.append(np.array([[middle[0], dot, 0.0] for dot in elision.channels.dots()]))
     if elision.rows.hidden:
-        spots.append(np.array([[middle[0], 0.0, 1.0 - elision.rows.first - dot] for dot in DOTS]))
+        spots.append(np.array([[middle[0], 0.0, -dot] for dot in elision.rows.dots()]))
     if elision.columns.hidden:
-        spots.append(np.array([[elision.columns.first - 1.0 + dot, 0.0, middle[2]] for dot in DOTS]))
+        spots.append(np.array([[dot, 0.0, middle[2]] for dot in elision.columns.dots()]))
     return np.concatenate(spots)
-
-
-def _middle(axis: Axis) -> float:
-    """Of what is drawn before the gap."""
-    return (axis.first - 1) / 2

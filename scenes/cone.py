@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .ancestry import Trace
 from .form import MARK, MARK_GROWTH, VEIL
-from .motion import beside, offset_in, taps_of, track_of
+from .motion import STRAIGHT, beside, offset_in, taps_of, track_of
 from .numerals import HEIGHT_ALONE
 from .pacing import LANDED, SET_OUT
 from .parts import Act, Tensor
@@ -213,7 +213,7 @@ def _head(plan: Plan, trace: Trace, act: Act) -> Mover:
     def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
         return base[block] + offset_in(elision, depth, row, column)
 
-    track = track_of(act.beats, trace.rows[0], stands, place, (), 0.0)
+    track = track_of(act.beats, trace.rows[0], stands, place, STRAIGHT, 0.0)
     box = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     return Mover(
         f"traced-{trace.number + 1}", track, act.first_frame, act.last_frame, (box,), bar=plan.bar(trace.number)
@@ -247,7 +247,7 @@ def _window(plan: Plan, trace: Trace, act: Act) -> Mover:
     boxes = tuple((vector(base[lane * tensor.batch] - base[0] + middle), vector(extent)) for lane in lanes)
     row = trace.rows[0]
     taps = taps_of(act.beats, row, position, (deep, rows, columns), counts)
-    track = track_of(act.beats, row, stands, place, () if taps is None else None, 0.0)
+    track = track_of(act.beats, row, stands, place, STRAIGHT if taps is None else None, 0.0)
     name, bar = f"back-{trace.number + 1}", plan.bar(trace.number)
     return Mover(name, track, act.first_frame, act.last_frame, boxes, counts, taps=taps, bar=bar)
 

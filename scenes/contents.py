@@ -36,7 +36,7 @@ from .elision import (
     as_made,
     elide,
     groups_shown,
-    share_drawn,
+    least_drawn,
     shorten,
     to_scale,
     with_groups_elided,
@@ -344,11 +344,11 @@ class Contents:
             scales.append(max(scales) + 1 if anew else scales[stage.reads[0]])
         for scale in set(scales):
             members = [number for number, other in enumerate(scales) if other == scale]
-            share = share_drawn(tensors[number] for number in members)
+            like = least_drawn(tensors[number] for number in members)
             for number in members:
-                tensors[number] = to_scale(tensors[number], share, self._reach(number))
+                tensors[number] = to_scale(tensors[number], like, self._reach(number))
                 if number - 1 in views:
-                    views[number - 1] = [to_scale(view, share) for view in views[number - 1]]
+                    views[number - 1] = [to_scale(view, like) for view in views[number - 1]]
 
     def _reach(self, number: int) -> Reach:
         """Rows and columns over which the window extends that reads a tensor."""

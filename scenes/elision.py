@@ -33,8 +33,10 @@ MOST_PLANE, LIMIT_WHOLE = 100_000, 200_000
 out above LIMIT: more and more, down to this."""
 WIDEST_GAP = 64
 """Gaps are as long as the window that crosses them; before the largest of windows an axis is drawn whole."""
-DOTS = (2.0, 4.0, 6.0)
-"""How far behind the last cell before the gap they stand."""
+LEAST_GAP = 3
+"""Beside a longer tensor it is shorter, with smaller dots, but no shorter than this."""
+DOTS_APART = 2.0
+"""How far apart the dots stand, if there is room."""
 
 Sizes = tuple[int, int, int, int, int]
 """Lanes, blocks, channels, rows, columns."""
@@ -73,6 +75,20 @@ class Axis:
         """How many units it is long, the gap included."""
         return self.drawn + self.gap
 
+    @property
+    def dots_apart(self) -> float:
+        """How far apart the dots in its gap stand."""
+        return min(DOTS_APART, (self.gap + 1) / 4)
+
+    def dots(self) -> NDArray[np.float64]:
+        """The coordinates at which they stand: about its middle."""
+        return self.first + (self.gap - 1) / 2 + self.dots_apart * np.array([-1.0, 0.0, 1.0])
+
+    @property
+    def middle(self) -> float:
+        """Of what is drawn before the gap: beside it stand the dots of the other axes."""
+        return (self.first - 1) / 2
+
     def indices(self, before: int = 0, after: int = 0) -> NDArray[np.int64]:
         """The drawn indices, increasing, and so many outside on either side."""
         head = np.arange(-before, self.first + (0 if self.hidden else after))
@@ -101,6 +117,12 @@ class Axis:
     def bends(self, reach: int = 1) -> tuple[float, float]:
         """The indices between which such windows cross the gap."""
         return float(self.first - 1), float(self.length - self.last - reach + 1)
+
+    def within(self, reach: int = 1) -> tuple[float, float]:
+        """The indices between which such windows are in the gap, before nothing that is drawn."""
+        enters, leaves = self.bends(reach)
+        inset = (leaves - enters) / (self.gap + 2 - reach)
+        return enters + inset, leaves - inset
 
     def slots(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where indices stand if the gap is one more place, which holds all that is left out."""
@@ -227,24 +249,27 @@ def _part(keep: tuple[int, int], turn: int) -> tuple[int, int]:
     return first, last
 
 
-def share_drawn(things: Iterable[Elision]) -> float:
-    """The smallest share of their length that rows or columns of these take in the picture."""
-    return min((axis.span / axis.length for thing in things for axis in (thing.rows, thing.columns)), default=1.0)
+def least_drawn(things: Iterable[Elision]) -> Axis | None:
+    """Of the rows and columns of these the axis of which the least share is seen; None: all are drawn whole."""
+    axes = [axis for thing in things for axis in (thing.rows, thing.columns) if axis.hidden]
+    return min(axes, key=lambda axis: axis.span / axis.length, default=None)
 
 
-def to_scale(elision: Elision, share: float, reach: Reach = (1, 1)) -> Elision:
-    """With rows and columns that take this ``share`` of their length, as far as gaps and ``LEAST`` allow.
+def to_scale(elision: Elision, like: Axis | None, reach: Reach = (1, 1)) -> Elision:
+    """With rows and columns that are drawn as that axis is, as far as their gaps and ``LEAST`` allow.
 
-    So that a tensor that is half as long as another one is seen to be. ``reach`` is as in :func:`elide`.
+    Of what is half as long half as many are drawn before its gap and after it, and the gap is half as long, too: what
+    is drawn of a pool's output is just what it makes of what is drawn. ``reach`` is as in :func:`elide`.
     """
-    if share == 1.0:
+    if like is None:
         return elision
     axes = {}
     for name, extent in zip(("rows", "columns"), reach, strict=True):
-        axis, gap = getattr(elision, name), max(GAP, extent)
-        drawn = max(sum(LEAST), round(share * axis.length) - gap)
-        last = max(LEAST[1], drawn * ROWS[1] // sum(ROWS))
-        axes[name] = Axis.of(axis.length, (drawn - last, last), gap) if gap <= WIDEST_GAP else axis
+        axis = getattr(elision, name)
+        first, gap, last = (round(axis.length * part / like.length) for part in (like.first, like.gap, like.last))
+        wide = max(gap, LEAST_GAP, extent)
+        keep = max(LEAST[0], first - (wide - gap)), max(LEAST[1], last)
+        axes[name] = Axis.of(axis.length, keep, wide) if wide <= WIDEST_GAP else axis
     return replace(elision, **axes)
 
 

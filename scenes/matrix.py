@@ -13,6 +13,7 @@ from .numerals import HEIGHT_ALONE
 from .parts import Bank
 from .plan import Plan
 from .story import Cells, Numbers, cells_at
+from .swerve import swerve
 
 LATER = 0.25
 """The part of a step after which a kernel sets out to become a row: the first window has passed by then."""
@@ -38,7 +39,7 @@ def matrix_cells(plan: Plan, number: int) -> Iterator[Cells]:
     name, at, lit_by = f"filters-{number + 1}", bank.at(index), f"column-{number + 1}"
     if rows:
         start, origin = float(plan.time.acts[number - 1].first_step), key.at(cells)[which]
-        times = {"origin": origin, "start": start + LATER, "arrive": start + 1.0}
+        times = {"origin": origin, "start": start + LATER, "arrive": start + 1.0, "bow": swerve(plan, origin, at)}
         yield cells_at(at, name, "filter", bank.shape, index, tint, numbers=numbers, **times)
         return
     yield cells_at(at[real], name, "filter", bank.shape, index[real], tint, lit_by=lit_by, numbers=numbers)

@@ -29,17 +29,24 @@ INSET = (1.0 - CUBE) / 2.0 + 0.04
 AROUND = 4.0
 """How far the frame around several filters is from them, in reference pixels."""
 FULL_LINES = 2
-"""Up to so many groups, lines leave from all four corners of a window; above, from two."""
+"""Up to so many groups, lines leave from all four corners of a window; above, from two or, where more stand side by
+side, from one."""
 _Place = tuple[int, float, float, float]
 """Block, channel, row and column."""
 Boxes = tuple[tuple[Vector, Vector], ...]
 """The middle and the size of each."""
+_Spot = tuple[float, float]
+"""Row and column."""
+_Bends = tuple[tuple[float, ...], tuple[float, ...]]
+"""Rows and columns between which the way of a window bends: it comes to a gap."""
+STRAIGHT: _Bends = (), ()
+"""None: nothing is left out."""
 Visit = tuple[int, int | None, tuple[int, int, int]]
 """What a step visits: see :meth:`Sight.place`."""
 ARC_PIECES = 4
 """Straight pieces of an arc from a cell of the padding to the one that it copies."""
-IN_GAP = 0.1, 0.95
-"""Between these shares of its time a window that crosses the gap of rows that pass is in it: it does not leap there."""
+ENTERS = 0.15
+"""The part of its time in which a window comes to the gap of rows that pass."""
 BENT, RING, RING_PIECES = np.array([0.0, -0.6, 0.0]), 0.12, 8
 """Where the grid of a deformable window is, from the middle of what it samples: before its front; how wide half of the
 rings is that it has there, and of how many lines each of these is made."""
@@ -129,7 +136,7 @@ def _moved_taps(plan: Plan, number: int) -> Iterator[Mover]:
             at = rows.first[row] + kh * rows.distance + down, columns.first[column] + kw * columns.distance + right
             return on(n, channel), 0, float(at[0]), float(at[1])
 
-        track = track_of(act.beats, row_of(sight), stands, place, (), APPROACH)
+        track = track_of(act.beats, row_of(sight), stands, place, STRAIGHT, APPROACH)
         track.values[0] = place(*stands(act.first_step, 0.0))  # it comes as a regular grid, and is bent as it lands
         track.values[0, 1] += APPROACH
         counts = 1, elision.channels.span, 1
@@ -162,9 +169,7 @@ def head_of(plan: Plan, number: int) -> Mover:
     def place(block: int, depth: float, row: float, column: float) -> NDArray[np.float64]:
         return base[block] + offset_in(elision, depth, row, column)
 
-    bends = elision.columns.bends() if elision.columns.hidden else ()
-    row_bends = elision.rows.bends() if elision.rows.hidden else ()
-    track = track_of(act.beats, row_of(sight), writes, place, bends, 0.0, row_bends)
+    track = track_of(act.beats, row_of(sight), writes, place, _bends(elision), 0.0, _dotted(elision))
     return Mover(name, track, act.first_frame, act.last_frame, opens=plan.sight(number).fills)
 
 
@@ -179,7 +184,7 @@ def column_of(plan: Plan, number: int) -> Mover:
     def stands(step: int) -> _Place:
         return 0, 0.0, 0.0, float(_column(plan, number, step))
 
-    track = track_of(act.beats, row_of(plan.sight(number)), stands, place, (), APPROACH)
+    track = track_of(act.beats, row_of(plan.sight(number)), stands, place, STRAIGHT, APPROACH)
     boxes: Boxes = (((0.0, 0.0, -(height - 1) / 2.0), (1.0, 1.0, float(height))),)
     if plan.values is not None:  # its zeros have digits
         boxes = _fronts(boxes)
@@ -255,11 +260,10 @@ def _box(
 
     lanes = range(1) if turns else elision.lanes.indices().tolist()
     boxes = tuple((vector(base[lane * tensor.batch] - base[0] + middle), vector(extent)) for lane in lanes)
-    bends = elision.columns.bends(width) if elision.columns.hidden else ()
     sizes = deep, None if covered[0] else rows, None if covered[1] else columns
     taps = taps_of(act.beats, row, lambda step: visit(step - act.first_step)[2], sizes, (kw, kd, kh))
-    row_bends = elision.rows.bends(height) if elision.rows.hidden else ()
-    track = track_of(act.beats, row, stands, place, bends if taps is None else None, approach, row_bends)
+    bends = _bends(elision, reach) if taps is None else None
+    track = track_of(act.beats, row, stands, place, bends, approach, _dotted(elision, reach))
     counts, spacing = (kw, kd, kh), (float(dw), float(dd), -float(dh))
     firsts = [center - middle for center, _ in boxes]
     parts = tuple(part for first in firsts for part in _parts(first, counts, spacing))
@@ -351,6 +355,23 @@ def offset_in(
     return np.array([elision.columns.at(column, reach[1]), depth, -height], np.float64)
 
 
+def _bends(elision: Elision, reach: tuple[int, int] = (1, 1)) -> _Bends:
+    """Those of a window of so many rows and columns."""
+    rows, columns = (
+        axis.bends(extent) if axis.hidden else ()
+        for axis, extent in zip((elision.rows, elision.columns), reach, strict=True)
+    )
+    return rows, columns
+
+
+def _dotted(elision: Elision, reach: tuple[int, int] = (1, 1)) -> tuple[_Spot, ...]:
+    """Where a window of so many rows and columns comes to the dots that stand for rows, and where it leaves them."""
+    if not elision.rows.hidden or reach[0] > elision.rows.gap:
+        return ()
+    column = elision.columns.middle - (reach[1] - 1) / 2
+    return tuple((row, column) for row in elision.rows.within(reach[0]))
+
+
 def all_lines(plan: Plan) -> Iterator[Lines]:
     """From the window to the filters and on to the output cells; in order "filter" every filter has its own turn."""
     yield from _pluses(plan)
@@ -411,7 +432,7 @@ def _ties(plan: Plan) -> Iterator[Line]:
         base = placed.base[placed.item.elision.drawn_blocks()]
         edges = np.array([(x, y, 0.0) for x in (-0.5, w - 0.5) for y in (-0.5, c - 0.5)])
         across = plan.frame.view.project(edges)[:, 0]
-        if tensor.batch > 1 or np.ptp(plan.frame.view.project(base)[:, 0]) > 1e-6:
+        if tensor.batch > 1 or _abreast(plan, tensor) > 1:
             continue
         for upper, lower in pairwise(base):
             for edge in edges[[across.argmin(), across.argmax()]]:
@@ -516,11 +537,18 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
         if len(boxes) > 1:
             pairs = pairs[2:] if plan.frame.tall else pairs[1::2]
         elif len(groups) > FULL_LINES:
-            pairs = pairs[::3]
+            past = not plan.frame.tall and _abreast(plan, tensor) > FULL_LINES
+            pairs = [(pairs[1][0], ends[0])] if past else pairs[::3]
         for box, ((dx, dz), end) in product(boxes, pairs):
             center, size = window.boxes[box]
             corner = np.array(center) + np.array([dx * size[0], -size[1], dz * size[2]]) / 2
             yield Line(vector(corner), window.name, end, on, color)
+
+
+def _abreast(plan: Plan, tensor: Tensor) -> int:
+    """How many blocks of a tensor stand side by side: what leaves one to the right passes others."""
+    base = tensor.placed.base[tensor.placed.item.elision.drawn_blocks()]
+    return len(np.unique(plan.frame.view.project(base)[:, 0].round(6)))
 
 
 def _column_on(plan: Plan, number: int) -> str | None:
@@ -558,12 +586,19 @@ def _output_lines(plan: Plan, number: int, bank: Bank, filters: range) -> Iterat
 
 
 def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
-    """Where there are no filters, or they are not drawn: from the window's near side to the output cells."""
-    window, tensor = window_of(plan, number), plan.tensors[number]
-    output, deep = plan.tensors[number + 1], depth_of(plan.sight(number).output)
-    together = plan.contents.takes_turns(number) or tensor.placed.item.elision.lanes.hidden
+    """Where there are no filters, or they are not drawn: from the window's near side to the output cells.
+
+    Where one box is over channels that are each worked on alone, from the first and the last of those in a row, each at
+    its own depth.
+    """
+    window, tensor, sight = window_of(plan, number), plan.tensors[number], plan.sight(number)
+    output, deep, elision = plan.tensors[number + 1], depth_of(sight.output), tensor.placed.item.elision
+    together = plan.contents.takes_turns(number) or elision.lanes.hidden
     apart = tensor.split > 1 and not together
     shown = [f for f in filters if len(filters) == 1 or bool(output.shows(output.first_of(f * deep))[0])]
+    alone = tensor.split == 1 and sight.reads[0] is None and not isinstance(sight.op, Weighted)
+    if alone:
+        shown = [f for f in shown if f - 1 not in shown or f + 1 not in shown]
     for side, height in SIDES.items():
         if height and apart:
             continue
@@ -571,7 +606,8 @@ def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
         for f in shown if not height else shown[:1]:
             lane = f * deep * tensor.split // max(1, output.channels) if apart else 0
             center, size = window.boxes[min(lane, len(window.boxes) - 1)]
-            leave = (center[0] + size[0] / 2, center[1] - size[1] / 2, center[2] + height * size[2])
+            front = float(elision.channels.at(f)) - 0.5 if alone else center[1] - size[1] / 2
+            leave = (center[0] + size[0] / 2, front, center[2] + height * size[2])
             yield from _written(plan, number, f, filters.start, leave, on)
 
 
@@ -685,15 +721,16 @@ def track_of(
     row: int,
     where: Callable[[int], _Place],
     place: Callable[[int, float, float, float], NDArray[np.float64]],
-    bends: tuple[float, ...] | None,
+    bends: _Bends | None,
     approach: float,
-    row_bends: tuple[float, ...] = (),
+    dotted: tuple[_Spot, ...] = (),
 ) -> Track:
     """Keys of something that stands at ``place(*where(t))`` while step ``t`` is written; ``row`` steps make a row.
 
-    It arrives in the first part of each of its strokes and stands until the end of that; along a row it moves on
-    evenly, from column to column: there are keys where it comes to one of ``bends``, or at every step if these are
-    None. While rows pass of which nothing is drawn it crosses their gap as they do: with keys at ``row_bends``.
+    It arrives in the first part of each of its strokes and stands until the end of that; along a row, or slanting over
+    several, it moves on evenly, from column to column: there are keys where it comes to one of ``bends`` or, if these
+    are None, at every step, or once a row. While rows pass of which nothing is drawn it goes down their gap as they do,
+    along what is ``dotted``.
     """
     frames: list[float] = []
     values: list[NDArray[np.float64]] = []
@@ -704,17 +741,17 @@ def track_of(
             frames.append(stroke.start)
             values.append(here + np.array([0.0, approach, 0.0]))
             eases.append("cubic")
-        for share, spot in _skipped(stroke, where, row_bends):
-            eases[-1] = "linear"
-            frames.append(stroke.start + share * (stroke.stands - stroke.start))
-            values.append(place(*spot))
-            eases.append("linear")
+        if spots := _skipped(stroke, where, dotted):
+            frames += [stroke.start + ENTERS * (stroke.end - stroke.start), stroke.end]
+            values += [place(*spot) for spot in spots]
+            eases += ["linear", "cubic"]
+            continue
         single = stroke.first == stroke.last
         frames.append(stroke.stands)
         values.append(here)
         eases.append("constant" if single else "linear")
         if not single:
-            for share, spot in _passed(stroke, where, bends):
+            for share, spot in _passed(stroke, where, bends, row):
                 frames.append(stroke.stands + float(time_at(stroke.knots, share)) * (stroke.end - stroke.stands))
                 values.append(place(*spot))
                 eases.append("linear")
@@ -725,33 +762,30 @@ def track_of(
     return Track(np.array(frames), np.array(values), tuple(eases))
 
 
-def _skipped(
-    stroke: Stroke, where: Callable[[int], _Place], bends: tuple[float, ...]
-) -> Iterator[tuple[float, _Place]]:
-    """On the way over rows that pass: where it enters their gap and leaves it, and at which share of its time."""
-    if stroke.passed is None:
-        return
-    first, last = where(stroke.passed), where(stroke.first)
-    if first[:2] == last[:2]:
-        way, before = last[2] - first[2], 0.0
-        for bend in sorted(bends):
-            share = float(np.clip((bend - first[2]) / max(way, 1.0), *IN_GAP))
-            if first[2] < bend < last[2] and share > before:
-                yield share, (*last[:2], bend, last[3])
-                before = share
+def _skipped(stroke: Stroke, where: Callable[[int], _Place], dotted: tuple[_Spot, ...]) -> list[_Place]:
+    """Of rows that pass, if these are those of the gap that is ``dotted``: its two ends."""
+    if stroke.passed is None or not dotted:
+        return []
+    first, last = where(stroke.passed), where(stroke.last)
+    (upper, _), (lower, _) = dotted
+    crossed = first[:2] == last[:2] and first[2] < lower and upper < last[2]
+    return [(*first[:2], *spot) for spot in dotted] if crossed else []
 
 
 def _passed(
-    stroke: Stroke, where: Callable[[int], _Place], bends: tuple[float, ...] | None
+    stroke: Stroke, where: Callable[[int], _Place], bends: _Bends | None, row: int
 ) -> Iterator[tuple[float, _Place]]:
     """Between the first and the last step of a stroke: what it comes by, and at which share of its time."""
     first, last = where(stroke.first), where(stroke.last)
     if bends is None:
-        for step in range(stroke.first + 1, stroke.last):
-            yield (step - stroke.first) / (stroke.last - stroke.first), where(step)
-    elif first[:3] == last[:3]:
-        way = last[3] - first[3]
-        knots = [first[3] + done * way for _, done in stroke.knots]
-        for bend in sorted({round(bend, 6) for bend in (*bends, *knots)}):
-            if first[3] < bend < last[3]:
-                yield (bend - first[3]) / way, (*first[:3], bend)
+        steps = stroke.last - stroke.first
+        for share in np.arange(1, keys := steps // row or steps) / keys:
+            yield float(share), where(stroke.first + round(share * steps))
+    elif first[:2] == last[:2]:
+        shares = {done for _, done in stroke.knots}
+        for axis, spots in zip((2, 3), bends, strict=True):
+            way = last[axis] - first[axis]
+            shares |= {(spot - first[axis]) / way for spot in spots if way}
+        for share in sorted({round(share, 9) for share in shares if 0.0 < share < 1.0}):
+            row, column = (first[axis] + share * (last[axis] - first[axis]) for axis in (2, 3))
+            yield share, (*first[:2], row, column)

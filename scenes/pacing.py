@@ -49,11 +49,11 @@ SET_OUT, LANDED = 0.5, 0.9
 SWEEP_ARRIVE = 0.1
 """The part of a row that is swept in which the window comes to where it stands."""
 SKIP_ARRIVE = 0.3
-"""The same where rows before it pass: they are written meanwhile."""
+"""The same where it hurries along rows before it."""
 PASSED = 0.9
 """The same of a beat of which nothing is drawn: the window comes to what is before the next one."""
 MOST_HURRIED = 3
-"""Past so many rows a window hurries along each of them, and is where they are written."""
+"""Along so many rows between two others a window hurries, one by one; over more it goes in one slanting stroke."""
 STROKE = 4.0
 """Frames that a window needs at least along a row: in fewer nobody sees it go."""
 
@@ -242,7 +242,7 @@ class Stroke:
     end: float
     knots: Knots = ()
     waits: bool = False
-    """Whether its steps are done only while the window goes along, and those left out before it stands."""
+    """Whether its steps are done only while the window goes along, and none before it stands."""
     passed: int | None = None
     """The first of the steps that are done on the way to the first one, as nothing of them is drawn; None: there are
     none."""
@@ -252,7 +252,8 @@ def strokes(chosen: Sequence[Beat], row: int) -> Iterator[Stroke]:
     """The ways of a window along beats: to a single step; of swept ones along rows of so many steps.
 
     Where there is no time to be seen along every row, it goes along some of them only: along the last one in any case.
-    Past a few rows between two of these it hurries, past many it comes straight.
+    Along a few rows between two of these it hurries; where they are many it goes along all at once, row by row
+    downwards while it crosses the columns once.
     Where nothing is drawn it only comes to the end of the last row.
     """
     groups: list[tuple[Beat, float]] = []
@@ -279,20 +280,21 @@ def strokes(chosen: Sequence[Beat], row: int) -> Iterator[Stroke]:
         for k, (start, end) in enumerate(pairwise(starts)):
             first = max(begin + (above + int(chosen_rows[k])) * row, group.first)
             last = min(begin + (above + int(chosen_rows[k]) + 1) * row - 1, group.last)
+            if k:
+                stands = start + SWEEP_ARRIVE * (end - start)
             if first > following:
-                arrived = start + SKIP_ARRIVE * (end - start)
                 turns = range(begin + ((following - begin) // row + 1) * row, first, row)
                 hurried = list(pairwise([following, *turns, first]))
-                stands = arrived
-                if len(hurried) <= MOST_HURRIED:
+                if len(hurried) > MOST_HURRIED:
+                    first = following
+                else:
+                    arrived = start + SKIP_ARRIVE * (end - start)
                     for (one, other), (leaves, comes) in zip(
                         hurried, pairwise(np.linspace(start, arrived, len(hurried) + 1).tolist()), strict=True
                     ):
                         lands = leaves + SWEEP_ARRIVE * (comes - leaves)
                         yield Stroke(one, other - 1, leaves, lands, comes, waits=group.swept)
                     start, stands = arrived, arrived + SWEEP_ARRIVE * (end - arrived)
-            elif k:
-                stands = start + SWEEP_ARRIVE * (end - start)
             yield Stroke(first, last, start, stands, end, () if k else group.knots, group.swept)
             following = last + 1
 

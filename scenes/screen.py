@@ -70,6 +70,11 @@ def caption_corners(caption: Caption) -> NDArray[np.float64]:
     return np.array([[left, text_ascent(body)], [left + wide, -text_descent(body)]]) * caption.size
 
 
+def plate_corners(caption: Caption) -> NDArray[np.float64]:
+    """The same of what it hides of what passes behind it."""
+    return caption_corners(caption) + caption.halo * np.array([[-1.0, 1.0], [1.0, -1.0]])
+
+
 def caption_box(caption: Caption, screen: Screen) -> NDArray[np.float64]:
     """The pixels that a caption covers at most: left, top, right, bottom."""
     corners = caption.at + caption_corners(caption)

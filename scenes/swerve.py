@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from .layout import Placed, View
 from .plan import Plan
+from .screen import plate_corners
+from .typeset import labels, marks
 
 SWERVES = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 """How far, in units, flights may be from the straight way in its middle."""
@@ -28,6 +30,8 @@ HIDDEN = 4.0
 """As bad as so many looks that find it before something is one that does not find it where it is to be seen."""
 UNTOLD = -1
 """Of flights of which no words tell."""
+WORDS = 0.5
+"""As bad as so many of these is one that finds it behind words."""
 _SHARES = np.linspace(0.0, 1.0, 21)[1:-1, None, None]
 
 
@@ -55,7 +59,9 @@ def _bow(plan: Plan, origin: NDArray[np.floating], end: NDArray[np.floating], se
     bounds = np.array(
         [(at.min(axis=0), at.max(axis=0)) for u in _SHARES.ravel() for at in [first + (last - first) * u]]
     )
-    bounds += np.array([[-1.0], [1.0]]) * BESIDE * abs(sides).sum(axis=1)
+    beside = BESIDE * abs(sides).sum(axis=1)
+    bounds += np.array([[-1.0], [1.0]]) * beside
+    plates = plates_of(plan) + np.concatenate([-beside, beside])
     away = view.forward * (1.0, 1.0, 0.0)
     ways = [far * away / np.linalg.norm(away) for far in SWERVES]
     if seen:
@@ -74,9 +80,24 @@ def _bow(plan: Plan, origin: NDArray[np.floating], end: NDArray[np.floating], se
         out = under_way & (np.linalg.norm(place - origin[chosen], axis=-1) >= LANDING)
         before, behind = covers(view, place, low, high)
         cost = before[under_way].sum() + seen * HIDDEN * behind[out].sum() + far * looks
+        cost += WORDS * within(place[under_way] @ sides.T, plates)
         if cost < least:
             best, least = way, cost
     return best
+
+
+def plates_of(plan: Plan) -> NDArray[np.float64]:
+    """What the words at things hide of what passes behind them, along the picture's right and its up: from left and
+    below to right and above, (k, 4)."""
+    words = [caption for caption in (*labels(plan), *marks(plan)) if caption.anchor is None]
+    corners = [plan.frame.center + caption.at + plate_corners(caption) for caption in words]
+    return np.array([(left, low, right, high) for (left, high), (right, low) in corners]).reshape(-1, 4)
+
+
+def within(at: NDArray[np.float64], plates: NDArray[np.float64]) -> int:
+    """How many of these places (n, 2) are in any of the plates (k, 4)."""
+    at = at[:, None]
+    return int(np.count_nonzero(((at > plates[:, :2]) & (at < plates[:, 2:])).all(axis=2).any(axis=1)))
 
 
 def blocks_of(things: Sequence[Placed]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

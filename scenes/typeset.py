@@ -86,8 +86,8 @@ def _captions(plan: Plan) -> Iterator[Caption]:
     yield from _note(plan)
     if plan.time.leaves:
         yield from _result(plan)
-    yield from _labels(plan)
-    yield from _marks(plan)
+    yield from labels(plan)
+    yield from marks(plan)
 
 
 def _told(plan: Plan) -> Iterator[tuple[int, Act]]:
@@ -745,7 +745,8 @@ def _widest_counter(plan: Plan, number: int, act: Act) -> str:
     return f"{plan.told.counted(number)}  {count(act.steps)} / {count(act.steps)}"
 
 
-def _labels(plan: Plan) -> Iterator[Caption]:
+def labels(plan: Plan) -> Iterator[Caption]:
+    """What things are called and how large they are, below them, and what is left out of them."""
     f = plan.frame
     sizes = [(placed, *spell) for placed in f.placed for spell in _spells(plan, placed.item.name)]
     sizes = [
@@ -829,7 +830,7 @@ def _spells(plan: Plan, name: str) -> Iterator[tuple[int, float, dict[str, objec
         first = last + 1
 
 
-def _marks(plan: Plan) -> Iterator[Caption]:
+def marks(plan: Plan) -> Iterator[Caption]:
     """The numbers of filters and groups, above their blocks."""
     f = plan.frame
     for placed in f.placed:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from convmotion.scenes import Storyboard, compose, explain, find_scene, parse_scene, scene_from_lines
 from convmotion.scenes.contents import Contents
 from convmotion.scenes.counts import count_cells
-from convmotion.scenes.elision import GAP, LIMIT, Axis
+from convmotion.scenes.elision import GAP, LEAST_GAP, LIMIT, Axis
+from convmotion.scenes.motion import ENTERS
 from convmotion.scenes.pose import pose
 
 from .test_layout import (
@@ -195,12 +196,12 @@ def test_dots_stand_in_the_gaps_and_not_in_a_cell(name):
 def test_the_window_lights_the_drawn_cells_that_it_touches(name):
     scene = scene_from_lines(*LAYERS[name])
     op, board = scene.stages[0].op, board_of(name)
-    trajectory = op.trajectory(scene.input.shape)
+    trajectory, written = op.trajectory(scene.input.shape), contents_of(name).tensors[1].rows
     read = next(c for c in board.cells if c.name == "input")
     window = board.mover("window-1")
     rows_lit, stops = 0, set(window.track.frames[1:][np.array(window.track.eases[1:]) == "cubic"].tolist())
     for step in range(trajectory.positions[-1] - 1, board.steps, trajectory.positions[-1]):  # the ends of rows
-        if board.settled[step] not in stops:
+        if board.settled[step] not in stops or not written.shows(step // trajectory.positions[-1]):
             continue
         taps = trajectory.taps(step)
         touched = {tuple(i) for i in taps.input[~taps.ghost].tolist()} & {tuple(i) for i in read.index.tolist()}
@@ -245,7 +246,7 @@ def test_no_bar_of_a_window_runs_through_a_gap_of_channels(name):
 @pytest.mark.parametrize(
     ("name", "rows", "columns", "told"),
     [
-        ("max-pool-big", (112, 6, 2), (112, 6, 2), {"output rows 7 to 110 pass: not drawn"}),
+        ("max-pool-big", (112, 8, 3), (112, 8, 3), {"output rows 9 to 109 pass: not drawn"}),
         ("planes", (224, 16, 6), (224, 16, 6), {"output rows 17 to 218 pass: not drawn"}),
     ],
 )
@@ -267,16 +268,36 @@ def test_what_is_not_drawn_passes_quickly(name, rows, columns, told):
 
 
 @pytest.mark.parametrize("name", ["max-pool-big", "planes"])
-def test_the_window_is_in_the_gap_while_rows_pass_that_are_not_drawn(name):
+def test_windows_and_heads_go_down_the_dots_while_rows_pass_that_are_not_drawn(name):
     board = board_of(name) if name in LAYERS else compose(find_scene(name))
-    window, read = board.mover("window-1"), next(c for c in board.cells if c.name == "input")
     (told,) = (c for c in board.captions if c.name.startswith("pass"))
-    frames = np.arange(told.first, told.last + 1)
-    lit = [bool((pose(board, read, frame).lit > 0.5).any()) for frame in frames]
-    ends = len(lit) // 3
-    assert not any(lit[ends:-ends]) and 2 * sum(lit) < len(lit)
-    places = np.array([window.track.at(frame) for frame in np.arange(told.first, told.last, 0.1)])
-    assert np.abs(np.diff(places, axis=0)).max() < 0.5, "it does not leap"
+    frames = np.arange(told.first + ENTERS * (told.last + 1 - told.first), told.last - 0.1, 0.1)
+    for mover, tensor in (("window-1", "input"), ("head-1", "output-1")):
+        window, read = board.mover(mover), next(c for c in board.cells if c.name == tensor)
+        (dots,) = (c.position for c in board.cells if c.name == f"gaps-{tensor}")
+        dots = dots[(dots[:, 1] == dots[:, 1].min()) & (dots[:, 2] < dots[:, 2].max())]
+        dots = dots[dots[:, 0] == dots[:, 0].min()]
+        places = np.array([window.track.at(frame) for frame in frames])
+        extent = (np.array(window.counts) - 1) * window.spacing
+        assert np.allclose(places[:, 0] + extent[0] / 2, dots[:, 0].mean(), atol=1e-3), "the dots are in its middle"
+        assert (np.diff(places[:, 2]) < 0.0).all() and np.ptp(np.diff(places[:, 2])) < 1e-6, "at an even pace"
+        assert places[0, 2] > dots[:, 2].max() and places[-1, 2] + extent[2] < dots[:, 2].min()
+        assert not (tensor == "input" and any((pose(board, read, frame).lit > 0.5).any() for frame in frames))
+
+
+def test_lines_of_a_pool_join_the_first_and_the_last_channels_in_a_row_each_at_its_own_depth():
+    board = compose(find_scene("max-pool-big"))
+    read, made = (next(c for c in board.cells if c.name == name) for name in ("input", "output-1"))
+    (lines,) = (group.lines for group in board.lines if group.name == "lines-1-1")
+    depths = []
+    for mover, cells, points in (
+        ("window-1", read, [line.start for line in lines]),
+        ("head-1", made, [line.end for line in lines]),
+    ):
+        at = board.mover(mover).track.at(board.settled[0])[1] + np.array(points)[:, 1] + 0.5
+        known = dict(zip(np.round(cells.position[:, 1], 3).tolist(), cells.index[:, 0].tolist(), strict=True))
+        depths.append([known[depth] for depth in np.round(at.astype(np.float32), 3).tolist()])
+    assert depths[0] == depths[1] and set(depths[0]) == {0, 7, 62, 63}
 
 
 def test_a_scene_without_gaps_keeps_one_pace_and_passes_nothing():
@@ -313,10 +334,20 @@ def test_rows_and_columns_of_all_tensors_of_a_scene_are_drawn_in_the_same_propor
         assert axis.first >= axis.last >= 1 and axis.first + axis.last > 2
 
 
+@pytest.mark.parametrize(("lines", "parts"), [("nn.MaxPool2d(2)", (8, 4, 3)), ("nn.MaxPool2d(4)", (3, 3, 2))])
+def test_of_what_a_pool_writes_just_what_it_makes_of_drawn_rows_is_drawn(lines, parts):
+    """Only where the gap would be too short for its dots there is less."""
+    read, made = (tensor.rows for tensor in Contents(scene_from_lines(lines, (64, 224, 224))).tensors)
+    assert (read.first, read.gap, read.last) == (16, 7, 6) and (made.first, made.gap, made.last) == parts
+    meets = read.shows(np.arange(read.length)).reshape(made.length, -1)
+    assert (meets.any(axis=1) >= made.shows(np.arange(made.length))).all()
+    assert made.gap == LEAST_GAP or np.array_equal(meets.any(axis=1), made.shows(np.arange(made.length)))
+
+
 def test_what_would_be_too_short_to_show_a_gap_is_drawn_to_the_least_and_short_axes_whole():
     lines = "nn.Conv2d(3, 8, 3, stride=2, padding=1)\nnn.AdaptiveAvgPool2d(20)\nnn.AdaptiveAvgPool2d(4)"
     contents = Contents(scene_from_lines(lines, (3, 500, 500)))
-    assert [tensor.rows.span for tensor in contents.tensors] == [29, 14, 10, 4]
+    assert [tensor.rows.span for tensor in contents.tensors] == [29, 15, 6, 4]
     assert [tensor.rows.hidden > 0 for tensor in contents.tensors] == [True, True, True, False]
 
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -20,6 +19,7 @@ from hypothesis import strategies as st
 from convmotion.conv_math import Slide, SlideTrajectory
 from convmotion.scenes import Scene, Storyboard, compose, find_scene, parse_scene
 from convmotion.scenes.form import FEWEST_PIXELS
+from convmotion.scenes.pacing import MOST_HURRIED
 from convmotion.scenes.pose import pose
 from convmotion.scenes.screen import Screen
 from convmotion.scenes.story import ALWAYS, Cells, Mover, Track, ease
@@ -372,9 +372,8 @@ HURRIED = {
 
 
 @pytest.mark.parametrize("name", HURRIED)
-def test_where_rows_are_swept_in_a_hurry_the_window_in_its_true_size_goes_along_some_of_them(name):
-    """Each while just this row is written; past up to three rows between two of these it hurries along each of them,
-    past more it comes straight, and they are written meanwhile."""
+def test_where_rows_are_swept_in_a_hurry_the_window_in_its_true_size_is_on_the_row_that_is_written(name):
+    """Along up to three rows between two others it hurries one by one, over more it goes in one slanting stroke."""
     text = HURRIED[name]
     board = board_of(text)
     (p,) = passages(text, board)
@@ -383,26 +382,22 @@ def test_where_rows_are_swept_in_a_hurry_the_window_in_its_true_size_goes_along_
     height, width = p.trajectory.positions
     starts = [i for i, kind in enumerate(track.eases) if kind == "linear"]
     assert 4 < len(starts) <= p.trajectory.filters * height
-    met, slow = [], []
+    following, spans = 1, []  # its first step was told
     for i in starts:
         (x0, y0, z0), (x1, y1, z1) = track.values[i] - home, track.values[i + 1] - home
-        assert (x0, x1, y0, y1) == pytest.approx(
-            (float(not met and round(z0) == 0), width - 1, 0, 0), abs=1e-4
-        ) and z0 == z1
-        first, end = (board.step.at(track.frames[at])[0] for at in (i, i + 1))
-        row = round(-z0)
-        told = not met and row == 0  # its first step was
-        assert first % (width * height) == pytest.approx(row * width + told)
-        assert end - first == pytest.approx(width - told)
-        met.append(round(first) // width)
-        if track.frames[i + 1] - track.frames[i - 1] >= 2.799:
-            slow.append(met[-1])
-    assert len(slow) > 4
-    for before, after in pairwise(slow):
-        between = [row for row in met if before < row < after]
-        assert between == (list(range(before + 1, after)) if after - before <= 4 else [])
+        first, end = (round(float(board.step.at(track.frames[at])[0])) for at in (i, i + 1))
+        assert first == following and (y0, y1) == pytest.approx((0, 0), abs=1e-4)
+        assert (-z0, x0) == pytest.approx(divmod(first % (width * height), width), abs=1e-4)
+        assert (-z1, x1) == pytest.approx(divmod((end - 1) % (width * height), width), abs=1e-4)
+        spans.append((end - 1) // width - first // width + 1)
+        if first // (width * height) == (end - 1) // (width * height):
+            for frame in np.linspace(track.frames[i], track.frames[i + 1], 20):
+                row = np.clip(board.step.at(frame)[0], first, end - 1) // width % height
+                assert abs(track.at(frame)[2] - home[2] + row) < (1.0 if spans[-1] > 1 else 1e-4)
+        following = end
+    assert following == board.steps
+    assert 2 not in spans and (max(spans) > MOST_HURRIED) == (name != "rows") and 1 in spans
     assert np.allclose(track.at(board.settled[0]), home, atol=1e-4)
-    assert met[-1] % height == height - 1
 
 
 def test_the_cells_under_a_sweeping_window_glow():

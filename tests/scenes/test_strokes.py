@@ -448,3 +448,24 @@ def test_what_leads_to_the_filters_of_one_of_several_groups_wears_their_hue(them
             own = filters.color[filters.index[:, 0] // (8 // groups) == group].mean(axis=0)
             away = abs(hue_of(np.array(color)) - hue_of(own))
             assert min(away, 360.0 - away) < 15.0, (name, group)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "count"),
+    [
+        ("depthwise", (854, 480), 1),
+        ("depthwise", (480, 854), 2),
+        ("depthwise-multiplier", (854, 480), 2),
+        ("grouped", (854, 480), 4),
+    ],
+)
+def test_past_many_channels_one_line_leads_from_each_window_to_its_filter(name, size, count):
+    """From the corner that is highest beside them; where no more than two stand side by side there are two."""
+    board = compose(find_scene(name), size)
+    window, (lines,) = board.mover("window-1"), [each.lines for each in board.lines if each.name == "lines-1-1"]
+    leaving = [np.array(line.start) for line in lines if line.start_on == "window-1"]
+    of = [[(at - center) / size for at in leaving] for center, size in window.boxes]
+    corners = [[at for at in box if np.abs(at).max() < 0.5001] for box in of]
+    assert list(map(len, corners)) == [count] * len(window.boxes)
+    if count == 1:
+        assert all(np.allclose(at, (0.5, -0.5, 0.5)) for (at,) in corners)

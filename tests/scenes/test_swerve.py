@@ -13,7 +13,7 @@ from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.form import CUBE
 from convmotion.scenes.layout import DIRECTION, View
 from convmotion.scenes.pose import pose
-from convmotion.scenes.screen import Screen
+from convmotion.scenes.screen import Screen, caption_box
 
 SIZES = [(854, 480), (480, 480), (640, 480), (480, 854)]
 NEAR = 2.0
@@ -123,6 +123,30 @@ def test_what_flies_among_zeros_takes_no_wide_arc_as_these_come_before_it_has_la
     text = "[input]\nshape = [3, 4, 4]\n[[stage]]\nop = 'ZeroInsert'\nstride = 2\n"
     moved = things(compose(parse_scene(text, "zeros")))["output-1"]
     assert np.linalg.norm(moved.bow, axis=1).max() <= 2.0 + 1e-6
+
+
+def behind_words(board):
+    """Of looks at every cell that flies, at every other frame, the share that finds it behind a label or a number."""
+    seen = lost = 0
+    for frame in range(1, board.frames + 1, 2):
+        screen = Screen(board, frame)
+        words = [c for c in board.captions if c.halo and c.first <= frame <= c.last]
+        plates = np.array([caption_box(c, screen) + c.halo * screen.scale * np.array([-1, -1, 1, 1]) for c in words])
+        for cells in board.cells:
+            state = pose(board, cells, frame)
+            fly = state.shown & ~state.resting & (cells.origin != cells.position).any(axis=1)
+            at = screen.pixels(state.place[fly])[:, None]
+            over = ((at > plates[:, :2]) & (at < plates[:, 2:])).all(axis=2).any(axis=1)
+            seen, lost = seen + len(over), lost + int(over.sum())
+    return lost / seen
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "bow"), [("channel-shuffle", 0.025, (3.1, 7.4, 0.0)), ("im2col", 0.002, None)]
+)
+def test_flights_go_by_the_words_beside_their_way(name, most, bow):
+    assert behind_words(composed(name, (854, 480))) <= most
+    assert behind_words(straight(composed(name, (854, 480)), bow)) > 1.5 * most, "there are words beside the way"
 
 
 @pytest.mark.parametrize("name", FILTERS)

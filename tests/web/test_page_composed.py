@@ -123,8 +123,10 @@ def words_of(captions):
 
 
 def told_of(lines):
-    """When lines are seen, what they begin and end on, in which colours; where they are is for the page to decide."""
+    """When lines are seen, what they begin and end on, in which colours; where they are is for the page to decide, and
+    so how many leave a window that has others beside it."""
     each = [(line["start_on"], line["end_on"], *np.round(line["color"], 3)) for line in lines["lines"]]
+    each = [line for line, before in zip(each, [None, *each], strict=False) if line != before or line[0] is None]
     return [*(lines[field] for field in ("name", "first", "last", "over_cells")), each]
 
 
@@ -219,3 +221,17 @@ def test_the_step_that_tells_most_is_set_apart_in_a_row_that_is_swept_as_python_
     )
     assert said["phase-1-1"][0].startswith("the window reads 4 cells")
     assert all(said[f"phase-1-{i}"] == known[f"phase-1-{i}"] for i in range(1, 5))
+
+
+POOLS = [{"op": "MaxPool2d", "kernel_size": 2}, {"op": "AdaptiveAvgPool1d", "output_size": 3}]
+
+
+@pytest.mark.parametrize("stage", POOLS)
+def test_lines_of_a_box_over_many_channels_are_those_of_python(stage):
+    shape = [30, 4, 4][: 1 + int(stage["op"][-2])]
+    scene = scene_from_table({"input": {"shape": shape}, "stage": [stage], "look": {"show": SHOW}}, "many")
+    (mine,) = node.run("composed.mjs", given=[asked_of(scene, "en", "light", SIZES[0])])
+    right = asdict(compose(scene, SIZES[0]))
+    assert list(map(told_of, mine["lines"])) == list(map(told_of, right["lines"]))
+    starts = [[line["start"] for line in board["lines"][-1]["lines"]] for board in (mine, right)]
+    assert np.allclose(*starts) and len({depth for _, depth, _ in starts[0]}) == 2

@@ -10,7 +10,7 @@ from convmotion.scenes import find_scene
 from convmotion.scenes.contents import Contents
 from convmotion.scenes.palette import THEMES
 from convmotion.scenes.plan import Plan
-from convmotion.scenes.swerve import UNTOLD, blocks_of, swerve
+from convmotion.scenes.swerve import UNTOLD, blocks_of, plates_of, swerve
 
 sys.path.append(str(Path(__file__).parent))
 
@@ -27,7 +27,7 @@ def test_flights_swerve_as_in_the_film(name):
     for size in SIZES:
         plan = Plan(Contents(find_scene(name)), size, 30.0, "en", THEMES["light"])
         boxes = np.stack(blocks_of(plan.frame.placed), axis=1)
-        room = np.stack(plan._flying_room, axis=1)
+        room, plates = np.stack(plan._flying_room, axis=1), plates_of(plan).tolist()
         view = {side: getattr(plan.frame.view, side).tolist() for side in ("right", "up", "forward")}
         ends = [tensor.at(tensor.drawn()) for tensor in plan.tensors]
         for _ in range(FLIGHTS):
@@ -35,6 +35,7 @@ def test_flights_swerve_as_in_the_film(name):
             origin, end = (random.choice(each, count).astype(float) for each in ends[:2])
             told = random.integers(UNTOLD, random.choice([0, 1, 3]), count)
             among = {"view": view, "boxes": boxes.tolist(), "room": room.tolist(), "told": told.tolist()}
+            among["plates"] = plates
             asked.append([origin.tolist(), end.tolist(), among])
             wanted.append(swerve(plan, origin, end, told))
     swerved = 0

@@ -34,6 +34,8 @@ const COLUMN_GAP = 16;
 const NUMBERED = 2.5;
 /** Around it nothing of what passes behind is seen, in capitals. */
 const HALO = 0.16;
+/** How far words reach above and below their line, in capitals. */
+const [ASCENT, DESCENT] = [1.08, 0.36];
 /** Channels are numbered, and filters opened, where that leaves cells no smaller than this share; and numbered where they
  * are so large in reference pixels. */
 const [ROOMY, LARGE_CELL] = [0.9, 12];
@@ -712,7 +714,13 @@ class Composer {
     );
     const biases = this.biased ? range(this.bank[0]).map((f) => this.bankItem.biasAt(f)) : [];
     boxes.push(...biases.map((at) => [add(at, [-0.5, -0.5, -0.5]), add(at, [0.5, 0.5, 0.5])]));
-    return swerve(origin, end, { view: basis(DIRECTION), boxes, room: this.room, told });
+    const plates = this._atThings().map(({ body, x, y, align }) => {
+      const [wide, size] = [textWidth(body) * CAPITAL.label, CAPITAL.label];
+      const left = x - { left: 0, center: 0.5, right: 1 }[align] * wide;
+      const [low, high] = [y - (DESCENT + HALO) * size, y + (ASCENT + HALO) * size];
+      return [left - HALO * size, low, left + wide + HALO * size, high].map((side) => side * this.pixel);
+    });
+    return swerve(origin, end, { view: basis(DIRECTION), boxes, plates, room: this.room, told });
   }
 
   _output() {
@@ -960,9 +968,10 @@ class Composer {
   /** Between groups of a tensor that stand one below the other, at both sides: what is drawn apart is one thing. */
   *_ties() {
     const { right } = basis(DIRECTION);
-    for (const { base, dims } of [this.inItem, this.outItem]) {
+    for (const item of [this.inItem, this.outItem]) {
+      if (this._abreast(item) > 1) continue;
+      const { base, dims } = item;
       const [c, h, w] = dims;
-      if (base.some((each) => Math.abs(dot(subtract(each, base[0]), right)) > 1e-6)) continue;
       const edges = [-0.5, w - 0.5].flatMap((x) => [-0.5, c - 0.5].map((y) => [x, y, 0]));
       edges.sort((one, other) => dot(one, right) - dot(other, right));
       for (let lane = 1; lane < base.length; lane++)
@@ -985,6 +994,12 @@ class Composer {
       for (const [k, start] of corners.entries())
         yield { start, start_on: null, end: corners[(k + 1) % 4], end_on: null, color: this.look.surroundings.line };
     }
+  }
+
+  /** How many groups of an item stand side by side. */
+  _abreast({ base }) {
+    const { right } = basis(DIRECTION);
+    return new Set(base.map((each) => Math.round(1e6 * dot(subtract(each, base[0]), right)))).size;
   }
 
   /** From every padding cell that the first window reads, and that copies another one, to that, over both. */
@@ -1020,6 +1035,7 @@ class Composer {
   *_windowLines() {
     const { boxes } = this.window;
     const [filters, split] = [this.bank[0] / this.groups, this.lanesIn / this.groups];
+    const past = !this.tall && this._abreast(this.inItem) > FULL_LINES;
     for (let group = 0; group < Math.min(this.groups, MOST_LINES); group++) {
       const bases = this.bankItem.base.slice(group * filters, (group + 1) * filters);
       const several = bases.length > 1;
@@ -1032,7 +1048,7 @@ class Composer {
         yield { start: near[one], start_on: null, end: near[other], end_on: null, color: hue ?? ghost };
       let ends = [[-1, 1], [1, 1], [-1, -1], [1, -1]].map((corner, i) => [corner, near[nearest[i]]]);
       if (split > 1) ends = this.tall ? ends.slice(2) : [ends[1], ends[3]];
-      else if (this.groups > FULL_LINES) ends = [ends[0], ends[3]];
+      else if (this.groups > FULL_LINES) ends = past ? [[ends[1][0], ends[0][1]]] : [ends[0], ends[3]];
       for (const [center, size] of boxes.slice(group * split, (group + 1) * split).slice(0, MOST_LINES))
         for (const [[dx, dz], end] of ends) {
           const start = add(center, scaled([dx * size[0], -size[1], dz * size[2]], 0.5));
@@ -1165,20 +1181,25 @@ class Composer {
     const above = low + (this.tall ? lift + formulas.length : Math.max(formulas.length, 1)) * line;
     for (const { name, body, up, ...spell } of this._told()) put(name, body, CAPITAL.note, left, above + up * line, "left", faint, spell);
     const halo = CAPITAL.label * HALO * pixel;
-    this.items.forEach((item, i) => {
-      const [x, at] = this.labels[i];
-      item.label.forEach((told, k) => {
-        const down = CAPITAL.label * (1.3 + k * LINE_HEIGHT);
-        put(`label-${item.name}-${k + 1}`, told, CAPITAL.label, x / pixel, at / pixel - down, "center", text, { halo });
-      });
-    });
-    for (const { name, marks, corners, marksAbove } of this.items)
-      marks.forEach((mark, block) => {
-        const [x, at] = corners[block];
-        const [right, align] = marksAbove ? [0, "left"] : [-HALO * CAPITAL.label, "right"];
-        put(`mark-${name}-${block + 1}`, mark, CAPITAL.label, x / pixel + right, at / pixel - CAPITAL.label, align, text, { halo });
-      });
+    for (const { name, body, x, y, align } of this._atThings()) put(name, body, CAPITAL.label, x, y, align, text, { halo });
     return found;
+  }
+
+  /** The labels of things and the numbers of their parts, and where they are, in reference pixels. */
+  _atThings() {
+    const line = CAPITAL.label * LINE_HEIGHT;
+    const labels = this.items.flatMap(({ name, label }, i) => {
+      const [x, y] = this.labels[i].map((side) => side / this.pixel);
+      return label.map((body, k) => ({ name: `label-${name}-${k + 1}`, body, x, y: y - CAPITAL.label * 1.3 - k * line, align: "center" }));
+    });
+    const marks = this.items.flatMap(({ name, marks, corners, marksAbove }) =>
+      marks.map((body, block) => {
+        const [x, y] = corners[block].map((side) => side / this.pixel);
+        const [right, align] = marksAbove ? [0, "left"] : [-HALO * CAPITAL.label, "right"];
+        return { name: `mark-${name}-${block + 1}`, body, x: x + right, y: y - CAPITAL.label, align };
+      }),
+    );
+    return [...labels, ...marks];
   }
 
   /** What it costs, in the first of ever shorter words that there is room for beside the formula. */

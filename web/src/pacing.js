@@ -123,17 +123,18 @@ export function strokesOf(beats, row) {
     let following = group.first;
     chosen.forEach((at, k) => {
       const [start, end] = [starts[k], starts[k + 1]];
-      const first = Math.max((above + at) * row, group.first);
+      let first = Math.max((above + at) * row, group.first);
       const last = Math.min((above + at + 1) * row - 1, group.last);
       let { stands } = group;
       let leaves = start;
+      if (k) stands = start + SWEEP_ARRIVE * (end - start);
       if (first > following) {
-        const arrived = start + SKIP_ARRIVE * (end - start);
         const turns = [following];
         for (let turn = (Math.floor(following / row) + 1) * row; turn < first; turn += row) turns.push(turn);
         const hurried = turns.length;
-        stands = arrived;
-        if (hurried <= MOST_HURRIED) {
+        if (hurried > MOST_HURRIED) first = following;
+        else {
+          const arrived = start + SKIP_ARRIVE * (end - start);
           const times = spread(start, arrived, hurried);
           turns.forEach((one, i) => {
             const [from, to] = [times[i], times[i + 1]];
@@ -143,7 +144,7 @@ export function strokesOf(beats, row) {
           leaves = arrived;
           stands = arrived + SWEEP_ARRIVE * (end - arrived);
         }
-      } else if (k) stands = start + SWEEP_ARRIVE * (end - start);
+      }
       ways.push({ first, last, start: leaves, stands, end, waits: group.swept });
       following = last + 1;
     });

@@ -3,7 +3,7 @@
 import { add, dot, scaled, subtract, unit } from "./view.js";
 
 const SWERVES = [0, 1, 2, 3, 4, 6, 8];
-const [WORTH, FOLLOWED, BESIDE, LANDING, HIDDEN] = [0.0025, 25, 0.28, 1, 4];
+const [WORTH, FOLLOWED, BESIDE, LANDING, HIDDEN, WORDS] = [0.0025, 25, 0.28, 1, 4, 0.5];
 /** Of flights of which no words tell. */
 export const UNTOLD = -1;
 const SHARES = Array.from({ length: 19 }, (_, k) => (k + 1) / 20);
@@ -14,9 +14,10 @@ const SHARES = Array.from({ length: 19 }, (_, k) => (k + 1) / 20);
  * untold.
  * @param {number[][]} origin
  * @param {number[][]} end
- * @param {{view: {right: number[], up: number[], forward: number[]}, boxes: number[][][], room: number[][],
- *   told?: (flight: number) => number}} among `boxes` are the lowest and highest corners of what stands there, `room`
- *   is from and to where anything may fly, along the picture's right and its up
+ * @param {{view: {right: number[], up: number[], forward: number[]}, boxes: number[][][], plates: number[][],
+ *   room: number[][], told?: (flight: number) => number}} among `boxes` are the lowest and highest corners of what
+ *   stands there; along the picture's right and its up, `plates` are what words hide of what is behind them, from left
+ *   and below to right and above, `room` is from and to where anything may fly
  */
 export function swerve(origin, end, { told = () => UNTOLD, ...among }) {
   const flying = origin.map((_, i) => i).filter((i) => origin[i].some((x, k) => x !== end[i][k]));
@@ -30,13 +31,15 @@ export function swerve(origin, end, { told = () => UNTOLD, ...among }) {
 }
 
 /** The same (3,) of flights that go side by side; whether they are to be `seen` all the way. */
-function bowOf(flights, seen, { view: { right, up, forward }, boxes, room }) {
+function bowOf(flights, seen, { view: { right, up, forward }, boxes, plates, room }) {
   const many = Math.min(flights.length, FOLLOWED);
   const chosen = Array.from({ length: many }, (_, i) => flights[many > 1 ? Math.floor((i * (flights.length - 1)) / (many - 1)) : 0]);
   const sides = [right, up];
   const flat = sides.map((side) => flights.map((ends) => ends.map((at) => dot(at, side))));
+  const reach = sides.map((side) => BESIDE * side.reduce((sum, x) => sum + Math.abs(x), 0));
+  const told = plates.map(([a, b, c, d]) => [a - reach[0], b - reach[1], c + reach[0], d + reach[1]]);
   const bounds = sides.map((side, s) => {
-    const beside = BESIDE * side.reduce((sum, x) => sum + Math.abs(x), 0);
+    const beside = reach[s];
     return SHARES.map((u) => {
       let [low, high] = [Infinity, -Infinity];
       for (const [from, to] of flat[s]) {
@@ -63,13 +66,16 @@ function bowOf(flights, seen, { view: { right, up, forward }, boxes, room }) {
         const at = from.map((x, axis) => x + (to[axis] - x) * u + 4 * u * (1 - u) * way[axis]);
         if (Math.hypot(...subtract(at, to)) >= LANDING) looks.push([at, seen && Math.hypot(...subtract(at, from)) >= LANDING]);
       }
-    for (const [at, behind] of looks)
+    for (const [at, behind] of looks) {
+      const [x, y] = [dot(at, right), dot(at, up)];
+      if (told.some(([left, low, end, high]) => x > left && x < end && y > low && y < high)) cost += WORDS;
       for (const box of boxes) {
         const side = sideOf(at, box, forward);
         if (side > 0) cost += 1;
         else if (side < 0 && behind) cost += HIDDEN;
         if (cost >= most) return Infinity; // no better than what is known
       }
+    }
     return cost;
   };
   const away = unit([forward[0], forward[1], 0]);
