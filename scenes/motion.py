@@ -744,7 +744,7 @@ def track_of(
         if spots := _skipped(stroke, where, dotted):
             frames += [stroke.start + ENTERS * (stroke.end - stroke.start), stroke.end]
             values += [place(*spot) for spot in spots]
-            eases += ["linear", "cubic"]
+            eases.extend(("linear", "cubic"))
             continue
         single = stroke.first == stroke.last
         frames.append(stroke.stands)
@@ -787,5 +787,5 @@ def _passed(
             way = last[axis] - first[axis]
             shares |= {(spot - first[axis]) / way for spot in spots if way}
         for share in sorted({round(share, 9) for share in shares if 0.0 < share < 1.0}):
-            row, column = (first[axis] + share * (last[axis] - first[axis]) for axis in (2, 3))
-            yield share, (*first[:2], row, column)
+            at = [first[axis] + share * (last[axis] - first[axis]) for axis in (2, 3)]
+            yield share, (first[0], first[1], at[0], at[1])

@@ -27,11 +27,10 @@ BESIDE = 0.28
 LANDING = 1.0
 """So near its end, in units, a flight is where it is to be; and so near its beginning it comes out of something."""
 HIDDEN = 4.0
-"""As bad as so many looks that find it before something is one that does not find it where it is to be seen."""
+"""As bad as so many looks that find it before something is one that does not find it where it is to be seen, or finds
+it behind words."""
 UNTOLD = -1
 """Of flights of which no words tell."""
-WORDS = 0.5
-"""As bad as so many of these is one that finds it behind words."""
 _SHARES = np.linspace(0.0, 1.0, 21)[1:-1, None, None]
 
 
@@ -80,7 +79,7 @@ def _bow(plan: Plan, origin: NDArray[np.floating], end: NDArray[np.floating], se
         out = under_way & (np.linalg.norm(place - origin[chosen], axis=-1) >= LANDING)
         before, behind = covers(view, place, low, high)
         cost = before[under_way].sum() + seen * HIDDEN * behind[out].sum() + far * looks
-        cost += WORDS * within(place[under_way] @ sides.T, plates)
+        cost += HIDDEN * within(place[under_way] @ sides.T, plates)
         if cost < least:
             best, least = way, cost
     return best

@@ -3,7 +3,7 @@
 import { add, dot, scaled, subtract, unit } from "./view.js";
 
 const SWERVES = [0, 1, 2, 3, 4, 6, 8];
-const [WORTH, FOLLOWED, BESIDE, LANDING, HIDDEN, WORDS] = [0.0025, 25, 0.28, 1, 4, 0.5];
+const [WORTH, FOLLOWED, BESIDE, LANDING, HIDDEN] = [0.0025, 25, 0.28, 1, 4];
 /** Of flights of which no words tell. */
 export const UNTOLD = -1;
 const SHARES = Array.from({ length: 19 }, (_, k) => (k + 1) / 20);
@@ -68,7 +68,7 @@ function bowOf(flights, seen, { view: { right, up, forward }, boxes, plates, roo
       }
     for (const [at, behind] of looks) {
       const [x, y] = [dot(at, right), dot(at, up)];
-      if (told.some(([left, low, end, high]) => x > left && x < end && y > low && y < high)) cost += WORDS;
+      if (told.some(([left, low, end, high]) => x > left && x < end && y > low && y < high)) cost += HIDDEN;
       for (const box of boxes) {
         const side = sideOf(at, box, forward);
         if (side > 0) cost += 1;
