@@ -168,6 +168,8 @@ def _review(items: Sequence[Item], size: tuple[int, int], results: Sequence[Resu
     marked = largest(items)
     bare = largest([item if item.mark_height is not None else replace(item, marks=()) for item in items])
     best = marked if marked and bare and marked.pixel * ROOMY <= bare.pixel else bare
+    heights = [item.mark_height for item in items if item.mark_height is not None]
+    most = min([most, *(height / min(CAPITAL.values()) for height in heights)])
     return best if best and best.pixel <= most else None
 
 

@@ -362,7 +362,7 @@ def test_the_result_is_held_with_the_last_tensor_or_what_is_added_and_a_row_for_
     assert last == board.frames and (last - first) / board.fps >= 1.5 - 1 / board.fps
     part, screen = seen_part(board, last), Screen(board, last)
     shown = {what: box for what, box in things(board, last) if overlaps(part, box)}
-    reviewed = name in ("shufflenet-unit", "lenet")
+    reviewed = (name, size) != ("lenet", (480, 480)) and name in ("shufflenet-unit", "lenet")
     output = f"{'review-' * reviewed}output-{len(rests(board)) - 1}"
     added = {"resnext-block": ("output-3", "skip-")}.get(name, ("review-",) if reviewed else ())
     assert all(any(part in what for part in ("outline", output, *added)) for what in shown) and output in shown
@@ -459,6 +459,9 @@ def test_the_result_of_many_stages_is_held_with_all_tensors_side_by_side_as_larg
 @pytest.mark.parametrize("size", SIZES)
 def test_a_picture_that_was_classified_is_seen_beside_the_probabilities(size):
     board = board_of("lenet", size)
+    if size == (480, 480):  # there the numbers of classes would be too small
+        assert not any(cells.name.startswith("review-") for cells in board.cells)
+        return
     again, made = named(board, "review-input"), named(board, f"review-output-{len(rests(board)) - 1}")
     for cells in (again, made):
         assert pose(board, cells, board.frames).shown.all()

@@ -13,6 +13,8 @@ from convmotion.scenes.sight import Sight
 from convmotion.scenes.story import ALWAYS
 from convmotion.scenes.strokes import drawn
 
+from .test_layout import scene_of
+
 SIZES = [(854, 480), (480, 480), (480, 854)]
 NOTHING = 0.1
 """Pixels: so little is not seen."""
@@ -216,7 +218,7 @@ padding_mode = "{mode}"
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", ["standard", "fully-connected", "rgb-to-16", "pointwise"])
 def test_what_copies_pass_behind_has_a_halo_that_touches_no_other_word(name, size):
-    board = compose(find_scene(name), size)
+    board = compose(scene_of(name), size)
     screen = Screen(board)
     among = [caption for caption in board.captions if caption.name.startswith(("mark-", "label-"))]
     assert among and all(caption.halo > 0 for caption in among)
