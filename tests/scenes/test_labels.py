@@ -62,7 +62,7 @@ def test_no_words_of_a_chinese_film_are_english(name):
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("depthwise", dict.fromkeys(("input", "output-1"), list("12345678"))),
+        ("depthwise", {key: list("12345678") for key in ("input", "output-1")}),
         (
             "channel-shuffle",
             {
@@ -72,7 +72,7 @@ def test_no_words_of_a_chinese_film_are_english(name):
                 "output-1": ["1 5 2 6 | 3 7 4 8"],
             },
         ),
-        ("depthwise-separable", dict.fromkeys(("input", "output-1"), list("12345678"))),
+        ("depthwise-separable", {key: list("12345678") for key in ("input", "output-1")}),
         ("mobilenet-block", {}),
     ],
 )
