@@ -150,7 +150,8 @@ def _facts(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
     """In the upper right corner: a stage's table, and on the result that of all stages."""
     end = _before_result(plan, last)
     if plan.told.legend:
-        yield from _legend(plan, number, first, _before_summary(plan, last))
+        replaced = plan.told.summary_columns
+        yield from _legend(plan, number, first, end if replaced else _before_summary(plan, last))
     elif plan.told.brief:
         yield from _shapes(plan, f"table-{number + 1}", plan.told.shape_lines(number), first, end)
         yield from _shapes(plan, "table-whole", [] if plan.time.leaves else plan.told.whole_lines, end + 1, last)
