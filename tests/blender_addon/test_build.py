@@ -795,7 +795,7 @@ def test_words_among_things_have_a_halo_behind_them(empty_blender):
             assert len(outer) == 4, "all between its letters is hidden, too"
 
 
-@pytest.mark.parametrize("name", ["grouped", "separable-rgb"])
+@pytest.mark.parametrize("name", ["grouped", "depthwise-separable"])
 def test_halos_are_for_renders_as_in_a_solid_view_they_would_look_like_bold_letters(name, empty_blender):
     board = compose(find_scene(name), (320, 180), 10.0)
     build(board, empty_blender)
