@@ -96,6 +96,8 @@ def first_merged(plan: Plan, number: int) -> tuple[list[float], float | None, fl
 
 
 Phases = tuple[str, str, str, str]
+MOST_PARTS = 64
+"""Shares of a mixture that are told rounded are told as parts of so many at most."""
 
 
 def narrated(words: Words, one: Sum, phases: Phases, room: float, who: str, by: str) -> tuple[str, ...]:
@@ -133,8 +135,12 @@ def mixture(words: Words, one: Sum, room: float, who: str = "") -> str:
 
 
 def _mix(lead: str, one: Sum, shares: NDArray[np.float64], room: float) -> str:
-    equals = _equals(one.result, *shares, *one.cells)
-    return shortened(lead, _joined(_factors(shares, one.cells), " + "), " + …", equals, room)
+    """A sum of shares, as it is or, where they are all parts of a whole of few, over that: ``(9·8 + 3·6) / 16``."""
+    parts = next((n for n in range(1, MOST_PARTS + 1) if np.allclose(shares * n, np.round(shares * n), atol=1e-9)), 0)
+    exact = parts == 0 or all(map(_exactly, shares))
+    factors, over = (shares, "") if exact else (np.round(shares * parts), f") / {parts}")
+    equals = over + _equals(one.result, *factors, *one.cells)
+    return shortened(lead + "(" * bool(over), _joined(_factors(factors, one.cells), " + "), " + …", equals, room)
 
 
 def _mean(words: Words, does: str, one: Sum, room: float) -> str:

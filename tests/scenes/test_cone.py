@@ -251,7 +251,7 @@ def test_the_rule_for_rates_is_told_with_its_numbers():
         assert formula == f"max({after} - 2*{rate}, {after} - 2*({after} - {rate}), {rate})"
     assert next(line for line in lines if line.startswith("M2")).endswith("2 ≤ kernel 3")
     terms = [body for body in lines if body.startswith("M: ")]
-    assert terms == ["M: gap between used cells, r: dilation; M3 = r3 = 3"], "no letter without its meaning"
+    assert terms == ["M: distance of used cells, r: dilation; M3 = r3 = 3"], "no letter without its meaning"
     for line in hybrid_lines(Hybrid((1, 5, 9), 3, hdc_distances([1, 5, 9], 3)), Words("zh")):
         assert "M2" not in line or line.endswith("> 核 3")
     even = told(compose(find_scene("gridding-2-2-2")), "trace-result-")
