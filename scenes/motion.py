@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise, product
+from itertools import groupby, pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ from .story import ALWAYS, Ease, Line, Lines, Mover, Outline, Track, Vector, vec
 
 INSET = (1.0 - CUBE) / 2.0 + 0.04
 """So far from a filter's corners, in its cells, lines end: on its cubes, which are smaller and rounded."""
+LOOKS = 33
+"""At so many places it is looked whether a line is in others' way."""
 AROUND = 4.0
 """How far the frame around several filters is from them, in reference pixels."""
 FULL_LINES = 2
@@ -556,33 +558,75 @@ def _column_on(plan: Plan, number: int) -> str | None:
     return f"column-{number + 1}" if plan.stages[number].matrix is not None else None
 
 
+def _seen_around(plan: Plan, number: int, bank: Bank, members: Sequence[int]) -> NDArray[np.float64]:
+    """What each of these filters takes of the picture, its number included: (n, 2, 2), lower left and upper right."""
+    view, pixel, item = plan.frame.view, 1.0 / plan.cell_pixels(number), bank.placed.item
+    depth, h, w = item.dims
+    sides = ((-0.5, w - 0.5 + item.bias_room), (-0.5, depth - 0.5), (0.5 - h, 0.5))
+    flat = view.project(bank.placed.base[members][:, None] + np.array(list(product(*sides))))
+    hang, rise = mark_room(item, view, CAPITAL["label"] * pixel)
+    return np.stack([flat.min(axis=1) - np.array([hang, 0.0]), flat.max(axis=1) + np.array([0.0, rise])], axis=1)
+
+
+def _frame_around(plan: Plan, number: int, seen: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lower left and upper right of a frame around all that takes this of the picture."""
+    beside = AROUND / plan.cell_pixels(number)
+    return np.stack([seen[:, 0].min(axis=0) - beside, seen[:, 1].max(axis=0) + beside])
+
+
+def _at_depth_of(plan: Plan, base: NDArray[np.float64], x: float, y: float) -> Vector:
+    """The point as far from the viewer as this one that is seen there."""
+    view = plan.frame.view
+    across, up = np.array([x, y]) - view.project(base)
+    return vector(base + view.right * across + view.up * up)
+
+
 def _corners_around(plan: Plan, number: int, bank: Bank, members: Sequence[int]) -> list[Vector]:
     """The corners of a frame around several filters and their numbers: what it gets, all of them get.
 
     Upper left, upper right, lower left, lower right, as they are seen.
     """
-    view, pixel, item = plan.frame.view, 1.0 / plan.cell_pixels(number), bank.placed.item
-    bases, (depth, h, w) = bank.placed.base[members], item.dims
-    sides = ((-0.5, w - 0.5 + item.bias_room), (-0.5, depth - 0.5), (0.5 - h, 0.5))
-    flat = view.project(bases[:, None] + np.array(list(product(*sides)))).reshape(-1, 2)
-    low, high = flat.min(axis=0) - AROUND * pixel, flat.max(axis=0) + AROUND * pixel
-    hang, rise = mark_room(item, view, CAPITAL["label"] * pixel)
-    low[0], high[1] = low[0] - hang, high[1] + rise
-    first = view.project(bases[0])
-    return [
-        vector(bases[0] + view.right * (x - first[0]) + view.up * (y - first[1]))
-        for y in (high[1], low[1])
-        for x in (low[0], high[0])
-    ]
+    (left, low), (right, high) = _frame_around(plan, number, _seen_around(plan, number, bank, members))
+    base = bank.placed.base[members[0]]
+    return [_at_depth_of(plan, base, x, y) for y in (high, low) for x in (left, right)]
 
 
 def _output_lines(plan: Plan, number: int, bank: Bank, filters: range) -> Iterator[Line]:
+    """From each filter or, where others of its frame are in the way, from the edge of that, to what it writes."""
     on, mouths = _column_on(plan, number), bank.mouths()
-    for f in filters:
-        if len(filters) == 1 or bank.placed.item.elision.shows_block(f):
-            first = column_mouths(bank, np.zeros(1, np.int64))[0] - bank.placed.base[0]
-            leave = mouths[f] if on is None else first
-            yield from _written(plan, number, f, filters.start, vector(leave), on)
+    drawn = [f for f in filters if len(filters) == 1 or bank.placed.item.elision.shows_block(f)]
+    first = column_mouths(bank, np.zeros(1, np.int64))[0] - bank.placed.base[0]
+    leave = {f: vector(mouths[f] if on is None else first) for f in drawn}
+    per_group = bank.shape[0] // bank.groups
+    for _, group in groupby(drawn, lambda f: f // per_group):
+        if on is None and not plan.sight(number).scatters and len(members := list(group)) > 1:
+            leave |= _past_others(plan, number, bank, members, mouths)
+    for f in drawn:
+        yield from _written(plan, number, f, filters.start, leave[f], on)
+
+
+def _past_others(
+    plan: Plan, number: int, bank: Bank, members: Sequence[int], mouths: NDArray[np.float64]
+) -> dict[int, Vector]:
+    """Where the straight ways from these filters to the middle of what they write leave the frame around them, if on
+    the way to any of it others are in the way: one would see lines go into these, and through their numbers."""
+    output, deep = plan.tensors[number + 1], depth_of(plan.sight(number).output)
+    seen, (depth, h, w) = _seen_around(plan, number, bank, members), output.placed.item.dims
+    low, high = _frame_around(plan, number, seen)
+    sides = np.array([(0.5, 0.5, 0.5), *product((0.0, 1.0), repeat=3)])  # the middle, and the corners
+    found = {}
+    for mine, f in enumerate(members):
+        begin = plan.frame.view.project(mouths[f])
+        block = output.placed.base[output.block(0, f * deep)]
+        ways = plan.frame.view.project(block + sides * (w - 1.0, depth - 1.0, 1.0 - h)) - begin
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shares = np.nanmin(np.where(ways > 0.0, (high - begin) / ways, (low - begin) / ways), axis=1)
+        passed = begin + (ways * shares[:, None])[:, None] * np.linspace(0.0, 1.0, LOOKS)[:, None]
+        at = passed.reshape(-1, 1, 2)
+        inside = ((at > seen[:, 0]) & (at < seen[:, 1])).all(axis=2).any(axis=0)
+        if np.delete(inside, mine).any():
+            found[f] = _at_depth_of(plan, bank.placed.base[members[0]], *passed[0, -1].tolist())
+    return found
 
 
 def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:

@@ -187,13 +187,14 @@ def test_words_and_counts_are_those_of_the_convolution(name):
     assert told["cells"] == sum(len(c) for c in board.cells if c.role not in ("traveller", "copy"))
 
 
+SAME = "the same cells in another shape, each in its colour"
 TOLD = {
     ("padded", "im2col"): "each kernel becomes a row, each window a column, with zeros where it stands on padding",
     ("reflecting", "im2col"): "the kernel becomes a row, each window a column, on padding of the cells that it repeats",
-    ("padded", "matrix"): "the same cells in another shape, each in its colour; weights on padding are not in the matrix",
-    ("reflecting", "matrix"): "the same cells in another shape, each in its colour; where padding repeats a cell, its weights add up",
+    ("padded", "matrix"): f"{SAME}; weights on padding are not in the matrix",
+    ("reflecting", "matrix"): f"{SAME}; where padding repeats a cell, its weights add up",
     ("far apart", "im2col"): "each kernel becomes a row, each window a column",
-    ("far apart", "matrix"): "the same cells in another shape, each in its colour",
+    ("far apart", "matrix"): SAME,
 }
 
 

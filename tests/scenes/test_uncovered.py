@@ -278,3 +278,28 @@ def test_a_window_among_zeros_has_no_back_that_is_seen_through_them(name, flat):
     assert front == pytest.approx(read.position[read.index[:, -3] == 0, 1].min() - 0.5, abs=1e-4), (
         "it stands before the digits"
     )
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["standard", "grouped", "pointwise", "many-filters", "rgb-to-16"])
+def test_no_line_to_the_output_goes_by_another_filter_of_its_frame(name, size):
+    """One would see it go into that, and filters as a chain."""
+    board = compose(scene_of(name), size)
+    frame = int(board.settled[0])
+    screen = Screen(board, frame)
+    filters = next(cells for cells in board.cells if cells.name == "filters-1")
+    which = filters.index[:, 0]
+    corners = np.stack(np.meshgrid(*[[-0.5, 0.5]] * 3, indexing="ij"), axis=-1).reshape(8, 3)
+    flat = screen.pixels(filters.position[:, None] + corners)
+    boxes = [(flat[which == f].min(axis=(0, 1)), flat[which == f].max(axis=(0, 1))) for f in np.unique(which)]
+    lines = next(lines for lines in board.lines if lines.name == "lines-1-1")
+    ends = lines_at(board, lines, frame)
+    led = [f for f, line in enumerate(lines.lines) if line.end_on == "head-1"]
+    assert len(led) == len(boxes)
+    crossed = 0
+    for own, line in enumerate(led):
+        start, end = screen.pixels(ends[line])
+        at = start + (end - start) * np.linspace(0.0, 1.0, 200)[:, None]
+        for other, (low, high) in enumerate(boxes):
+            crossed += other != own and bool(((at > low + 1.0) & (at < high - 1.0)).all(axis=1).any())
+    assert crossed <= len(boxes) // 8, "but where it is led from the edge of the frame to the output, by that alone"

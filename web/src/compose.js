@@ -52,7 +52,7 @@ const [BETWEEN, NOTE_SHARE, LISTED] = [1.5, 0.7, 6];
 const MOST_TRAVELLERS = 4096;
 const MOST_LINES = 64;
 /** How far the frame around several filters is from them, in reference pixels. */
-const AROUND = 4;
+const [AROUND, LOOKS] = [4, 33];
 const [FULL_LINES, ARC_PIECES] = [2, 4];
 const [MOST_FRAMED, FRAMED, FRAME_RADIUS] = [64, 0.86, 0.055];
 const SIDES = { upper: 0.5, middle: 0, lower: -0.5 };
@@ -1064,20 +1064,68 @@ class Composer {
     return [0.5 - inset, 0.5 - h + inset].flatMap((z) => [inset - 0.5, w - 0.5 - inset].map((x) => add(base, [x, -0.5, z])));
   }
 
-  /** The same of a frame around several filters and their numbers: what it gets, all of them get. */
-  _cornersAround(bases) {
+  /** What each filter takes of the picture, its number included: from left and below to right and above. */
+  _seenAround(bases) {
     const { right, up } = basis(DIRECTION);
     const { bare, hangs, marksAbove } = this.bankItem;
-    const [xs, ys] = [right, up].map((axis) => bases.map((base) => dot(base, axis)));
-    const [room, capital] = [AROUND * this.pixel, CAPITAL.label * this.pixel];
-    const [left, edge] = [Math.min(...xs) + bare.left - hangs * capital - room, Math.max(...xs) + bare.right + room];
-    const [low, high] = [Math.min(...ys) + bare.low - room, Math.max(...ys) + bare.high + (marksAbove ? 1.3 * capital : 0) + room];
-    const at = (x, y) => add(bases[0], add(scaled(right, x - xs[0]), scaled(up, y - ys[0])));
-    return [high, low].flatMap((y) => [left, edge].map((x) => at(x, y)));
+    const capital = CAPITAL.label * this.pixel;
+    return bases.map((base) => {
+      const [x, y] = [dot(base, right), dot(base, up)];
+      return [x + bare.left - hangs * capital, y + bare.low, x + bare.right, y + bare.high + (marksAbove ? 1.3 * capital : 0)];
+    });
   }
 
+  /** Left, low, right and high of a frame around all that takes this of the picture. */
+  _frameAround(seen) {
+    const room = AROUND * this.pixel;
+    const [left, low] = [0, 1].map((side) => Math.min(...seen.map((each) => each[side])) - room);
+    const [edge, high] = [2, 3].map((side) => Math.max(...seen.map((each) => each[side])) + room);
+    return [left, low, edge, high];
+  }
+
+  /** The point as far from the viewer as this one that is seen there. */
+  _atDepthOf(base, x, y) {
+    const { right, up } = basis(DIRECTION);
+    return add(base, add(scaled(right, x - dot(base, right)), scaled(up, y - dot(base, up))));
+  }
+
+  /** Corners of a frame around several filters and their numbers, as of a front: what it gets, all of them get. */
+  _cornersAround(bases) {
+    const [left, low, edge, high] = this._frameAround(this._seenAround(bases));
+    return [high, low].flatMap((y) => [left, edge].map((x) => this._atDepthOf(bases[0], x, y)));
+  }
+
+  /** From each filter or, where others of its frame are in the way, from the edge of that, to what it writes. */
   *_outputLines() {
-    for (let f = 0; f < Math.min(this.bank[0], MOST_LINES); f++) yield* this._written(f, this._mouth(f), null);
+    const per = this.bank[0] / this.groups;
+    const past = this.scatters || per === 1 ? [] : range(this.groups).flatMap((group) => this._pastOthers(group * per, per));
+    for (let f = 0; f < Math.min(this.bank[0], MOST_LINES); f++) yield* this._written(f, past[f] ?? this._mouth(f), null);
+  }
+
+  /** Of each of so many filters from the first: where its way to the middle of what it writes leaves the frame around them,
+   * if others are in the way to any of it. */
+  _pastOthers(first, count) {
+    const { right, up } = basis(DIRECTION);
+    const flat = (place) => [dot(place, right), dot(place, up), 0];
+    const members = range(count).map((k) => first + k);
+    const bases = members.map((f) => this.bankItem.base[f]);
+    const seen = this._seenAround(bases);
+    const frame = this._frameAround(seen);
+    const [depth, h, w] = this.outItem.dims;
+    const sides = [[0.5, 0.5, 0.5], ...range(8).map((k) => [k & 1, (k >> 1) & 1, k >> 2])]; // the middle, and the corners
+    return members.map((f, mine) => {
+      const base = this.outItem.base[Math.floor((f * this.lanesOut) / this.shapes.output[0])];
+      const begin = flat(this._mouth(f));
+      const passed = sides.map(([x, y, z]) => {
+        const way = subtract(flat(add(base, [x * (w - 1), y * (depth - 1), z * (1 - h)])), begin);
+        const shares = [0, 1].filter((axis) => way[axis]).map((axis) => (frame[axis + (way[axis] > 0 ? 2 : 0)] - begin[axis]) / way[axis]);
+        return range(LOOKS).map((k) => add(begin, scaled(way, (Math.min(...shares) * k) / (LOOKS - 1))));
+      });
+      const hides = ([left, low, end, high]) => passed.flat().some(([x, y]) => x > left && x < end && y > low && y < high);
+      if (!seen.some((each, other) => other !== mine && hides(each))) return null;
+      const [x, y] = passed[0].at(-1);
+      return this._atDepthOf(bases[0], x, y);
+    });
   }
 
   /** Where there are no filters: from the window's near side to the output cells; of a box over several channels from the
