@@ -575,7 +575,7 @@ def test_a_call_that_is_played_as_several_stages_stays_to_the_end():
 def test_each_arrangement_of_a_shuffle_is_told_and_counted_while_it_is_made():
     board = compose(find_scene("channel-shuffle"), (854, 480), 30.0)
     texts = [
-        "reshape: 8 channels, counted from the front, into 2 groups of 4",
+        "reshape: 8 channels, from the front, into 2 groups of 4",
         "transpose: 2 groups of 4 become 4 of 2",
         "flatten: one row of 8 channels again",
     ]
