@@ -208,7 +208,7 @@ WORDS = {
         "does_ChannelShuffle_flatten_groups": "flatten: the {0} channels in their new order, in {1} groups",
         "becomes": "{0}: {1} becomes {2}",
         "does_PixelShuffle": "{1} channels become one: each has place (u, v) in every {0} × {0} block",
-        "does_PixelUnshuffle": "one channel becomes {1}: each takes place (u, v) of every {0} × {0} block",
+        "does_PixelUnshuffle": "one channel becomes {1}: each takes (u, v) of every {0} × {0} block",
         "from_zero": "{0}, counted from 0",
         "does_Flatten": "all cells in a row",
         "does_Reshape": "the same cells in another shape, each in its colour",
