@@ -70,6 +70,22 @@ def all_items(told: Told, views: dict[int, tuple[View, ...]]) -> list[Item]:
     return _said_once([replace(item, timed=causal) for item in items])
 
 
+def with_factors_above(told: Told, items: list[Item]) -> list[Item]:
+    """The items, matrices above what they make and not left of it: each column stands above its result.
+
+    What such a matrix is made of is above what became the row that it is multiplied with.
+    """
+    result: list[Item] = []
+    for item in items:
+        number = int(item.name.removeprefix("output-")) - 1 if item.name.startswith("output-") else -1
+        if number > 0 and told.stages[number].matrix is not None and item.above is not None:
+            *result, made, row, factor = result
+            result += [replace(made, above=item.above), row]
+            item = replace(item, above=factor)
+        result.append(item)
+    return result
+
+
 def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ...]]) -> list[Item]:
     """The items, lanes marked by the numbers of their channels, front to back: where each has one of its own, and
     where a Move changes their order, in its arrangements, and before and after all stages; and by those of the groups

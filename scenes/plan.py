@@ -30,8 +30,21 @@ from ..conv_math.transposed import ConvTranspose
 from . import palette
 from .contents import Contents, Shown
 from .form import FEWEST_PIXELS, LEAST_BAR, WINDOW_BAR
-from .items import all_items, notes_of, reviewed, with_channels, with_skips
-from .layout import CAPITAL, LITTLE, SEEN, SIDE, TOP, Frame, Item, Page, Placed, shape_text
+from .items import all_items, notes_of, reviewed, with_channels, with_factors_above, with_skips
+from .layout import (
+    CAPITAL,
+    LABEL_JOINT,
+    LITTLE,
+    SEEN,
+    SIDE,
+    TOP,
+    Frame,
+    Item,
+    Page,
+    Placed,
+    label_texts,
+    shape_text,
+)
 from .numerals import HEIGHT, LEGIBLE, digit_height, numbers_on, shorts
 from .pacing import TRAVEL_SECONDS
 from .parts import Bank, Tensor
@@ -47,7 +60,7 @@ from .viewpoint import arrange_near, arrange_turning
 
 TABLE_CELL, WORTH = 8.0, 1.1
 """Where cells are smaller than this, in reference pixels, a line takes the table's place if that makes them so much
-larger; where all the same they are too small to be seen, for less."""
+larger; where all the same they are too small to be seen, for less. For so much, matrices stand above what they make."""
 ROUNDS, EASILY = 4, 1.25
 """How often kernels are made larger at most until their numbers can be read; how much higher than just legible digits
 then are at least."""
@@ -183,6 +196,7 @@ class Plan:
         self.frame, self.told.legend = self._framed(items)
         items = self._if_roomy(items, with_channels(self.told, items, views), LARGE_CELL)
         items = self._if_roomy(items, self._with_opened(items))
+        items = self._if_roomy(items, with_factors_above(self.told, items), roomy=WORTH)
         if self.page.narrow and self.told.tables and (cell := self.frame.least_cell) < TABLE_CELL:
             legend, self.told.legend, self.told.brief = self.told.legend, False, True
             frame, its_legend = self._framed(items)
@@ -228,17 +242,24 @@ class Plan:
             if (name := f"review-{tensor.name}") in placed:
                 self.review[number] = replace(tensor, name=name, placed=placed[name])
 
-    def _if_roomy(self, items: list[Item], others: list[Item], large: float = math.inf) -> list[Item]:
-        """The others, in their places, if words and pictures stay and cells do not become much smaller, or are so
-        ``large`` all the same, in reference pixels; else the items, which are in theirs."""
+    def _if_roomy(
+        self, items: list[Item], others: list[Item], large: float = math.inf, roomy: float = ROOMY
+    ) -> list[Item]:
+        """The others, in their places, if words and pictures stay and cells become no smaller than so much of theirs,
+        or are so ``large`` all the same, in reference pixels; else the items, which are in theirs."""
         if items == others:
             return items
         legend, self.told.legend = self.told.legend, False
         frame, its_legend = self._framed(others)
-        alike = frame.label_style, len(frame.stops), len(frame.eyes)
-        roomy = alike == (self.frame.label_style, len(self.frame.stops), len(self.frame.eyes))
+
+        def kept(frame: Frame) -> tuple[tuple[str, ...], int, int]:
+            """How much is said on labels, in whatever lines; pictures; and eyes."""
+            said = tuple(LABEL_JOINT.join(label_texts(item, frame.label_style)) for item in items)
+            return said, len(frame.stops), len(frame.eyes)
+
         cell = self.frame.least_cell
-        if roomy and frame.least_cell >= (min(ROOMY * cell, large) if cell >= SEEN else cell):
+        wanted = max(roomy, 1.0 if cell < SEEN else 0.0) * cell
+        if kept(frame) == kept(self.frame) and frame.least_cell >= min(wanted, large):
             self.frame, self.told.legend = frame, its_legend
             return others
         self.told.legend = legend

@@ -206,6 +206,19 @@ def output_cells(scene):
     return int(np.prod(scene.stages[0].op.output_item(item_of(scene))))
 
 
+def test_a_wide_matrix_has_its_columns_above_their_results_where_that_makes_cells_larger():
+    board = compose(find_scene("transposed-matrix"))
+    matrix, product = cells_of(board, "filters-2"), cells_of(board, "output-2")
+    seen = Screen(board, 1)
+    columns = np.array([seen.pixels(matrix.position[matrix.index[:, 3] == i])[0] for i in range(16)])
+    results = seen.pixels(product.position)
+    assert np.allclose(columns[:, 0], results[:, 0], atol=1.0)
+    assert (columns[:, 1] < results[:, 1] - 30.0).all()
+    still = compose(find_scene("conv-matrix"))  # 16 rows would be higher than the picture: its product stands beside it
+    matrix, product = cells_of(still, "filters-2"), cells_of(still, "output-2")
+    assert matrix.position[:, 0].max() < product.position[:, 0].min()
+
+
 @pytest.mark.parametrize("name", SCENES)
 def test_in_every_step_the_words_are_those_of_the_convolution(name):
     scene, board = find_scene(name), compose(find_scene(name))
@@ -214,8 +227,12 @@ def test_in_every_step_the_words_are_those_of_the_convolution(name):
     inputs, outputs = matrix.shape
     assert [bodies[f"cost-{act}"] for act in (1, 2, 3)] == ["9 parameters · 36 multiply-accumulates"] * 3
     assert bodies["formula-2-1"] == f"(1 × {inputs}) · ({inputs} × {outputs}) = 1 × {outputs}"
-    assert bodies["label-filters-2-2"] == f"{inputs} × {outputs}"
-    assert (bodies["label-output-1-2"], bodies["label-output-2-2"]) == (f"1 × {inputs}", f"1 × {outputs}")
+    labels = {
+        name: " ".join(body for key, body in bodies.items() if re.fullmatch(rf"label-{name}-\d", key))
+        for name in ("filters-2", "output-1", "output-2")
+    }
+    assert labels["filters-2"].endswith(f"{inputs} × {outputs}")
+    assert labels["output-1"].endswith(f"1 × {inputs}") and labels["output-2"].endswith(f"1 × {outputs}")
     side = scene.shapes[1][-1]
     tables = [[bodies.get(f"table-{act}-{row}-3") for row in (1, 2, 3)] for act in (1, 2, 3)]
     assert tables == [[str(scene.input.shape[-1]), "3", str(side)]] * 3
