@@ -463,6 +463,16 @@ class Told:
         fits = max(map(text_width, lines)) * CAPITAL["note"] <= self.beside_title
         return self.contents.in_rows and bool(self.summary_columns) and fits
 
+    def axes_beside(self, number: int) -> str:
+        """What the numbers of that line are, for the line below it, beside calls: in words or as PyTorch has them,
+        ``N × C × H × W``; nothing where no call leaves room for that."""
+        calls = max(text_width(self.call_lines(n)[0]) for n in range(len(self.stages)))
+        room = self.page.safe_width / CAPITAL["line"] - calls - COLUMN_GAP / CAPITAL["line"]
+        heads = self.table(number)[0][1]
+        initials = "NC", {1: "L", 2: "HW", 3: "DHW"}[len(heads) - 2]
+        said = (" × ".join(names) for names in (heads, "".join(initials)))
+        return next((line for line in said if text_width(line) <= room), "")
+
     @staticmethod
     def pair_widths(rows: list[tuple[str, str]]) -> tuple[float, float]:
         """Widths of a column's names and shapes in reference pixels."""

@@ -162,6 +162,9 @@ def _facts(plan: Plan, number: int, first: int, last: int) -> Iterator[Caption]:
     elif plan.told.told_beside:
         at, told = _corner(plan, 0, CAPITAL["note"], right=True), " ".join(plan.told.shape_lines(number))
         yield _text(plan, f"table-{number + 1}", told, "note", at, "right", first=first, last=end)
+        if axes := plan.told.axes_beside(number):
+            at, faint = _corner(plan, 0, plan.told.first_line([axes]), right=True), plan.theme.faint_text
+            yield _text(plan, f"axes-{number + 1}", axes, "note", at, "right", color=faint, first=first, last=end)
     if end < last and not plan.told.brief:
         yield from _columns(plan, end + 1, last)
 

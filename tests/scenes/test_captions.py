@@ -706,8 +706,21 @@ def test_while_such_rows_are_played_each_stage_has_its_shapes_beside_the_title()
     told = {c.name: c.body for c in board.captions if c.name.startswith("table-") and "whole" not in c.name}
     kernel = "kernel ×1: 1×3×3"
     assert told == {"table-1": f"1×1×7×7 → {kernel} → 1×1×5×5", "table-3": f"1×1×7×7 → {kernel} → 1×1×3×3"}
+    axes = {c.name: c.body for c in board.captions if c.name.startswith("axes-")}
+    assert axes == dict.fromkeys(("axes-1", "axes-3"), "batch × channels × height × width")
     whole = [c.body for c in told_on_the_result(board, "table-whole")]
     assert whole == ["standard", told["table-1"], "dilation 2", told["table-3"]]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [("", "batch × channels × height × width"), ("padding_mode='reflect'\nbias=true\n", "N × C × H × W")],
+)
+def test_below_such_shapes_stands_what_their_numbers_are_in_the_words_that_calls_leave_room_for(more, expected):
+    stage = f"[[stage]]\nop='Conv2d'\nout_channels=1\nkernel_size=3\npadding=1\n{more}"
+    text = f"[input]\nshape=[1, 5, 5]\n{stage}name='one'\n{stage}name='two'\nfrom='input'\n"
+    bodies = {c.name: c.body for c in compose(parse_scene(text, "x"), (854, 480), 15.0).captions}
+    assert (bodies["axes-1"], bodies["axes-3"]) == (expected, expected)
 
 
 def test_where_a_title_leaves_no_room_for_that_there_are_tables():
