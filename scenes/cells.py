@@ -27,6 +27,8 @@ from .values import in_lightness
 
 PARTIAL, GROWN = 0.8, 0.96
 """How large a cell is that is not finished; and how large what is added up is at most."""
+JOINS, JOINED = 0.8, 0.7
+"""What is added to such a cell has come to it after so much of its time, and is so large: smaller, it goes into it."""
 COPIED = 0.8
 """How large the copies of cells are that padding repeats: their numbers are to be read."""
 MOST_SUMS = 15
@@ -560,6 +562,7 @@ def _merge_cells(plan: Plan, number: int, op: Merge) -> Iterator[Cells]:
     """The output of a merge, channel by channel or cell by cell: what is brought to a cell comes one after another.
 
     The last one, or a bias after it, makes it whole; until then it is smaller, and has the sum, or product, so far.
+    What joins that comes with its own number, and goes into it.
     """
     act, (tensor, _) = plan.time.acts[number], plan.views[number][0]
     index = tensor.drawn()
@@ -571,38 +574,84 @@ def _merge_cells(plan: Plan, number: int, op: Merge) -> Iterator[Cells]:
     step = (act.first_step + n * count + turns).astype(float)
     addends, bias = plan.merged(number), plan.lone_biases.get(number)
     parts = len(addends) + (bias is not None)
-    total = None if plan.values is None else np.full(len(index), float(op.JOIN.identity))
-    whole, since = position.copy(), step.copy()
+    shown, total = plan.values is not None, np.full(len(index), float(op.JOIN.identity))
+    whole, since, end = position.copy(), step.copy(), step.copy()
     for turn, (which, flat) in enumerate(addends):
-        origin, color = position.copy(), tensor.color_of(index)
+        origin, color, own = position.copy(), tensor.color_of(index), np.zeros(len(index))
         for i, (read, source) in enumerate(zip(act.stage.reads, plan.read_by(number), strict=True)):
             mine = which[cell] == i
             came = np.stack([n[mine], *np.unravel_index(flat[cell][mine], source.shape[-3:])], axis=1)
             came = came[:, 4 - len(source.shape) :]
             origin[mine], color[mine] = source.at(came), source.color_of(came)
-            if plan.values is not None and total is not None:
-                own = plan.values[0][read][tuple(came.T)]
-                total[mine] = op.JOIN(total[mine], own)
-                color[mine] = plan.shaded(read, color[mine], own)
+            if plan.values is not None:
+                own[mine] = plan.values[0][read][tuple(came.T)]
+                color[mine] = plan.shaded(read, color[mine], own[mine])
         there = which[cell] >= 0
+        total[there] = op.JOIN(total[there], own[there])
         last = there & (turn == parts - 1)
         if turn + 1 < len(addends):
             last = there & (addends[turn + 1][0][cell] < 0)
-        whole[last], since[last] = origin[last], step[last] + turn / parts
-        more = there & ~last
+        begins, joins, ends = (step + (turn + share) / parts for share in (0.0, JOINS if turn else 0.0, 1.0))
         if turn == 0 and not there.all():
             yield _zeros(plan, number + 1, tensor, index[~there], step[~there])
+        if turn and there.any():
+            name, times = f"joining-{turn + 1}", (begins[there], joins[there])
+            values = own[there] if shown else None
+            yield _joining_cells(
+                plan, number + 1, tensor, name, index[there], color[there], origin[there], times, values
+            )
+            origin = position
+            if plan.values is not None:
+                color = plan.shaded(number + 1, tensor.color_of(index), total)
+        whole[last], since[last], end[last] = origin[last], joins[last], ends[last]
+        more = there & ~last
         if more.any():
-            name = f"added-{turn + 1}", turn, parts - 1
-            times = step[more] + turn / parts, step[more] + (turn + 1) / parts
-            sums = None if total is None else total[more]
+            name, times = (f"added-{turn + 1}", turn, parts - 1), (joins[more], ends[more])
+            sums = total[more] if shown else None
             yield _unfinished(plan, number + 1, tensor, name, index[more], color[more], origin[more], times, sums)
     if bias is not None:
-        whole[:], since = bias.base[0], step + (parts - 1) / parts
+        times, value = (step + (parts - 1) / parts, step + (parts - 1 + JOINS) / parts), plan.biases(number)
+        color, origin = (np.broadcast_to(of, (len(index), 3)) for of in (lone_bias(plan, number).color, bias.base))
+        values = np.broadcast_to(value, len(index)) if shown else None
+        yield _joining_cells(plan, number + 1, tensor, f"joining-{parts}", index, color, origin, times, values)
+        since, end = times[1], step + 1.0
     values = plan.values[0][number + 1] if plan.values else None
     seen = addends[0][0][cell] >= 0
-    end = since[seen] + 1.0 / parts
-    yield _visible_tensor(plan, number + 1, tensor, index[seen], position[seen], whole[seen], since[seen], end, values)
+    where, times = (index[seen], position[seen], whole[seen]), (since[seen], end[seen])
+    yield _visible_tensor(plan, number + 1, tensor, *where, *times, values)
+
+
+def _joining_cells(
+    plan: Plan,
+    number: int,
+    tensor: Tensor,
+    name: str,
+    index: NDArray[np.int64],
+    color: NDArray[np.float64],
+    origin: NDArray[np.float64],
+    times: tuple[NDArray[np.float64], NDArray[np.float64]],
+    values: NDArray[np.float64] | None,
+) -> Cells:
+    """What comes to cells of the ``number``-th tensor that have begun, and ends within these; ``values`` (n,) are what
+    it brings."""
+    position, numbers = tensor.at(index), ()
+    if values is not None:
+        front = tensor.in_front(index)
+        numbers = plan.numbers(values, color, front, width=JOINED, stages=_stages_of(plan, number))
+    return cells_at(
+        position,
+        f"{tensor.name}-{name}",
+        "traveller",
+        tensor.shape,
+        index,
+        color,
+        origin=origin,
+        bow=swerve(plan, origin, position),
+        start=times[0],
+        arrive=times[1],
+        scale=JOINED,
+        numbers=numbers,
+    )
 
 
 def _turn(

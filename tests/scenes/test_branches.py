@@ -40,11 +40,13 @@ def cells(board, name):
 
 def test_an_addition_brings_the_cells_of_one_after_those_of_the_other_to_the_same_place():
     board = compose(scene(RESIDUAL))
-    output, added = cells(board, "output-3"), cells(board, "output-3-added-1")
-    assert np.array_equal(output.position, added.position) and np.array_equal(output.start, added.arrive)
+    output, added, joining = (cells(board, f"output-3{part}") for part in ("", "-added-1", "-joining-2"))
+    assert np.array_equal(output.position, added.position) and np.array_equal(output.position, joining.position)
+    assert np.array_equal(joining.start, added.arrive) and np.array_equal(joining.arrive, output.start)
     assert np.array_equal(added.origin, cells(board, "output-2").position)
-    assert np.array_equal(output.origin, cells(board, "input").position)
-    assert added.scale < 1.0
+    assert np.array_equal(joining.origin, cells(board, "input").position)
+    assert np.array_equal(joining.color, cells(board, "input").color)
+    assert joining.scale < added.scale < 1.0
 
 
 @pytest.mark.parametrize(("op", "sign"), [("Add", "+"), ("Mul", "·"), ("Concat", "")])

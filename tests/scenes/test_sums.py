@@ -86,14 +86,23 @@ def test_the_sums_of_the_channels_are_added_one_after_another_and_each_sum_is_wr
             assert value == pytest.approx(expected), (turn, i, j)
         assert np.allclose(numbers.color, ink_on(THEMES[board.theme].face * cells.color[numbers.cell].astype(float)))
     source = cells_of(board, "output-1")
-    for turn, cells in enumerate(partial):
+    joining = [cells_of(board, f"output-2-joining-{turn + 1}") for turn in range(1, channels)]
+    for turn, cells in enumerate((partial[0], *joining)):
         mine = source.index[:, -3] == turn
         assert np.array_equal(cells.origin, source.position[mine]), "each sum comes from its own channel"
-        assert np.allclose(cells.color, source.color[mine], atol=1e-6), "and looks as it did there"
-    added = cells_of(board, "biases-2")
-    assert added.numbers[0].value.tolist() == bias.tolist() and (made.origin == added.position).all()
+        assert np.allclose(cells.color, source.color[mine], atol=1e-6), "looks as it did there"
+        for (*picture, _, i, j), value in zip(source.index[mine].tolist(), cells.numbers[0].value, strict=True):
+            window = pictures[picture[0] if picture else 0][turn, i : i + rows, j : j + columns]
+            assert value == pytest.approx((window * weight[0, turn]).sum()), "and has its own number"
+    added, joins = cells_of(board, "biases-2"), cells_of(board, f"output-2-joining-{channels + 1}")
+    assert added.numbers[0].value.tolist() == bias.tolist() and (joins.origin == added.position).all()
+    assert (joins.numbers[0].value == bias).all() and np.allclose(joins.color, added.color)
+    for cells, whole in zip((*joining, joins), (*partial[1:], made), strict=True):
+        assert np.array_equal(cells.arrive, whole.start), "what has come makes the sum another one"
+        assert cells.scale < partial[0].scale and (cells.position == whole.position).all()
+        assert (whole.origin == whole.position).all()
     for before, cells in itertools.pairwise((*partial, made)):
-        assert np.allclose(before.arrive, cells.start, atol=1e-3) and before.scale < cells.scale
+        assert (before.arrive < cells.start).all() and before.scale < cells.scale
         assert np.array_equal(before.position, cells.position)
 
 
