@@ -290,7 +290,8 @@ class Contents:
         return (0, 0), (0, 0), (0, 0)
 
     def room(self, number: int) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
-        """Cells (before, after) that are kept free around a tensor: for padding, and for a window that scatters."""
+        """Cells (before, after) that are kept free around a tensor: for padding, for a window that ends beyond that, as
+        ``ceil_mode`` lets it, and for one that scatters."""
         before = self.stages[number - 1] if number else None
         padding = self.padding(number)
         reading = self.stages[number] if number < len(self.stages) else None
@@ -299,6 +300,15 @@ class Contents:
             depth, *plane = padding
             rows, columns = ((side + beyond, other + beyond) for side, other in plane)
             return depth, rows, columns
+        if reading is not None and getattr(reading.op, "ceil_mode", False):
+            assert isinstance(reading.op, Slide)
+            window, made = window_of(reading.op, len(reading.item) - 1), reading.op.output_item(reading.item)[1:]
+            assert window is not None
+            along = zip(reading.item[1:], made, window.stride, window.padding, window.extent, strict=True)
+            beyond = [max(0, (count - 1) * s + k - sum(pads) - size) for size, count, s, pads, k in along]
+            beyond = [0] * (3 - len(beyond)) + beyond
+            depth, rows, columns = ((a, b + more) for (a, b), more in zip(padding, beyond, strict=True))
+            padding = depth, rows, columns
         if before is None or not isinstance(before.op, ConvTranspose):
             return padding
         window, axes = before.op.window, len(before.item) - 1

@@ -585,3 +585,16 @@ def test_the_view_is_a_right_handed_basis_with_the_up_axis_up():
     assert np.allclose(basis @ basis.T, np.eye(3)) and np.linalg.det(basis) == pytest.approx(1.0)
     assert view.right[2] == pytest.approx(0.0) and view.up[2] > 0
     assert np.allclose(view.project(np.array([0.0, 0.0, 1.0])), [0.0, view.up[2]])
+
+
+def test_a_window_that_ends_beyond_the_input_stands_on_the_floor():
+    stage = '[[stage]]\nop = "MaxPool2d"\nkernel_size = 3\nstride = 2\nceil_mode = true\n'
+    board = compose(parse_scene(f"[input]\nshape = [1, 6, 7]\n{stage}", "x"))
+    (window,) = (mover for mover in board.movers if mover.boxes)
+    lowest = min(
+        mid[2] + window.track.at(frame)[2] - side[2] / 2
+        for frame in range(window.first, window.last + 1)
+        for mid, side in window.boxes_at(frame)
+    )
+    cells = next(cells for cells in board.cells if cells.name == "input")
+    assert board.floor <= lowest < cells.position[:, 2].min() - 1.0
