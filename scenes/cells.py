@@ -21,7 +21,7 @@ from .palette import EMPTY, faint
 from .parts import MOUTH, Act, Bank, Tensor
 from .plan import Plan
 from .sight import depth_of, mixed
-from .story import ALWAYS, Cells, Numbers, cells_at
+from .story import ALWAYS, Cells, Numbers, cells_at, ripened
 from .swerve import UNTOLD, swerve
 from .values import in_lightness
 
@@ -396,9 +396,10 @@ def _travelling(plan: Plan, number: int, bank: Bank, step: int, name: str, swell
     if plan.values is not None and (kernel := plan.values[1][number]) is not None:
         products = read.values * kernel[tuple(weight.T)]
         becomes = in_lightness(becomes, products, products)
+        turn = (rest[0] + ripened(*rest)) / 2.0
         numbers = (
-            *plan.numbers(read.values, read.color, tensor.in_front(read.index), ALWAYS, rest[0], stages=(number,)),
-            *plan.numbers(products, becomes, bank.in_front(weight), rest[0], stages=(number,)),
+            *plan.numbers(read.values, read.color, tensor.in_front(read.index), ALWAYS, turn, stages=(number,)),
+            *plan.numbers(products, becomes, bank.in_front(weight), turn, stages=(number,)),
         )
     via = bank.before(weight) if swells == 1.0 else bank.at(weight)
     yield cells_at(

@@ -16,7 +16,7 @@ FEWEST_PIXELS = 4.0
 GHOST_PIXELS = 20.0
 """Of smaller cells of padding only the fronts are drawn, else their edges are a thicket; in reference pixels. Of those
 with numbers, too, else edges of their backs go through the digits."""
-RIPENING = 0.5
+RIPENING = 1 / 3
 """How much of the time of its rest a traveller takes to turn into its other colour."""
 NEWBORN = 0.55
 """Size at which an output cell leaves its filter."""

@@ -39,10 +39,10 @@ SINGLE_STEPS = 300
 
 LAND, ARRIVE = 0.2, 0.4
 """The part of a step in slow motion, and of any other, in which the window comes to where it stands."""
-MULTIPLY, SUM, WRITE = 0.45, 0.6, 0.8
+MULTIPLY, SUM, WRITE = 0.36, 0.63, 0.8
 """Parts of a step in slow motion, after LAND: copies of what is read reach the filters, leave them, have become one
 cell."""
-BIASED, BIAS = (0.4, 0.5, 0.6), 0.68
+BIASED, BIAS = (0.34, 0.52, 0.6), 0.68
 """The same where a bias is added to that cell; when the bias leaves its place, to be there at WRITE."""
 SET_OUT, LANDED = 0.5, 0.9
 """Parts of any other step, after ARRIVE: the output cells set out, have come to their place."""

@@ -47,6 +47,11 @@ def ease(kind: Ease, u: float) -> float:
     return 4.0 * u**3 if u < 0.5 else 1.0 - (2.0 - 2.0 * u) ** 3 / 2.0
 
 
+def ripened(reached: float, leaves: float) -> float:
+    """When travellers that rest for this time have turned into what they are multiplied to."""
+    return reached + RIPENING * (leaves - reached)
+
+
 @dataclass(frozen=True)
 class Track:
     """An animated value: key ``i`` holds at ``frames[i]`` and leads to the next one by ``eases[i]``.
@@ -139,8 +144,7 @@ class Cells:
     @property
     def ripens(self) -> tuple[float, float]:
         """The steps between which travellers take on the other colour: soon after they have come to their stop."""
-        reached, leaves = self.rest
-        return reached, reached + RIPENING * (leaves - reached)
+        return self.rest[0], ripened(*self.rest)
 
     def __len__(self) -> int:
         return len(self.position)

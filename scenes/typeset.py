@@ -37,7 +37,7 @@ from .pacing import LAND, WRITE
 from .parts import Act
 from .plan import Plan
 from .sight import RowProduct, Sight, shares_mixed
-from .story import Caption, vector
+from .story import Caption, ripened, vector
 from .viewpoint import foot, mark_foot
 
 HALO = 2.0
@@ -573,8 +573,8 @@ def _narration(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
     """What happens in a window's steps in slow motion."""
     if act.stage.slide is None:
         return
-    multiply, _, summed = plan.time.parts(number)
-    ends = (LAND, multiply, *sorted({summed, WRITE}), 1.0)
+    reached, leaves, summed = plan.time.parts(number)
+    ends = (LAND, ripened(reached, leaves), *sorted({summed, WRITE}), 1.0)
     room = _narration_room(plan, number, act)
     at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
     for turn, beat in enumerate(act.told, start=1):

@@ -29,6 +29,7 @@ from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.captions import WORDS, Words, count, size, size_formulas, torch_call, torch_calls
 from convmotion.scenes.layout import broken, text_width
 from convmotion.scenes.paste import scene_from_lines
+from convmotion.scenes.pose import pose
 from convmotion.scenes.scenefile import Text
 from convmotion.scenes.screen import said
 
@@ -302,6 +303,20 @@ def test_the_first_step_is_told_with_its_numbers(bias, sum_of):
     ]
     assert all(after.first == before.last + 1 for before, after in pairwise(told))
     assert told[-1].last == math.floor(board.settled[0])
+
+
+@pytest.mark.parametrize("name", ["standard", "multi-channel", "many-filters", "transposed-scatter", "fully-connected"])
+def test_copies_are_products_and_stand_still_when_it_is_said_that_these_are_added(name):
+    board = compose(find_scene(name), (854, 480), 30.0)
+    copies = next(cells for cells in board.cells if cells.becomes is not None)
+    says = {c.name: c for c in board.captions if c.name.startswith("phase-1-")}
+    multiplies, adds = says["phase-1-2"], says["phase-1-3"]
+    reached, leaves = copies.rest
+    while_multiplying = [pose(board, copies, frame).ripe for frame in range(multiplies.first, multiplies.last + 1)]
+    standing = [frame for frame in range(adds.first, adds.last + 1) if board.step.at(frame)[0] <= leaves]
+    assert board.step.at(multiplies.first)[0] < reached < board.step.at(multiplies.last)[0]
+    assert while_multiplying[0] == 0.0 and any(0.0 < ripe < 1.0 for ripe in while_multiplying)
+    assert len(standing) >= 6 and {pose(board, copies, frame).ripe for frame in standing} == {1.0}
 
 
 @pytest.mark.parametrize("hidden", ["formula", "table", "lines"])

@@ -301,7 +301,7 @@ def test_travellers_carry_the_inputs_values_to_the_weights_and_leave_as_products
     assert carried.cell.tolist() == front.tolist() and products.cell.tolist() == shown.tolist()
     assert carried.value.tolist() == read[front].tolist()
     assert products.value.tolist() == (read * factor)[shown].tolist()
-    assert carried.last == products.first == travellers.rest[0]
+    assert carried.last == products.first == sum(travellers.ripens) / 2.0
     for step, seen in ((0.3, [True, False]), (0.5, [False, True]), (0.9, [False, False])):
         frame = next(f for f in range(1, board.frames) if board.step.at(f)[0] >= step)
         assert [written.all() for written in pose(board, travellers, frame).written] == seen

@@ -100,7 +100,7 @@ def built(name):
     scene = parse_scene(OWN[name], name) if name in OWN else find_scene(name)
     if photo_of(scene):
         scene = with_photo(scene, np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8))
-    board = compose(scene, (320, 180), 30.0)
+    board = compose(scene, (320, 180), 60.0)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     return board, build(board)
 

@@ -13,6 +13,7 @@ import { LAND, beatsOf, paceOf, settledOf, strokesOf } from "./pacing.js";
 import { CUBE } from "./form.js";
 import { filterColors, inLightness, inkOn, inputColors, outputColors } from "./palette.js";
 import { Phrases, count, textWidth } from "./phrases.js";
+import { ripened } from "./pose.js";
 import { ALWAYS } from "./story.js";
 import { UNTOLD, swerve } from "./swerve.js";
 import { add, basis, dot, onWall, scaled, subtract } from "./view.js";
@@ -41,8 +42,8 @@ const [ASCENT, DESCENT] = [1.08, 0.36];
 const [ROOMY, LARGE_CELL] = [0.9, 12];
 const ROUNDS = 3;
 const APPROACH = -1.5;
-const [MULTIPLY, SUM, WRITE] = [0.45, 0.6, 0.8];
-const [BIASED, BIAS] = [[0.4, 0.5, 0.6], 0.68];
+const [MULTIPLY, SUM, WRITE] = [0.36, 0.63, 0.8];
+const [BIASED, BIAS] = [[0.34, 0.52, 0.6], 0.68];
 const [SET_OUT, LANDED] = [0.5, 0.9];
 const [PARTIAL, GROWN, COPIED] = [0.8, 0.96, 0.8];
 const [MOST_SUMS, MOST_PRODUCTS, FLIGHT, FEWEST_PIXELS] = [15, 2 ** 20, 0.06, 4];
@@ -643,9 +644,10 @@ class Composer {
     }
     const [multiply, leave, summed] = this.parts;
     const rest = [multiply, leave];
+    const turn = (multiply + ripened(...rest)) / 2;
     const numbers = [
-      ...this._numbers(cells, color, front, { last: multiply }),
-      ...this._numbers(products, becomes, index.map((_, flat) => this._inFront(unravel(flat, this.bank)[1])), { first: multiply }),
+      ...this._numbers(cells, color, front, { last: turn }),
+      ...this._numbers(products, becomes, index.map((_, flat) => this._inFront(unravel(flat, this.bank)[1])), { first: turn }),
     ];
     const times = { start: position.map(() => LAND), arrive: position.map(() => summed), rest, end: summed };
     const bow = this._swerve(origin, via);
@@ -1324,8 +1326,8 @@ class Composer {
     let first = Math.floor(begin) + 1;
     const spoken = (name, body, from, to) => to >= from && found.push({ name, body, up: 0, first: from, last: to });
     const spells = [[1, first - 1]];
-    const [multiply, , summed] = this.parts;
-    const ends = [LAND, multiply, ...(this.addsBias ? [summed] : []), WRITE, 1];
+    const [reached, leaves, summed] = this.parts;
+    const ends = [LAND, ripened(reached, leaves), ...(this.addsBias ? [summed] : []), WRITE, 1];
     this._phases().forEach((body, i) => {
       const last = Math.floor(begin + ends[i] * (end - begin));
       spoken(`phase-1-${i + 1}`, body, first, last);

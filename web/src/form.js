@@ -2,7 +2,7 @@
 export const CUBE = 0.94;
 export const BEVEL = 0.055;
 export const BOX_BEVEL = 0.012;
-export const RIPENING = 0.5;
+export const RIPENING = 1 / 3;
 export const NEWBORN = 0.55;
 export const COVER = 1.04;
 export const PRINT = 0.01;

@@ -12,10 +12,11 @@ export function progress(value, start, end) {
   return u * u * (3 - 2 * u);
 }
 
+/** When travellers that rest for this time have turned into what they are multiplied to. */
+export const ripened = (reached, leaves) => reached + RIPENING * (leaves - reached);
+
 /** The steps between which travellers take on the other colour. */
-export function ripens({ rest: [reached, leaves] }) {
-  return [reached, reached + RIPENING * (leaves - reached)];
-}
+export const ripens = ({ rest }) => [rest[0], ripened(...rest)];
 
 /** Whether some of the cells are not there from the first frame. */
 export function moves(cells) {
