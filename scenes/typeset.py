@@ -713,7 +713,11 @@ def _happens(plan: Plan, number: int, room: float, step: int) -> tuple[str, str,
     total = words.counted("sum_bias" if op.bias else "sum", products)
     lands = words.counted(land, reads, windows)
     lands = _with_padding(words, lands, reads, sight.padding_at(step), "padded", room)
-    return lands, words.counted(multiply, products), total, words(write)
+    multiplies = words.counted(multiply, products)
+    if products > 1 and plan.contents.woven(plan.stages[number]):
+        on_lines = words("on_lines", multiplies)
+        multiplies = on_lines if text_width(on_lines) <= room else multiplies
+    return lands, multiplies, total, words(write)
 
 
 def _with_padding(words: Words, lands: str, reads: int, padded: int, how: str, room: float) -> str:

@@ -107,6 +107,16 @@ def test_copies_go_along_the_lines_and_are_small_where_they_are_half_as_far_apar
     assert nearest.min() >= held.size.max()
 
 
+@pytest.mark.parametrize("order", ["filter", "position"])
+@pytest.mark.parametrize(("language", "words"), [("en", ", one on each line"), ("zh", "，每条线一个")])
+def test_it_is_said_of_lines_that_they_are_the_weights(order, language, words):
+    for changed, told in (({}, True), ({"outputs": 90}, False)):
+        scene = parse_scene(TEXT.format(**PLAIN | changed | {"order": order}), "woven")
+        board = compose(scene, (854, 480), language=language)
+        (said,) = (c.body for c in board.captions if c.name in ("phase-1-2", "phase-2-2"))
+        assert said.endswith(words) == told, said
+
+
 @pytest.mark.parametrize("changed", [{"show": ["values", "lines"]}, {"show": ["table"]}, {"outputs": 90}])
 def test_where_numbers_are_shown_or_no_lines_or_weights_are_many_they_are_none(changed):
     board = board_of(**changed)
