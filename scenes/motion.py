@@ -17,7 +17,7 @@ from .elision import Axis, Elision
 from .form import CUBE, LINE_RADIUS
 from .layout import CAPITAL, mark_room
 from .matrix import column_mouths
-from .pacing import LAND, SET_OUT, Beat, Stroke, strokes, time_at
+from .pacing import LAND, READING_STEPS, SET_OUT, Beat, Stroke, strokes, time_at
 from .palette import faint
 from .parts import Bank, Tensor
 from .plan import Plan
@@ -55,7 +55,7 @@ rings is that it has there, and of how many lines each of these is made."""
 GRID_OVER_DIGITS = 0.6
 """How much of this grid is left before what is written on cells, its rings excepted."""
 DEEP = 0.22
-"""How bright these are, as a share of the colour of what is written."""
+"""How bright these, and arcs, are, as a share of the colour of what is written, and read."""
 APPROACH = -1.5
 """How far in front of its first position a window starts."""
 FRONT, BESIDE, ABOVE = (0.0, -0.5, 0.0), (-0.5, 0.0, 0.0), (0.0, 0.0, 0.5)
@@ -389,7 +389,8 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
         yield from _kept(plan, number)
         if arcs := tuple(_arcs(plan, number)):
             first = act.first_step - (1.0 if number == 0 else 0.0)  # that of others comes with the stage
-            yield Lines(f"arcs-{number + 1}", arcs, first, act.first_step + 1.0, 1.0)
+            last = act.beats[: READING_STEPS + 1][-1].last + 1.0
+            yield Lines(f"arcs-{number + 1}", arcs, first, last, 1.0)
         if rings := tuple(_rings(plan, number)):
             first, last = float(act.first_step), float(act.first_step + act.steps)
             grid = tuple(_bent_grid(plan, number))
@@ -443,7 +444,8 @@ def _ties(plan: Plan) -> Iterator[Line]:
 
 
 def _arcs(plan: Plan, number: int) -> Iterator[Line]:
-    """From every padding cell that the first window reads, and that copies another one, to that, over both."""
+    """From every padding cell that the first window reads, and that copies another one, to that, over both: seen as
+    long as steps are slow enough to be read."""
     padding, tensor = plan.contents.padding(number), plan.tensors[number]
     if not any(map(sum, padding)):
         return
@@ -455,20 +457,20 @@ def _arcs(plan: Plan, number: int) -> Iterator[Line]:
     known &= np.isin(h, rows.cells(0)) & np.isin(w, columns.cells(0))
     source = index.copy()
     source[:, -3:] = copied
-    front = np.array([0.0, -0.5, 0.0])
+    front, shade = np.array([0.0, -0.5, 0.0]), _deep(tensor)
     ends = zip(tensor.at(source[known]) + front, tensor.at(index[known], depth[known]) + front, strict=True)
     for start, end in ends:
         lift = front * (0.4 + 0.25 * np.linalg.norm(end - start))
         u = np.linspace(0.0, 1.0, ARC_PIECES + 1)[:, None]
         points = start + (end - start) * u + 4.0 * u * (1.0 - u) * lift
         for before, after in pairwise(points):
-            yield Line(vector(before), None, vector(after), None, plan.theme.line)
+            yield Line(vector(before), None, vector(after), None, shade)
 
 
 def _bent_grid(plan: Plan, number: int) -> Iterator[Line]:
     """Between neighbours, in rows and in columns, of the cells of a deformable window, where the offsets have moved
     these: its sampling grid."""
-    window, shade = window_of(plan, number), _deep(plan, number)
+    window, shade = window_of(plan, number), _deep(plan.tensors[number + 1])
     columns, _, rows = window.counts
     cells = np.array(window.samples).reshape(rows, columns)
     for one, other in ((cells[:, :-1], cells[:, 1:]), (cells[:-1], cells[1:])):
@@ -480,7 +482,7 @@ def _rings(plan: Plan, number: int) -> Iterator[Line]:
     """Around the places that it samples; none of any other window."""
     turns = np.linspace(0.0, 2.0 * np.pi, RING_PIECES + 1)[:, None]
     around = RING * (np.cos(turns) * plan.frame.view.right + np.sin(turns) * plan.frame.view.up)
-    shade = _deep(plan, number)
+    shade = _deep(plan.tensors[number + 1])
     for tip, at in product(window_of(plan, number).samples, _before_lanes(plan, number)):
         for start, end in pairwise(at + around):
             yield Line(vector(start), tip, vector(end), tip, shade)
@@ -493,10 +495,9 @@ def _before_lanes(plan: Plan, number: int) -> NDArray[np.float64]:
     return placed.base[np.array(lanes) * plan.tensors[number].batch] - placed.base[0] + BENT
 
 
-def _deep(plan: Plan, number: int) -> Vector:
-    """The hue of what a stage writes, so dark that it is seen on cells of any lightness."""
-    output = plan.tensors[number + 1]
-    return vector(DEEP * output.color_of(output.first_of(0))[0])
+def _deep(tensor: Tensor) -> Vector:
+    """The hue of a tensor, so dark that it is seen on cells of any lightness."""
+    return vector(DEEP * tensor.color_of(tensor.first_of(0))[0])
 
 
 def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterator[Line]:

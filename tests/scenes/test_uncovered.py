@@ -7,6 +7,8 @@ from convmotion.conv_math import Slide
 from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.form import CUBE, OPENED, WINDOW_BAR
 from convmotion.scenes.layout import View
+from convmotion.scenes.pacing import READING_STEPS
+from convmotion.scenes.palette import luminance
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.screen import Screen, caption_box
 from convmotion.scenes.sight import Sight
@@ -182,6 +184,15 @@ def test_cells_before_a_window_shrink_and_grow_without_a_jump():
     assert abs(np.diff(sizes, axis=0)).max() < 0.9 * (1.0 - OPENED), "not at once"
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_arcs_are_seen_on_the_cells_that_they_come_from(theme):
+    board = compose(find_scene("padding-modes"), theme=theme)
+    for stage in (3, 5, 7):
+        (arc,) = {line.color for lines in board.lines if lines.name == f"arcs-{stage}" for line in lines.lines}
+        cells = thing(board, f"output-{stage - 1}").color
+        assert (luminance(cells).min() + 0.05) / (luminance(np.array(arc)) + 0.05) > 2.0
+
+
 @pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
 def test_arcs_lead_to_what_the_first_window_reads(mode):
     text = f"""
@@ -204,7 +215,7 @@ padding_mode = "{mode}"
     places = {tuple(index): place for index, place in zip(cells.index.tolist(), cells.position, strict=True)}
     starts = {tuple(np.round(start + np.array([0.0, 0.5, 0.0]), 3)) for start in pieces[::4, 0]}
     assert starts == {tuple(np.round(places[tuple(i)].astype(float), 3)) for i in taps.input[taps.ghost].tolist()}
-    assert arcs.last == 1.0, "as long as the window stands there"
+    assert arcs.last == 1.0 + READING_STEPS, "as long as there is time to read"
     frame = int(np.searchsorted([board.step.at(f)[0] for f in range(1, board.frames + 1)], 0.9)) + 1
     assert 0.0 < float(board.step.at(frame)[0]) < 1.0
     pixels, paint = drawn(board, frame)

@@ -9,7 +9,7 @@ import { bankOf, callOf, each, formulasOf, forward, kindOf, madeOf, shapesOf, so
 import { narrated } from "./arithmetic.js";
 import { ravel, tapsOf, unravel } from "./live.js";
 import { MINUS, rougher, short, told } from "./numerals.js";
-import { LAND, beatsOf, paceOf, settledOf, strokesOf } from "./pacing.js";
+import { LAND, READING_STEPS, beatsOf, paceOf, settledOf, strokesOf } from "./pacing.js";
 import { CUBE } from "./form.js";
 import { filterColors, inLightness, inkOn, inputColors, outputColors } from "./palette.js";
 import { Phrases, count, textWidth } from "./phrases.js";
@@ -45,6 +45,7 @@ const APPROACH = -1.5;
 const [MULTIPLY, SUM, WRITE] = [0.36, 0.63, 0.8];
 const [BIASED, BIAS] = [[0.34, 0.52, 0.6], 0.68];
 const [SET_OUT, LANDED] = [0.5, 0.9];
+const DEEP = 0.22;
 const [PARTIAL, GROWN, COPIED] = [0.8, 0.96, 0.8];
 const [MOST_SUMS, MOST_PRODUCTS, FLIGHT, FEWEST_PIXELS] = [15, 2 ** 20, 0.06, 4];
 const EMPTY = [0.6, 0.61, 0.63];
@@ -949,7 +950,7 @@ class Composer {
     const others = [
       { name: "ties", lines: ties, first: ALWAYS, last: this.steps + 1, ...shared, over_cells: 0 },
       { name: `kept-1-${step + 1}`, lines: kept, first: step + LAND, last: step + 1, over_cells: 1, radius: FRAME_RADIUS },
-      { name: "arcs-1", lines: arcs, first: -1, last: 1, ...shared, over_cells: 1 },
+      { name: "arcs-1", lines: arcs, first: -1, last: this.beats.slice(0, READING_STEPS + 1).at(-1).last + 1, ...shared, over_cells: 1 },
     ];
     return [...others.filter((each) => each.lines.length), { name: "lines-1-1", lines, first: 0, last: this.steps, ...shared }];
   }
@@ -1004,9 +1005,11 @@ class Composer {
     return new Set(base.map((each) => Math.round(1e6 * dot(subtract(each, base[0]), right)))).size;
   }
 
-  /** From every padding cell that the first window reads, and that copies another one, to that, over both. */
+  /** From every padding cell that the first window reads, and that copies another one, to that, over both: seen as long
+   * as steps are slow enough to be read. */
   *_arcs() {
     const { rows, columns } = this.windows;
+    const color = scaled(this.inColors[0], DEEP);
     const reads = ({ first, counts, distance }, at) => (at - first[0]) % distance === 0 && at >= first[0] && at < first[0] + counts[0] * distance;
     for (const { lane, at, copied, inside } of this._around()) {
       if (!copied || inside || !reads(rows, at[1]) || !reads(columns, at[2])) continue;
@@ -1018,7 +1021,7 @@ class Composer {
         return add(add(start, scaled(subtract(end, start), u)), [0, 4 * u * (1 - u) * lift, 0]);
       });
       for (let k = 0; k < ARC_PIECES; k++)
-        yield { start: points[k], start_on: null, end: points[k + 1], end_on: null, color: this.look.surroundings.line };
+        yield { start: points[k], start_on: null, end: points[k + 1], end_on: null, color };
     }
   }
 

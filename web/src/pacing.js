@@ -1,7 +1,8 @@
 /** Which step of a single operation is under way at which frame, as `scenes/pacing.py` has it. */
 
 const [TITLE_SECONDS, RESULT_SECONDS] = [0.8, 1.9];
-const [FIRST_STEP_SECONDS, READING_SECONDS, READING_STEPS, LAST_STEP_SECONDS] = [2.6, 0.75, 3, 0.7];
+const [FIRST_STEP_SECONDS, READING_SECONDS, LAST_STEP_SECONDS] = [2.6, 0.75, 0.7];
+export const READING_STEPS = 3;
 /** So many phases has the first step; where a bias is added, there is one more. */
 const PHASES = 4;
 const SLOW_SHARE = 0.55;
