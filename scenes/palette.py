@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -207,16 +208,30 @@ def filter_hues(out_channels: int, groups: int, read: NDArray[np.float64] | None
 
 def _hues_of_groups(groups: int, read: NDArray[np.float64] | None) -> NDArray[np.float64]:
     """The hues that each group's filters share, (groups, n)."""
-    families = np.array([family_hue(g, groups) for g in range(groups)])[:, None]
-    if read is None or len(np.unique(np.round(read))) < groups:
-        return families
-    channels = np.round(read, 1).reshape(groups, -1)
-    around = np.argsort(channels, axis=None) // channels.shape[1]  # whose they are, as one goes around the circle
-    if np.count_nonzero(around != np.roll(around, 1)) <= groups:
-        return channels
+    if _have_their_own(groups, read) and not _mix(groups, read):
+        return np.round(read, 1).reshape(groups, -1)
+    return np.array(new_hues(groups, read) or [family_hue(g, groups) for g in range(groups)])[:, None]
+
+
+def new_hues(groups: int, read: NDArray[np.float64] | None) -> list[float]:
+    """Of groups that read what others do the families, which none of the channels read has: none of any others."""
+    if not _have_their_own(groups, read) or not _mix(groups, read):
+        return []
     away = [np.abs((hue - read + 180.0) % 360.0 - 180.0).min() for hue in GROUP_HUES]
     others = [hue for hue, far in zip(GROUP_HUES, away, strict=True) if far > FAMILY]
-    return np.array(others[:groups])[:, None] if len(others) >= groups else families
+    return others[:groups] if len(others) >= groups else []
+
+
+def _have_their_own(groups: int, read: NDArray[np.float64] | None) -> TypeGuard[NDArray[np.float64]]:
+    """Whether there are hues enough for each group to have one."""
+    return read is not None and len(np.unique(np.round(read))) >= groups > 1
+
+
+def _mix(groups: int, read: NDArray[np.float64]) -> bool:
+    """Whether groups read channels of hues among those that others read."""
+    channels = np.round(read, 1).reshape(groups, -1)
+    around = np.argsort(channels, axis=None) // channels.shape[1]  # whose they are, as one goes around the circle
+    return np.count_nonzero(around != np.roll(around, 1)) > groups
 
 
 def ramp(count: int) -> NDArray[np.float64]:

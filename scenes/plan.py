@@ -461,6 +461,13 @@ class Plan:
             return palette.oklch_to_linear(palette.ramp(1), palette.CHROMA, RGB_HUES)
         return colors[::depth] if colors.ndim == 2 else None
 
+    def mixes(self, number: int) -> bool:
+        """Whether a stage's groups mix what several groups made, and so are of new hues."""
+        op = self.stages[number].op
+        if not isinstance(op, Weighted) or (read := self.colors_read(number)) is None:
+            return False
+        return bool(palette.new_hues(op.groups, palette.hue_of(read)))
+
     def _shown_apart(self, number: int) -> bool:
         """Whether a tensor is a picture in colours whose red, green and blue stand side by side."""
         return self.contents.pictured(number) and self.shapes[number][-3] == self.contents.splits[number] == 3

@@ -649,6 +649,11 @@ class Told:
         kernels = getattr(stage.told, "filters", 1)
         return self._stacked(self.words.counted(does, kernels) + self._of_padding(stage))
 
+    @property
+    def mixing_lines(self) -> list[str]:
+        """What is told of a stage whose groups are of new hues."""
+        return self._stacked(self.words("mixes"))
+
     def view_lines(self, number: int) -> list[list[str]]:
         """What becomes of the cells in each arrangement of a Move that has several; none of any other stage."""
         stage = self.stages[number]

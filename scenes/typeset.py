@@ -25,6 +25,7 @@ from .layout import (
     WINDOW_ROOM,
     Item,
     Placed,
+    broken,
     label_texts,
     mark_place,
     note_texts,
@@ -205,6 +206,10 @@ def _result(plan: Plan) -> Iterator[Caption]:
     below = 1 + len(notes) if plan.page.narrow else max(1, len(notes))
     above, faint = below * CAPITAL["note"] * LINE_HEIGHT, plan.theme.faint_text
     yield from _stacked(plan, "story-merged", plan.told.merged_lines, first, last, above, faint)
+    anew = [plan.told.called(number + 1) for number in range(len(plan.stages)) if plan.mixes(number)]
+    lines = broken(plan.told.words("new_hues", plan.told.words.comma.join(anew)), plan.page.safe_width / CAPITAL["note"])
+    if anew and not plan.page.narrow and not plan.told.merged_lines and below + len(lines) <= 1 + plan.told.told_lines:
+        yield from _stacked(plan, "story-mixed", lines, first, last, above, faint)
 
 
 def _columns(plan: Plan, first: int, last: int) -> Iterator[Caption]:
@@ -526,11 +531,13 @@ def _story(plan: Plan, number: int, first: int, last: int, narration: list[Capti
     if plan.contents.several_views(number):
         yield from _rearranging(plan, number, first)
         spells = [(plan.time.view_spells(number)[-1][3] + 1, last)]
-    opened = _opened(plan, number)
+    story, opened = plan.told.story_lines(number), _opened(plan, number)
+    if plan.mixes(number) and len(lines := plan.told.mixing_lines) <= plan.told.told_lines:
+        story = lines
     pieces = [piece for begin, end in spells for piece in _pieces(begin, end, opened) if piece[0] <= piece[1]]
     for i, (begin, end, deep) in enumerate(pieces, start=1):
         name, above = f"story-{number + 1}-{i}", _above_formulas(plan, number)
-        lines = plan.told.opened_lines(number) if deep else plan.told.story_lines(number)
+        lines = plan.told.opened_lines(number) if deep else story
         yield from _stacked(plan, name, lines, begin, end, above, plan.theme.faint_text)
 
 

@@ -28,6 +28,7 @@ from convmotion.conv_math import (
 from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.captions import WORDS, Words, count, size, size_formulas, torch_call, torch_calls
 from convmotion.scenes.layout import broken, text_width
+from convmotion.scenes.palette import hue_of
 from convmotion.scenes.paste import scene_from_lines
 from convmotion.scenes.pose import pose
 from convmotion.scenes.scenefile import Text
@@ -784,3 +785,18 @@ def test_of_a_padding_with_zeros_it_is_told_that_they_are(padding, mode, what):
     text = f"[input]\nshape = [1, 4, 4]\n[[stage]]\nop = 'Pad'\npadding = {padding}\npadding_mode = '{mode}'\n"
     told = [c.body for c in compose(parse_scene(text, "padded")).captions if c.name.startswith("story-1")]
     assert f"{what} are added at the edges, as the padding says" in told
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("shuffles", [True, False])
+def test_groups_of_new_colours_are_explained_while_they_are_made_and_in_the_end(language, shuffles):
+    calls = ["nn.Conv2d(8, 8, 3, groups=2)", *["nn.ChannelShuffle(2)"] * shuffles, "nn.Conv2d(8, 8, 3, groups=2)"]
+    board = compose(scene_from_lines("\n".join(calls), (8, 9, 9)), language=language)
+    words = Words(language)
+    told = [c for c in board.captions if c.body == words("mixes")]
+    end = [c for c in board.captions if c.body == words("new_hues", words("output"))]
+    assert bool(told) == bool(end) == shuffles
+    assert all(c.name.startswith(f"story-{len(calls)}-") for c in told)
+    assert all(c.last == board.frames for c in end)
+    hues = [np.unique(np.round(hue_of(cells.color) / 30.0)) for cells in board.cells if cells.name.startswith("output")]
+    assert (not set(hues[0]) & set(hues[-1])) == shuffles, "which is so"
