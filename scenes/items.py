@@ -89,17 +89,18 @@ def with_factors_above(told: Told, items: list[Item]) -> list[Item]:
 def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ...]]) -> list[Item]:
     """The items, lanes marked by the numbers of their channels, front to back: where each has one of its own, and
     where a Move changes their order, in its arrangements, and before and after all stages; and by those of the groups
-    in which they are read next."""
+    in which they are read next. Channels in a new order have the numbers by which they are read then."""
     names = ["input", *(f"output-{number + 1}" for number in range(len(told.stages)))]
     like = dict(zip(names, range(len(names)), strict=True))
     tensors = zip(names, told.contents.tensors, strict=True)
     marked = {name: np.arange(e.lanes.length) for name, e in tensors if e.channels.length == 1 < e.lanes.length}
     shuffled: dict[str, int] = {}
+    renumbered = set[str]()
     for number, arranged in views.items():
         orders = [_order(told.contents, number, view) for view in arranged]
         if (last := orders[-1]) is None or (np.diff(last) > 0).all():
             continue
-        marked.pop(names[number + 1], None)
+        renumbered.add(names[number + 1])
         if len(last) > MOST_CHANNELS:
             continue
         named = [*(f"{view.name}-{number + 1}" for view in arranged[:-1]), names[number + 1]]
@@ -124,12 +125,24 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
     def marks(item: Item) -> tuple[str, ...]:
         if item.name in marked:
             return tuple(called(item.name, lane) for lane in np.split(marked[item.name], item.lanes))
-        return tuple(told.words("group", lane + 1) for lane in range(item.lanes)) if item.name in grouped else ()
+        return _groups(told, item) if item.name in grouped else ()
 
     return [
-        item if item.marks or item.per_lane > 1 or any(item.elision.left_out()) else replace(item, marks=marks(item))
+        item
+        if item.marks or not _may_be_marked(item)
+        else replace(item, marks=marks(item), renumbered=item.name in renumbered & marked.keys() - {names[-1]})
         for item in items
     ]
+
+
+def _may_be_marked(item: Item) -> bool:
+    """Whether each of an item's lanes is one block, and all are drawn."""
+    return item.per_lane == 1 and not any(item.elision.left_out())
+
+
+def _groups(told: Told, item: Item) -> tuple[str, ...]:
+    """The numbers of an item's lanes that are groups."""
+    return tuple(told.words("group", lane + 1) for lane in range(item.lanes))
 
 
 def with_skips(told: Told, items: list[Item]) -> list[Item]:
@@ -150,7 +163,8 @@ def with_skips(told: Told, items: list[Item]) -> list[Item]:
 
 def reviewed(told: Told, items: list[Item]) -> list[Item]:
     """All tensors once more, for the result; none where numbers are on cells: those of the last are to be read. Where
-    these are of classes, beside what was classified, if that is a picture."""
+    these are of classes, beside what was classified, if that is a picture. There what was written in groups has their
+    numbers, too: no lines lead to it."""
     last = len(told.stages)
     classified = told.contents.pictured(0) and told.contents.of_classes(last)
     if told.contents.ends_merged or ("values" in told.show and not classified):
@@ -159,10 +173,13 @@ def reviewed(told: Told, items: list[Item]) -> list[Item]:
     if classified:
         side = max(told.contents.tensors[0].rows.span, told.contents.tensors[0].columns.span)
         items, names = [replace(items[0], pitch=min(1.0, CLASSIFIED / side)), *items[1:]], [names[0], names[-1]]
+    groups = {f"output-{n + 1}": told.contents.groups(n) for n, stage in enumerate(told.stages) if stage.slide}
+    written = {item.name for item in items if _may_be_marked(item) and 1 < item.lanes == groups.get(item.name)}
     return [
         replace(
             item,
             name=f"review-{item.name}",
+            marks=item.marks or (_groups(told, item) if item.name in written else ()),
             pad=((0, 0),) * 3,
             notes=notes_of(told.left_out(item.elision)),
         )

@@ -191,10 +191,10 @@ class Plan:
 
     def _make_space(self) -> None:
         splits = self.contents.splits
-        views = {n: self._views_of(n) for n, stage in enumerate(self.stages) if stage.slide is None}
+        self._between = views = {n: self._views_of(n) for n, stage in enumerate(self.stages) if stage.slide is None}
         items = all_items(self.told, views)
         self.frame, self.told.legend = self._framed(items)
-        items = self._if_roomy(items, with_channels(self.told, items, views), LARGE_CELL)
+        items = self._numbered(items, with_channels(self.told, items, views))
         items = self._if_roomy(items, self._with_opened(items))
         items = self._if_roomy(items, with_factors_above(self.told, items), roomy=WORTH)
         if self.page.narrow and self.told.tables and (cell := self.frame.least_cell) < TABLE_CELL:
@@ -242,11 +242,26 @@ class Plan:
             if (name := f"review-{tensor.name}") in placed:
                 self.review[number] = replace(tensor, name=name, placed=placed[name])
 
+    def _numbered(self, items: list[Item], marked: list[Item]) -> list[Item]:
+        """The items, as many of them ``marked`` as there is room for: all, or one stage's after another's."""
+        cell, result = self.frame.least_cell, self._if_roomy(items, marked, LARGE_CELL)
+        stages = dict.fromkeys(m.name.rpartition("-")[2] for m, item in zip(marked, items, strict=True) if m != item)
+        for stage in stages if result is items else ():
+            more = [m if m.name.rpartition("-")[2] == stage else r for r, m in zip(result, marked, strict=True)]
+            result = self._if_roomy(result, more, LARGE_CELL, cell)
+        return result
+
     def _if_roomy(
-        self, items: list[Item], others: list[Item], large: float = math.inf, roomy: float = ROOMY
+        self,
+        items: list[Item],
+        others: list[Item],
+        large: float = math.inf,
+        cell: float | None = None,
+        roomy: float = ROOMY,
     ) -> list[Item]:
-        """The others, in their places, if words and pictures stay and cells become no smaller than so much of theirs,
-        or are so ``large`` all the same, in reference pixels; else the items, which are in theirs."""
+        """The others, in their places, if words and pictures stay and cells become no smaller than so much of ``cell``
+        or of what they are, or are so ``large`` all the same, in reference pixels; else the items, which are in
+        theirs."""
         if items == others:
             return items
         legend, self.told.legend = self.told.legend, False
@@ -257,9 +272,11 @@ class Plan:
             said = tuple(LABEL_JOINT.join(label_texts(item, frame.label_style)) for item in items)
             return said, len(frame.stops), len(frame.eyes)
 
-        cell = self.frame.least_cell
+        cell = cell or self.frame.least_cell
         wanted = max(roomy, 1.0 if cell < SEEN else 0.0) * cell
-        if kept(frame) == kept(self.frame) and frame.least_cell >= min(wanted, large):
+        stops = zip(frame.stops, self.frame.stops, strict=False)
+        near = all(stop.pixel * ROOMY <= former.pixel or stop.pixel * large <= 1.0 for stop, former in stops)
+        if near and kept(frame) == kept(self.frame) and frame.least_cell >= min(wanted, large):
             self.frame, self.told.legend = frame, its_legend
             return others
         self.told.legend = legend
@@ -406,7 +423,8 @@ class Plan:
         fixed = hurry or not chain or self.contents.traces  # a trace back is through all of it
         camera = "still" if fixed else self.scene.look.camera
         room, results = self.told.caption_room(), self.told.result_rooms()
-        review, together, many = reviewed(self.told, items), self.contents.ends_merged, bool(self.told.summary)
+        review = reviewed(self.told, with_channels(self.told, items, self._between))
+        together, many = self.contents.ends_merged, bool(self.told.summary)
         beside = with_skips(self.told, items)
         return arrange_stages(items, self.size, *room, camera, beside, results, together, review, many)
 

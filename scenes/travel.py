@@ -157,7 +157,8 @@ def arrange_stages(
 
 def _review(items: Sequence[Item], size: tuple[int, int], results: Sequence[Result], most: float) -> Frame | None:
     """The items below what one of these results says, as large as can be; None where a pixel is more units than this,
-    or there is no room for their labels. Groups and channels have their numbers where these take little room."""
+    or there is no room for their labels. Groups and channels have their numbers where these take little room: all, or
+    those of one thing after another."""
     high = Page.of(size).safe_height
     roomy = [result for result in results if not result.right and high - result.top - result.bottom >= REVIEW_HEIGHT]
 
@@ -165,12 +166,18 @@ def _review(items: Sequence[Item], size: tuple[int, int], results: Sequence[Resu
         frames = [arrange(things, size, result.top, result.bottom) for result in roomy if things]
         return min((f for f in frames if f.label_style >= 0), key=lambda frame: frame.pixel, default=None)
 
-    marked = largest(items)
-    bare = largest([item if item.mark_height is not None else replace(item, marks=()) for item in items])
-    best = marked if marked and bare and marked.pixel * ROOMY <= bare.pixel else bare
     heights = [item.mark_height for item in items if item.mark_height is not None]
     most = min([most, *(height / min(CAPITAL.values()) for height in heights)])
-    return best if best and best.pixel <= most else None
+    things = [item if item.mark_height is not None else replace(item, marks=()) for item in items]
+    best = largest(things)
+    if best is None or best.pixel > most:
+        return None
+    most = min(most, best.pixel / ROOMY)
+    for chosen in (items, *([item] for item in items if item.marks and item.mark_height is None)):
+        marked = [item if item in chosen else thing for item, thing in zip(items, things, strict=True)]
+        if marked != things and (frame := largest(marked)) and frame.pixel <= most:
+            best, things = frame, marked
+    return best
 
 
 def _unit(frame: Frame) -> float:

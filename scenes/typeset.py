@@ -207,7 +207,8 @@ def _result(plan: Plan) -> Iterator[Caption]:
     above, faint = below * CAPITAL["note"] * LINE_HEIGHT, plan.theme.faint_text
     yield from _stacked(plan, "story-merged", plan.told.merged_lines, first, last, above, faint)
     anew = [plan.told.called(number + 1) for number in range(len(plan.stages)) if plan.mixes(number)]
-    lines = broken(plan.told.words("new_hues", plan.told.words.comma.join(anew)), plan.page.safe_width / CAPITAL["note"])
+    said = plan.told.words("new_hues", plan.told.words.comma.join(anew))
+    lines = broken(said, plan.page.safe_width / CAPITAL["note"])
     if anew and not plan.page.narrow and not plan.told.merged_lines and below + len(lines) <= 1 + plan.told.told_lines:
         yield from _stacked(plan, "story-mixed", lines, first, last, above, faint)
 
@@ -771,7 +772,8 @@ def labels(plan: Plan) -> Iterator[Caption]:
     ]
     styles = {name: stop.label_style for stop in f.stops for name in stop.items}
     for placed, turn, pixel, key, spell in sizes:
-        if plan.time.leaves and spell.get("last") == plan.time.frames:  # alone: below its cells, whatever room there is
+        alone = plan.time.leaves and not plan.review
+        if alone and spell.get("last") == plan.time.frames:  # below its cells, whatever room there is
             placed = without_pad(placed, f.view)
         capital = CAPITAL["label"] * pixel
         item = placed.item
@@ -864,6 +866,10 @@ def marks(plan: Plan) -> Iterator[Caption]:
 def _mark_spells(plan: Plan, item: Item) -> list[tuple[float, dict[str, object]]]:
     """How high an item's marks are, in units, and when: as its label first is, or where their own height is enough."""
     spells = [(pixel, spell) for _, pixel, spell in _spells(plan, item.name)]
+    if item.renumbered and not item.name.startswith("review-"):
+        since = plan.time.acts[int(item.name.removeprefix("output-"))].first_frame
+        ends = [(pixel, spell, {"first": 1, "last": plan.time.frames} | spell) for pixel, spell in spells]
+        spells = [(p, s | {"first": max(since, w["first"])}) for p, s, w in ends if w["last"] >= since]
     if (height := item.mark_height) is None:
         return [(CAPITAL["label"] * pixel, spell) for pixel, spell in spells[:1]]
     return [(height, spell) for pixel, spell in spells if height >= min(CAPITAL.values()) * pixel]

@@ -11,6 +11,7 @@ from convmotion.scenes import catalog_names, compose, explain, find_scene, parse
 from convmotion.scenes.captions import Words
 from convmotion.scenes.changes import Changes
 from convmotion.scenes.form import WINDOW_BAR, WINDOW_MARGIN
+from convmotion.scenes.paste import scene_from_lines
 from convmotion.scenes.plan import LARGE_CELL, ROOMY
 from convmotion.scenes.pose import pose
 from convmotion.scenes.screen import Screen, caption_box, said
@@ -574,7 +575,7 @@ def test_after_a_trace_back_through_many_stages_all_of_them_are_told(size):
         assert not overlaps(box + np.array([0.01, 0.01, -0.01, -0.01]), its_box), (one.name, other.name)
 
 
-@pytest.mark.parametrize(("name", "rows"), [("lenet", 4), ("shufflenet-unit", 12)])
+@pytest.mark.parametrize(("name", "rows"), [("lenet", 4), ("shufflenet-unit", 24)])
 def test_a_row_is_laid_out_once_more_only_for_groups_that_can_stand_apart_and_for_numbers_and_their_places(
     name, rows, monkeypatch
 ):
@@ -582,3 +583,31 @@ def test_a_row_is_laid_out_once_more_only_for_groups_that_can_stand_apart_and_fo
     monkeypatch.setattr(travel._Row, "frame", lambda row: made.append(row) or frame(row))
     compose(scene_of(name), (854, 480))
     assert len(made) == rows
+
+
+@pytest.mark.parametrize("name", ["shufflenet-unit", "grouped-shuffled"])
+def test_groups_and_channels_that_stand_apart_have_their_numbers_in_the_result(name):
+    board = board_of(name)
+    told = {}
+    for caption in board.captions:
+        if caption.name.startswith("mark-review-") and said(board, caption, board.frames) is not None:
+            told.setdefault(caption.name.removeprefix("mark-review-").rpartition("-")[0], []).append(caption.body)
+    groups, channels = ["group 1", "group 2"], list("12345678")
+    lanes = {"shufflenet-unit": [groups, groups, channels, channels, groups], "grouped-shuffled": [groups] * 4}
+    assert list(told.values()) == lanes[name]
+    assert list(told) == ["input", *(f"output-{number}" for number in range(1, len(told)))]
+
+
+def test_of_numbers_that_take_too_much_room_those_are_seen_for_which_there_is_some():
+    board = board_in_one_picture("depthwise", (480, 480), "en")
+    marked = {c.name.split("-")[1] for c in board.captions if c.name.startswith("mark-")}
+    assert marked == {"input", "filters"}
+
+
+def test_channels_in_a_new_order_have_new_numbers_only_once_they_are_read():
+    calls = "nn.ChannelShuffle(2), nn.Conv2d(4, 4, 3, groups=4, bias=False)"
+    board = compose(scene_from_lines(calls, (4, 7, 7)), (1280, 480))
+    marks = [c for c in board.captions if c.name.startswith("mark-output-1-")]
+    assert [c.body for c in marks] == list("1234")
+    (call,) = (c for c in board.captions if c.name == "call-2")
+    assert {c.first for c in marks} == {call.first} != {1}
