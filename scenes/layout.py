@@ -34,8 +34,10 @@ LINE_HEIGHT = 1.72
 """Distance of lines of text, in capitals."""
 CROWDED = 1.6
 """Labels may make the picture so much wider than short ones would; then they are shortened."""
-SEEN, LITTLE = 6.0, 1.03
+SEEN, SPARED = 6.0, 1.12
 """Where that leaves cells smaller than this, in reference pixels, it may make it only so much wider."""
+LITTLE = 1.03
+"""What makes cells that are smaller than these so much larger is worth its while."""
 NAMED = 1.05
 """Where labels are shortened, names may make it so much wider than shapes do, which are in the table."""
 CRUSHED = 2.0
@@ -504,7 +506,7 @@ def least(fits: Callable[[float], bool]) -> float:
 
 def too_wordy(page: Page, width: float, short: float) -> bool:
     """Whether labels that make a picture so wide, and not as ``short`` ones would, are to be shortened."""
-    return width > (LITTLE if page.width < SEEN * width else CROWDED) * short
+    return width > (SPARED if page.width < SEEN * width else CROWDED) * short
 
 
 def said_best(items: Sequence[Item], page: Page, least_width: Callable[[int], float]) -> tuple[float, int]:

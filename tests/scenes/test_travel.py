@@ -611,3 +611,11 @@ def test_channels_in_a_new_order_have_new_numbers_only_once_they_are_read():
     assert [c.body for c in marks] == list("1234")
     (call,) = (c for c in board.captions if c.name == "call-2")
     assert {c.first for c in marks} == {call.first} != {1}
+
+
+@pytest.mark.parametrize(("name", "review"), [("deep-stack", "review-"), ("mobilenet-block", "")])
+def test_small_tensors_have_names_and_shapes_where_these_cost_little(name, review):
+    board = board_of(name)
+    label = [c.body for c in board.captions if c.name.startswith(f"label-{review}output-1-")]
+    assert size_of(named(board, "output-1").shape) in label
+    assert len(set(label)) == 2, "and a name"
