@@ -130,7 +130,8 @@ def _look(
     filters, f = np.unique(place[:, 0], return_inverse=True)
     slices, c = np.unique(place[:, 1], return_inverse=True)
     read = plan.colors_read(number)
-    color = palette.filter_colors(bank.shape[0], bank.shape[1], bank.groups, filters, slices, read)[f, c]
+    which, known = plan.filters_among(number)
+    color = palette.filter_colors(known, bank.shape[1], bank.groups, which[filters], slices, read)[f, c]
     kernel = plan.told_kernel(number)
     if kernel is None:
         return color, None

@@ -460,7 +460,9 @@ class Plan:
             return self._photo_colors(number + 1)
         made = depth_of(self.contents.items[number + 1])
         if isinstance(op, Weighted):
-            return np.repeat(palette.output_colors(op.filters, op.groups, self.colors_read(number)), made, axis=0)
+            which, filters = self.filters_among(number)
+            colors = palette.output_colors(filters, op.groups, self.colors_read(number))[which]
+            return np.repeat(colors, made, axis=0)
         if isinstance(op, MatrixProduct):  # the channels of what the row will be
             assert isinstance(op.op, Weighted)
             colors = palette.output_colors(op.op.filters, op.op.groups)
@@ -470,6 +472,27 @@ class Plan:
         cells = np.indices(self.shapes[number + 1][-3:]).reshape(3, -1)
         came = np.round(self.sight(number).sources(*cells)).astype(int)
         return before.colors[tuple(came.T)].reshape(*self.shapes[number + 1][-3:], 3)
+
+    def filters_among(self, number: int) -> tuple[NDArray[np.int64], int]:
+        """Which filters a stage's are, and of how many: one alone is one of all that are so, which differ by hue."""
+        op, alone = self.stages[number].op, self._lone_filters
+        assert isinstance(op, Weighted)
+        if number not in alone:
+            return np.arange(op.filters), op.filters
+        return np.array([alone[number]]), max(alone.values()) + 1
+
+    @cached_property
+    def _lone_filters(self) -> dict[int, int]:
+        """Of every stage that has one filter its number among these, those counted once that have the same weights."""
+        known: list[object] = []
+        result: dict[int, int] = {}
+        for number, stage in enumerate(self.stages):
+            if isinstance(stage.op, Weighted) and stage.op.filters == 1:
+                weight = stage.stages[-1].weight
+                key = stage.op.weight_shape, number if weight == "random" else weight
+                known += [] if key in known else [key]
+                result[number] = known.index(key)
+        return result
 
     def colors_read(self, number: int) -> NDArray[np.float64] | None:
         """What the channels wear that a stage reads, (channels, 3), if each has a colour."""

@@ -1,12 +1,14 @@
 """A transposed convolution that gathers flips its kernel before it begins, and that is seen and told."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from convmotion.conv_math import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from convmotion.scenes import compose, explain, find_scene, parse_scene
+from convmotion.scenes.palette import hue_of
 from convmotion.scenes.pose import pose
 from convmotion.scenes.values import values_of
 
@@ -191,3 +193,26 @@ def test_a_travelling_camera_rests_from_the_flip_on():
     for cells in turns:
         first, last = (frame_at(board, step) for step in (cells.start[0], cells.rest[0] + 1.0))
         assert {board.camera.at(frame) for frame in range(first, last)} == {board.camera.at(first)}
+
+
+def hues_of_chain(scene):
+    """Of every stage's filters and of what they make, as colours are without values."""
+    board = compose(replace(scene, look=replace(scene.look, show=())))
+    cells = {c.name: c for c in board.cells}
+    numbers = sorted(int(name.removeprefix("filters-")) for name in cells if name.startswith("filters-"))
+    return [tuple(float(hue_of(cells[f"{key}-{n}"].color[:1])[0]) for key in ("filters", "output")) for n in numbers]
+
+
+@pytest.mark.parametrize(("name", "stages"), [("receptive-field", 3), ("flattened", 3)])
+def test_the_filters_of_stages_that_have_one_each_differ_in_hue_and_so_does_what_they_make(name, stages):
+    hues = hues_of_chain(find_scene(name))
+    assert len(hues) == stages
+    for filters, made in hues:
+        assert abs(filters - made) % 360.0 < 1.0
+    assert min(abs(a - b) for (a, _), (b, _) in itertools.combinations(hues, 2)) > 40.0
+
+
+def test_one_filter_alone_and_the_same_weights_once_more_have_one_hue():
+    alone, same = hues_of_chain(find_scene("padding")), hues_of_chain(find_scene("padding-modes"))
+    assert len(same) == 4
+    assert {round(hue) % 360 for pair in (*alone, *same) for hue in pair} == {0}
