@@ -8,17 +8,17 @@ A renderer would have to look at every pixel that a line sweeps over, again and 
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, isnan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .form import CUBE, LINE_RADIUS, WINDOW_MARGIN
 from .numerals import shorts, width
-from .palette import THEMES, srgb_codes
+from .palette import THEMES, Theme, srgb_codes
 from .pose import Pose, lines_at, pose
 from .screen import Screen, caption_box, said
-from .story import Cells, Storyboard
+from .story import Cells, Line, Storyboard
 
 FILTER = 1.5
 """Width of the pixel filter, a Blackman-Harris window as Cycles', in pixels."""
@@ -28,8 +28,9 @@ BEHIND_WORDS = 0.3
 """How much of a line is left behind a text: one sees where it goes on, and can read what stands there."""
 OVER_CELLS = 0.55
 """How much of a line is left before the cells where it begins or ends: what stands there stays readable."""
-PAST_CELLS = 0.0
-"""The same before others, which are not its own: it is seen beside them."""
+PAST_CELLS = 0.5
+"""The same before others, which are not its own, and behind them, of a line that wears a hue: one sees whose it is, and
+where it leads. Nothing of others, and nothing where anything is written."""
 OVER_DIGITS = 0.35
 """No more than this is left of most before what is written on cells."""
 THROUGH_CELLS = 0.4
@@ -56,24 +57,25 @@ def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.
     """
     shown = [(lines_at(board, lines, frame), lines.lines) for lines in board.lines]
     counts = [len(ends) for ends, _ in shown]
-    left = [(OVER_CELLS, PAST_CELLS) if lines.over_cells is None else (lines.over_cells,) * 2 for lines in board.lines]
     edges = hidden_edges(board, frame)
     ends = np.concatenate([edges, *(ends for ends, _ in shown)])
     colors = [THEMES[board.theme].window] * len(edges) + [line.color for e, lines in shown for line in lines[: len(e)]]
     colors, through = np.array(colors).reshape(-1, 3), np.arange(len(ends)) < len(edges)
     windows = {mover.name for mover in board.movers if mover.boxes}
     lines = [line for ends, lines in shown for line in lines[: len(ends)]]
+    kept = np.repeat([np.nan if lines.over_cells is None else lines.over_cells for lines in board.lines], counts)
+    over = [(OVER_CELLS, 0.0, 0.0)] * len(edges)
+    over += [_left(line, each, THEMES[board.theme]) for line, each in zip(lines, kept.tolist(), strict=True)]
     leaves = [(False, False)] * len(edges) + [(line.start_on in windows, line.end_on is not None) for line in lines]
     screen = Screen(board, frame)
     flat = screen.pixels(ends)
     long = np.linalg.norm(flat[:, 1] - flat[:, 0], axis=1) > 1e-6
     if not long.any():
         return np.zeros(0, np.int64), np.zeros((0, 4), np.uint8)
-    over = np.concatenate([np.full((len(edges), 2), OVER_CELLS), np.repeat(np.reshape(left, (-1, 2)), counts, axis=0)])
     before = [OVER_DIGITS if lines.over_digits is None else lines.over_digits for lines in board.lines]
     digits = np.concatenate([np.full(len(edges), OVER_DIGITS), np.repeat(before, counts)])
     leaving = np.array(leaves, np.bool_).reshape(-1, 2)
-    hidden = _Hidden(board, frame, screen, through[long], leaving[long], over[long], digits[long])
+    hidden = _Hidden(board, frame, screen, through[long], leaving[long], np.array(over)[long], digits[long])
     radii = np.concatenate(
         [np.full(len(edges), LINE_RADIUS), np.repeat([lines.radius for lines in board.lines], counts)]
     )
@@ -91,6 +93,15 @@ def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.
     seen = paint[:, 3] > 0.5 / 255
     light, alpha = paint[seen, :3], paint[seen, 3:]
     return pixels[seen], np.concatenate([srgb_codes(light / alpha), np.round(255.0 * alpha).astype(np.uint8)], axis=1)
+
+
+def _left(line: Line, over: float, theme: Theme) -> tuple[float, float, float]:
+    """How much is left of a line before cells at its ends, before others, and behind these: so much ``over`` all, and
+    nothing behind any, if that is a number."""
+    if not isnan(over):
+        return over, over, 0.0
+    past = 0.0 if line.color in (theme.line, theme.ghost, theme.text) else PAST_CELLS
+    return OVER_CELLS, past, past
 
 
 def hidden_edges(board: Storyboard, frame: int) -> NDArray[np.float64]:
@@ -162,12 +173,13 @@ def _covered(
 
 
 class _Hidden:
-    """How much is seen of points in space: nothing behind a cell, a little behind a text or before a cell.
+    """How much is seen of points in space: little or nothing behind a cell, a little behind a text or before a cell.
 
     Of lines that show ``through`` cells (lines,): a little behind a cell, and nothing elsewhere, where they are to be
     seen as they are. Of a line that ``leaves`` a window, or arrives at what moves (lines, 2), a little of the way, too,
-    up to where it comes out of the cells. Before cells that part of each that is left ``over`` them (lines, 2): at its
-    ends, and elsewhere. Before digits no more than that part that is left ``over_digits`` (lines,).
+    up to where it comes out of the cells. Before cells that part of each that is left ``over`` them (lines, 3): at its
+    ends, elsewhere, and behind others. Before digits no more than that part that is left ``over_digits`` (lines,), and
+    before those of others nothing.
     """
 
     def __init__(
@@ -216,18 +228,21 @@ class _Hidden:
         meets, nearer = self._shares_in_line(ends[number], cube)
         solid, through = ~self.ghost[cube], self.through[line]
         before = _within_any(meets, number, line, share)
+        at_ends, past, beyond = self.over[line].T
         own = _at_the_beginning(before, line, back) | _at_the_beginning(before, line, ~back)
-        strength = np.where(before, np.where(own, *self.over[line].T), 1.0)
+        strength = np.where(before, np.where(own, at_ends, past), 1.0)
         behind = _within_any((nearer[0][solid], nearer[1][solid]), number[solid], line, share)
-        strength[behind | through] = 0.0
+        strength = np.where(behind | through, beyond, strength)
         leaves, arrives = self.leaves[line].T
-        own = leaves & _at_the_beginning(behind, line, back)
-        own |= arrives & _at_the_beginning(behind | before, line, ~back)
-        strength[behind & (through | own)] = THROUGH_CELLS
+        shows = leaves & _at_the_beginning(behind, line, back)
+        shows |= arrives & _at_the_beginning(behind | before, line, ~back)
+        shows = behind & (through | shows)
+        strength[shows] = THROUGH_CELLS
         x, y = (flat[line, 0] + (flat[:, 1] - flat[:, 0])[line] * share[:, None]).T
         strength = np.where(_in_boxes(self.texts, flat, x, y), BEHIND_WORDS * strength, strength)
-        written = _in_boxes(self.digits, flat, x, y)
-        return np.where(written, np.minimum(strength, self.over_digits[line]), strength)
+        others = (beyond > 0.0) & (behind | before) & ~shows & ~(own & ~behind)
+        most = np.where(others, 0.0, self.over_digits[line])
+        return np.where(_in_boxes(self.digits, flat, x, y), np.minimum(strength, most), strength)
 
     def _near(self, flat: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Which cubes may hide a part of which line: pairs of numbers, a line's and a cube's."""

@@ -150,7 +150,7 @@ def hidden_by_marching(board, frame, points):
 @pytest.mark.parametrize("name", ["standard", "grouped"])
 def test_lines_are_hidden_exactly_where_a_cube_is_nearer(name, camera, monkeypatch):
     """And, as others are not to be seen on what they pass, where one is behind them; none shows through any cell."""
-    monkeypatch.setattr(strokes, "PAST_CELLS", OVER_CELLS)
+    monkeypatch.setattr(strokes, "_left", lambda *_: (OVER_CELLS, OVER_CELLS, 0.0))
     monkeypatch.setattr(strokes, "THROUGH_CELLS", 0.0)
     board = replace(board_of(name, camera), captions=())
     frame = midway(board)
@@ -185,7 +185,7 @@ def test_in_perspective_a_line_into_the_depth_ends_where_it_goes_behind_a_cube()
     cube = replace(cells, position=at, origin=at, lit_by=None, numbers=(), scale=2.0, **one)
     start = target - view.right * 8 - view.forward * 8
     way = view.right * 16 + view.forward * 40
-    lines = Lines("lines", (Line(vector(start), None, vector(start + way), None, RED),), -1.0, np.inf)
+    lines = Lines("lines", (Line(vector(start), None, vector(start + way), None, THEMES["light"].line),), -1.0, np.inf)
     board = replace(board, camera=camera, cells=(cube,), captions=(), lines=(lines,))
     shares = np.linspace(0.0, 1.0, 401)[1:-1]
     points = start + shares[:, None] * way
@@ -224,7 +224,7 @@ def test_lines_are_faint_where_words_stand_and_go_on():
 def test_lines_laid_over_a_picture_look_like_blenders_tubes(quality, camera, tmp_path, monkeypatch):
     from convmotion.render.blender import Studio
 
-    as_tubes_are_seen = {"LEAST_RADIUS": 0.0, "OVER_CELLS": 1.0, "PAST_CELLS": 1.0, "THROUGH_CELLS": 0.0}
+    as_tubes_are_seen = {"LEAST_RADIUS": 0.0, "THROUGH_CELLS": 0.0, "_left": lambda *_: (1.0, 1.0, 0.0)}
     for name, value in as_tubes_are_seen.items():
         monkeypatch.setattr(f"convmotion.scenes.strokes.{name}", value)
     board = whole_board("standard", camera)
@@ -258,8 +258,38 @@ def test_a_line_leaves_no_trace_on_the_pictures_that_it_passes(monkeypatch):
     read = next(cells for cells in board.cells if cells.name == "input")
     column, row = screen.pixels(read.position[read.index[:, 0] > 0]).astype(int).T
     assert not alpha_of(board, frame)[row, column].any()
-    monkeypatch.setattr(strokes, "PAST_CELLS", OVER_CELLS)
+    monkeypatch.setattr(strokes, "_left", lambda *_: (OVER_CELLS, OVER_CELLS, 0.0))
     assert alpha_of(board, frame)[row, column].any(), "they are before these"
+
+
+@pytest.mark.parametrize("name", ["depthwise", "max-pool", "multi-channel"])
+def test_one_sees_where_a_line_in_a_hue_goes_past_other_channels_but_not_on_their_digits(name):
+    board = replace(board_of(name), captions=())
+    frame = int(board.settled[0]) - 1
+    screen, read = Screen(board, frame), board.cells[0]
+    bare = replace(board, cells=())
+    lines = next(lines for lines in board.lines if lines.name == "lines-1-1")
+    place = screen.pixels(read.position)
+    digits = strokes._written(read, pose(board, read, frame), screen)
+    faint = written = 0
+    for line in (line for line in lines.lines if line.start_on is not None):
+        one = (replace(lines, lines=(line,)),)
+        start, _ = lines_at(board, one[0], frame)[0]
+        own = read.index[abs(read.position - start).sum(axis=1).argmin(), -3]
+        with_cells, without = (alpha_of(replace(b, lines=one), frame) for b in (board, bare))
+        for row, column in np.argwhere(without > 0.3):
+            spot = np.array([column + 0.5, row + 0.5])
+            near = abs(place - spot).max(axis=1).argmin()
+            if abs(place[near] - spot).max() > 0.3 * screen.scale or read.index[near, -3] == own:
+                continue
+            inside = np.minimum(spot - digits[:, :2], digits[:, 2:] - spot).min(axis=1).max(initial=-np.inf)
+            if abs(inside) < 1.5:
+                continue
+            on_digit = inside > 0.0
+            share = with_cells[row, column] / without[row, column]
+            assert share == pytest.approx(0.0 if on_digit else strokes.PAST_CELLS, abs=0.05)
+            faint, written = faint + (not on_digit), written + on_digit
+    assert strokes.PAST_CELLS > 0.2 and faint > 5 and (written > 1 or not read.numbers)
 
 
 @pytest.mark.parametrize("name", ["standard", "padding"])
@@ -271,7 +301,7 @@ def test_a_line_is_faint_where_a_cell_or_a_ghost_is_behind_it_and_whole_where_no
     half = screen.reach(np.zeros((1, 3)), np.array([CUBE / 2]))
     place = np.concatenate([screen.pixels(s.place[s.shown]) for _, s in cubes])
     size = np.concatenate([s.size[s.shown] for _, s in cubes])
-    seen = {0.0: 0, OVER_CELLS: 0, 1.0: 0}
+    seen = {0.0: 0, strokes.PAST_CELLS: 0, OVER_CELLS: 0, 1.0: 0}
     for lines in board.lines:
         for line, _ in zip(lines.lines, lines_at(board, lines, frame), strict=False):
             one = replace(lines, lines=(line,))
@@ -285,7 +315,7 @@ def test_a_line_is_faint_where_a_cell_or_a_ghost_is_behind_it_and_whole_where_no
                 seen[level] += abs(level - share) < 0.03
                 if (away < -0.6 * half * size[:, None]).all(axis=1).any():
                     assert share <= max(OVER_CELLS, strokes.THROUGH_CELLS) + 0.03, "in the middle of a cell"
-    assert min(seen.values()) > 50
+    assert min(seen[0.0] + seen[strokes.PAST_CELLS], seen[OVER_CELLS], seen[1.0]) > 50
 
 
 @pytest.mark.parametrize(("name", "boxes"), [("conv3d", 1), ("batch", 1), ("grouped", 2)])
