@@ -384,8 +384,14 @@ def test_the_result_tells_weights_and_biases_of_every_stage_and_of_all():
 @pytest.mark.parametrize(
     ("language", "texts"),
     [
-        ("en", ["each output multiplies by its 16 weights", "output 1 multiplies them by its 16 weights"]),
-        ("zh", ["每个输出用自己的 16 个权重与它们相乘", "输出 1 用自己的 16 个权重与它们相乘"]),
+        (
+            "en",
+            [
+                "each output multiplies by its 16 weights, one on each line",
+                "output 1 multiplies them by its 16 weights, one on each line",
+            ],
+        ),
+        ("zh", ["每个输出用自己的 16 个权重与它们相乘，每条线一个", "输出 1 用自己的 16 个权重与它们相乘，每条线一个"]),
     ],
 )
 def test_a_linear_layer_has_outputs_with_weights_and_no_window_and_filters(language, texts):
