@@ -257,7 +257,8 @@ class _Builder:
             grown = [(c, (x + margin, y + margin, z + margin)) for c, (x, y, z) in (*mover.boxes, *mover.parts)]
             thickness = [mover.bar] * len(mover.boxes) + [mover.bar * TAP_BAR / WINDOW_BAR] * len(mover.parts)
             mesh = meshes.bars(mover.name, grown, thickness)
-            mesh.materials.append(self._glow("window", self.theme.window))
+            glow = ("reference", self.theme.ghost) if mover.samples else ("window", self.theme.window)
+            mesh.materials.append(self._glow(*glow))
         obj = self._object(mover.name, mesh, "windows")
         keyframe(obj, "location", mover.track)
         if mover.taps is not None:

@@ -14,7 +14,7 @@ from ..conv_math import DeformConv2d, MaxUnpool2d
 from ..conv_math.conv import Weighted
 from ..conv_math.rearrange import Columns
 from .elision import Axis, Elision
-from .form import CUBE, LINE_RADIUS
+from .form import CUBE, LINE_RADIUS, TAP_BAR, WINDOW_BAR
 from .layout import CAPITAL, mark_room
 from .matrix import column_mouths
 from .pacing import LAND, READING_STEPS, SET_OUT, Beat, Stroke, strokes, time_at
@@ -49,13 +49,15 @@ ARC_PIECES = 4
 """Straight pieces of an arc from a cell of the padding to the one that it copies."""
 ENTERS = 0.15
 """The part of its time in which a window comes to the gap of rows that pass."""
-BENT, RING, RING_PIECES = np.array([0.0, -0.6, 0.0]), 0.12, 8
+BENT, RING, RING_PIECES = np.array([0.0, -0.6, 0.0]), 0.16, 12
 """Where the grid of a deformable window is, from the middle of what it samples: before its front; how wide half of the
 rings is that it has there, and of how many lines each of these is made."""
-GRID_OVER_DIGITS = 0.6
+GRID_OVER_DIGITS = 0.45
 """How much of this grid is left before what is written on cells, its rings excepted."""
 DEEP = 0.22
-"""How bright these, and arcs, are, as a share of the colour of what is written, and read."""
+"""How bright arcs are, as a share of the colour of what is read."""
+BENT_RADIUS = 1.4 * LINE_RADIUS
+"""Half of how thick the grid is: it is what the window is bent to, whose box is but faint."""
 APPROACH = -1.5
 """How far in front of its first position a window starts."""
 FRONT, BESIDE, ABOVE = (0.0, -0.5, 0.0), (-0.5, 0.0, 0.0), (0.0, 0.0, 0.5)
@@ -276,7 +278,8 @@ def _box(
     opens = deep is not None and bool(np.ptp(deep.first))
     samples = tuple(_sample(number, cell) for cell in range(kw * kh)) if isinstance(sight.op, DeformConv2d) else ()
     made = Mover(name, track, act.first_frame, act.last_frame, boxes, counts, spacing, taps, parts)
-    return replace(made, bar=plan.bar(number), opens=opens, samples=samples)
+    bar = plan.bar(number) * (TAP_BAR / WINDOW_BAR if samples else 1.0)
+    return replace(made, bar=bar, opens=opens, samples=samples)
 
 
 def _fronts(boxes: Boxes) -> Boxes:
@@ -394,7 +397,7 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
         if rings := tuple(_rings(plan, number)):
             first, last = float(act.first_step), float(act.first_step + act.steps)
             grid = tuple(_bent_grid(plan, number))
-            yield Lines(f"grid-{number + 1}", grid, first, last, 1.0, over_digits=GRID_OVER_DIGITS)
+            yield Lines(f"grid-{number + 1}", grid, first, last, 1.0, BENT_RADIUS, GRID_OVER_DIGITS)
             yield Lines(f"samples-{number + 1}", rings, first, last, 1.0, over_digits=1.0)
         if plan.contents.woven(plan.stages[number]):
             yield from _weights(plan, number)
@@ -470,7 +473,7 @@ def _arcs(plan: Plan, number: int) -> Iterator[Line]:
 def _bent_grid(plan: Plan, number: int) -> Iterator[Line]:
     """Between neighbours, in rows and in columns, of the cells of a deformable window, where the offsets have moved
     these: its sampling grid."""
-    window, shade = window_of(plan, number), _deep(plan.tensors[number + 1])
+    window, shade = window_of(plan, number), plan.theme.window
     columns, _, rows = window.counts
     cells = np.array(window.samples).reshape(rows, columns)
     for one, other in ((cells[:, :-1], cells[:, 1:]), (cells[:-1], cells[1:])):
@@ -482,7 +485,7 @@ def _rings(plan: Plan, number: int) -> Iterator[Line]:
     """Around the places that it samples; none of any other window."""
     turns = np.linspace(0.0, 2.0 * np.pi, RING_PIECES + 1)[:, None]
     around = RING * (np.cos(turns) * plan.frame.view.right + np.sin(turns) * plan.frame.view.up)
-    shade = _deep(plan.tensors[number + 1])
+    shade = plan.theme.window
     for tip, at in product(window_of(plan, number).samples, _before_lanes(plan, number)):
         for start, end in pairwise(at + around):
             yield Line(vector(start), tip, vector(end), tip, shade)
@@ -501,7 +504,8 @@ def _deep(tensor: Tensor) -> Vector:
 
 
 def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterator[Line]:
-    """From the corners of the window's front face to its filter, or to a frame around its group's filters.
+    """From the corners of the window's front face, or of its bent grid, to its filter, or to a frame around its group's
+    filters.
 
     Where a group reads several boxes, these are lines from the near side of each. Those of several groups wear their
     hues: they may pass behind what another group reads.
@@ -510,7 +514,7 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
     per_group = bank.shape[0] // bank.groups
     elision = bank.placed.item.elision
     _, h, w = bank.placed.item.dims
-    lanes = tensor.placed.item.elision.lanes.indices()
+    lanes, before = tensor.placed.item.elision.lanes.indices(), _before_lanes(plan, number)
     groups = range(chosen.start // per_group, (chosen.stop - 1) // per_group + 1)
     if len(groups) > 1:
         groups = elision.lanes.indices().tolist()
@@ -544,8 +548,11 @@ def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterato
             pairs = [(pairs[1][0], ends[0])] if past else pairs[::3]
         for box, ((dx, dz), end) in product(boxes, pairs):
             center, size = window.boxes[box]
-            corner = np.array(center) + np.array([dx * size[0], -size[1], dz * size[2]]) / 2
-            yield Line(vector(corner), window.name, end, on, color)
+            leave, carried = np.array(center) + np.array([dx * size[0], -size[1], dz * size[2]]) / 2, window.name
+            if window.samples:
+                (columns, _, rows), leave = window.counts, before[box]
+                carried = window.samples[(dz < 0) * (rows - 1) * columns + (dx > 0) * (columns - 1)]
+            yield Line(vector(leave), carried, end, on, color)
 
 
 def _abreast(plan: Plan, tensor: Tensor) -> int:

@@ -230,7 +230,8 @@ class Mover:
     opens: bool = False
     """Whether the cells before it shrink, so that it is seen deep in a volume."""
     samples: tuple[str, ...] = ()
-    """The movers that light cells in its place: where offsets have moved what it touches, mostly between cells."""
+    """The movers that light cells in its place: where offsets have moved what it touches, mostly between cells. Its
+    boxes are faint then: they are where it would be."""
 
     def counts_at(self, frame: float) -> NDArray[np.float64]:
         """How many cells it touches along x, y and z, (3,); not whole while it changes."""

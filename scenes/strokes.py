@@ -105,13 +105,13 @@ def _left(line: Line, over: float, theme: Theme) -> tuple[float, float, float]:
 
 
 def hidden_edges(board: Storyboard, frame: int) -> NDArray[np.float64]:
-    """Both ends of the edges (n, 2, 3) of the windows at a frame that show through cells.
+    """Both ends of the edges (n, 2, 3) of the windows at a frame that show through cells; none of a box that is faint.
 
     Of a window that is no deeper than a cell, those of its front: where that is seen, the rest would only be a tangle.
     """
     found = [np.zeros((0, 2, 3))]
     for mover in board.movers:
-        if mover.first <= frame <= mover.last:
+        if mover.first <= frame <= mover.last and not mover.samples:
             for center, size in mover.boxes_at(frame):
                 edges = _EDGES if size[1] >= 2.0 else _EDGES[(_EDGES[:, :, 1] < 0).all(axis=1)]
                 found.append(mover.track.at(frame) + center + edges * (size + 2.0 * WINDOW_MARGIN))

@@ -225,6 +225,9 @@ class Told:
             return [whole] if text_width(whole) <= room else list(parts)
         around = "zeros" if stage.gathers and isinstance(stage.op, Pad) else "padding"
         lines = size_formulas(stage.op, stage.input, words, around)
+        if isinstance(stage.op, DeformConv2d):
+            channels = stage.op.offset_shape(stage.input)[-3]
+            lines = [self.words("offset_rule", count(channels), size(stage.op.each("kernel_size"))), *lines]
         if not stage.gathers or (number + 1 < len(self.stages) and self.stages[number + 1].number == stage.number):
             return lines
         whole = size_formulas(stage.told, stage.source, words)

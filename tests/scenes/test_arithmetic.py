@@ -17,6 +17,7 @@ from convmotion.scenes.arithmetic import shortened
 from convmotion.scenes.captions import Words
 from convmotion.scenes.layout import SIDE, text_width
 from convmotion.scenes.numerals import told
+from convmotion.scenes.scenefile import scene_from_table
 from convmotion.scenes.screen import Screen, caption_box
 from convmotion.scenes.sight import shares_mixed
 from convmotion.scenes.values import values_of
@@ -393,6 +394,16 @@ def test_what_is_mixed_is_counted_as_often_as_a_share_is_told():
     assert cost == f"0 parameters · 0 multiply-accumulates ({shares} with fixed shares)" and 0 < seen <= shares
     assert shares_mixed(Upsample(scale_factor=2), (2, 3, 3)) == 0
     assert shares_mixed(Upsample(scale_factor=2, mode="bilinear"), (2, 4, 3, 3)) == 8 * shares
+
+
+@pytest.mark.parametrize(
+    ("kernel", "rule"), [([3, 3], "18 offsets = 2 · (3 × 3)"), ([2, 4], "16 offsets = 2 · (2 × 4)")]
+)
+def test_how_many_offsets_there_are_is_told_of_the_kernel(kernel, rule):
+    table = {"input": {"shape": [1, 7, 7]}, "stage": [{"op": "DeformConv2d", "out_channels": 1, "kernel_size": kernel}]}
+    for language, wanted in (("en", rule), ("zh", "偏移量 " + rule.replace(" offsets", ""))):
+        board = compose(scene_from_table(table, "bent"), language=language)
+        assert sum(wanted in caption.body for caption in board.captions) == 1
 
 
 def test_that_samples_are_mixed_is_said_not_to_count():

@@ -12,6 +12,7 @@ from convmotion.scenes.form import CUBE, LINE_RADIUS
 from convmotion.scenes.layout import View
 from convmotion.scenes.palette import THEMES, hue_of, srgb_codes
 from convmotion.scenes.pose import lines_at, pose
+from convmotion.scenes.scenefile import scene_from_table
 from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.story import Line, Lines, vector
 from convmotion.scenes.strokes import OVER_CELLS
@@ -438,6 +439,27 @@ def test_where_a_deformable_window_samples_is_seen_over_digits_which_are_read_al
         most.append((alpha[y, x] > 0.5).mean())
     assert np.count_nonzero(np.array(strongest) > 0.9) >= 6, "they are as dark as beside digits"
     assert max(most) < 0.45, "of no digit is more than that behind them"
+
+
+@pytest.mark.parametrize(("groups", "kernel", "dilation"), [(1, [3, 3], 1), (2, [3, 2], 2)])
+def test_lines_leave_the_corners_of_a_bent_grid_which_is_what_is_strong(groups, kernel, dilation):
+    stage = {"op": "DeformConv2d", "out_channels": 4, "kernel_size": kernel, "dilation": dilation, "groups": groups}
+    board = compose(scene_from_table({"input": {"shape": [4, 7, 7]}, "stage": [stage]}, "bent"))
+    frame, windows = int(board.settled[5]), {mover.name: mover for mover in board.movers if mover.samples}
+    (window,) = windows.values()
+    by_name = {lines.name: lines for lines in board.lines}
+    rows, columns = kernel
+    corners = [window.samples[i] for i in (0, columns - 1, (rows - 1) * columns, rows * columns - 1)]
+    leaving = [line for line in by_name["lines-1-1"].lines if line.start_on and line.start_on.startswith("tap-")]
+    assert {line.start_on for line in leaving} == set(corners) and len(leaving) == 4 * groups
+    assert not any(line.start_on in windows for lines in board.lines for line in lines.lines)
+    rings = lines_at(board, by_name["samples-1"], frame).reshape(rows * columns, groups, -1, 3).mean(axis=2)
+    starts = lines_at(board, replace(by_name["lines-1-1"], lines=tuple(leaving)), frame)[:, 0]
+    assert abs(starts[:, None] - rings.reshape(-1, 3)).max(axis=2).min(axis=1).max() < 1e-6
+    assert {line.color for line in by_name["grid-1"].lines} == {THEMES[board.theme].window}
+    plain = compose(find_scene("single-channel")).movers[0]
+    assert by_name["grid-1"].radius > LINE_RADIUS and window.bar < plain.bar
+    assert not len(strokes.hidden_edges(board, frame))
 
 
 @pytest.mark.parametrize("size", [(854, 480), (480, 854)])

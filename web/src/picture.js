@@ -404,8 +404,9 @@ export class Picture {
       ...mover.boxes.map(() => mover.bar),
       ...mover.parts.map(() => (mover.bar * form.TAP_BAR) / form.WINDOW_BAR),
     ];
-    const shape = this._bars([...mover.boxes, ...mover.parts].map(grown), thickness, this.surroundings.window);
-    const hidden = this._strokes(12 * mover.boxes.length, this.surroundings.window, {
+    const tint = mover.samples.length ? this.surroundings.ghost : this.surroundings.window;
+    const shape = this._bars([...mover.boxes, ...mover.parts].map(grown), thickness, tint);
+    const hidden = this._strokes(12 * mover.boxes.length, tint, {
       depthFunc: GreaterDepth,
       opacity: THROUGH_CELLS,
     });
