@@ -28,7 +28,7 @@ from ..conv_math.errors import per_axis
 from ..conv_math.pool import Windowed
 from ..conv_math.rearrange import Columns
 from ..conv_math.transposed import ConvTranspose
-from .captions import Words, biases_of, count, pixel_rule, size, size_formulas, torch_calls
+from .captions import TIMES, Words, biases_of, count, pixel_rule, size, size_formulas, torch_calls
 from .contents import Contents, Shown
 from .elision import Elision
 from .layout import CAPITAL, LINE_HEIGHT, Page, broken, text_ascent, text_descent, text_width
@@ -321,11 +321,14 @@ class Told:
 
     @property
     def _with_kernels(self) -> list[list[tuple[str, list[str]]]]:
-        """The same as a table, then with less and less in it; none where there are no kernels, or more than one way."""
+        """The same as a table, then closer, and with less and less in it; none where there are no kernels, or more than
+        one way."""
         rows = self._rows_of_all
         if self._in_steps or not any(row[1] for _, row in rows[1:]):
             return []
-        return [[(name, row[:most]) for name, row in rows] for most in range(len(rows[0][1]), 1, -1)]
+        close = [(name, [text.replace(TIMES, TIMES.strip()) for text in row]) for name, row in rows]
+        fewer = ([(name, row[:most]) for name, row in rows] for most in range(len(rows[0][1]) - 1, 1, -1))
+        return [rows, close, *fewer]
 
     @property
     def result_table(self) -> list[tuple[str, list[str]]]:
