@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,12 +207,13 @@ def filter_hues(out_channels: int, groups: int, read: NDArray[np.float64] | None
 
 def _hues_of_groups(groups: int, read: NDArray[np.float64] | None) -> NDArray[np.float64]:
     """The hues that each group's filters share, (groups, n)."""
-    if _have_their_own(groups, read) and not _mix(groups, read):
+    if read is not None and _have_their_own(groups, read) and not _mix(groups, read):
         return np.round(read, 1).reshape(groups, -1)
-    return np.array(new_hues(groups, read) or [family_hue(g, groups) for g in range(groups)])[:, None]
+    hues = [] if read is None else new_hues(groups, read)
+    return np.array(hues or [family_hue(g, groups) for g in range(groups)])[:, None]
 
 
-def new_hues(groups: int, read: NDArray[np.float64] | None) -> list[float]:
+def new_hues(groups: int, read: NDArray[np.float64]) -> list[float]:
     """Of groups that read what others do the families, which none of the channels read has: none of any others."""
     if not _have_their_own(groups, read) or not _mix(groups, read):
         return []
@@ -222,9 +222,9 @@ def new_hues(groups: int, read: NDArray[np.float64] | None) -> list[float]:
     return others[:groups] if len(others) >= groups else []
 
 
-def _have_their_own(groups: int, read: NDArray[np.float64] | None) -> TypeGuard[NDArray[np.float64]]:
+def _have_their_own(groups: int, read: NDArray[np.float64]) -> bool:
     """Whether there are hues enough for each group to have one."""
-    return read is not None and len(np.unique(np.round(read))) >= groups > 1
+    return len(np.unique(np.round(read))) >= groups > 1
 
 
 def _mix(groups: int, read: NDArray[np.float64]) -> bool:

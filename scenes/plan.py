@@ -484,14 +484,13 @@ class Plan:
     @cached_property
     def _lone_filters(self) -> dict[int, int]:
         """Of every stage that has one filter its number among these, those counted once that have the same weights."""
-        known: list[object] = []
+        known: dict[object, int] = {}
         result: dict[int, int] = {}
         for number, stage in enumerate(self.stages):
             if isinstance(stage.op, Weighted) and stage.op.filters == 1:
                 weight = stage.stages[-1].weight
-                key = stage.op.weight_shape, number if weight == "random" else weight
-                known += [] if key in known else [key]
-                result[number] = known.index(key)
+                same = number if isinstance(weight, str) and weight == "random" else np.asarray(weight).tobytes()
+                result[number] = known.setdefault((stage.op.weight_shape, same), len(known))
         return result
 
     def colors_read(self, number: int) -> NDArray[np.float64] | None:

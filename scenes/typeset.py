@@ -868,8 +868,8 @@ def _mark_spells(plan: Plan, item: Item) -> list[tuple[float, dict[str, object]]
     spells = [(pixel, spell) for _, pixel, spell in _spells(plan, item.name)]
     if item.renumbered and not item.name.startswith("review-"):
         since = plan.time.acts[int(item.name.removeprefix("output-"))].first_frame
-        ends = [(pixel, spell, {"first": 1, "last": plan.time.frames} | spell) for pixel, spell in spells]
-        spells = [(p, s | {"first": max(since, w["first"])}) for p, s, w in ends if w["last"] >= since]
+        spells = [(pixel, spell) for pixel, spell in spells if int(str(spell.get("last", since))) >= since]
+        spells = [(pixel, spell | {"first": max(since, int(str(spell.get("first", 1))))}) for pixel, spell in spells]
     if (height := item.mark_height) is None:
         return [(CAPITAL["label"] * pixel, spell) for pixel, spell in spells[:1]]
     return [(height, spell) for pixel, spell in spells if height >= min(CAPITAL.values()) * pixel]

@@ -213,6 +213,8 @@ def test_the_filters_of_stages_that_have_one_each_differ_in_hue_and_so_does_what
 
 
 def test_one_filter_alone_and_the_same_weights_once_more_have_one_hue():
-    alone, same = hues_of_chain(find_scene("padding")), hues_of_chain(find_scene("padding-modes"))
-    assert len(same) == 4
-    assert {round(hue) % 360 for pair in (*alone, *same) for hue in pair} == {0}
+    scene = find_scene("padding-modes")
+    arrays = replace(scene, stages=tuple(replace(stage, weight=np.array(stage.weight)) for stage in scene.stages))
+    alone, same, read = map(hues_of_chain, (find_scene("padding"), scene, arrays))
+    assert len(same) == len(read) == 4
+    assert {round(hue) % 360 for pair in (*alone, *same, *read) for hue in pair} == {0}
