@@ -506,7 +506,8 @@ def least(fits: Callable[[float], bool]) -> float:
 
 def too_wordy(page: Page, width: float, short: float) -> bool:
     """Whether labels that make a picture so wide, and not as ``short`` ones would, are to be shortened."""
-    return width > (SPARED if page.width < SEEN * width else CROWDED) * short
+    spared = LITTLE if page.narrow else SPARED  # narrow pages have the shapes in a line
+    return width > (spared if page.width < SEEN * width else CROWDED) * short
 
 
 def said_best(items: Sequence[Item], page: Page, least_width: Callable[[int], float]) -> tuple[float, int]:

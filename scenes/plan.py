@@ -243,10 +243,11 @@ class Plan:
                 self.review[number] = replace(tensor, name=name, placed=placed[name])
 
     def _numbered(self, items: list[Item], marked: list[Item]) -> list[Item]:
-        """The items, as many of them ``marked`` as there is room for: all, or one stage's after another's."""
+        """The items, as many of them ``marked`` as there is room for: all or, of cells that are seen, one stage's after
+        another's."""
         cell, result = self.frame.least_cell, self._if_roomy(items, marked, LARGE_CELL)
         stages = dict.fromkeys(m.name.rpartition("-")[2] for m, item in zip(marked, items, strict=True) if m != item)
-        for stage in stages if result is items else ():
+        for stage in stages if result is items and cell >= SEEN else ():
             more = [m if m.name.rpartition("-")[2] == stage else r for r, m in zip(result, marked, strict=True)]
             result = self._if_roomy(result, more, LARGE_CELL, cell)
         return result

@@ -7,7 +7,7 @@ import pytest
 
 from convmotion.scenes import SceneError, compose, parse_scene
 from convmotion.scenes.contents import Contents
-from convmotion.scenes.form import LINE_RADIUS
+from convmotion.scenes.motion import BENT_RADIUS
 from convmotion.scenes.numerals import told
 from convmotion.scenes.pacing import LAND
 from convmotion.scenes.palette import THEMES
@@ -280,7 +280,7 @@ def test_a_bent_grid_joins_neighbours_of_a_deformable_window_where_it_samples(ke
     board = compose(given, (854, 480), 12.0)
     lines = {lines.name: lines for lines in board.lines}
     grid, rings = lines["grid-1"], lines["samples-1"]
-    assert grid.over_cells == rings.over_cells == rings.over_digits == 1.0 and grid.radius == LINE_RADIUS
+    assert grid.over_cells == rings.over_cells == rings.over_digits == 1.0 and grid.radius == BENT_RADIUS
     frame, front = round(board.settled[7]), board.cells[0].position[:, 1].min() - 0.5
     cells = range(kernel[0] * kernel[1])
     tips = np.array([board.mover(f"tap-1-{cell + 1}").track.at(frame) for cell in cells]).reshape(*kernel, 3)

@@ -17,6 +17,7 @@ from convmotion.scenes.counts import count_cells
 from convmotion.scenes.layout import SIDE
 from convmotion.scenes.network import scene_of
 from convmotion.scenes.overview import ended, overview_of, sides_of
+from convmotion.scenes.palette import THEMES
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.story import Line, Lines, vector
@@ -433,7 +434,7 @@ def test_lines_are_hidden_by_boxes(board_of):
     for share, hidden in ((0.9, True), (1.5, False)):
         at = middle + half * (0.0, 0.0, share) + forward * 30.0
         ends = [vector(at + Screen(board).view.right * x) for x in (-0.2, 0.2)]
-        line = Lines("test", (Line(ends[0], None, ends[1], None, (0.0, 0.0, 0.0)),), -1.0, 99.0)
+        line = Lines("test", (Line(ends[0], None, ends[1], None, THEMES[board.theme].line),), -1.0, 99.0)
         pixels, _ = drawn(replace(board, lines=(line,), captions=()), 1)
         assert (len(pixels) == 0) == hidden
 

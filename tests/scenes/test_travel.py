@@ -1,6 +1,7 @@
 """A camera travels where there are too many stages to be seen at once, and shows each of them whole and alone."""
 
 import itertools
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -390,7 +391,11 @@ def test_a_sum_is_held_with_what_is_added_and_says_what_that_is(name, language, 
     board = compose(scene, size, language=language)
     part, last = seen_part(board, board.frames), board.frames
     shown = {what for what, box in things(board, last) if overlaps(part, box) and not what.startswith("label-")}
-    assert {what.split("-added")[0] for what in shown - {"outline"}} == {"output-3", "skip-0-4", "output-4"}
+    assert {re.split("-added|-joining", what)[0] for what in shown - {"outline"}} == {
+        "output-3",
+        "skip-0-4",
+        "output-4",
+    }
     screen = Screen(board, last)
     told = {c.name: c for c in board.captions if said(board, c, last) is not None}
     boxes = {key: caption_box(caption, screen) for key, caption in told.items()}
