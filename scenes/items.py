@@ -87,9 +87,10 @@ def with_factors_above(told: Told, items: list[Item]) -> list[Item]:
 
 
 def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ...]]) -> list[Item]:
-    """The items, lanes marked by the numbers of their channels, front to back: where each has one of its own, and
-    where a Move changes their order, in its arrangements, and before and after all stages; and by those of the groups
-    in which they are read next. Channels in a new order have the numbers by which they are read then."""
+    """The items, lanes marked by the numbers of their channels, as these are seen above a block, from its back on the
+    left to its front: where each has one of its own, and where a Move changes their order, in its arrangements, and
+    before and after all stages; and by those of the groups in which they are read next. Channels in a new order have
+    the numbers by which they are read then."""
     names = ["input", *(f"output-{number + 1}" for number in range(len(told.stages)))]
     like = dict(zip(names, range(len(names)), strict=True))
     tensors = zip(names, told.contents.tensors, strict=True)
@@ -120,7 +121,7 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
     def called(name: str, channels: NDArray[np.int64]) -> str:
         numbers = [told.channel(like[name], channel) for channel in channels]
         groups = shuffled.get(name, 1) if len(channels) == len(marked[name]) else 1
-        return " | ".join(map(" ".join, np.split(np.array(numbers), groups)))
+        return " | ".join(map(" ".join, np.split(np.array(numbers[::-1]), groups)))
 
     def marks(item: Item) -> tuple[str, ...]:
         if item.name in marked:

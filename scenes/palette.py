@@ -9,6 +9,7 @@ lightness look equal whatever the hue, and handed on as linear sRGB, which is wh
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,9 +31,10 @@ FAMILY = 16.0
 """How far (degrees) the filters of a group are from its hue at most, if there are up to four groups."""
 
 FIRST_FILTER_HUE = 0.0
-ONE_ROUND, ROUND = 16, 7
-"""The hues of so many filters go around the circle once; more of them once for so many, each time a little farther on:
-of filters that are mostly left out those that are drawn are the first ones, which else would all look alike."""
+ONE_ROUND, ROUND, LEAST_LEFT = 16, 7, 4
+"""The hues of so many filters go around the circle once; more of them once for so many or a few more, each time a
+little farther on, so that so many are left for the last round: of filters that are mostly left out the first ones are
+drawn, which else would all look alike, and the last one."""
 PRODUCT_ROOM = 30.0
 """No weight that is told apart by its own colour comes so near (degrees) to the hue of what a first filter makes."""
 ALTERNATION = 0.125
@@ -192,7 +194,9 @@ def filter_hues(out_channels: int, groups: int, read: NDArray[np.float64] | None
     per_group = out_channels // groups
     if groups == 1:
         begin, arc = INPUT_HUE + INPUT_ROOM, 360.0 - 2.0 * INPUT_ROOM
-        step = 1.0 / out_channels if out_channels <= ONE_ROUND else (1.0 + 1.0 / out_channels) / ROUND
+        step = 1.0 / out_channels
+        if out_channels > ONE_ROUND:
+            step = (1.0 + step) / next(n for n in itertools.count(ROUND) if out_channels % n >= LEAST_LEFT)
         turn = (FIRST_FILTER_HUE - begin) % 360.0 + arc * step * np.arange(out_channels)
         return (begin + turn % arc) % 360.0
     reach = FAMILY * min(1.0, 4.0 / groups)  # families of many groups lie close together: do not let them touch

@@ -194,9 +194,6 @@ class Plan:
         self._between = views = {n: self._views_of(n) for n, stage in enumerate(self.stages) if stage.slide is None}
         items = all_items(self.told, views)
         self.frame, self.told.legend = self._framed(items)
-        items = self._numbered(items, with_channels(self.told, items, views))
-        items = self._if_roomy(items, self._with_opened(items))
-        items = self._if_roomy(items, with_factors_above(self.told, items), roomy=WORTH)
         if self.page.narrow and self.told.tables and (cell := self.frame.least_cell) < TABLE_CELL:
             legend, self.told.legend, self.told.brief = self.told.legend, False, True
             frame, its_legend = self._framed(items)
@@ -206,6 +203,9 @@ class Plan:
                 self.frame, self.told.legend = frame, its_legend
             else:
                 self.told.legend, self.told.brief = legend, False
+        items = self._numbered(items, with_channels(self.told, items, views))
+        items = self._if_roomy(items, self._with_opened(items))
+        items = self._if_roomy(items, with_factors_above(self.told, items), roomy=WORTH)
         placed = {p.item.name: p for p in self.frame.placed}
         self.skips: dict[tuple[int, int], Tensor] = {}
         """By stage and tensor: what a merge reads from farther away, beside it once more."""
@@ -243,11 +243,10 @@ class Plan:
                 self.review[number] = replace(tensor, name=name, placed=placed[name])
 
     def _numbered(self, items: list[Item], marked: list[Item]) -> list[Item]:
-        """The items, as many of them ``marked`` as there is room for: all or, of cells that are seen, one stage's after
-        another's."""
+        """The items, as many of them ``marked`` as there is room for: all, or one stage's after another's."""
         cell, result = self.frame.least_cell, self._if_roomy(items, marked, LARGE_CELL)
         stages = dict.fromkeys(m.name.rpartition("-")[2] for m, item in zip(marked, items, strict=True) if m != item)
-        for stage in stages if result is items and cell >= SEEN else ():
+        for stage in stages if result is items else ():
             more = [m if m.name.rpartition("-")[2] == stage else r for r, m in zip(result, marked, strict=True)]
             result = self._if_roomy(result, more, LARGE_CELL, cell)
         return result
@@ -274,7 +273,7 @@ class Plan:
             return said, len(frame.stops), len(frame.eyes)
 
         cell = cell or self.frame.least_cell
-        wanted = max(roomy, 1.0 if cell < SEEN else 0.0) * cell
+        wanted = max(roomy * cell, min(cell, SEEN))  # what is seen is seen
         stops = zip(frame.stops, self.frame.stops, strict=False)
         near = all(stop.pixel * ROOMY <= former.pixel or stop.pixel * large <= 1.0 for stop, former in stops)
         if near and kept(frame) == kept(self.frame) and frame.least_cell >= min(wanted, large):

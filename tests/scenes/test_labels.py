@@ -66,10 +66,10 @@ def test_no_words_of_a_chinese_film_are_english(name):
         (
             "channel-shuffle",
             {
-                "input": ["1 2 3 4 | 5 6 7 8"],
-                "reshape-1": ["1 2 3 4", "5 6 7 8"],
-                "transpose-1": ["1 5", "2 6", "3 7", "4 8"],
-                "output-1": ["1 5 2 6 | 3 7 4 8"],
+                "input": ["8 7 6 5 | 4 3 2 1"],
+                "reshape-1": ["4 3 2 1", "8 7 6 5"],
+                "transpose-1": ["5 1", "6 2", "7 3", "8 4"],
+                "output-1": ["8 4 7 3 | 6 2 5 1"],
             },
         ),
         ("depthwise-separable", {key: list("12345678") for key in ("input", "output-1")}),

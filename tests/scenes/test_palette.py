@@ -315,6 +315,12 @@ def names_of(number):
     return f"filters-{number + 1}", f"output-{number + 1}"
 
 
+@pytest.mark.parametrize("filters", [17, 32, 64, 100, 128, 256, 512, 1000])
+def test_the_last_of_many_filters_can_be_told_from_the_first_ones(filters):
+    *first, last = filter_hues(filters, 1)[[0, 1, 2, 3, -1]]
+    assert min(abs((hue - last + 180.0) % 360.0 - 180.0) for hue in first) > 20.0
+
+
 @pytest.mark.parametrize(("filters", "groups"), [(1, 1), (8, 1), (8, 2), (8, 8), (12, 3), (64, 1)])
 def test_an_output_cell_wears_the_hue_of_the_filter_that_made_it(filters, groups):
     outputs, slices = output_colors(filters, groups), filter_colors(filters, 3, groups)

@@ -6,7 +6,7 @@ const GROUP_HUES = [252, 42, 320, 110, 180, 75, 285, 145];
 const FAMILY = 16;
 const FIRST_FILTER_HUE = 0;
 const ALTERNATION = 0.125;
-const [ONE_ROUND, ROUND] = [16, 7];
+const [ONE_ROUND, ROUND, LEAST_LEFT] = [16, 7, 4];
 const CHROMA = 0.135;
 const LIGHT = 0.8;
 const DARK = 0.55;
@@ -66,8 +66,12 @@ function filterHues(filters, groups) {
   const perGroup = filters / groups;
   if (groups === 1) {
     const [begin, arc] = [INPUT_HUE + INPUT_ROOM, 360 - 2 * INPUT_ROOM];
+    let [step, many] = [1 / filters, ROUND];
+    if (filters > ONE_ROUND) {
+      while (filters % many < LEAST_LEFT) many += 1;
+      step = (1 + step) / many;
+    }
     return Array.from({ length: filters }, (_, f) => {
-      const step = filters > ONE_ROUND ? (1 + 1 / filters) / ROUND : 1 / filters;
       const turn = wrapped(FIRST_FILTER_HUE - begin) + arc * step * f;
       return wrapped(begin + (turn % arc));
     });
