@@ -131,8 +131,9 @@ def _look(
     slices, c = np.unique(place[:, 1], return_inverse=True)
     read = plan.colors_read(number)
     which, known = plan.filters_among(number)
-    color = palette.filter_colors(known, bank.shape[1], bank.groups, which[filters], slices, read)[f, c]
     kernel = plan.told_kernel(number)
+    shades = slices if kernel is None else np.zeros_like(slices)  # equal weights look alike in whatever slice
+    color = palette.filter_colors(known, bank.shape[1], bank.groups, which[filters], shades, read)[f, c]
     if kernel is None:
         return color, None
     values = kernel[tuple(weight.T)]

@@ -444,7 +444,10 @@ class Plan:
         groups = getattr(first.op, "groups", 1) if first.slide is None else self.contents.groups(0)
         if isinstance(first.op, PixelShuffle):  # what becomes one channel is one family
             groups = self.shapes[1][-3]
-        return palette.input_colors(shape[-3], groups)
+        colors, per_group = palette.input_colors(shape[-3], groups), shape[-3] // groups
+        if self.values is not None:  # which lightness tells: equal ones look alike in whatever channel
+            return np.repeat(colors[::per_group], per_group, axis=0)
+        return colors
 
     def _photo_colors(self, number: int) -> NDArray[np.float64]:
         """What the cells of a picture wear, (C, H, W, 3), those of all the pictures of a batch."""

@@ -606,7 +606,7 @@ def test_groups_and_channels_that_stand_apart_have_their_numbers_in_the_result(n
 def test_of_numbers_that_take_too_much_room_those_are_seen_for_which_there_is_some():
     board = board_in_one_picture("depthwise", (480, 480), "en")
     marked = {c.name.split("-")[1] for c in board.captions if c.name.startswith("mark-")}
-    assert marked == {"input", "filters"}
+    assert {"filters"} < marked < {"input", "filters", "output"}
 
 
 def test_channels_in_a_new_order_have_new_numbers_only_once_they_are_read():

@@ -237,3 +237,18 @@ def test_what_is_picked_mixed_or_moved_has_the_scale_of_what_is_read(name):
     by_value = sorted((channel, value, luminance(next(iter(c.values())))) for (channel, value), c in worn.items())
     pairs = [(one, other) for one, other in pairwise(by_value) if one[0] == other[0]]
     assert pairs and all(one[2] < other[2] + 1e-9 for one, other in pairs), "the larger, the lighter, on both sides"
+
+
+@pytest.mark.parametrize("name", ["bias", "padding-modes"])
+def test_equal_numbers_on_cells_of_one_hue_look_alike_in_whatever_channel(name):
+    found = 0
+    for cells in (c for c in compose(find_scene(name)).cells if c.name in ("input", "filters-1")):
+        (numbers,) = cells.numbers
+        block = cells.index[numbers.cell, 0] if cells.role == "filter" else np.zeros(len(numbers), int)
+        seen = {}
+        for key, color in zip(
+            zip(block.tolist(), numbers.value.tolist(), strict=True), cells.color[numbers.cell], strict=True
+        ):
+            assert np.allclose(seen.setdefault(key, color), color, atol=1e-5)
+        found += len(numbers) - len(seen)
+    assert found > 5

@@ -469,7 +469,10 @@ class Composer {
 
   _colors() {
     const { input, arguments: a } = this.setting;
-    this.inColors = inputColors(this.before[0], this.kind.move && "groups" in a ? a.groups : this.groups);
+    const families = this.kind.move && "groups" in a ? a.groups : this.groups;
+    const colors = inputColors(this.before[0], families);
+    const perFamily = this.before[0] / families; // where lightness tells values, equal ones look alike in whatever channel
+    this.inColors = colors.map((color, c) => (this.numbers ? colors[c - (c % perFamily)] : color));
     this.deep = this.before[0] / input[0];
     this.outColors = this.kind.weighted ? outputColors(a.out_channels, this.groups) : null;
     this.alone = this.groups > 1 && a.out_channels === this.groups && input[0] === this.groups;
@@ -572,7 +575,7 @@ class Composer {
     const cells = range(product(this.bank)).map((flat) => unravel(flat, this.bank));
     const slices = (color) => Array(this.bank[1]).fill(color);
     const colors = this.alone ? this.outColors.map(slices) : filterColors(this.bank[0], this.bank[1], this.groups);
-    const color = cells.map(([f, c], flat) => this.weightTint(colors[f][c], this.values.weight[flat]));
+    const color = cells.map(([f, c], flat) => this.weightTint(colors[f][this.numbers ? 0 : c], this.values.weight[flat]));
     const numbers = this._numbers(this.values.weight, color, cells.map(([, c]) => this._inFront(c)));
     const position = cells.map(([f, c, h, w]) => this.bankItem.at(f, c, h, w));
     return [made("filters-1", "filter", this.bank, cells, { position, color, numbers }), ...this._biases()];
