@@ -133,7 +133,8 @@ def _look(
     which, known = plan.filters_among(number)
     kernel = plan.told_kernel(number)
     shades = slices if kernel is None else np.zeros_like(slices)  # equal weights look alike in whatever slice
-    color = palette.filter_colors(known, bank.shape[1], bank.groups, which[filters], shades, read)[f, c]
+    families, chosen = plan.families(number), which[filters]
+    color = palette.filter_colors(known, bank.shape[1], bank.groups, chosen, shades, read, families)[f, c]
     if kernel is None:
         return color, None
     values = kernel[tuple(weight.T)]

@@ -184,29 +184,41 @@ def family_hue(group: int, groups: int) -> float:
     return (INPUT_HUE + 360.0 * group / groups) % 360.0
 
 
-def filter_hues(out_channels: int, groups: int, read: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+def filter_hues(
+    out_channels: int, groups: int, read: NDArray[np.float64] | None = None, families: int = 1
+) -> NDArray[np.float64]:
     """A hue (degrees) for every filter: around the circle but for the input's part; within a group, as what it reads.
+
+    Without groups, but made for as many as there are ``families``, those of each have one, none of them the input's.
 
     ``read`` are the hues of all channels that groups read, ``(in_channels,)``: a group's filters share those of its
     channels in turn, and those of one hue spread about it. Without them, and where groups have none of their own, each
     group has a family; where groups read what others do, one that nothing of it has.
     """
-    per_group = out_channels // groups
-    if groups == 1:
+    if groups == families == 1:
         begin, arc = INPUT_HUE + INPUT_ROOM, 360.0 - 2.0 * INPUT_ROOM
         step = 1.0 / out_channels
         if out_channels > ONE_ROUND:
             step = (1.0 + step) / next(n for n in itertools.count(ROUND) if out_channels % n >= LEAST_LEFT)
         turn = (FIRST_FILTER_HUE - begin) % 360.0 + arc * step * np.arange(out_channels)
         return (begin + turn % arc) % 360.0
-    reach = FAMILY * min(1.0, 4.0 / groups)  # families of many groups lie close together: do not let them touch
+    worn = _hues_of_groups(groups, read) if groups > 1 else _hues_beside_the_input(families)
+    per_group, around = out_channels // len(worn), len(worn) + (groups == 1)
+    reach = FAMILY * min(1.0, 4.0 / around)  # many families lie close together: do not let them touch
     hues = []
-    for channels in _hues_of_groups(groups, read):
+    for channels in worn:
         of = channels[np.arange(per_group) * len(channels) // per_group]
         alike = of[:, None] == of
         rank, count = np.tril(alike, -1).sum(axis=1), alike.sum(axis=1)
         hues.append(of + reach * (2.0 * rank - count + 1.0) / np.maximum(count - 1.0, 1.0))
     return np.concatenate(hues) % 360.0
+
+
+def _hues_beside_the_input(families: int) -> NDArray[np.float64]:
+    """A hue for each of so many families that groups will read, (families, 1), none of them blue."""
+    if families < len(GROUP_HUES):
+        return np.array(GROUP_HUES[1 : families + 1])[:, None]
+    return filter_hues(families, 1)[:, None]
 
 
 def _hues_of_groups(groups: int, read: NDArray[np.float64] | None) -> NDArray[np.float64]:
@@ -271,16 +283,17 @@ def filter_colors(
     filters: NDArray[np.int64] | None = None,
     channels: NDArray[np.int64] | None = None,
     read: NDArray[np.float64] | None = None,
+    families: int = 1,
 ) -> NDArray[np.float64]:
     """Linear RGB per filter and channel slice, ``(out_channels, slices, 3)``, or of the chosen ones of them.
 
-    ``read``: what the channels wear that are read, ``(in_channels, 3)``, which gives groups their hues, see
-    :func:`filter_hues`. A filter that alone reads a channel, and no other, wears just that.
+    ``read``: what the channels wear that are read, ``(in_channels, 3)``, which gives groups their hues; this and
+    ``families`` see at :func:`filter_hues`. A filter that alone reads a channel, and no other, wears just that.
     """
     chosen = slice(None) if filters is None else filters
     if read is not None and _alone(out_channels, groups, read):
         return np.repeat(read[chosen, None], slices if channels is None else len(channels), axis=1)
-    hue = filter_hues(out_channels, groups, None if read is None else hue_of(read))[chosen, None]
+    hue = filter_hues(out_channels, groups, None if read is None else hue_of(read), families)[chosen, None]
     steps = ramp(slices)[slice(None) if channels is None else channels]
     return oklch_to_linear(_filter_lightness(out_channels)[chosen, None] + steps[None, :] - LIGHT, CHROMA, hue)
 
@@ -294,11 +307,13 @@ def weight_colors(count: int) -> NDArray[np.float64]:
     return oklch_to_linear(LIGHT - 0.12 * (np.arange(count) % 2), CHROMA, hue % 360.0)
 
 
-def output_colors(out_channels: int, groups: int, read: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    """Linear RGB per output channel, ``(out_channels, 3)``: the hue of the filter that made it; ``read`` as there."""
+def output_colors(
+    out_channels: int, groups: int, read: NDArray[np.float64] | None = None, families: int = 1
+) -> NDArray[np.float64]:
+    """Linear RGB per output channel, ``(out_channels, 3)``: the hue of the filter that made it; the rest as there."""
     if read is not None and _alone(out_channels, groups, read):
         return read
-    hue = filter_hues(out_channels, groups, None if read is None else hue_of(read))
+    hue = filter_hues(out_channels, groups, None if read is None else hue_of(read), families)
     return oklch_to_linear(_filter_lightness(out_channels) - 0.03, CHROMA, hue)
 
 

@@ -24,6 +24,7 @@ from ..conv_math import (
 )
 from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
+from ..conv_math.pointwise import Pointwise
 from ..conv_math.pool import Largest, Pooling
 from ..conv_math.rearrange import Columns, Reshape
 from ..conv_math.transposed import ConvTranspose
@@ -464,7 +465,7 @@ class Plan:
         made = depth_of(self.contents.items[number + 1])
         if isinstance(op, Weighted):
             which, filters = self.filters_among(number)
-            colors = palette.output_colors(filters, op.groups, self.colors_read(number))[which]
+            colors = palette.output_colors(filters, op.groups, self.colors_read(number), self.families(number))[which]
             return np.repeat(colors, made, axis=0)
         if isinstance(op, MatrixProduct):  # the channels of what the row will be
             assert isinstance(op.op, Weighted)
@@ -503,6 +504,19 @@ class Plan:
         if self._shown_apart(read):
             return palette.oklch_to_linear(palette.ramp(1), palette.CHROMA, RGB_HUES)
         return colors[::depth] if colors.ndim == 2 else None
+
+    def families(self, number: int) -> int:
+        """Into how many groups of several channels falls what a stage makes, where it is next read in groups."""
+        for reader, stage in enumerate(self.stages):
+            if number + 1 not in stage.reads:
+                continue
+            if isinstance(stage.op, Weighted):
+                groups = stage.op.groups if stage.op.fan_in() > 1 else 1
+            else:  # what picks and bends numbers leaves channels theirs
+                groups = self.families(reader) if isinstance(stage.op, Pointwise | Pooling) else 1
+            if groups > 1:
+                return groups
+        return 1
 
     def mixes(self, number: int) -> bool:
         """Whether a stage's groups mix what several groups made, and so are of new hues."""

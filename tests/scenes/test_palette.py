@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from convmotion.scenes import compose, find_scene, palette
+from convmotion.scenes import compose, find_scene, palette, parse_scene
 from convmotion.scenes.palette import (
     INK_TURNS,
     LUMINANCE,
@@ -282,6 +282,45 @@ def test_groups_that_read_what_several_groups_made_have_families_that_none_of_th
     first, second = mixed.reshape(2, 4)
     assert min(between(one, other) for one in first for other in second) > 30
     assert np.allclose(filter_hues(8, 8, shuffled), shuffled, atol=0.1), "each of them alone"
+
+
+@every_eye
+@pytest.mark.parametrize("families", range(2, 17))
+@pytest.mark.parametrize("each", [2, 4])
+def test_filters_made_for_groups_are_of_one_family_for_each_and_not_blue(eyes, families, each):
+    count = families * each
+    made = output_colors(count, 1, families=families)
+    enough = APART if families < 8 else 0.9 * APART
+    assert nearest_neighbours(eyes, made) > enough
+    assert nearest_neighbours(eyes, filter_colors(count, 4, 1, families=families)) > enough
+    hues = hue_of(made)
+    assert min(between(hue, 252.0) for hue in hues) > 20
+    groups = hues.reshape(families, each)
+    apart = [between(x, y) for one, other in itertools.combinations(groups, 2) for x in one for y in other]
+    assert min(apart) > 8
+    around = np.argsort(hues) // each
+    assert np.count_nonzero(around != np.roll(around, 1)) == families, "none lies among those of another"
+
+
+@pytest.mark.parametrize("families", range(2, 17))
+def test_groups_that_read_what_was_made_for_them_wear_the_same(families):
+    made = filter_hues(2 * families, 1, families=families)
+    assert np.allclose(filter_hues(2 * families, families, made), made, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    "between_them", ["", '[[stage]]\nop = "ReLU"\n', '[[stage]]\nop = "MaxPool2d"\nkernel_size = 1\n']
+)
+def test_what_groups_read_next_has_their_families(between_them):
+    first = '[[stage]]\nop = "Conv2d"\nout_channels = 8\nkernel_size = 1\n'
+    next_ = first + "groups = 4\n"
+    scene = parse_scene('title = "t"\n[input]\nshape = [8, 2, 2]\n' + first + between_them + next_, "text")
+    cells = {c.name: c for c in compose(scene).cells}
+    last = len(scene.stages)
+    for name, at in (("filters-1", 0), ("output-1", -3), (f"filters-{last}", 0), (f"output-{last}", -3)):
+        channels = cells[name].index[:, at]
+        hues = np.array([hue_of(cells[name].color[channels == c][0]) for c in range(8)]).reshape(4, 2)
+        assert np.allclose(hues, filter_hues(8, 1, families=4).reshape(4, 2), atol=1.0), name
 
 
 @pytest.mark.parametrize("name", ["mobilenet-block", "depthwise-separable", "shufflenet-unit"])
