@@ -555,17 +555,19 @@ class Plan:
         return result
 
     def _merged_tensor(self, number: int, placed: Placed) -> Tensor:
-        """A merge's output; its cells wear the colour of the first cell that they are made of."""
+        """A merge's output; its cells wear the mean of the colours of all cells that they are made of."""
         stage, shape = self.stages[number], self.shapes[number + 1]
         if isinstance(stage.op, ChannelSum):
             split = self.contents.splits[number + 1]
             return Tensor(placed.item.name, shape, split, placed, palette.output_colors(1, 1))
-        which, flat = self.merged(number)[0]
-        colors = np.zeros((len(which), 3))
-        for i, tensor in enumerate(self.tensors[t] for t in stage.reads):
-            colors[which == i] = tensor.color_of(_cells_of(flat[which == i], tensor))
-        split, empty = self.contents.splits[number + 1], (which < 0).reshape(shape[-3:])
-        colors = colors.reshape(*shape[-3:], 3)
+        addends = self.merged(number)
+        (first, _), colors, count = addends[0], np.zeros((len(addends[0][0]), 3)), np.zeros((len(addends[0][0]), 1))
+        for which, flat in addends:
+            for i, tensor in enumerate(self.tensors[t] for t in stage.reads):
+                colors[which == i] += tensor.color_of(_cells_of(flat[which == i], tensor))
+            count += (which >= 0)[:, None]
+        split, empty = self.contents.splits[number + 1], (first < 0).reshape(shape[-3:])
+        colors = (colors / np.maximum(count, 1.0)).reshape(*shape[-3:], 3)
         return Tensor(placed.item.name, shape, split, placed, colors, empty if empty.any() else None)
 
     # Cells
