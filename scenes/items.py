@@ -96,12 +96,13 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
     tensors = zip(names, told.contents.tensors, strict=True)
     marked = {name: np.arange(e.lanes.length) for name, e in tensors if e.channels.length == 1 < e.lanes.length}
     shuffled: dict[str, int] = {}
-    renumbered = set[str]()
+    renumbered = dict[str, tuple[str, ...]]()
     for number, arranged in views.items():
         orders = [_order(told.contents, number, view) for view in arranged]
         if (last := orders[-1]) is None or (np.diff(last) > 0).all():
             continue
-        renumbered.add(names[number + 1])
+        came = tuple(told.channel(told.stages[number].reads[0], channel) for channel in last)
+        renumbered[names[number + 1]] = came
         if len(last) > MOST_CHANNELS:
             continue
         named = [*(f"{view.name}-{number + 1}" for view in arranged[:-1]), names[number + 1]]
@@ -128,10 +129,11 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
             return tuple(called(item.name, lane) for lane in np.split(marked[item.name], item.lanes))
         return _groups(told, item) if item.name in grouped else ()
 
+    def came_of(item: Item) -> tuple[str, ...]:
+        return renumbered.get(item.name, ()) if item.name in marked.keys() - {names[-1]} else ()
+
     return [
-        item
-        if item.marks or not _may_be_marked(item)
-        else replace(item, marks=marks(item), renumbered=item.name in renumbered & marked.keys() - {names[-1]})
+        item if item.marks or not _may_be_marked(item) else replace(item, marks=marks(item), came=came_of(item))
         for item in items
     ]
 
@@ -165,7 +167,7 @@ def with_skips(told: Told, items: list[Item]) -> list[Item]:
 def reviewed(told: Told, items: list[Item]) -> list[Item]:
     """All tensors once more, for the result; none where numbers are on cells: those of the last are to be read. Where
     these are of classes, beside what was classified, if that is a picture. There what was written in groups has their
-    numbers, too: no lines lead to it."""
+    numbers, too: no lines lead to it; and what was moved has those that it had before."""
     last = len(told.stages)
     classified = told.contents.pictured(0) and told.contents.of_classes(last)
     if told.contents.ends_merged or ("values" in told.show and not classified):
@@ -180,7 +182,7 @@ def reviewed(told: Told, items: list[Item]) -> list[Item]:
         replace(
             item,
             name=f"review-{item.name}",
-            marks=item.marks or (_groups(told, item) if item.name in written else ()),
+            marks=item.came or item.marks or (_groups(told, item) if item.name in written else ()),
             pad=((0, 0),) * 3,
             notes=notes_of(told.left_out(item.elision)),
         )

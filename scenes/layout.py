@@ -233,8 +233,9 @@ class Item:
     """Whether its marks stand on the left of blocks and not above them."""
     opened: bool = False
     """Whether the channels of a block stand side by side, none behind another."""
-    renumbered: bool = False
-    """Whether its marks are what it is called by whatever reads it: they stand from then on."""
+    came: tuple[str, ...] = ()
+    """Of what was moved the numbers that its slots had before: its marks, by which what reads it calls them, stand from
+    then on."""
     mark_height: float | None = None
     """How high its marks are, in units, if not as all labels: they are seen only where that is no less."""
     biased: bool = False

@@ -866,7 +866,7 @@ def marks(plan: Plan) -> Iterator[Caption]:
 def _mark_spells(plan: Plan, item: Item) -> list[tuple[float, dict[str, object]]]:
     """How high an item's marks are, in units, and when: as its label first is, or where their own height is enough."""
     spells = [(pixel, spell) for _, pixel, spell in _spells(plan, item.name)]
-    if item.renumbered and not item.name.startswith("review-"):
+    if item.came and not item.name.startswith("review-"):
         since = plan.time.acts[int(item.name.removeprefix("output-"))].first_frame
         spells = [(pixel, spell) for pixel, spell in spells if int(str(spell.get("last", since))) >= since]
         spells = [(pixel, spell | {"first": max(since, int(str(spell.get("first", 1))))}) for pixel, spell in spells]

@@ -47,6 +47,8 @@ def test_an_addition_brings_the_cells_of_one_after_those_of_the_other_to_the_sam
     assert np.array_equal(joining.origin, cells(board, "input").position)
     assert np.array_equal(joining.color, cells(board, "input").color)
     assert joining.scale < added.scale < 1.0
+    both = cells(board, "output-2").color + joining.color
+    assert np.allclose(2.0 * output.color, both, atol=1e-6), "what becomes of both wears the mean of their colours"
 
 
 @pytest.mark.parametrize(("op", "sign"), [("Add", "+"), ("Mul", "·"), ("Concat", "")])

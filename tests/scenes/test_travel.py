@@ -597,8 +597,8 @@ def test_groups_and_channels_that_stand_apart_have_their_numbers_in_the_result(n
     for caption in board.captions:
         if caption.name.startswith("mark-review-") and said(board, caption, board.frames) is not None:
             told.setdefault(caption.name.removeprefix("mark-review-").rpartition("-")[0], []).append(caption.body)
-    groups, channels = ["group 1", "group 2"], list("12345678")
-    lanes = {"shufflenet-unit": [groups, groups, channels, channels, groups], "grouped-shuffled": [groups] * 4}
+    groups, moved, channels = ["group 1", "group 2"], list("15263748"), list("12345678")
+    lanes = {"shufflenet-unit": [groups, groups, moved, channels, groups], "grouped-shuffled": [groups] * 4}
     assert list(told.values()) == lanes[name]
     assert list(told) == ["input", *(f"output-{number}" for number in range(1, len(told)))]
 
