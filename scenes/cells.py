@@ -612,7 +612,9 @@ def _merge_cells(plan: Plan, number: int, op: Merge) -> Iterator[Cells]:
             yield _unfinished(plan, number + 1, tensor, name, index[more], color[more], origin[more], times, sums)
     if bias is not None:
         times, value = (step + (parts - 1) / parts, step + (parts - 1 + JOINS) / parts), plan.biases(number)
-        color, origin = (np.broadcast_to(of, (len(index), 3)) for of in (lone_bias(plan, number).color, bias.base))
+        color, origin = (
+            np.repeat(np.asarray(of, float), len(index), axis=0) for of in (lone_bias(plan, number).color, bias.base)
+        )
         values = np.broadcast_to(value, len(index)) if shown else None
         yield _joining_cells(plan, number + 1, tensor, f"joining-{parts}", index, color, origin, times, values)
         since, end = times[1], step + 1.0
