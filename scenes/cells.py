@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from .palette import EMPTY, faint
 from .parts import MOUTH, Act, Bank, Tensor
 from .plan import Plan
 from .sight import depth_of, mixed
-from .story import ALWAYS, Cells, Numbers, cells_at, ripened
+from .story import ALWAYS, Cells, Numbers, Role, cells_at, ripened
 from .swerve import UNTOLD, swerve
 from .values import in_lightness
 
@@ -186,15 +187,39 @@ def _unfinished(
     ``name`` says which of so many sums in their place they are: each is larger than the one before, and hides it.
     """
     called, turn, turns = name
-    scale, numbers = PARTIAL + (GROWN - PARTIAL) * turn / max(1, turns - 1), ()
+    scale = PARTIAL + (GROWN - PARTIAL) * turn / max(1, turns - 1)
+    read = {"anchor": plan.anchor(number, tensor, index, tensor.at(index)), "lit_by": plan.reader(number)}
+    numbered = turns <= MOST_SUMS
+    return _smaller(
+        plan, number, tensor, called, scale, index, color, origin, times, values, "output", numbered, **read
+    )
+
+
+def _smaller(
+    plan: Plan,
+    number: int,
+    tensor: Tensor,
+    called: str,
+    scale: float,
+    index: NDArray[np.int64],
+    color: NDArray[np.float64],
+    origin: NDArray[np.float64],
+    times: tuple[NDArray[np.float64], NDArray[np.float64]],
+    values: NDArray[np.float64] | None,
+    role: Role,
+    numbered: bool = True,
+    **more: Any,
+) -> Cells:
+    """What comes, at these times, to the places of cells of the ``number``-th tensor and is smaller than these: sums on
+    their way, and what is added to them."""
+    position, numbers = tensor.at(index), ()
     if values is not None:
-        front = tensor.in_front(index) & (turns <= MOST_SUMS)
+        front = tensor.in_front(index) & numbered
         numbers = plan.numbers(values, color, front, width=scale, stages=_stages_of(plan, number))
-    position = tensor.at(index)
     return cells_at(
         position,
         f"{tensor.name}-{called}",
-        "output",
+        role,
         tensor.shape,
         index,
         color,
@@ -202,10 +227,9 @@ def _unfinished(
         bow=swerve(plan, origin, position),
         start=times[0],
         arrive=times[1],
-        anchor=plan.anchor(number, tensor, index, position),
-        lit_by=plan.reader(number),
         scale=scale,
         numbers=numbers,
+        **more,
     )
 
 
@@ -597,10 +621,8 @@ def _merge_cells(plan: Plan, number: int, op: Merge) -> Iterator[Cells]:
             yield _zeros(plan, number + 1, tensor, index[~there], step[~there])
         if turn and there.any():
             name, times = f"joining-{turn + 1}", (begins[there], joins[there])
-            values = own[there] if shown else None
-            yield _joining_cells(
-                plan, number + 1, tensor, name, index[there], color[there], origin[there], times, values
-            )
+            what = index[there], color[there], origin[there], times, own[there] if shown else None
+            yield _smaller(plan, number + 1, tensor, name, JOINED, *what, "traveller")
             origin = position
             if plan.values is not None:
                 color = plan.shaded(number + 1, tensor.color_of(index), total)
@@ -615,46 +637,13 @@ def _merge_cells(plan: Plan, number: int, op: Merge) -> Iterator[Cells]:
         color, origin = (
             np.repeat(np.asarray(of, float), len(index), axis=0) for of in (lone_bias(plan, number).color, bias.base)
         )
-        values = np.broadcast_to(value, len(index)) if shown else None
-        yield _joining_cells(plan, number + 1, tensor, f"joining-{parts}", index, color, origin, times, values)
+        what = index, color, origin, times, np.broadcast_to(value, len(index)) if shown else None
+        yield _smaller(plan, number + 1, tensor, f"joining-{parts}", JOINED, *what, "traveller")
         since, end = times[1], step + 1.0
     values = plan.values[0][number + 1] if plan.values else None
     seen = addends[0][0][cell] >= 0
     where, times = (index[seen], position[seen], whole[seen]), (since[seen], end[seen])
     yield _visible_tensor(plan, number + 1, tensor, *where, *times, values)
-
-
-def _joining_cells(
-    plan: Plan,
-    number: int,
-    tensor: Tensor,
-    name: str,
-    index: NDArray[np.int64],
-    color: NDArray[np.float64],
-    origin: NDArray[np.float64],
-    times: tuple[NDArray[np.float64], NDArray[np.float64]],
-    values: NDArray[np.float64] | None,
-) -> Cells:
-    """What comes to cells of the ``number``-th tensor that have begun, and ends within these; ``values`` (n,) are what
-    it brings."""
-    position, numbers = tensor.at(index), ()
-    if values is not None:
-        front = tensor.in_front(index)
-        numbers = plan.numbers(values, color, front, width=JOINED, stages=_stages_of(plan, number))
-    return cells_at(
-        position,
-        f"{tensor.name}-{name}",
-        "traveller",
-        tensor.shape,
-        index,
-        color,
-        origin=origin,
-        bow=swerve(plan, origin, position),
-        start=times[0],
-        arrive=times[1],
-        scale=JOINED,
-        numbers=numbers,
-    )
 
 
 def _turn(
