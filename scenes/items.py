@@ -62,7 +62,8 @@ def all_items(told: Told, views: dict[int, tuple[View, ...]]) -> list[Item]:
             called = (told.words("the_bias"),)
             above = Item(f"biases-{number + 1}", called, Elision.whole((1, 1, 1, 1, 1)), sign="+")
             item = replace(item, sign="=")
-        if told.contents.in_rows and stage.stages[-1].name is not None and not stage.again:
+        ends_row = number + 1 == len(told.stages) or told.stages[number + 1].again
+        if told.contents.in_rows and ends_row and stage.stages[-1].name is not None and not stage.again:
             named = label + told.words.naming + told.made(number)
             item = replace(item, label=(named, item.label[-1]), short=(label,), known=bool(told.summary_columns))
         items.append(replace(item, begins=stage.again, above=above))

@@ -231,7 +231,7 @@ class Told:
         if not stage.gathers or (number + 1 < len(self.stages) and self.stages[number + 1].number == stage.number):
             return lines
         whole = size_formulas(stage.told, stage.source, words)
-        return [*(self.words("last_part", line) for line in lines), *(self.words("in_all", line) for line in whole)]
+        return [*(self.words("in_all", line) for line in whole), *lines]
 
     def table(self, number: int) -> list[tuple[str, list[str]]]:
         """The rows of a stage's table: a name, then batch, channels, height, width."""

@@ -365,7 +365,7 @@ def test_of_the_products_that_are_scattered_it_is_told_how_many_land_in_the_outp
     told = [c.body for c in board.captions if "phase-" in c.name]
     assert told[1].count("·") == 9
     assert told[2] == "… 4 of 9 products land, the rest is cut off as padding"
-    assert "9 parameters · 81 multiply-accumulates (49 land)" in {c.body for c in board.captions}
+    assert "9 parameters · 81 MACs, 49 inside the output" in {c.body for c in board.captions}
     uncut = compose(parse_scene(TRANSPOSED.format("scatter"), "uncut"))
     told = [c.body for c in uncut.captions if "phase-" in c.name]
     assert told[2] == "… the 4 products fall on a window of the output"
@@ -378,7 +378,7 @@ def test_what_gathers_tells_how_many_multiplications_are_seen_and_how_many_are_n
     (conv,) = [c for c in board.captions if c.name.startswith("phase-") and "multiplies" in c.body]
     assert with_zeros == np.prod(scene.shapes[-1]) * conv.body.count("·")
     costs = {c.body.replace("multiply-accumulates", "MACs") for c in board.captions if c.name.startswith("cost-")}
-    assert costs == {f"9 parameters · {with_zeros} MACs ({met} on input cells)"}
+    assert costs == {f"9 parameters · {with_zeros} MACs, {met} without zeros"}
 
 
 def test_what_is_mixed_is_counted_as_often_as_a_share_is_told():
