@@ -15,7 +15,7 @@ from ..conv_math.conv import Weighted
 from ..conv_math.rearrange import Columns
 from .elision import Axis, Elision
 from .form import CUBE, LINE_RADIUS, TAP_BAR, WINDOW_BAR
-from .layout import CAPITAL, mark_room
+from .layout import CAPITAL, Placed, mark_room
 from .matrix import column_mouths
 from .pacing import LAND, READING_STEPS, SET_OUT, Beat, Stroke, strokes, time_at
 from .palette import faint
@@ -26,8 +26,8 @@ from .story import ALWAYS, Ease, Line, Lines, Mover, Outline, Track, Vector, vec
 
 INSET = (1.0 - CUBE) / 2.0 + 0.04
 """So far from a filter's corners, in its cells, lines end: on its cubes, which are smaller and rounded."""
-LOOKS = 33
-"""At so many places it is looked whether a line is in others' way."""
+PASSES = 4.0
+"""How far above others lines pass them, and how far above each other, in reference pixels."""
 AROUND = 4.0
 """How far the frame around several filters is from them, in reference pixels."""
 FULL_LINES = 2
@@ -403,17 +403,19 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
             yield from _weights(plan, number)
             continue
         filters = plan.sight(number).trajectory.filters
-        turns = [range(filters)]
+        chosen = [range(filters)]
         if plan.scene.time.order == "filter":
-            turns = [range(f, f + 1) for f in range(filters)] * plan.tensors[number].batch
+            chosen = [range(f, f + 1) for f in range(filters)]
+        turns = list(product(range(plan.tensors[number].batch), chosen))
         steps = act.steps // len(turns)
-        for turn, chosen in enumerate(turns):
+        for turn, (picture, some) in enumerate(turns):
             first = act.first_step + turn * steps
             bank = plan.banks.get(number)
             if bank is None:
-                lines = tuple(_direct_lines(plan, number, chosen))
+                lines = tuple(_direct_lines(plan, number, picture, some))
             else:
-                lines = (*_window_lines(plan, number, bank, chosen), *_output_lines(plan, number, bank, chosen))
+                ways = (_window_lines, _output_lines)
+                lines = tuple(line for way in ways for line in way(plan, number, bank, picture, some))
             yield Lines(f"lines-{number + 1}-{turn + 1}", lines, float(first), float(first + steps))
 
 
@@ -438,7 +440,7 @@ def _ties(plan: Plan) -> Iterator[Line]:
         base = placed.base[placed.item.elision.drawn_blocks()]
         edges = np.array([(x, y, 0.0) for x in (-0.5, w - 0.5) for y in (-0.5, c - 0.5)])
         across = plan.frame.view.project(edges)[:, 0]
-        if tensor.batch > 1 or _abreast(plan, tensor) > 1:
+        if tensor.batch > 1 or _abreast(plan, placed) > 1:
             continue
         for upper, lower in pairwise(base):
             for edge in edges[[across.argmin(), across.argmax()]]:
@@ -503,61 +505,137 @@ def _deep(tensor: Tensor) -> Vector:
     return vector(DEEP * tensor.color_of(tensor.first_of(0))[0])
 
 
-def _window_lines(plan: Plan, number: int, bank: Bank, chosen: range) -> Iterator[Line]:
+def _window_lines(plan: Plan, number: int, bank: Bank, picture: int, chosen: range) -> Iterator[Line]:
     """From the corners of the window's front face, or of its bent grid, to its filter, or to a frame around its group's
     filters.
 
-    Where a group reads several boxes, these are lines from the near side of each. Those of several groups wear their
-    hues: they may pass behind what another group reads.
+    Where a group reads several boxes, these are lines from the near side of each; where others are in the way, it is
+    one line of each box, over them. Those of several groups, or boxes, wear the hues of these.
     """
-    window, tensor = window_of(plan, number), plan.tensors[number]
-    per_group = bank.shape[0] // bank.groups
-    elision = bank.placed.item.elision
-    _, h, w = bank.placed.item.dims
-    lanes, before = tensor.placed.item.elision.lanes.indices(), _before_lanes(plan, number)
-    groups = range(chosen.start // per_group, (chosen.stop - 1) // per_group + 1)
-    if len(groups) > 1:
-        groups = elision.lanes.indices().tolist()
-    for group in groups:
-        boxes = range(1)
-        if not plan.contents.takes_turns(number) and tensor.split >= bank.groups:
-            first, end = (np.searchsorted(lanes, g * tensor.split // bank.groups) for g in (group, group + 1))
-            first = min(int(first), len(lanes) - 1)
-            boxes = range(first, max(int(end), first + 1))
-        members = list(range(max(chosen.start, group * per_group), min(chosen.stop, (group + 1) * per_group)))
-        members = [f for f in members if elision.shows_block(f)] or members[:1]
-        on, color, around = _column_on(plan, number), plan.theme.line, plan.theme.ghost
+    tensor, on = plan.tensors[number], _column_on(plan, number)
+    per_group, wide = bank.shape[0] // bank.groups, not plan.frame.tall
+    members = _members(bank, chosen)
+    together = [per_group if len(some) > 1 else 1 for some in members.values()]
+    arrive = [
+        _over(plan, number, bank.placed, some, False, many) if on is None else []
+        for some, many in zip(members.values(), together, strict=True)
+    ]
+    single = wide and (_abreast(plan, tensor.placed) > 1 or any(arrive))
+    for (group, some), arrives in zip(members.items(), arrive, strict=True):
+        color, around, boxes = plan.theme.line, plan.theme.ghost, _boxes_read(plan, number, bank, group)
         if bank.groups > 1:
-            color = around = vector(np.mean([_shade(plan, number, f) for f in members], axis=0))
-        if len(members) > 1 and on is None:
-            upper, right, lower, last = _corners_around(plan, number, bank, members)
+            color = around = vector(np.mean([_shade(plan, number, f) for f in some], axis=0))
+        if len(some) > 1 and on is None:
+            upper, right, lower, last = _corners_around(plan, number, bank, some)
             for start, end in ((upper, right), (right, last), (last, lower), (lower, upper)):
                 yield Line(start, None, end, None, around)
             sides = (upper, lower) if tensor.placed.left < bank.placed.left else (right, last)
-            ends = [upper, right, upper, right] if plan.frame.tall else [sides[0], sides[0], sides[1], sides[1]]
+            ends, middle = [upper, right, upper, right], _middle(*sides)
+            if wide:
+                ends = [sides[0], sides[0], sides[1], sides[1]]
         else:
-            inset = INSET * bank.placed.item.pitch
-            x, z = (-0.5 + inset, (1.0 if on else w) - 0.5 - inset), (0.5 - inset, 0.5 - h + inset)
-            base = np.zeros(3) if on else bank.placed.base[members[0]]
-            ends = [vector(base + np.array([right, -0.5, up])) for up in z for right in x]
+            ends = _ends_on(bank, None if on else some[0])
+            middle = ends[0]
         pairs = list(zip(((-1, 1), (1, 1), (-1, -1), (1, -1)), ends, strict=True))
-        if len(boxes) > 1:
-            pairs = pairs[2:] if plan.frame.tall else pairs[1::2]
-        elif len(groups) > FULL_LINES:
-            past = not plan.frame.tall and _abreast(plan, tensor) > FULL_LINES
-            pairs = [(pairs[1][0], ends[0])] if past else pairs[::3]
-        for box, ((dx, dz), end) in product(boxes, pairs):
-            center, size = window.boxes[box]
-            leave, carried = np.array(center) + np.array([dx * size[0], -size[1], dz * size[2]]) / 2, window.name
-            if window.samples:
-                (columns, _, rows), leave = window.counts, before[box]
-                carried = window.samples[(dz < 0) * (rows - 1) * columns + (dx > 0) * (columns - 1)]
-            yield Line(vector(leave), carried, end, on, color)
+        if single:
+            pairs = [((1, 1), middle)]
+        elif len(boxes) > 1:
+            pairs = pairs[1::2] if wide else pairs[2:]
+        elif len(members) > FULL_LINES:
+            pairs = pairs[::3]
+        for box in boxes:
+            lane, shade = int(tensor.placed.item.elision.lanes.indices()[box]), color
+            if plan.contents.takes_turns(number):
+                lane = group * tensor.split // bank.groups
+            if len(boxes) > 1 and bank.groups == 1:
+                shade = vector(_shade_on(plan, tensor, lane * tensor.per_lane))
+            leaves = _over(plan, number, tensor.placed, [lane * tensor.batch + picture], True)
+            for corner, end in pairs:
+                line = Line(*_corner(plan, number, box, corner), end, on, shade)
+                yield from _along(line, [*leaves, *arrives])
 
 
-def _abreast(plan: Plan, tensor: Tensor) -> int:
-    """How many blocks of a tensor stand side by side: what leaves one to the right passes others."""
-    base = tensor.placed.base[tensor.placed.item.elision.drawn_blocks()]
+def _members(bank: Bank, chosen: range) -> dict[int, list[int]]:
+    """The groups of these filters, as far as they are drawn, and the filters of each."""
+    per_group, elision = bank.shape[0] // bank.groups, bank.placed.item.elision
+    groups = range(chosen.start // per_group, (chosen.stop - 1) // per_group + 1)
+    found = {}
+    for group in groups if len(groups) == 1 else elision.lanes.indices().tolist():
+        some = range(max(chosen.start, group * per_group), min(chosen.stop, (group + 1) * per_group))
+        found[group] = [f for f in some if elision.shows_block(f)] or list(some[:1])
+    return found
+
+
+def _boxes_read(plan: Plan, number: int, bank: Bank, group: int) -> range:
+    """The boxes of the window that are over what a group reads."""
+    tensor = plan.tensors[number]
+    if plan.contents.takes_turns(number) or tensor.split < bank.groups:
+        return range(1)
+    lanes = tensor.placed.item.elision.lanes.indices()
+    first, end = (np.searchsorted(lanes, g * tensor.split // bank.groups) for g in (group, group + 1))
+    first = min(int(first), len(lanes) - 1)
+    return range(first, max(int(end), first + 1))
+
+
+def _corner(plan: Plan, number: int, box: int, corner: tuple[int, int]) -> tuple[Vector, str]:
+    """A corner, right (1) or left (-1), upper (1) or lower (-1), of the front of a window's box, or of what it is bent
+    to; and what carries it."""
+    window, (right, up) = window_of(plan, number), corner
+    if window.samples:
+        columns, _, rows = window.counts
+        at = window.samples[(up < 0) * (rows - 1) * columns + (right > 0) * (columns - 1)]
+        return vector(_before_lanes(plan, number)[box]), at
+    center, size = np.array(window.boxes[box])
+    return vector(center + size * (right, -1, up) / 2.0), window.name
+
+
+def _ends_on(bank: Bank, f: int | None) -> list[Vector]:
+    """The corners of a filter's front, where lines end; of a matrix, of the column that they go along with."""
+    _, h, w = bank.placed.item.dims
+    inset = INSET * bank.placed.item.pitch
+    x, z = (-0.5 + inset, (1.0 if f is None else w) - 0.5 - inset), (0.5 - inset, 0.5 - h + inset)
+    base = np.zeros(3) if f is None else bank.placed.base[f]
+    return [vector(base + np.array([right, -0.5, up])) for up in z for right in x]
+
+
+def _middle(one: Vector, other: Vector) -> Vector:
+    return vector((np.array(one) + np.array(other)) / 2.0)
+
+
+def _over(
+    plan: Plan, number: int, placed: Placed, blocks: Sequence[int], leaves: bool, together: int = 1, share: float = 0.0
+) -> list[Vector]:
+    """What a line goes along that leaves these blocks of a thing, or arrives at them: over the others that stand beside
+    them on the way, so many ``together`` in a frame.
+
+    Those that leave farther from the end, or arrive farther from the beginning, pass higher, lines of the same blocks
+    each at a ``share`` (0 to 1) of the room that leaves. In tall pictures blocks stand beside the way.
+    """
+    if plan.frame.tall:
+        return []
+    drawn = placed.item.elision.drawn_blocks()
+    framed = (list(some) for _, some in groupby(drawn.tolist(), lambda block: block // together))
+    seen = np.array([_frame_around(plan, number, _seen_around(plan, number, placed, some)) for some in framed])
+    x, y = _frame_around(plan, number, _seen_around(plan, number, placed, blocks)).mean(axis=0)
+    abreast = (seen[:, 0, 1] < y) & (y < seen[:, 1, 1])
+    passed = seen[abreast & ((seen[:, 0, 0] > x) if leaves else (seen[:, 1, 0] < x))]
+    if not len(passed):
+        return []
+    high = passed[:, 1, 1].max() + PASSES / plan.cell_pixels(number) * (len(passed) - 1 + share)
+    ends = passed[:, 0, 0].min(), passed[:, 1, 0].max()
+    return [_at_depth_of(plan, placed.base[blocks[0]], x, high) for x in ends]
+
+
+def _along(line: Line, points: Sequence[Vector]) -> Iterator[Line]:
+    """The line, from its start to its end by way of these points."""
+    starts, ends = [(line.start, line.start_on), *((at, None) for at in points)], [(at, None) for at in points]
+    for (start, carried), (end, on) in zip(starts, [*ends, (line.end, line.end_on)], strict=True):
+        yield Line(start, carried, end, on, line.color)
+
+
+def _abreast(plan: Plan, placed: Placed) -> int:
+    """How many blocks of one thing stand side by side: what leaves one to the right passes others."""
+    base = placed.base[placed.item.elision.drawn_blocks()]
     return len(np.unique(plan.frame.view.project(base)[:, 0].round(6)))
 
 
@@ -566,12 +644,16 @@ def _column_on(plan: Plan, number: int) -> str | None:
     return f"column-{number + 1}" if plan.stages[number].matrix is not None else None
 
 
-def _seen_around(plan: Plan, number: int, bank: Bank, members: Sequence[int]) -> NDArray[np.float64]:
-    """What each of these filters takes of the picture, its number included: (n, 2, 2), lower left and upper right."""
-    view, pixel, item = plan.frame.view, 1.0 / plan.cell_pixels(number), bank.placed.item
+def _seen_around(
+    plan: Plan, number: int, placed: Placed, blocks: Sequence[int] | NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """What each of these blocks takes of the picture, with padding and number: (n, 2, 2), lower left, upper right."""
+    view, pixel, item = plan.frame.view, 1.0 / plan.cell_pixels(number), placed.item
     depth, h, w = item.dims
-    sides = ((-0.5, w - 0.5 + item.bias_room), (-0.5, depth - 0.5), (0.5 - h, 0.5))
-    flat = view.project(bank.placed.base[members][:, None] + np.array(list(product(*sides))))
+    (before, behind), (above, below), (left, right) = item.pad
+    across = -0.5 - left, w - 0.5 + right + item.bias_room
+    sides = across, (-0.5 - before, depth - 0.5 + behind), (0.5 - h - below, 0.5 + above)
+    flat = view.project(placed.base[blocks][:, None] + np.array(list(product(*sides))))
     hang, rise = mark_room(item, view, CAPITAL["label"] * pixel)
     return np.stack([flat.min(axis=1) - np.array([hang, 0.0]), flat.max(axis=1) + np.array([0.0, rise])], axis=1)
 
@@ -594,50 +676,31 @@ def _corners_around(plan: Plan, number: int, bank: Bank, members: Sequence[int])
 
     Upper left, upper right, lower left, lower right, as they are seen.
     """
-    (left, low), (right, high) = _frame_around(plan, number, _seen_around(plan, number, bank, members))
+    (left, low), (right, high) = _frame_around(plan, number, _seen_around(plan, number, bank.placed, members))
     base = bank.placed.base[members[0]]
     return [_at_depth_of(plan, base, x, y) for y in (high, low) for x in (left, right)]
 
 
-def _output_lines(plan: Plan, number: int, bank: Bank, filters: range) -> Iterator[Line]:
-    """From each filter or, where others of its frame are in the way, from the edge of that, to what it writes."""
-    on, mouths = _column_on(plan, number), bank.mouths()
-    drawn = [f for f in filters if len(filters) == 1 or bank.placed.item.elision.shows_block(f)]
-    first = column_mouths(bank, np.zeros(1, np.int64))[0] - bank.placed.base[0]
-    leave = {f: vector(mouths[f] if on is None else first) for f in drawn}
-    per_group = bank.shape[0] // bank.groups
-    for _, group in groupby(drawn, lambda f: f // per_group):
-        if on is None and not plan.sight(number).scatters and len(members := list(group)) > 1:
-            leave |= _past_others(plan, number, bank, members, mouths)
-    for f in drawn:
-        yield from _written(plan, number, f, filters.start, leave[f], on)
+def _output_lines(plan: Plan, number: int, bank: Bank, picture: int, filters: range) -> Iterator[Line]:
+    """From each filter or, of several in a frame, from one point on its edge, to what it writes."""
+    output, start = plan.tensors[number + 1], filters.start
+    if on := _column_on(plan, number):
+        leave = column_mouths(bank, np.zeros(1, np.int64))[0] - bank.placed.base[0]
+        yield from _written(plan, number, picture, start, start, vector(leave), on)
+        return
+    for some in _members(bank, filters).values():
+        framed = len(some) > 1 and not plan.sight(number).scatters
+        upper, right, lower, last = _corners_around(plan, number, bank, some)
+        side = (right, last) if bank.placed.left < output.placed.left else (upper, lower)
+        edge = _middle(*((lower, last) if plan.frame.tall else side))
+        for rank, f in enumerate(some):
+            leave = edge if framed else vector(bank.mouths()[f])
+            stands, together = (some, bank.shape[0] // bank.groups) if framed else ([f], 1)
+            over = _over(plan, number, bank.placed, stands, True, together, rank / len(some))
+            yield from _written(plan, number, picture, f, start, leave, None, over)
 
 
-def _past_others(
-    plan: Plan, number: int, bank: Bank, members: Sequence[int], mouths: NDArray[np.float64]
-) -> dict[int, Vector]:
-    """Where the straight ways from these filters to the middle of what they write leave the frame around them, if on
-    the way to any of it others are in the way: one would see lines go into these, and through their numbers."""
-    output, deep = plan.tensors[number + 1], depth_of(plan.sight(number).output)
-    seen, (depth, h, w) = _seen_around(plan, number, bank, members), output.placed.item.dims
-    low, high = _frame_around(plan, number, seen)
-    sides = np.array([(0.5, 0.5, 0.5), *product((0.0, 1.0), repeat=3)])  # the middle, and the corners
-    found = {}
-    for mine, f in enumerate(members):
-        begin = plan.frame.view.project(mouths[f])
-        block = output.placed.base[output.block(0, f * deep)]
-        ways = plan.frame.view.project(block + sides * (w - 1.0, depth - 1.0, 1.0 - h)) - begin
-        with np.errstate(divide="ignore", invalid="ignore"):
-            shares = np.nanmin(np.where(ways > 0.0, (high - begin) / ways, (low - begin) / ways), axis=1)
-        passed = begin + (ways * shares[:, None])[:, None] * np.linspace(0.0, 1.0, LOOKS)[:, None]
-        at = passed.reshape(-1, 1, 2)
-        inside = ((at > seen[:, 0]) & (at < seen[:, 1])).all(axis=2).any(axis=0)
-        if np.delete(inside, mine).any():
-            found[f] = _at_depth_of(plan, bank.placed.base[members[0]], *passed[0, -1].tolist())
-    return found
-
-
-def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
+def _direct_lines(plan: Plan, number: int, picture: int, filters: range) -> Iterator[Line]:
     """Where there are no filters, or they are not drawn: from the window's near side to the output cells.
 
     Where one box is over channels that are each worked on alone, from the first and the last of those in a row, each at
@@ -660,7 +723,9 @@ def _direct_lines(plan: Plan, number: int, filters: range) -> Iterator[Line]:
             center, size = window.boxes[min(lane, len(window.boxes) - 1)]
             front = float(elision.channels.at(f)) - 0.5 if alone else center[1] - size[1] / 2
             leave = (center[0] + size[0] / 2, front, center[2] + height * size[2])
-            yield from _written(plan, number, f, filters.start, leave, on)
+            stands = f * deep * tensor.split // max(1, output.channels) if plan.contents.takes_turns(number) else lane
+            over = _over(plan, number, tensor.placed, [stands * tensor.batch + picture], True)
+            yield from _written(plan, number, picture, f, filters.start, leave, on, over)
 
 
 def _weights(plan: Plan, number: int) -> Iterator[Lines]:
@@ -720,14 +785,28 @@ def _frames(plan: Plan, name: str, place: NDArray[np.float64], first: float, las
 
 
 def _shade(plan: Plan, number: int, f: int) -> NDArray[np.float64]:
-    """The colour of a filter's lines: what it writes, on a light floor darker."""
-    output = plan.tensors[number + 1]
-    color = output.color_of(output.first_of(f * depth_of(plan.sight(number).output)))[0]
+    """The colour of a filter's lines: what it writes."""
+    return _shade_on(plan, plan.tensors[number + 1], f * depth_of(plan.sight(number).output))
+
+
+def _shade_on(plan: Plan, tensor: Tensor, channel: int) -> NDArray[np.float64]:
+    """The colour of the lines of a tensor's channel: its own, on a light floor darker."""
+    color = tensor.color_of(tensor.first_of(channel))[0]
     return color * 0.55 if plan.theme.name == "light" else color
 
 
-def _written(plan: Plan, number: int, f: int, first: int, start: Vector, start_on: str | None) -> Iterator[Line]:
-    """To the cell that a filter writes, in its hue; the head stands at the one that filter ``first`` writes.
+def _written(
+    plan: Plan,
+    number: int,
+    picture: int,
+    f: int,
+    first: int,
+    start: Vector,
+    start_on: str | None,
+    over: Sequence[Vector] = (),
+) -> Iterator[Line]:
+    """To the cell that a filter writes, in its hue; the head stands at the one that filter ``first`` writes. By way of
+    what it goes ``over``, and then over what stands before the block that it writes to.
 
     A filter that scatters is led to the corners of the box over the cells to which it adds.
     """
@@ -747,7 +826,9 @@ def _written(plan: Plan, number: int, f: int, first: int, start: Vector, start_o
         for c in (f * deep, first * deep)
     )
     offset: NDArray[np.float64] = cell - home + (0, -0.5, 0)
-    yield Line(start, start_on, vector(offset), name, vector(shade))
+    block, share = int(output.block(picture, f * deep)), f * deep % output.per_lane / output.per_lane
+    arrives = _over(plan, number, output.placed, [block], False, share=share)
+    yield from _along(Line(start, start_on, vector(offset), name, vector(shade)), [*over, *arrives])
 
 
 def all_outlines(plan: Plan) -> Iterator[Outline]:

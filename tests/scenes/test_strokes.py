@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from convmotion.render.pictures import laid_over
-from convmotion.scenes import compose, find_scene, strokes
+from convmotion.scenes import compose, find_scene, motion, strokes
 from convmotion.scenes.form import CUBE, LINE_RADIUS
 from convmotion.scenes.layout import View
 from convmotion.scenes.palette import THEMES, hue_of, srgb_codes
@@ -253,8 +253,15 @@ def test_lines_laid_over_a_picture_look_like_blenders_tubes(quality, camera, tmp
     assert abs(tubes.astype(int) - composed)[~around].mean() < 1.5
 
 
+def straight(name, monkeypatch):
+    """With lines that go straight on, past whatever stands on their way, as in tall pictures; no words, no edges."""
+    monkeypatch.setattr(motion, "_over", lambda *_, **__: [])
+    board = compose(find_scene(name), SIZE, 24.0)
+    return replace(board, movers=tuple(replace(mover, boxes=()) for mover in board.movers), captions=())
+
+
 def test_a_line_leaves_no_trace_on_the_pictures_that_it_passes(monkeypatch):
-    board = replace(board_of("batch"), captions=())
+    board = straight("batch", monkeypatch)
     frame, screen = int(board.settled[0]) - 1, Screen(board)
     read = next(cells for cells in board.cells if cells.name == "input")
     column, row = screen.pixels(read.position[read.index[:, 0] > 0]).astype(int).T
@@ -263,9 +270,9 @@ def test_a_line_leaves_no_trace_on_the_pictures_that_it_passes(monkeypatch):
     assert alpha_of(board, frame)[row, column].any(), "they are before these"
 
 
-@pytest.mark.parametrize("name", ["depthwise", "max-pool", "multi-channel"])
-def test_one_sees_where_a_line_in_a_hue_goes_past_other_channels_but_not_on_their_digits(name):
-    board = replace(board_of(name), captions=())
+@pytest.mark.parametrize("name", ["depthwise", "max-pool", "adaptive-avg-pool"])
+def test_one_sees_where_a_line_in_a_hue_goes_past_other_channels_but_not_on_their_digits(name, monkeypatch):
+    board = straight(name, monkeypatch)
     frame = int(board.settled[0]) - 1
     screen, read = Screen(board, frame), board.cells[0]
     bare = replace(board, cells=())
@@ -316,7 +323,7 @@ def test_a_line_is_faint_where_a_cell_or_a_ghost_is_behind_it_and_whole_where_no
                 seen[level] += abs(level - share) < 0.03
                 if (away < -0.6 * half * size[:, None]).all(axis=1).any():
                     assert share <= max(OVER_CELLS, strokes.THROUGH_CELLS) + 0.03, "in the middle of a cell"
-    assert min(seen[0.0] + seen[strokes.PAST_CELLS], seen[OVER_CELLS], seen[1.0]) > 50
+    assert min(seen[0.0] + seen[strokes.PAST_CELLS], seen[OVER_CELLS], seen[1.0]) > 40
 
 
 @pytest.mark.parametrize(("name", "boxes"), [("conv3d", 1), ("batch", 1), ("grouped", 2)])
@@ -450,8 +457,9 @@ def test_lines_leave_the_corners_of_a_bent_grid_which_is_what_is_strong(groups, 
     by_name = {lines.name: lines for lines in board.lines}
     rows, columns = kernel
     corners = [window.samples[i] for i in (0, columns - 1, (rows - 1) * columns, rows * columns - 1)]
+    corners = corners if groups == 1 else corners[1:2]  # groups side by side have one line each
     leaving = [line for line in by_name["lines-1-1"].lines if line.start_on and line.start_on.startswith("tap-")]
-    assert {line.start_on for line in leaving} == set(corners) and len(leaving) == 4 * groups
+    assert {line.start_on for line in leaving} == set(corners) and len(leaving) == len(corners) * groups
     assert not any(line.start_on in windows for lines in board.lines for line in lines.lines)
     rings = lines_at(board, by_name["samples-1"], frame).reshape(rows * columns, groups, -1, 3).mean(axis=2)
     starts = lines_at(board, replace(by_name["lines-1-1"], lines=tuple(leaving)), frame)[:, 0]

@@ -74,6 +74,15 @@ def test_groups_one_below_the_other_are_tied_at_both_sides_as_their_label_speaks
         assert np.allclose(pair[:, 0, :2], pair[:, 1, :2]) and (pair[:, 0, 2] > pair[:, 1, 2]).all(), "upright"
 
 
+def ways(lines):
+    """The lines that go on where another of their colour ends, together with it."""
+    found = []
+    for line in lines:
+        goes_on = found and (found[-1][-1].end, found[-1][-1].color, None) == (line.start, line.color, line.start_on)
+        found[-1:] = [[*found[-1], line]] if goes_on else [*found[-1:], [line]]
+    return found
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     "name, stage, groups", [("depthwise-separable", 2, 1), ("mobilenet-block", 3, 1), ("shufflenet-unit", 4, 2)]
@@ -83,23 +92,67 @@ def test_lines_lead_to_the_filters_from_every_box_that_they_read(name, stage, gr
     board = compose(find_scene(name), size)
     window = next(mover for mover in board.movers if mover.name == f"window-{stage}")
     lines = next(lines for lines in board.lines if lines.name == f"lines-{stage}-1")
-    read = [line for line in lines.lines if line.start_on == window.name]
-    starts = np.array([line.start for line in read])
+    read = [way for way in ways(lines.lines) if way[0].start_on == window.name]
+    starts = np.array([way[0].start for way in read])
     led = [
         (abs(starts - center) <= np.array(extent) / 2 + 1e-6).all(axis=1).nonzero()[0]
         for center, extent in window.boxes
     ]
-    assert len(led) > 1 and all(len(number) == 2 for number in led) and len(read) == 2 * len(led)
+    single = size[0] >= size[1] and np.ptp(View.along(board.camera.direction).project(starts)[:, 0]) > 1.0
+    each = 1 if single else 2  # side by side, others are in the way
+    assert len(led) > 1 and all(len(number) == each for number in led) and len(read) == each * len(led)
     filters, view = thing(board, f"filters-{stage}"), View.along(board.camera.direction)
-    frames = np.array([line.start for line in lines.lines if line.start_on is line.end_on is None]).reshape(
-        groups, 4, 3
-    )
+    frames = [[line.start for line in way] for way in ways(lines.lines) if way[0].start == way[-1].end]
     for group, boxes in enumerate(np.split(np.arange(len(led)), groups)):
-        ends = {read[number].end for box in boxes for number in led[box]}
-        assert len(ends) == 2 and ends <= set(map(tuple, frames[group])), "both ends of a side of the frame"
+        ends = {read[number][-1].end for box in boxes for number in led[box]}
+        corners = set(map(tuple, frames[group]))
+        if single:
+            upper, right, last, lower = map(np.array, frames[group])
+            corners = {tuple((upper + lower) / 2), tuple((right + last) / 2)}
+        assert len(ends) == each and ends <= corners, "the middle of a side of the frame, or both ends of it"
         mine = view.project(filters.position[filters.index[:, 0] * groups // filters.shape[0] == group])
-        around = view.project(frames[group])
+        around = view.project(np.array(frames[group]))
         assert (mine > around.min(axis=0)).all() and (mine < around.max(axis=0)).all(), "around all of its filters"
+
+
+def blocks_of(cells):
+    """A number for each cell: that of the block in which it stands, channels one behind the other."""
+    parts = cells.index[:, :-2] if cells.role != "filter" else cells.index[:, :1]
+    found, number = np.unique(parts, axis=0, return_inverse=True)
+    corner = np.array([cells.position[number.ravel() == k][0] for k in range(len(found))])
+    after = np.append([True], (abs(np.diff(corner, axis=0) - (0.0, 1.0, 0.0)) > 1e-6).any(axis=1))
+    return after.cumsum()[number.ravel()]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["depthwise", "depthwise-separable", "batch", "max-pool", "global-avg-pool", "resnext-block", "mobilenet-block"],
+)
+def test_lines_go_around_what_stands_between_their_ends(name):
+    """Behind others, or before them, they would seem to begin or to end at these."""
+    board, passed = compose(find_scene(name)), 0
+    tensors = [thing(board, c.name) for c in board.cells if c.name.rpartition("-")[0] in ("", "output", "filters")]
+    places, owners = [cells.position for cells in tensors], [blocks_of(cells) for cells in tensors]
+    for share in (0.15, 0.5, 0.85):
+        for lines in (lines for lines in board.lines if lines.name.startswith("lines-")):
+            step = lines.first + share * (lines.last - lines.first)
+            frame = next(frame for frame in range(1, board.frames) if board.step.at(frame)[0] > step)
+            ends, screen = lines_at(board, lines, frame), Screen(board, frame)
+            flat = [screen.pixels(place) for place in places]
+            first = 0
+            for way in ways(lines.lines):
+                points, first = ends[first : first + len(way)], first + len(way)
+                if way[0].start_on is None and way[-1].end_on is None:
+                    continue
+                along = points[:, :1] + (points[:, 1:] - points[:, :1]) * np.linspace(0.0, 1.0, 60)[:, None]
+                seen = screen.pixels(along.reshape(-1, 3))
+                for place, where, owner in zip(places, flat, owners, strict=True):
+                    tips = np.array([points[0, 0], points[-1, 1]])
+                    own = {int(owner[abs(place - tip).sum(axis=1).argmin()]) for tip in tips}
+                    near = (abs(where - seen[:, None]) < 0.4 * screen.scale).all(axis=2)
+                    assert set(owner[near.any(axis=0)].tolist()) <= own, (lines.name, way[0])
+                passed += len(way) > 1
+    assert passed > 3
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -124,8 +124,15 @@ def words_of(captions):
 
 def told_of(lines):
     """When lines are seen, what they begin and end on, in which colours; where they are is for the page to decide, and
-    so how many leave a window that has others beside it."""
-    each = [(line["start_on"], line["end_on"], *np.round(line["color"], 3)) for line in lines["lines"]]
+    so how many leave a window that has others beside it, and over what they lead."""
+    ways = []
+    for line in lines["lines"]:
+        goes_on = line["start_on"] is None and ways and np.allclose(ways[-1][-1]["end"], line["start"], atol=1e-4)
+        if goes_on and ways[-1][-1]["color"] == line["color"] and ways[-1][0]["start"] != ways[-1][-1]["end"]:
+            ways[-1].append(line)
+        else:
+            ways.append([line])
+    each = [(way[0]["start_on"], way[-1]["end_on"], *np.round(way[0]["color"], 3)) for way in ways]
     each = [line for line, before in zip(each, [None, *each], strict=False) if line != before or line[0] is None]
     return [*(lines[field] for field in ("name", "first", "last", "over_cells")), each]
 

@@ -53,8 +53,9 @@ const FAINT = 0.6;
 const [BETWEEN, NOTE_SHARE, LISTED] = [1.5, 0.7, 6];
 const MOST_TRAVELLERS = 4096;
 const MOST_LINES = 64;
-/** How far the frame around several filters is from them, in reference pixels. */
-const [AROUND, LOOKS] = [4, 33];
+/** How far the frame around several filters is from them, and how far above each other lines pass others, in reference
+ * pixels. */
+const [AROUND, PASSES] = [4, 4];
 const [FULL_LINES, ARC_PIECES] = [2, 4];
 const [MOST_FRAMED, FRAMED, FRAME_RADIUS] = [64, 0.86, 0.055];
 const SIDES = { upper: 0.5, middle: 0, lower: -0.5 };
@@ -1039,30 +1040,56 @@ class Composer {
   }
 
   /** From the corners of the window's front face to its filter, or to a frame around its group's filters; of several boxes
-   * from the near side of each. Those of several groups wear their hues. */
+   * from the near side of each; where others are in the way, one line of each box, over these. Those of several groups, or
+   * boxes, wear their hues. */
   *_windowLines() {
     const { boxes } = this.window;
     const [filters, split] = [this.bank[0] / this.groups, this.lanesIn / this.groups];
-    const past = !this.tall && this._abreast(this.inItem) > FULL_LINES;
-    for (let group = 0; group < Math.min(this.groups, MOST_LINES); group++) {
-      const bases = this.bankItem.base.slice(group * filters, (group + 1) * filters);
-      const several = bases.length > 1;
+    const several = filters > 1;
+    const groups = range(Math.min(this.groups, MOST_LINES));
+    const membersOf = (group) => range(filters).map((k) => group * filters + k);
+    const arrive = groups.map((group) => this._over(this.bankItem, membersOf(group), false, filters));
+    const single = !this.tall && (this._abreast(this.inItem) > 1 || arrive.some((points) => points.length));
+    for (const group of groups) {
+      const members = membersOf(group);
+      const bases = members.map((f) => this.bankItem.base[f]);
       const near = several ? this._cornersAround(bases) : this._frontCorners(bases[0]);
       const nearest = !several ? [0, 1, 2, 3] : this.tall ? [0, 1, 0, 1] : [0, 0, 2, 2];
       const { line, ghost } = this.look.surroundings;
-      const shades = range(filters).map((f) => this._shade(group * filters + f));
-      const hue = this.groups > 1 ? scaled(shades.reduce(add), 1 / filters) : null;
+      const hue = this.groups > 1 ? scaled(members.map((f) => this._shade(f)).reduce(add), 1 / filters) : null;
       for (const [one, other] of several ? [[0, 1], [1, 3], [3, 2], [2, 0]] : [])
         yield { start: near[one], start_on: null, end: near[other], end_on: null, color: hue ?? ghost };
       let ends = [[-1, 1], [1, 1], [-1, -1], [1, -1]].map((corner, i) => [corner, near[nearest[i]]]);
-      if (split > 1) ends = this.tall ? ends.slice(2) : [ends[1], ends[3]];
-      else if (this.groups > FULL_LINES) ends = past ? [[ends[1][0], ends[0][1]]] : [ends[0], ends[3]];
-      for (const [center, size] of boxes.slice(group * split, (group + 1) * split).slice(0, MOST_LINES))
+      if (single) ends = [[[1, 1], several ? scaled(add(near[0], near[2]), 0.5) : near[0]]];
+      else if (split > 1) ends = this.tall ? ends.slice(2) : [ends[1], ends[3]];
+      else if (this.groups > FULL_LINES) ends = [ends[0], ends[3]];
+      for (const lane of range(split).slice(0, MOST_LINES).map((k) => group * split + k)) {
+        const [center, size] = boxes[lane];
+        const leaves = this._over(this.inItem, [lane], true);
+        const own = split > 1 && this.groups === 1 ? this._shadeOf(this.inColors[(lane * this.before[0]) / this.lanesIn]) : null;
         for (const [[dx, dz], end] of ends) {
           const start = add(center, scaled([dx * size[0], -size[1], dz * size[2]], 0.5));
-          yield { start, start_on: "window-1", end, end_on: null, color: hue ?? line };
+          yield* along({ start, start_on: "window-1", end, end_on: null, color: own ?? hue ?? line }, [...leaves, ...arrive[group]]);
         }
+      }
     }
+  }
+
+  /** What a line goes along that leaves these blocks of an item, or arrives at them: over the others that stand beside them
+   * on the way, so many together in a frame. Those that leave farther from the end, or arrive farther from the beginning,
+   * pass higher, lines of the same blocks each at a share of the room that leaves. */
+  _over(item, blocks, leaves, together = 1, share = 0) {
+    if (this.tall) return [];
+    const framed = (some) => this._frameAround(this._seenAround(item, some.map((block) => item.base[block])));
+    const [left, low, edge, high] = framed(blocks);
+    const [x, y] = [(left + edge) / 2, (low + high) / 2];
+    const passed = range(item.base.length / together)
+      .map((k) => framed(range(together).map((i) => k * together + i)))
+      .filter((each) => each[1] < y && y < each[3] && (leaves ? each[0] > x : each[2] < x));
+    if (!passed.length) return [];
+    const above = Math.max(...passed.map((each) => each[3])) + PASSES * this.pixel * (passed.length - 1 + share);
+    const ends = [Math.min(...passed.map((each) => each[0])), Math.max(...passed.map((each) => each[2]))];
+    return ends.map((end) => this._atDepthOf(item.base[blocks[0]], end, above));
   }
 
   /** Upper left, upper right, lower left and lower right of a filter's front face. */
@@ -1072,10 +1099,10 @@ class Composer {
     return [0.5 - inset, 0.5 - h + inset].flatMap((z) => [inset - 0.5, w - 0.5 - inset].map((x) => add(base, [x, -0.5, z])));
   }
 
-  /** What each filter takes of the picture, its number included: from left and below to right and above. */
-  _seenAround(bases) {
+  /** What each block of an item takes of the picture, padding and its number included: from left and below to right and
+   * above. */
+  _seenAround({ bare, hangs, marksAbove }, bases) {
     const { right, up } = basis(DIRECTION);
-    const { bare, hangs, marksAbove } = this.bankItem;
     const capital = CAPITAL.label * this.pixel;
     return bases.map((base) => {
       const [x, y] = [dot(base, right), dot(base, up)];
@@ -1099,41 +1126,21 @@ class Composer {
 
   /** Corners of a frame around several filters and their numbers, as of a front: what it gets, all of them get. */
   _cornersAround(bases) {
-    const [left, low, edge, high] = this._frameAround(this._seenAround(bases));
+    const [left, low, edge, high] = this._frameAround(this._seenAround(this.bankItem, bases));
     return [high, low].flatMap((y) => [left, edge].map((x) => this._atDepthOf(bases[0], x, y)));
   }
 
-  /** From each filter or, where others of its frame are in the way, from the edge of that, to what it writes. */
+  /** From each filter or, of several in a frame, from one point on its edge, to what it writes. */
   *_outputLines() {
     const per = this.bank[0] / this.groups;
-    const past = this.scatters || per === 1 ? [] : range(this.groups).flatMap((group) => this._pastOthers(group * per, per));
-    for (let f = 0; f < Math.min(this.bank[0], MOST_LINES); f++) yield* this._written(f, past[f] ?? this._mouth(f), null);
-  }
-
-  /** Of each of so many filters from the first: where its way to the middle of what it writes leaves the frame around them,
-   * if others are in the way to any of it. */
-  _pastOthers(first, count) {
-    const { right, up } = basis(DIRECTION);
-    const flat = (place) => [dot(place, right), dot(place, up), 0];
-    const members = range(count).map((k) => first + k);
-    const bases = members.map((f) => this.bankItem.base[f]);
-    const seen = this._seenAround(bases);
-    const frame = this._frameAround(seen);
-    const [depth, h, w] = this.outItem.dims;
-    const sides = [[0.5, 0.5, 0.5], ...range(8).map((k) => [k & 1, (k >> 1) & 1, k >> 2])]; // the middle, and the corners
-    return members.map((f, mine) => {
-      const base = this.outItem.base[Math.floor((f * this.lanesOut) / this.shapes.output[0])];
-      const begin = flat(this._mouth(f));
-      const passed = sides.map(([x, y, z]) => {
-        const way = subtract(flat(add(base, [x * (w - 1), y * (depth - 1), z * (1 - h)])), begin);
-        const shares = [0, 1].filter((axis) => way[axis]).map((axis) => (frame[axis + (way[axis] > 0 ? 2 : 0)] - begin[axis]) / way[axis]);
-        return range(LOOKS).map((k) => add(begin, scaled(way, (Math.min(...shares) * k) / (LOOKS - 1))));
-      });
-      const hides = ([left, low, end, high]) => passed.flat().some(([x, y]) => x > left && x < end && y > low && y < high);
-      if (!seen.some((each, other) => other !== mine && hides(each))) return null;
-      const [x, y] = passed[0].at(-1);
-      return this._atDepthOf(bases[0], x, y);
-    });
+    const framed = per > 1 && !this.scatters;
+    for (let f = 0; f < Math.min(this.bank[0], MOST_LINES); f++) {
+      const rank = f % per;
+      const members = framed ? range(per).map((k) => f - rank + k) : [f];
+      const [, right, lower, last] = framed ? this._cornersAround(members.map((k) => this.bankItem.base[k])) : [];
+      const leave = framed ? scaled(add(this.tall ? lower : right, last), 0.5) : this._mouth(f);
+      yield* this._written(f, leave, null, this._over(this.bankItem, members, true, members.length, rank / per));
+    }
   }
 
   /** Where there are no filters: from the window's near side to the output cells; of a box over several channels from the
@@ -1149,19 +1156,23 @@ class Composer {
       const on = window.taps ? `${window.name}-${side}` : window.name;
       for (const f of height ? [0] : shown) {
         const [center, size] = window.boxes[apart ? Math.floor((f * this.lanesIn) / channels) : 0];
-        yield* this._written(f, add(center, [size[0] / 2, (own ? f : 0) - size[1] / 2, height * size[2]]), on);
+        const over = this._over(this.inItem, [apart ? Math.floor((f * this.lanesIn) / channels) : 0], true);
+        yield* this._written(f, add(center, [size[0] / 2, (own ? f : 0) - size[1] / 2, height * size[2]]), on, over);
       }
     }
   }
 
   /** The colour of a filter's lines: what it writes, on a light floor darker. */
   _shade(f) {
-    const plain = this.outColors ? this.outColors[f] : this.inColors[f * this.deep];
+    return this._shadeOf(this.outColors ? this.outColors[f] : this.inColors[f * this.deep]);
+  }
+
+  _shadeOf(plain) {
     return this.look.theme === "light" ? scaled(plain, 0.55) : plain;
   }
 
   /** To the cell that a filter writes, in its hue; one that scatters is led to corners of the box over those to which it adds. */
-  *_written(f, start, start_on) {
+  *_written(f, start, start_on, over) {
     const color = this._shade(f);
     const to = (end) => ({ start, start_on, end, end_on: "head-1", color });
     if (this.scatters) {
@@ -1170,7 +1181,9 @@ class Composer {
       return;
     }
     const cell = this._spot(this.outItem, this.lanesOut, this.after, [(f * this.after[0]) / this.shapes.output[0], 0, 0]);
-    yield to(add(subtract(cell, this.outItem.at(0, 0, 0, 0)), [0, -0.5, 0]));
+    const [channel, lane] = [(f * this.after[0]) / this.shapes.output[0], this.after[0] / this.lanesOut];
+    const arrives = this._over(this.outItem, [Math.floor(channel / lane)], false, 1, (channel % lane) / lane);
+    yield* along(to(add(subtract(cell, this.outItem.at(0, 0, 0, 0)), [0, -0.5, 0])), [...over, ...arrives]);
   }
 
   // Words
@@ -1563,6 +1576,13 @@ function made(name, role, shape, index, { position, color, anchor, origin, start
 
 /** How wide a number is at most, in heights of a digit. */
 const digitsWidth = (text) => [...text].reduce((sum, c) => sum + ({ ".": 0.38, [MINUS]: 0.46, e: 0.79 }[c] ?? 0.81), 0);
+
+/** A line from its start to its end by way of these points, piece by piece. */
+function along({ start, start_on, end, end_on, color }, points) {
+  const starts = [[start, start_on], ...points.map((at) => [at, null])];
+  const ends = [...points.map((at) => [at, null]), [end, end_on]];
+  return starts.map(([from, on], i) => ({ start: from, start_on: on, end: ends[i][0], end_on: ends[i][1], color }));
+}
 
 /** Words on lines, broken at spaces and in Chinese; where a clause ends if that takes no more lines, none half empty. */
 function brokenWords(text, width) {
