@@ -18,7 +18,7 @@ from .form import CUBE, LINE_RADIUS, TAP_BAR, WINDOW_BAR
 from .layout import CAPITAL, Placed, mark_room
 from .matrix import column_mouths
 from .pacing import LAND, READING_STEPS, SET_OUT, Beat, Stroke, strokes, time_at
-from .palette import faint
+from .palette import faint, hue_of, oklch_to_linear
 from .parts import Bank, Tensor
 from .plan import Plan
 from .sight import Sight, Span, depth_of
@@ -52,8 +52,8 @@ ENTERS = 0.15
 BENT, RING, RING_PIECES = np.array([0.0, -0.6, 0.0]), 0.16, 12
 """Where the grid of a deformable window is, from the middle of what it samples: before its front; how wide half of the
 rings is that it has there, and of how many lines each of these is made."""
-GRID_OVER_DIGITS = 0.45
-"""How much of this grid is left before what is written on cells, its rings excepted."""
+BENT_LIGHTNESS, BENT_CHROMA, BENT_TURN = 0.45, 0.2, 120.0
+"""What it wears, in OKLCH: between cells and digits, and so far (degrees) from what is read."""
 DEEP = 0.22
 """How bright arcs are, as a share of the colour of what is read."""
 BENT_RADIUS = 1.4 * LINE_RADIUS
@@ -397,8 +397,8 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
         if rings := tuple(_rings(plan, number)):
             first, last = float(act.first_step), float(act.first_step + act.steps)
             grid = tuple(_bent_grid(plan, number))
-            yield Lines(f"grid-{number + 1}", grid, first, last, 1.0, BENT_RADIUS, GRID_OVER_DIGITS)
-            yield Lines(f"samples-{number + 1}", rings, first, last, 1.0, over_digits=1.0)
+            yield Lines(f"grid-{number + 1}", grid, first, last, 1.0, BENT_RADIUS)
+            yield Lines(f"samples-{number + 1}", rings, first, last, 1.0)
         if plan.contents.woven(plan.stages[number]):
             yield from _weights(plan, number)
             continue
@@ -475,7 +475,7 @@ def _arcs(plan: Plan, number: int) -> Iterator[Line]:
 def _bent_grid(plan: Plan, number: int) -> Iterator[Line]:
     """Between neighbours, in rows and in columns, of the cells of a deformable window, where the offsets have moved
     these: its sampling grid."""
-    window, shade = window_of(plan, number), plan.theme.window
+    window, shade = window_of(plan, number), _bent_shade(plan, number)
     columns, _, rows = window.counts
     cells = np.array(window.samples).reshape(rows, columns)
     for one, other in ((cells[:, :-1], cells[:, 1:]), (cells[:-1], cells[1:])):
@@ -487,10 +487,17 @@ def _rings(plan: Plan, number: int) -> Iterator[Line]:
     """Around the places that it samples; none of any other window."""
     turns = np.linspace(0.0, 2.0 * np.pi, RING_PIECES + 1)[:, None]
     around = RING * (np.cos(turns) * plan.frame.view.right + np.sin(turns) * plan.frame.view.up)
-    shade = plan.theme.window
+    shade = _bent_shade(plan, number)
     for tip, at in product(window_of(plan, number).samples, _before_lanes(plan, number)):
         for start, end in pairwise(at + around):
             yield Line(vector(start), tip, vector(end), tip, shade)
+
+
+def _bent_shade(plan: Plan, number: int) -> Vector:
+    """What the bent grid of a deformable window wears, before cells in the colours of what is read."""
+    tensor = plan.tensors[number]
+    (hue,) = hue_of(tensor.color_of(tensor.first_of(0)))
+    return vector(oklch_to_linear(BENT_LIGHTNESS, BENT_CHROMA, hue + BENT_TURN))
 
 
 def _before_lanes(plan: Plan, number: int) -> NDArray[np.float64]:

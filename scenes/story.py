@@ -265,8 +265,6 @@ class Lines:
     over_cells: float | None = None
     """How much of them is left where a cell is behind them: 1 of those that tell of cells; None: a little."""
     radius: float = LINE_RADIUS
-    over_digits: float | None = None
-    """How much of them is left at most before what is written on cells; None: a little."""
 
 
 @dataclass(frozen=True)

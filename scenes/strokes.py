@@ -32,7 +32,7 @@ PAST_CELLS = 0.5
 """The same before others, which are not its own, and behind them, of a line that wears a hue: one sees whose it is, and
 where it leads. Nothing of others, and nothing where anything is written."""
 OVER_DIGITS = 0.35
-"""No more than this is left of most before what is written on cells."""
+"""No more than this is left of any before what is written on cells."""
 THROUGH_CELLS = 0.4
 """How much of a window's edge shows through the cells that hide it."""
 LEAST_RADIUS = 0.4
@@ -72,10 +72,8 @@ def drawn(board: Storyboard, frame: int) -> tuple[NDArray[np.int64], NDArray[np.
     long = np.linalg.norm(flat[:, 1] - flat[:, 0], axis=1) > 1e-6
     if not long.any():
         return np.zeros(0, np.int64), np.zeros((0, 4), np.uint8)
-    before = [OVER_DIGITS if lines.over_digits is None else lines.over_digits for lines in board.lines]
-    digits = np.concatenate([np.full(len(edges), OVER_DIGITS), np.repeat(before, counts)])
     leaving = np.array(leaves, np.bool_).reshape(-1, 2)
-    hidden = _Hidden(board, frame, screen, through[long], leaving[long], np.array(over)[long], digits[long])
+    hidden = _Hidden(board, frame, screen, through[long], leaving[long], np.array(over)[long])
     radii = np.concatenate(
         [np.full(len(edges), LINE_RADIUS), np.repeat([lines.radius for lines in board.lines], counts)]
     )
@@ -178,8 +176,7 @@ class _Hidden:
     Of lines that show ``through`` cells (lines,): a little behind a cell, and nothing elsewhere, where they are to be
     seen as they are. Of a line that ``leaves`` a window, or arrives at what moves (lines, 2), a little of the way, too,
     up to where it comes out of the cells. Before cells that part of each that is left ``over`` them (lines, 3): at its
-    ends, elsewhere, and behind others. Before digits no more than that part that is left ``over_digits`` (lines,), and
-    before those of others nothing.
+    ends, elsewhere, and behind others. Before digits a little at most, and before those of others nothing.
     """
 
     def __init__(
@@ -190,10 +187,8 @@ class _Hidden:
         through: NDArray[np.bool_],
         leaves: NDArray[np.bool_],
         over: NDArray[np.float64],
-        over_digits: NDArray[np.float64],
     ) -> None:
-        self.screen, self.through, self.leaves = screen, through, leaves
-        self.over, self.over_digits = over, over_digits
+        self.screen, self.through, self.leaves, self.over = screen, through, leaves, over
         states = [pose(board, cells, frame) for cells in board.cells]
         ghosts = [
             np.full(np.count_nonzero(s.shown), c.role == "ghost") for s, c in zip(states, board.cells, strict=True)
@@ -241,7 +236,7 @@ class _Hidden:
         x, y = (flat[line, 0] + (flat[:, 1] - flat[:, 0])[line] * share[:, None]).T
         strength = np.where(_in_boxes(self.texts, flat, x, y), BEHIND_WORDS * strength, strength)
         others = (beyond > 0.0) & (behind | before) & ~shows & ~(own & ~behind)
-        most = np.where(others, 0.0, self.over_digits[line])
+        most = np.where(others, 0.0, OVER_DIGITS)
         return np.where(_in_boxes(self.digits, flat, x, y), np.minimum(strength, most), strength)
 
     def _near(self, flat: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -282,7 +282,7 @@ def test_a_bent_grid_joins_neighbours_of_a_deformable_window_where_it_samples(ke
     board = compose(given, (854, 480), 12.0)
     lines = {lines.name: lines for lines in board.lines}
     grid, rings = lines["grid-1"], lines["samples-1"]
-    assert grid.over_cells == rings.over_cells == rings.over_digits == 1.0 and grid.radius == BENT_RADIUS
+    assert grid.over_cells == rings.over_cells == 1.0 and grid.radius == BENT_RADIUS
     frame, front = round(board.settled[7]), board.cells[0].position[:, 1].min() - 0.5
     cells = range(kernel[0] * kernel[1])
     tips = np.array([board.mover(f"tap-1-{cell + 1}").track.at(frame) for cell in cells]).reshape(*kernel, 3)

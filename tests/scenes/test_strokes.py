@@ -10,7 +10,7 @@ from convmotion.render.pictures import laid_over
 from convmotion.scenes import compose, find_scene, motion, strokes
 from convmotion.scenes.form import CUBE, LINE_RADIUS
 from convmotion.scenes.layout import View
-from convmotion.scenes.palette import THEMES, hue_of, srgb_codes
+from convmotion.scenes.palette import THEMES, hue_of, luminance, srgb_codes
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.scenefile import scene_from_table
 from convmotion.scenes.screen import Screen, caption_box, said
@@ -429,6 +429,12 @@ def test_no_edge_of_a_cone_runs_over_a_number_that_tells_of_use(name):
     assert counted > 50
 
 
+def contrast(one, other):
+    """WCAG's contrast ratio."""
+    (one, other), glare = sorted(luminance(np.array(color)) for color in (one, other)), 0.05
+    return (other + glare) / (one + glare)
+
+
 def test_where_a_deformable_window_samples_is_seen_over_digits_which_are_read_all_the_same():
     board = compose(find_scene("deformable"))
     frame = int(board.settled[7])
@@ -436,16 +442,20 @@ def test_where_a_deformable_window_samples_is_seen_over_digits_which_are_read_al
     wanted = "grid-1", "samples-1"
     board = replace(board, lines=tuple(lines for lines in board.lines if lines.name in wanted))
     alpha, screen = alpha_of(board, frame), Screen(board, frame)
+    assert (alpha > 0.9).sum() > 50, "strong beside digits"
+    (shade,) = {line.color for lines in board.lines for line in lines.lines}
     read = next(c for c in board.cells if c.name == "input")
     (numbers,), strongest, most = read.numbers, [], []
     across = np.linspace(-0.4, 0.4, 9)
     spread = numbers.size * np.stack(np.meshgrid(across, [0.0], across), axis=-1).reshape(-1, 3)
-    for place in read.position[numbers.cell]:
-        x, y = np.floor(screen.pixels(place - (0.0, 0.5 * CUBE, 0.0) + spread)).astype(int).T
+    for cell, ink in zip(numbers.cell, numbers.color, strict=True):
+        x, y = np.floor(screen.pixels(read.position[cell] - (0.0, 0.5 * CUBE, 0.0) + spread)).astype(int).T
         strongest.append(alpha[y, x].max())
         most.append((alpha[y, x] > 0.5).mean())
-    assert np.count_nonzero(np.array(strongest) > 0.9) >= 6, "they are as dark as beside digits"
-    assert max(most) < 0.45, "of no digit is more than that behind them"
+        assert contrast(shade, THEMES["light"].face * read.color[cell]) > 2.5, "it is told from the cell"
+        assert contrast(shade, ink) > 2.0, "and from the digit"
+    assert np.count_nonzero(np.array(strongest) > 0.3) >= 6
+    assert max(most) < 0.15, "of no digit is more behind lines that cross"
 
 
 @pytest.mark.parametrize(("groups", "kernel", "dilation"), [(1, [3, 3], 1), (2, [3, 2], 2)])

@@ -969,7 +969,7 @@ class Composer {
         return { start: subtract(at, arm), start_on: null, end: add(at, arm), end_on: null, color };
       }),
     );
-    return [{ name: "pluses-1", lines, first: ALWAYS, last: this.steps + 1, over_cells: null, radius: PLUS_RADIUS, over_digits: false }];
+    return [{ name: "pluses-1", lines, first: ALWAYS, last: this.steps + 1, over_cells: null, radius: PLUS_RADIUS }];
   }
 
   /** Between groups of a tensor that stand one below the other, at both sides: what is drawn apart is one thing. */
