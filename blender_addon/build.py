@@ -29,6 +29,7 @@ from ..scenes.form import (
     SUN_ANGLE,
     SUN_DIRECTION,
     TAP_BAR,
+    VEILED,
     WINDOW_BAR,
     WINDOW_MARGIN,
 )
@@ -39,7 +40,7 @@ from ..scenes.story import ALWAYS, Cells, Lines, Mover, Numbers, Storyboard, Tra
 from . import looks, meshes, numerals
 from .animate import keyframe, show_between
 from .compat import enable_nodes
-from .materials import card_material, cell_material, floor_material, glow_material, plain_material
+from .materials import card_material, cell_material, floor_material, glow_material, plain_material, veil_material
 from .nodes import STEP_PATH, TAPS_PATH, Socket, Tree, add_modifier, step_group, taps_group
 from .words import counter_object, load_face, plate_object, text_object
 
@@ -48,6 +49,8 @@ ON_ITS_WAY = " on its way"
 """What the object of a tensor's flying cells is called after the tensor's name."""
 NUMBERS = " numbers"
 """The same of what is written on its cells; of a traveller's products, with a 2."""
+VEIL = " veil"
+"""The same of what lies over the fronts of empty cells with numbers."""
 WORDS, CARDS, LABELS = -1.0, -1.5, -2.0
 """How far before the camera they stand: what moves with it is nearer than what stays in the world."""
 HALO_BEHIND = 0.02
@@ -313,6 +316,9 @@ class _Builder:
         ghost = meshes.bars("ghost", [box], GHOST_BAR)
         ghost.materials.append(self._glow("ghost", self.theme.ghost))
         shapes["ghost"] = self._template(ghost)
+        veil = meshes.front("veil", GHOST)
+        veil.materials.append(veil_material("veil", self.backdrop, VEILED))
+        shapes["veil"] = self._template(veil)
         for cells in self.board.cells:
             self._tensor(cells, shapes)
             for order, numbers in enumerate(cells.numbers, start=1):
@@ -346,13 +352,17 @@ class _Builder:
         for name, motion in parts.items():
             moves = cells.role == "traveller" or name != cells.name
             kind = "ghost" if cells.role == "ghost" else "moving" if moves or cells.role == "copy" else "cell"
-            obj = self._object(name, mesh, {"ghost": "ghosts", "moving": "moving", "cell": "tensors"}[kind])
-            template = meshes.template_of(cells) if kind == "cell" else kind
-            add_modifier(obj, self._cell_tree(cells, shapes[template], name, motion))
-            if kind != "cell":
-                looks.let_light_pass(obj)
+            worn = {name: meshes.template_of(cells) if kind == "cell" else kind}
+            if kind == "ghost" and cells.numbers:
+                worn[name + VEIL] = "veil"
             last = float(cells.arrive.max(initial=-np.inf)) if name != cells.name else cells.end
-            self._show_while(obj, float(cells.start.min(initial=np.inf)), last)
+            for called, template in worn.items():
+                obj = self._object(called, mesh, {"ghost": "ghosts", "moving": "moving", "cell": "tensors"}[kind])
+                either = self._unless_solid if template == "veil" else self._either
+                add_modifier(obj, self._cell_tree(cells, shapes[template], called, motion, either))
+                if kind != "cell":
+                    looks.let_light_pass(obj)
+                self._show_while(obj, float(cells.start.min(initial=np.inf)), last)
 
     def _show_while(self, obj: Any, first: float, last: float | None) -> None:
         """Hide what has nothing to show up to the step ``first`` and after ``last``: Blender then spares it."""
@@ -361,10 +371,10 @@ class _Builder:
         ends = len(frames) if last is None else bisect_left(frames, last, key=lambda frame: step.at(frame)[0]) + 1
         show_between(obj, max(1, begins), ends, self.board.frames)
 
-    def _cell_tree(self, cells: Cells, template: Any, name: str, motion: Any) -> Any:
+    def _cell_tree(self, cells: Cells, template: Any, name: str, motion: Any, either: Any) -> Any:
         """A tensor's own tree: little but the groups that all share, and the step only where it changes something.
 
-        ``motion`` is the group that moves its cells, if any does.
+        ``motion`` is the group that moves its cells, if any does; ``either`` gives Workbench what it can draw of them.
         """
         tree = Tree(name)
         geometry, selection, scale = tree.geometry, True, 1.0
@@ -392,7 +402,7 @@ class _Builder:
             scale = tree.attribute("extent", "FLOAT_VECTOR")
         if scale != 1.0:
             tree.feed(node.inputs["Scale"], scale)
-        return tree.finish(tree.call(self._either, node.outputs[0])["Geometry"])
+        return tree.finish(tree.call(either, node.outputs[0])["Geometry"])
 
     def _numbers(self, cells: Cells, numbers: Numbers, name: str) -> None:
         """A point for every character, at its cell's place: it comes and goes with that."""
@@ -467,6 +477,14 @@ class _Builder:
         painted = tree.node("GeometryNodeStoreNamedAttribute", store, data_type="FLOAT_COLOR", domain="POINT")
         choices = {"Switch": False, "False": tree.geometry, "True": painted.outputs[0]}
         switch = tree.node("GeometryNodeSwitch", choices, input_type="GEOMETRY")
+        switch.name = looks.SOLID
+        return tree.finish(switch.outputs[0])
+
+    @cached_property
+    def _unless_solid(self) -> Any:
+        """The instances; for Workbench, which sees through nothing here, none."""
+        tree = Tree(f"{NAME} veil")
+        switch = tree.node("GeometryNodeSwitch", {"Switch": False, "False": tree.geometry}, input_type="GEOMETRY")
         switch.name = looks.SOLID
         return tree.finish(switch.outputs[0])
 

@@ -146,6 +146,21 @@ def _node(tree: Any, kind: str, operation: str, *inputs: Any, output: str | None
     return made.outputs[output] if output else made.outputs[0]
 
 
+def veil_material(name: str, color: Vector, share: float) -> Any:
+    """An even glow that hides such a share of what is behind it."""
+    material = glow_material(name, color)
+    material.diffuse_color = (*color, share)
+    material.surface_render_method = "BLENDED"  # of Eevee
+    tree = material.node_tree
+    mixed = tree.nodes.new("ShaderNodeMixShader")
+    mixed.inputs[0].default_value = share
+    for socket, kind in zip(mixed.inputs[1:], ("ShaderNodeBsdfTransparent", None), strict=True):
+        shader = tree.nodes.new(kind) if kind else tree.nodes["Emission"]
+        tree.links.new(shader.outputs[0], socket)
+    tree.links.new(mixed.outputs[0], tree.nodes["Material Output"].inputs["Surface"])
+    return material
+
+
 def glow_material(name: str, color: Vector | None, worn_by: str = "GEOMETRY") -> Any:
     """Shows its colour (None: the attribute ``tint`` of the geometry, or INSTANCER) exactly, whatever the light."""
     material = _material(name)

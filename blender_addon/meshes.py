@@ -122,6 +122,15 @@ def bars(name: str, boxes: Sequence[tuple[Vector, Vector]], thickness: float | S
     return mesh
 
 
+def front(name: str, width: float) -> Any:
+    """The front of a cube: a square that faces the viewer."""
+    half = width / 2.0
+    corners = [(x, -half, z) for x, z in ((-half, -half), (half, -half), (half, half), (-half, half))]
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata(corners, [], [range(4)])
+    return mesh
+
+
 def far_ends(mesh: Any, boxes: Sequence[tuple[Vector, Vector]], toward: Vector) -> NDArray[np.float32]:
     """For each vertex of the :func:`bars` of these boxes 1 along an axis if it is at the end ``toward`` its sign."""
     vertices = np.empty(len(mesh.vertices) * 3, np.float32)

@@ -149,6 +149,10 @@ class Studio:
         scene.cycles.use_denoising = self.quality.denoise and not notes
 
 
+VEILS = 6
+"""Through so many fronts of padding one sees: behind them nothing is left of what is there (see VEILED)."""
+
+
 def _use_cycles(scene: Any, quality: Quality) -> None:
     scene.render.engine = "CYCLES"
     cycles = scene.cycles
@@ -161,7 +165,8 @@ def _use_cycles(scene: Any, quality: Quality) -> None:
     cycles.denoising_quality = "BALANCED"
     cycles.max_bounces = quality.bounces
     cycles.diffuse_bounces = cycles.glossy_bounces = quality.bounces
-    cycles.transmission_bounces = cycles.transparent_max_bounces = 0
+    cycles.transmission_bounces = 0
+    cycles.transparent_max_bounces = VEILS
     cycles.caustics_reflective = cycles.caustics_refractive = False
 
 

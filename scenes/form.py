@@ -13,6 +13,9 @@ GHOST = 0.88
 """Width of a cell of padding, of which the edges are drawn."""
 FEWEST_PIXELS = 4.0
 """Smaller cells stand without gaps: a gap of a quarter of a pixel is no grid, but noise."""
+VEILED = 0.7
+"""How much of what is behind the front of a cell of padding is hidden if a number stands there: else the tops and sides
+of cells behind it would be taken for its ground."""
 GHOST_PIXELS = 20.0
 """Of smaller cells of padding only the fronts are drawn, else their edges are a thicket; in reference pixels. Of those
 with numbers, too, else edges of their backs go through the digits."""

@@ -194,6 +194,27 @@ def test_on_every_front_there_is_ink_and_without_numbers_there_is_none(engine, q
     assert all(inks.values())
 
 
+VEILING = [engine for engine in ENGINES if engine.id != "workbench"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("engine", "quality"), VEILING)
+def test_behind_a_number_on_padding_little_is_seen_of_cells(engine, quality, theme, tmp_path):
+    board = compose(find_scene("padding"), (640, 360), 12.0, theme=theme)
+    bare = replace(board, cells=tuple(replace(c, numbers=()) for c in board.cells))
+    ghosts = named(board, "ghosts-input")
+    top = (ghosts.index[:, 1] == -1) & (ghosts.index[:, 2] >= 1) & (ghosts.index[:, 2] < 5)
+    spots = np.array([(x, -0.44, -0.38) for x in (-0.2, 0.2)])
+    row, column = pixel_of(board, (ghosts.position[top][:, None] + spots).reshape(-1, 3))
+    backdrop = 255 * linear_of(render(board, 1, tmp_path)[2, 2, :3] / 255.0)
+    veiled, open_ = (
+        abs(255 * linear_of(render(b, 1, tmp_path, quality, engine)[row, column, :3] / 255.0) - backdrop).max(axis=1)
+        for b in (board, bare)
+    )
+    assert len(open_) == 8 and np.median(open_) > 20, "the tops of the first row stand there"
+    assert np.median(veiled / open_) < 0.4
+
+
 def test_cells_in_their_light_look_the_same_with_and_without_numbers(tmp_path):
     board = compose(find_scene("single-channel"), SIZE, 12.0)
     plain = replace(board, cells=tuple(replace(c, numbers=()) for c in board.cells))

@@ -15,6 +15,8 @@ export const WINDOW_MARGIN = 0.035;
 export const GHOST_PIXELS = 20;
 /** How wide a cell of padding is drawn. */
 export const GHOST = 0.88;
+/** How much its front hides where a number stands on it. */
+export const VEILED = 0.7;
 /** Where plain colours are brightest, and how bright they are at right angles to it. */
 export const FLAT_LIGHT = [-0.15, -0.4, 0.9];
 export const FLAT_SHADE = 0.62;

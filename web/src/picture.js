@@ -30,7 +30,7 @@ import { GLYPHS, short } from "./numerals.js";
 import { linesAt, moves, progress, ripens } from "./pose.js";
 import { LIT, inkTurns } from "./palette.js";
 import * as shaders from "./shaders.js";
-import { barCorners, bars, edges, roundedCube } from "./shapes.js";
+import { barCorners, bars, edges, front, roundedCube } from "./shapes.js";
 import { trackAt } from "./story.js";
 import { add, scaled } from "./view.js";
 
@@ -44,10 +44,12 @@ const EDGE_RADIUS = 0.036;
 /** How far what is not pointed at fades into the backdrop. */
 const FADE = 0.72;
 /** In the order in which they are drawn: what is seen through comes last. */
-const ORDER = { shadow: 0, cells: 1, bars: 2, numbers: 3, lines: 4 };
+const ORDER = { shadow: 0, cells: 1, bars: 2, veil: 3, numbers: 4, lines: 5 };
 const TILE = 64;
 const DIGIT = 40;
 
+/** One sees through it. */
+const THIN = { transparent: true, depthWrite: false, side: 2 };
 /** Where shadows lie on each other the darker one counts. */
 const DARKER = { blending: CustomBlending, blendEquation: MinEquation, depthWrite: false, transparent: false };
 /** How high above the floor cells cast hardly any shadow. */
@@ -110,9 +112,11 @@ export class Picture {
     const flat = this._ghostsAreFlat();
     const deep = flat ? 0 : form.GHOST;
     this.ghost = bars([[[0, (deep - form.GHOST) / 2, 0], [form.GHOST, deep, form.GHOST]]], [form.GHOST_BAR]);
+    this.veil = front(form.GHOST);
     for (const cells of story.cells) {
       if (cells.start.data.length === 0) continue;
       this._cells(cells, "cells");
+      if (cells.role === "ghost" && cells.numbers.length > 0) this._cells(cells, "veil");
       const flies = cells.role === "ghost" || cells.role === "traveller" || cells.role === "copy";
       if (!many && !story.board.transparent && !flies) this._cells(cells, "shadow");
       for (const numbers of cells.numbers) this._numbers(cells, numbers);
@@ -270,6 +274,10 @@ export class Picture {
     const { defines, attributes, uniforms, updates } = this._motion(cells, all);
     attributes.tint = [cells.color.data, 3];
     let mesh = cells.role === "ghost" ? this.ghost : cells.scale > 1 ? this.large : this.cube;
+    if (kind === "veil") {
+      mesh = this.veil;
+      attributes.tint = [Float32Array.from({ length: 3 * count }, (_, i) => this.surroundings.backdrop[i % 3]), 3];
+    }
     if (cells.extent) {
       mesh = this.box;
       defines.EXTENT = "";
@@ -290,6 +298,9 @@ export class Picture {
     });
     if (kind === "shadow") {
       defines.SHADOW = "";
+    } else if (kind === "veil") {
+      defines.FLAT = "";
+      defines.VEILED = form.VEILED.toFixed(4);
     } else {
       if (cells.role === "ghost") defines.FLAT = "";
       defines.MARKED = "";
@@ -311,7 +322,7 @@ export class Picture {
       fragmentShader: shaders.CELL_FRAGMENT,
       defines,
       uniforms,
-      ...(kind === "shadow" ? DARKER : {}),
+      ...(kind === "shadow" ? DARKER : kind === "veil" ? THIN : {}),
       stencilWrite: kind === "cells",
       stencilRef: 1,
       stencilFunc: AlwaysStencilFunc,

@@ -179,7 +179,11 @@ vec3 coded(vec3 linear) {
   return mix(12.92 * light, 1.055 * pow(light, vec3(1.0 / 2.4)) - 0.055, step(0.0031308, light));
 }
 void main() {
+#ifdef VEILED
+  pixel = vec4(coded(color), VEILED);
+#else
   pixel = vec4(coded(color), 1.0);
+#endif
 }
 `;
 

@@ -91,6 +91,13 @@ export function bars(boxes, thickness) {
   return geometry(corners, null, faces);
 }
 
+/** The front of a cube. */
+export function front(width) {
+  const half = width / 2;
+  const corners = [-half, -half, -half, half, -half, -half, half, -half, half, -half, -half, half];
+  return geometry(new Float32Array(corners), null, [0, 1, 2, 0, 2, 3]);
+}
+
 /** The twelve edges of boxes, [x, y, z, x, y, z] each; of a box that is no deeper than a cell those of its front. */
 export function edges(center, size) {
   const found = [];
