@@ -16,6 +16,7 @@ from .layout import Frame
 from .pacing import (
     BEAT_SHARE,
     BIASED,
+    LANDED,
     MULTIPLY,
     SUM,
     WRITE,
@@ -244,6 +245,15 @@ class Timetable:
     def midway(self, number: int) -> int:
         """The frame on which a travelling camera has come half of its way from a stop to the next."""
         return math.floor(sum(self.travels[number]) / 2.0)
+
+    @property
+    def found(self) -> list[int]:
+        """The first frame on which each trace back has marked all its cells."""
+        frames = []
+        for act in self.traced:
+            last = act.first_step + act.steps - 1 + (1.0 if act.swept else LANDED)
+            frames.append(min(math.ceil(reached(act.pace, np.array([last]))[0]), act.last_frame))
+        return frames
 
     @property
     def counting(self) -> float | None:

@@ -84,7 +84,7 @@ class Told:
         self.enlarged: dict[int, int] = {}
         """By its stage, how many times larger a bank is drawn than the picture that it is beside."""
         self.trace_lines = trace_lines(contents, self.words, self.called, self._trace_room())
-        """What is told of every trace back, and of the result."""
+        """What is asked before the traces back, what each of them has found, and what is told of the result."""
 
     def _trace_room(self) -> float:
         """How long these lines may be, in heights of a capital: in wide pictures a counter stands beside them."""

@@ -13,7 +13,8 @@ from .layout import broken, text_width
 
 
 def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], room: float) -> list[list[str]]:
-    """For each trace, and for the result, the lines below it, no wider than ``room`` (heights of a capital).
+    """What is asked before the first trace, what each trace has found, and the lines of the result: no wider than
+    ``room`` (heights of a capital).
 
     ``called`` says what a tensor is called. Receptive fields and rates are told of a chain without branches.
     """
@@ -25,7 +26,8 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
     hybrid = hybrid_of(ops) if usage else None
     rule = [] if hybrid is None else hybrid_lines(hybrid, words)
     who = words(_traced(contents))
-    told: list[list[str]] = []
+    asked = words("which_used" if usage else "which_seen", called(contents.traces[0].tensor), who)
+    told = [[asked, *rule]]
     for trace in contents.traces:
         used, cells = int((trace.counts > 0).sum()), trace.counts.size
         where = called(trace.tensor)

@@ -360,8 +360,8 @@ def _flips(plan: Plan) -> Iterator[Caption]:
 
 
 def _traces(plan: Plan) -> Iterator[Caption]:
-    """The words of every trace back: those of its stage again, and below what it has come to. The result, which is that
-    of all of them, has no counter."""
+    """The words of every trace back: those of its stage again, and below what is asked or what has been found so far.
+    The result, which is that of all of them, has no counter."""
     for i, (trace, act) in enumerate(zip(plan.contents.traces, plan.time.traced, strict=True)):
         number, (first, last) = trace.number, _spell(plan, act)
         for caption in (
@@ -369,16 +369,16 @@ def _traces(plan: Plan) -> Iterator[Caption]:
             *_facts(plan, number, first, last),
         ):
             yield replace(caption, name=f"{caption.name}-again-{i + 1}")
-        lines, result = plan.told.trace_lines[i], i == len(plan.time.traced) - 1
         what = plan.told.words("traced_step", plan.told.count_of(number), plan.told.count_of(len(plan.time.acts) - 1))
         line = max(map(len, plan.told.trace_lines)) if plan.page.narrow else 1
         counts, end = (act.first_step, act.steps), min(last, plan.time.result_frame - 1)
         yield from _counter(plan, f"trace-{i + 1}", what, counts, line, first, end)
-        yield from _stacked(
-            plan, f"trace-told-{number + 1}-{trace.tensor}", lines, first, act.last_frame if result else last
-        )
     if plan.time.traced:
-        yield from _stacked(plan, "trace-result", plan.told.trace_lines[-1], plan.time.result_frame, plan.time.frames)
+        found = (f"trace-told-{trace.number + 1}-{trace.tensor}" for trace in plan.contents.traces)
+        names = ["trace-asked", *found, "trace-result"]
+        starts = [_spell(plan, plan.time.traced[0])[0], *plan.time.found, plan.time.result_frame, plan.time.frames + 1]
+        for name, lines, (first, end) in zip(names, plan.told.trace_lines, pairwise(starts), strict=True):
+            yield from _stacked(plan, name, lines, first, end - 1)
     if plan.time.traced and len(plan.stages) > 1:
         line = max(map(len, plan.told.trace_lines)) + 1 + len(plan.told.note_lines()) if plan.page.narrow else 0
         beside = "".join(plan.told.trace_lines[-1][-1:])

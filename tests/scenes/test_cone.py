@@ -227,6 +227,25 @@ def test_the_receptive_field_is_told_at_every_layer(name, language):
     assert growth == {"receptive-field": [3, 5, 7], "dilated-1-2-4": [3, 7, 15]}[name]
 
 
+@pytest.mark.parametrize("name", [*SCENES, "causal"])
+def test_words_count_the_cells_that_have_been_found_and_none_that_are_still_to_come(name):
+    _, board = board_of(name)
+    done = [board.step.at(frame)[0] for frame in range(board.frames + 1)]
+    found = [c for c in board.captions if c.name.startswith("trace-told-") and c.name.endswith("-1")]
+    arrived = {}
+    for marks in board.cells:
+        if step := re.search(r"-from-(\d+)-", marks.name):
+            arrived[step[1]] = max(arrived.get(step[1], 0.0), float(marks.arrive.max()))
+    assert len(found) == len(arrived) > 1
+    for caption in found:
+        last = arrived[caption.name.split("-")[2]]
+        assert done[caption.first - 1] < last - 1e-6 <= done[caption.first], "as soon as they are, and no sooner"
+    ends = [c.first for c in (*found[1:], *(c for c in board.captions if c.name == "trace-result-1"))]
+    assert [c.last + 1 for c in found] == ends, "until the next ones are found"
+    asked = [c for c in board.captions if c.name == "trace-asked-1"]
+    assert len(asked) == 1 and asked[0].body.endswith("?") and asked[0].last + 1 == found[0].first
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize(("name", "used"), [("gridding-2-2-2", 49), ("gridding-1-2-3", 169)])
 def test_the_words_count_the_cells_that_are_used(name, used, language):
