@@ -217,8 +217,9 @@ class Told:
         if "formula" not in self.show or stage.again:
             return []
         if isinstance(stage.told, Linear):
-            shape = self.contents.told_shapes[stage.reads[0]][self.contents.batch is not None :]
-            return [f"{size(shape)} = {count(stage.told.in_features)}"] if len(shape) > 1 else []
+            shape, (*_, cells) = self.contents.told_shapes[stage.reads[0]], self.flattened(number) or (0,)
+            named = f"{self.words('made_Flatten')}{self.words.colon}{size(shape[self.contents.batch is not None :])}"
+            return [f"{named} = {count(cells)}"] if cells else []
         if isinstance(stage.op, PixelShuffle | PixelUnshuffle):
             parts = pixel_rule(stage.op, self.words)
             whole, room = " ".join(parts), self.page.safe_width / CAPITAL["note"]
@@ -232,6 +233,14 @@ class Told:
             return lines
         whole = size_formulas(stage.told, stage.source, words)
         return [*(self.words("in_all", line) for line in whole), *lines]
+
+    def flattened(self, number: int) -> tuple[int, ...]:
+        """The shape, (N,) C, of the cells in a row that a linear layer makes of what it reads; () where they are one
+        already, and of all other stages."""
+        stage, batched = self.stages[number], self.contents.batch is not None
+        shape = self.contents.told_shapes[stage.reads[0]]
+        flat = isinstance(stage.told, Linear) and len(shape) > 1 + batched
+        return (*shape[:batched], math.prod(shape[batched:])) if flat else ()
 
     def table(self, number: int) -> list[tuple[str, list[str]]]:
         """The rows of a stage's table: a name, then batch, channels, height, width."""
@@ -276,8 +285,7 @@ class Told:
         for rows in self._with_kernels:
             if sum(self.table_widths(rows)) <= max(self.page.safe_width - title, self._stages_width):
                 return rows
-        rows = [_columns(shape, len(head[1]) - 2, batched) for shape in shapes]
-        return [head, *((self.called(number), row) for number, row in enumerate(rows))]
+        return [head, *((name, _columns(shape, len(head[1]) - 2, batched)) for name, shape, _ in self._all_shapes)]
 
     @cached_property
     def summary(self) -> list[tuple[str, list[str]]]:
@@ -307,17 +315,26 @@ class Told:
     def _rows_of_all(self) -> list[tuple[str, list[str]]]:
         """Of every tensor its name, shape, the kernels, their dilation if any is dilated, and how many parameters made
         it; first the columns' names."""
-        kernels = [size(stage.told.weight_shape or ()) if stage.op.weight_shape else "" for stage in self.stages]
-        rates = [_dilation(stage.op) if kernel else "" for stage, kernel in zip(self.stages, kernels, strict=True)]
-        made = [_parts_of_parameters(stage.op) for stage in self.stages]
+        names, shapes, makers = zip(*self._all_shapes, strict=True)
+        kernels = [size(made.told.weight_shape or ()) if made and made.op.weight_shape else "" for made in makers]
+        rates = [_dilation(made.op) if made and kernel else "" for made, kernel in zip(makers, kernels, strict=True)]
         columns = [
-            [self.words("shape"), *map(size, self.contents.told_shapes)],
-            [self.words("kernels"), "", *kernels],
-            *([[self.words("dilation"), "", *rates]] if set(rates) - {"", "1"} else []),
-            [self.words("of_parameters"), "", *made],
+            [self.words("shape"), *map(size, shapes)],
+            [self.words("kernels"), *kernels],
+            *([[self.words("dilation"), *rates]] if set(rates) - {"", "1"} else []),
+            [self.words("of_parameters"), *(_parts_of_parameters(made.op) if made else "" for made in makers)],
         ]
-        names = ["", *(self.called(number) for number in range(len(self.contents.shapes)))]
-        return [(name, list(row)) for name, *row in zip(names, *columns, strict=True)]
+        return [(name, list(row)) for name, *row in zip(("", *names), *columns, strict=True)]
+
+    @property
+    def _all_shapes(self) -> list[tuple[str, tuple[int, ...], Shown | None]]:
+        """Of every tensor, and of what is flattened for a linear layer: its name, shape and the stage that made it."""
+        rows: list[tuple[str, tuple[int, ...], Shown | None]] = [(self.called(0), self.contents.told_shapes[0], None)]
+        for number, (stage, shape) in enumerate(zip(self.stages, self.contents.told_shapes[1:], strict=True)):
+            if flat := self.flattened(number):
+                rows.append((self.words("made_Flatten"), flat, None))
+            rows.append((self.called(number + 1), shape, stage))
+        return rows
 
     @property
     def _with_kernels(self) -> list[list[tuple[str, list[str]]]]:

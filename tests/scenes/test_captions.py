@@ -34,6 +34,8 @@ from convmotion.scenes.pose import pose
 from convmotion.scenes.scenefile import Text
 from convmotion.scenes.screen import said
 
+from .test_layout import scene_of
+
 CALLS = {
     "nn.Conv2d(8, 8, kernel_size=3)": Conv2d(8, 8, 3),
     "nn.Conv2d(8, 8, kernel_size=3, groups=2)": Conv2d(8, 8, 3, groups=2),
@@ -373,12 +375,31 @@ def test_the_result_tells_weights_and_biases_of_every_stage_and_of_all():
     told = {c.name: c.body for c in compose(scene).captions}
     last = max(int(key.split("-")[3]) for key in told if re.fullmatch(r"table-result-0-\d", key))
     ops = [stage.op for stage in scene.stages if stage.op.num_parameters]
-    rows = [told[f"table-result-{row}-{last}"] for row in range(2, 2 + len(ops))]
+    rows = [told[key] for row in range(1, 20) if (key := f"table-result-{row}-{last}") in told]
     weights, biases = zip(*([int(n.replace(",", "")) for n in row.split(" + ")] for row in rows), strict=True)
     assert [w + b for w, b in zip(weights, biases, strict=True)] == [op.num_parameters for op in ops]
     assert list(biases) == [32, 128, 512, 10]
     total = f"{sum(weights):,} + {sum(biases)} biases = {sum(op.num_parameters for op in ops):,} parameters"
     assert told["cost-result"].startswith(total)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", ["deep-stack", "lenet", "fully-connected"])
+def test_what_is_flattened_for_a_linear_layer_is_told_with_its_cells(name, language):
+    scene, called = scene_of(name), Words(language)("made_Flatten")
+    told = {c.name: c.body for c in compose(scene, (854, 480), 15.0, language).captions}
+    (number,) = (n for n, stage in enumerate(scene.stages) if stage.op.name == "Flatten")
+    before, (cells,) = scene.shapes[number : number + 2]
+    formulas = [body for body in told.values() if called in body and "=" in body]
+    assert formulas == [f"{called}{Words(language).colon}{' × '.join(map(str, before))} = {cells:,}"]
+    rows = {told[key]: key for key in told if re.fullmatch(r"table-result-\d+", key)}
+    if name == "fully-connected":
+        assert not rows, "there is no table of all stages"
+        return
+    place = list(rows).index(called)
+    assert told[f"{rows[called]}-0"] == f"{cells:,}"
+    first, others = told[f"table-result-{place}-0"], [f"{rows[called]}-{column}" for column in (1, 2)]
+    assert first.replace(" ", "") == "×".join(map(str, before)) and not set(others) & set(told), "nothing is learnt"
 
 
 @pytest.mark.parametrize(
@@ -769,7 +790,7 @@ def test_large_numbers_have_separators_but_in_calls(name, language):
 def test_a_linear_layer_tells_how_many_cells_a_tensor_has_in_a_row(batch):
     stages = '[[stage]]\nop = "Flatten"\n' + '[[stage]]\nop = "Linear"\nout_features = 4\n' * 2
     board = compose(parse_scene(f"[input]\nshape = [{batch}3, 20, 30]\n{stages}", "x"))
-    assert [c.body for c in board.captions if c.name.startswith("formula")] == ["3 × 20 × 30 = 1,800"]
+    assert [c.body for c in board.captions if c.name.startswith("formula")] == ["flattened: 3 × 20 × 30 = 1,800"]
 
 
 @pytest.mark.parametrize("size", [(854, 480), (480, 480), (480, 854)])
