@@ -88,31 +88,30 @@ def with_factors_above(told: Told, items: list[Item]) -> list[Item]:
 
 
 def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ...]]) -> list[Item]:
-    """The items, lanes marked by the numbers of their channels, as these are seen above a block, from its back on the
-    left to its front: where each has one of its own, and where a Move changes their order, in its arrangements, and
-    before and after all stages; and by those of the groups in which they are read next. Channels in a new order have
-    the numbers by which they are read then."""
+    """The items, lanes marked by the numbers of their channels, from the front: where each has one of its own, and
+    where a Move changes their order, in its arrangements, before the first of all stages and after; and by those of the
+    groups in which they are read next. Channels in a new order have the numbers by which they are read then."""
     names = ["input", *(f"output-{number + 1}" for number in range(len(told.stages)))]
     like = dict(zip(names, range(len(names)), strict=True))
     tensors = zip(names, told.contents.tensors, strict=True)
-    marked = {name: np.arange(e.lanes.length) for name, e in tensors if e.channels.length == 1 < e.lanes.length}
+    alone = {name: np.arange(e.lanes.length) for name, e in tensors if e.channels.length == 1 < e.lanes.length}
     shuffled: dict[str, int] = {}
-    renumbered = dict[str, tuple[str, ...]]()
+    moved: dict[str, NDArray[np.int64]] = {}
     for number, arranged in views.items():
         orders = [_order(told.contents, number, view) for view in arranged]
         if (last := orders[-1]) is None or (np.diff(last) > 0).all():
-            continue
-        came = tuple(told.channel(told.stages[number].reads[0], channel) for channel in last)
-        renumbered[names[number + 1]] = came
-        if len(last) > MOST_CHANNELS:
             continue
         named = [*(f"{view.name}-{number + 1}" for view in arranged[:-1]), names[number + 1]]
         like |= dict.fromkeys(named, told.stages[number].reads[0])
         if isinstance(op := told.stages[number].op, ChannelShuffle):
             shuffled |= dict.fromkeys(names[number : number + 2], op.groups)
-        marked |= {name: o for name, o in zip(named, orders, strict=True) if o is not None and name not in names[1:-1]}
-        if number == 0:
-            marked["input"] = np.sort(last)
+        moved |= {
+            name: order
+            for name, order in zip(named, orders, strict=True)
+            if order is not None and (len(order) <= MOST_CHANNELS or name in alone)
+        }
+        if number == 0 and len(last) <= MOST_CHANNELS:
+            moved["input"] = np.sort(last)
 
     grouped = {
         names[stage.reads[0]]
@@ -120,23 +119,24 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
         if stage.slide is not None and 1 < told.contents.groups(number) == told.contents.splits[stage.reads[0]]
     }
 
-    def called(name: str, channels: NDArray[np.int64]) -> str:
-        numbers = [told.channel(like[name], channel) for channel in channels]
-        groups = shuffled.get(name, 1) if len(channels) == len(marked[name]) else 1
-        return " | ".join(map(" ".join, np.split(np.array(numbers[::-1]), groups)))
+    def numbers(item: Item, channels: NDArray[np.int64] | None) -> tuple[str, ...]:
+        """Those of all its lanes."""
+        if channels is None:
+            return ()
+        split = shuffled.get(item.name, 1) if item.lanes == 1 else item.lanes
+        called = [told.channel(like[item.name], channel) for channel in channels]
+        lanes = tuple(map(" ".join, np.split(np.array(called), split)))
+        return lanes if split == item.lanes else (" | ".join(lanes),)
 
-    def marks(item: Item) -> tuple[str, ...]:
-        if item.name in marked:
-            return tuple(called(item.name, lane) for lane in np.split(marked[item.name], item.lanes))
-        return _groups(told, item) if item.name in grouped else ()
+    def marked(item: Item) -> Item:
+        came, read = (numbers(item, channels.get(item.name)) for channels in (moved, alone))
+        if not read and item.name in grouped:
+            read = _groups(told, item)
+        if read and item.name in names[1:-1]:
+            return replace(item, marks=read, came=came)
+        return replace(item, marks=came or read)
 
-    def came_of(item: Item) -> tuple[str, ...]:
-        return renumbered.get(item.name, ()) if item.name in marked.keys() - {names[-1]} else ()
-
-    return [
-        item if item.marks or not _may_be_marked(item) else replace(item, marks=marks(item), came=came_of(item))
-        for item in items
-    ]
+    return [item if item.marks or not _may_be_marked(item) else marked(item) for item in items]
 
 
 def _may_be_marked(item: Item) -> bool:
@@ -168,7 +168,8 @@ def with_skips(told: Told, items: list[Item]) -> list[Item]:
 def reviewed(told: Told, items: list[Item]) -> list[Item]:
     """All tensors once more, for the result; none where numbers are on cells: those of the last are to be read. Where
     these are of classes, beside what was classified, if that is a picture. There what was written in groups has their
-    numbers, too: no lines lead to it; and what was moved has those that it had before."""
+    numbers, too: no lines lead to it; and what was moved has those that it had before, as have channels that are each
+    made of one of these."""
     last = len(told.stages)
     classified = told.contents.pictured(0) and told.contents.of_classes(last)
     if told.contents.ends_merged or ("values" in told.show and not classified):
@@ -179,11 +180,15 @@ def reviewed(told: Told, items: list[Item]) -> list[Item]:
         items, names = [replace(items[0], pitch=min(1.0, CLASSIFIED / side)), *items[1:]], [names[0], names[-1]]
     groups = {f"output-{n + 1}": told.contents.groups(n) for n, stage in enumerate(told.stages) if stage.slide}
     written = {item.name for item in items if _may_be_marked(item) and 1 < item.lanes == groups.get(item.name)}
+    came = {item.name: item.came for item in items}
+    for number, stage in enumerate(told.stages):
+        if told.contents.keeps_channels(number):
+            came[f"output-{number + 1}"] = came.get(f"output-{stage.reads[0]}", ())
     return [
         replace(
             item,
             name=f"review-{item.name}",
-            marks=item.came or item.marks or (_groups(told, item) if item.name in written else ()),
+            marks=came[item.name] or item.marks or (_groups(told, item) if item.name in written else ()),
             pad=((0, 0),) * 3,
             notes=notes_of(told.left_out(item.elision)),
         )

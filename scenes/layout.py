@@ -234,8 +234,8 @@ class Item:
     opened: bool = False
     """Whether the channels of a block stand side by side, none behind another."""
     came: tuple[str, ...] = ()
-    """Of what was moved the numbers that its slots had before: its marks, by which what reads it calls them, stand from
-    then on."""
+    """Of what was moved the numbers that its slots had before: they stand until it is read, and then its marks, by
+    which what reads it calls them."""
     mark_height: float | None = None
     """How high its marks are, in units, if not as all labels: they are seen only where that is no less."""
     biased: bool = False
@@ -585,11 +585,11 @@ def beside_gap(capital: float) -> float:
 
 def widest_mark(item: Item) -> float:
     """How wide an item's marks are at most, in capitals."""
-    return max(map(text_width, item.marks))
+    return max(map(text_width, (*item.marks, *item.came)))
 
 
 def _mark_ascent(item: Item) -> float:
-    return max(map(text_ascent, item.marks))
+    return max(map(text_ascent, (*item.marks, *item.came)))
 
 
 def mark_drop(item: Item, capital: float, view: View) -> float:

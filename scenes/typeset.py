@@ -851,8 +851,9 @@ def marks(plan: Plan) -> Iterator[Caption]:
     """The numbers of filters and groups, above their blocks."""
     f = plan.frame
     for placed in f.placed:
-        for block, text in zip(placed.item.elision.block_of_slot().tolist(), placed.item.marks, strict=False):
-            for turn, (capital, spell) in enumerate(_mark_spells(plan, placed.item)):
+        blocks = placed.item.elision.block_of_slot().tolist()
+        for turn, (texts, capital, spell) in enumerate(_mark_spells(plan, placed.item)):
+            for block, text in zip(blocks, texts, strict=False):
                 x, y = mark_place(placed, block, capital, f.view)
                 at = (x - f.center[0], y - f.center[1])
                 if f.eyes:
@@ -863,13 +864,19 @@ def marks(plan: Plan) -> Iterator[Caption]:
                 yield replace(caption, size=capital)
 
 
-def _mark_spells(plan: Plan, item: Item) -> list[tuple[float, dict[str, object]]]:
-    """How high an item's marks are, in units, and when: as its label first is, or where their own height is enough."""
+def _mark_spells(plan: Plan, item: Item) -> Iterator[tuple[tuple[str, ...], float, dict[str, object]]]:
+    """An item's marks, how high they are, in units, and when: as its label first is, or where their own height is
+    enough. Of what was moved, those that it had before are there until it is read."""
     spells = [(pixel, spell) for _, pixel, spell in _spells(plan, item.name)]
+    if (height := item.mark_height) is not None:
+        yield from ((item.marks, height, spell) for pixel, spell in spells if height >= min(CAPITAL.values()) * pixel)
+        return
+    read = 1
     if item.came and not item.name.startswith("review-"):
-        since = plan.time.acts[int(item.name.removeprefix("output-"))].first_frame
-        spells = [(pixel, spell) for pixel, spell in spells if int(str(spell.get("last", since))) >= since]
-        spells = [(pixel, spell | {"first": max(since, int(str(spell.get("first", 1))))}) for pixel, spell in spells]
-    if (height := item.mark_height) is None:
-        return [(CAPITAL["label"] * pixel, spell) for pixel, spell in spells[:1]]
-    return [(height, spell) for pixel, spell in spells if height >= min(CAPITAL.values()) * pixel]
+        read = plan.time.acts[int(item.name.removeprefix("output-"))].first_frame
+    for texts, first, last in ((item.came, 1, read - 1), (item.marks, read, plan.time.frames)):
+        for pixel, spell in spells:
+            begin, end = (int(str(spell.get(key, other))) for key, other in (("first", first), ("last", last)))
+            if (begin := max(begin, first)) <= (end := min(end, last)):
+                yield texts, CAPITAL["label"] * pixel, spell | {"first": begin, "last": end}
+                break

@@ -621,8 +621,8 @@ def test_each_arrangement_of_a_shuffle_is_told_and_counted_while_it_is_made():
     board = compose(find_scene("channel-shuffle"), (854, 480), 30.0)
     texts = [
         "reshape: 8 channels, from the front, into 2 groups of 4",
-        "transpose: 2 groups of 4 become 4 of 2",
-        "flatten: one row of 8 channels again",
+        "transpose: 2 groups of 4, from the front, into 4 of 2",
+        "flatten: one row of 8 channels again, from the front",
     ]
     ends = [0, 8, 16, 24]
     for view, (text, first, last) in enumerate(zip(texts, ends[:-1], ends[1:], strict=True), start=1):
@@ -646,7 +646,7 @@ def test_in_a_chain_the_views_are_counted_within_their_stage(language):
 
 
 @pytest.mark.parametrize(
-    ("language", "told"), [("en", "in their new order, in 2 groups"), ("zh", "新的顺序排列，分成 2 组")]
+    ("language", "told"), [("en", "the new order, from the front, in 2 groups"), ("zh", "由前到后按新的顺序分成 2 组")]
 )
 def test_where_shuffled_channels_stand_in_groups_again_no_row_is_told(language, told):
     board = compose(find_scene("grouped-shuffled"), (854, 480), 30.0, language)

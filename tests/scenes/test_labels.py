@@ -66,10 +66,10 @@ def test_no_words_of_a_chinese_film_are_english(name):
         (
             "channel-shuffle",
             {
-                "input": ["8 7 6 5 | 4 3 2 1"],
-                "reshape-1": ["4 3 2 1", "8 7 6 5"],
-                "transpose-1": ["5 1", "6 2", "7 3", "8 4"],
-                "output-1": ["8 4 7 3 | 6 2 5 1"],
+                "input": ["1 2 3 4 | 5 6 7 8"],
+                "reshape-1": ["1 2 3 4", "5 6 7 8"],
+                "transpose-1": ["1 5", "2 6", "3 7", "4 8"],
+                "output-1": ["1 5 2 6 | 3 7 4 8"],
             },
         ),
         ("depthwise-separable", {key: list("12345678") for key in ("input", "output-1")}),
@@ -82,6 +82,18 @@ def test_channels_are_numbered_where_each_can_be_followed_and_there_is_room(name
         if caption.name.startswith("mark-") and "filters" not in caption.name:
             marks.setdefault(caption.name.removeprefix("mark-").rsplit("-", 1)[0], []).append(caption.body)
     assert marks == told
+
+
+def test_what_was_shuffled_has_the_numbers_that_it_had_before_until_it_is_read_in_groups():
+    board, when = compose(find_scene("grouped-shuffled")), {}
+    for caption in board.captions:
+        if caption.name.startswith("mark-output-2-"):
+            when[caption.body] = caption.first, caption.last
+    assert list(when) == ["1 5 2 6", "3 7 4 8", "group 1", "group 2"]
+    shuffled, read = (next(c for c in board.captions if c.name == f"call-{stage}") for stage in (2, 3))
+    assert when["1 5 2 6"] == when["3 7 4 8"] and when["group 1"] == when["group 2"]
+    assert when["1 5 2 6"][0] <= shuffled.first < when["1 5 2 6"][1] == when["group 1"][0] - 1
+    assert when["group 1"][0] == read.first < when["group 1"][1]
 
 
 @pytest.mark.parametrize(

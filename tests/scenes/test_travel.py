@@ -597,8 +597,11 @@ def test_groups_and_channels_that_stand_apart_have_their_numbers_in_the_result(n
     for caption in board.captions:
         if caption.name.startswith("mark-review-") and said(board, caption, board.frames) is not None:
             told.setdefault(caption.name.removeprefix("mark-review-").rpartition("-")[0], []).append(caption.body)
-    groups, moved, channels = ["group 1", "group 2"], list("15263748"), list("12345678")
-    lanes = {"shufflenet-unit": [groups, groups, moved, channels, groups], "grouped-shuffled": [groups] * 4}
+    groups, moved, halves = ["group 1", "group 2"], list("15263748"), ["1 5 2 6", "3 7 4 8"]
+    lanes = {
+        "shufflenet-unit": [groups, groups, moved, moved, groups],
+        "grouped-shuffled": [groups, groups, halves, groups],
+    }
     assert list(told.values()) == lanes[name]
     assert list(told) == ["input", *(f"output-{number}" for number in range(1, len(told)))]
 
@@ -613,9 +616,10 @@ def test_channels_in_a_new_order_have_new_numbers_only_once_they_are_read():
     calls = "nn.ChannelShuffle(2), nn.Conv2d(4, 4, 3, groups=4, bias=False)"
     board = compose(scene_from_lines(calls, (4, 7, 7)), (1280, 480))
     marks = [c for c in board.captions if c.name.startswith("mark-output-1-")]
-    assert [c.body for c in marks] == list("1234")
+    assert [c.body for c in marks] == list("13241234")
     (call,) = (c for c in board.captions if c.name == "call-2")
-    assert {c.first for c in marks} == {call.first} != {1}
+    assert {(c.first, c.last) for c in marks[:4]} == {(1, call.first - 1)}
+    assert {(c.first, c.last) for c in marks[4:]} == {(call.first, board.frames)}
 
 
 @pytest.mark.parametrize(("name", "review"), [("deep-stack", "review-"), ("mobilenet-block", "")])
