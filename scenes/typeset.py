@@ -865,8 +865,8 @@ def marks(plan: Plan) -> Iterator[Caption]:
 
 
 def _mark_spells(plan: Plan, item: Item) -> Iterator[tuple[tuple[str, ...], float, dict[str, object]]]:
-    """An item's marks, how high they are, in units, and when: as its label first is, or where their own height is
-    enough. Of what was moved, those that it had before are there until it is read."""
+    """An item's marks, how high they are, in units, and when: as its label is, or where their own height is enough.
+    Of what was moved, those that it had before are there until it is read."""
     spells = [(pixel, spell) for _, pixel, spell in _spells(plan, item.name)]
     if (height := item.mark_height) is not None:
         yield from ((item.marks, height, spell) for pixel, spell in spells if height >= min(CAPITAL.values()) * pixel)
@@ -879,4 +879,3 @@ def _mark_spells(plan: Plan, item: Item) -> Iterator[tuple[tuple[str, ...], floa
             begin, end = (int(str(spell.get(key, other))) for key, other in (("first", first), ("last", last)))
             if (begin := max(begin, first)) <= (end := min(end, last)):
                 yield texts, CAPITAL["label"] * pixel, spell | {"first": begin, "last": end}
-                break

@@ -622,6 +622,15 @@ def test_channels_in_a_new_order_have_new_numbers_only_once_they_are_read():
     assert {(c.first, c.last) for c in marks[4:]} == {(call.first, board.frames)}
 
 
+def test_groups_have_their_numbers_in_every_picture_in_which_they_are_seen():
+    board = board_of("resnext-block")  # the camera is a little farther from the second stage than from the first
+    marks = [c for c in board.captions if c.name.startswith("mark-output-1-")]
+    labels = [c for c in board.captions if c.name.startswith("label-output-1-")]
+    spells = {group: {(c.first, c.last) for c in marks if c.body == group} for group in ("group 1", "group 4")}
+    assert spells["group 1"] == spells["group 4"] == {(label.first, label.last) for label in labels}
+    assert len(spells["group 1"]) == 2
+
+
 @pytest.mark.parametrize(("name", "review"), [("deep-stack", "review-"), ("mobilenet-block", "")])
 def test_small_tensors_have_names_and_shapes_where_these_cost_little(name, review):
     board = board_of(name)
