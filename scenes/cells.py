@@ -17,6 +17,7 @@ from .filters import bias_cells, filter_cells, flipping_cells, lone_bias
 from .form import FEWEST_PIXELS
 from .items import MOST_CHANNELS
 from .matrix import column_mouths, matrix_cells
+from .numerals import HEIGHT
 from .pacing import BIAS, LAND, LANDED, MULTIPLY, SET_OUT, SUM, WRITE
 from .palette import EMPTY, faint
 from .parts import MOUTH, Act, Bank, Tensor
@@ -31,7 +32,7 @@ PARTIAL, GROWN = 0.8, 0.96
 JOINS, JOINED = 0.8, 0.7
 """What is added to such a cell has come to it after so much of its time, and is so large: smaller, it goes into it."""
 COPIED = 0.8
-"""How large the copies of cells are that padding repeats: their numbers are to be read."""
+"""How large the copies of cells are that padding repeats; their numbers are as large as those of cells."""
 MOST_SUMS = 15
 """Of more sums in one place none has its number: each must hide the one before it."""
 MOST_PRODUCTS = 2**20
@@ -351,7 +352,8 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         if (values := plan.lightness(number)) is not None:
             own = values[tuple(source[known].T)]
             color = faint(plan.shaded(number, tensor.color_of(source[known]), own), plan.theme)
-            numbers = plan.numbers(own, color, front[known], width=COPIED, stages=(number,))
+            most = HEIGHT / COPIED
+            numbers = plan.numbers(own, color, front[known], width=COPIED, stages=(number,), most=most)
         yield cells_at(
             position[known],
             f"copies-{tensor.name}",

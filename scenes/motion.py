@@ -380,6 +380,7 @@ def _dotted(elision: Elision, reach: tuple[int, int] = (1, 1)) -> tuple[_Spot, .
 def all_lines(plan: Plan) -> Iterator[Lines]:
     """From the window to the filters and on to the output cells; in order "filter" every filter has its own turn."""
     yield from _pluses(plan)
+    yield from _without_padding(plan)
     if "lines" not in plan.show:
         return
     if ties := tuple(_ties(plan)):
@@ -429,6 +430,23 @@ def _pluses(plan: Plan) -> Iterator[Lines]:
             Line(vector(at - arm), None, vector(at + arm), None, plan.theme.text) for at in middles for arm in arms
         )
         yield Lines(f"pluses-{number + 1}", bars, ALWAYS, plan.time.steps + 1.0, radius=PLUS_RADIUS * placed.item.pitch)
+
+
+def _without_padding(plan: Plan) -> Iterator[Lines]:
+    """Around what is no padding, where padding repeats cells and looks like them: its front."""
+    for number, tensor in enumerate(plan.tensors):
+        padding = plan.contents.padding(number)
+        if not any(map(sum, padding)) or getattr(plan.sight(number).op, "padding_mode", "zeros") == "zeros":
+            continue
+        _, h, w = tensor.placed.item.dims
+        (left, right), (top, bottom) = (-0.5, w - 0.5), (0.5, 0.5 - h)
+        corners = [np.array([x, -0.5, z]) for x, z in ((left, top), (right, top), (right, bottom), (left, bottom))]
+        lines = tuple(
+            Line(vector(base + start), None, vector(base + end), None, _deep(tensor))
+            for base in tensor.placed.base[tensor.placed.item.elision.drawn_blocks()]
+            for start, end in pairwise((*corners, corners[0]))
+        )
+        yield Lines(f"edge-{tensor.name}", lines, plan.since(number), plan.time.steps + 1.0, 1.0, FRAME_RADIUS)
 
 
 def _ties(plan: Plan) -> Iterator[Line]:

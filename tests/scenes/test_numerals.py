@@ -258,6 +258,8 @@ def test_padding_that_copies_carries_the_numbers_of_its_sources(mode):
     assert ghosts.numbers == () and len(numbers) == 2 * 22
     assert numbers.value.tolist() == [values[tuple(i)] for i in copies.index[numbers.cell]]
     assert pose(board, copies, 1).written[0].all()
+    (of_cells,) = next(c for c in board.cells if c.name == "input").numbers
+    assert numbers.size * copies.scale == pytest.approx(of_cells.size), "as high as on cells"
 
 
 def test_padding_of_what_keeps_the_largest_carries_nothing():

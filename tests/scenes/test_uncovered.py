@@ -246,6 +246,25 @@ def test_arcs_are_seen_on_the_cells_that_they_come_from(theme):
         assert (luminance(cells).min() + 0.05) / (luminance(np.array(arc)) + 0.05) > 2.0
 
 
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+def test_a_line_goes_around_the_cells_where_padding_repeats_them(mode):
+    text = "[input]\nshape = [2, 5, 4]\n[[stage]]\nop = 'Conv2d'\nout_channels = 2\nkernel_size = 3\ngroups = 2\n"
+    board = compose(parse_scene(text + f"padding = 1\npadding_mode = '{mode}'\n", mode))
+    edges = [lines for lines in board.lines if lines.name == "edge-input"]
+    if mode == "zeros":
+        assert not edges, "there padding is empty"
+        return
+    (edge,) = edges
+    assert edge.first < 0.0 < board.steps < edge.last and edge.over_cells == 1.0
+    ends = np.array([(line.start, line.end) for line in edge.lines]).reshape(2, -1, 3)
+    cells = thing(board, "input")
+    for channel, corners in enumerate(ends):
+        place = cells.position[cells.index[:, 0] == channel]
+        for bound, side in ((np.min, -0.5), (np.max, 0.5)):
+            wanted = bound(place, axis=0) + np.array([side, -0.5, side])
+            assert bound(corners, axis=0) == pytest.approx(wanted), "its rows and columns, before their fronts"
+
+
 @pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
 def test_arcs_lead_to_what_the_first_window_reads(mode):
     text = f"""

@@ -233,7 +233,7 @@ class Composer {
       step: this.step,
       cells,
       movers,
-      lines: [...this._pluses(), ...(this.kind.move || !this.look.show.includes("lines") ? [] : this._lines())],
+      lines: [...this._pluses(), ...this._withoutPadding(), ...(this.kind.move || !this.look.show.includes("lines") ? [] : this._lines())],
       captions: this._captions(),
       outlines: this._outlines(),
       camera: this.camera,
@@ -566,7 +566,10 @@ class Composer {
       color,
       scale: COPIED,
       lit_by: "window-1",
-      numbers: this._numbers(flat.map((cell) => this.values.x[cell]), color, repeats.map((i) => front[i]), { width: COPIED }),
+      numbers: this._numbers(flat.map((cell) => this.values.x[cell]), color, repeats.map((i) => front[i]), {
+        width: COPIED,
+        most: HEIGHT / COPIED,
+      }),
     });
     return [ghosts, copies];
   }
@@ -850,14 +853,14 @@ class Composer {
   }
 
   /** What is written on cells, none where it could not be read. */
-  _numbers(values, color, front, { first = ALWAYS, last = null, width = 1 } = {}) {
+  _numbers(values, color, front, { first = ALWAYS, last = null, width = 1, most = HEIGHT } = {}) {
     if (!this.numbers || !values) return [];
     const cell = range(values.length).filter((i) => front[i] && Number.isFinite(values[i]));
     if (!cell.length) return [];
     const pixels = (this.look.size[0] / this.camera.width) * width;
     const written = (own) => {
       const wide = own.map((value) => digitsWidth(short(value)));
-      const size = Math.min(HEIGHT, ROOM / (NARROWEST * wide.reduce((most, each) => Math.max(most, each))));
+      const size = Math.min(most, ROOM / (NARROWEST * wide.reduce((most, each) => Math.max(most, each))));
       return { own, wide, size };
     };
     const exact = written(cell.map((i) => values[i]));
@@ -970,6 +973,20 @@ class Composer {
       }),
     );
     return [{ name: "pluses-1", lines, first: ALWAYS, last: this.steps + 1, over_cells: null, radius: PLUS_RADIUS }];
+  }
+
+  /** Around what is no padding, where padding repeats cells and looks like them: its front. */
+  _withoutPadding() {
+    const padded = this.windows && this.look.show.includes("ghosts") && this._around().some((each) => each.copied);
+    if (!padded) return [];
+    const { base, dims } = this.inItem;
+    const [, h, w] = dims;
+    const corners = [[-0.5, 0.5], [w - 0.5, 0.5], [w - 0.5, 0.5 - h], [-0.5, 0.5 - h]].map(([x, z]) => [x, -0.5, z]);
+    const color = scaled(this.inColors[0], DEEP);
+    const lines = base.flatMap((at) =>
+      corners.map((start, k) => ({ start: add(at, start), start_on: null, end: add(at, corners[(k + 1) % 4]), end_on: null, color })),
+    );
+    return [{ name: "edge-input", lines, first: ALWAYS, last: this.steps + 1, over_cells: 1, radius: FRAME_RADIUS }];
   }
 
   /** Between groups of a tensor that stand one below the other, at both sides: what is drawn apart is one thing. */
