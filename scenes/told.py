@@ -203,7 +203,7 @@ class Told:
         left_out = [(names.get(axis, axis), n) for axis, n in elision.left_out()]
         if 0 < elision.rows.hidden == elision.columns.hidden:
             left_out[-2:] = [("rows_columns", elision.rows.hidden)]
-        return [(self.words("left_out", count(n)), self.words(f"left_out_{axis}")) for axis, n in left_out]
+        return [(self.words("left_out", count(n)), self.words(f"left_out_{axis}", count(n))) for axis, n in left_out]
 
     def formulas(self, number: int, words: Words | None = None) -> list[str]:
         """How sizes follow from each other in a stage; with ``words`` numbers have their names."""
