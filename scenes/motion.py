@@ -17,7 +17,7 @@ from .elision import Axis, Elision
 from .form import CUBE, LINE_RADIUS, TAP_BAR, WINDOW_BAR
 from .layout import CAPITAL, Placed, mark_room
 from .matrix import column_mouths
-from .pacing import LAND, READING_STEPS, SET_OUT, Beat, Stroke, strokes, time_at
+from .pacing import LAND, READING_STEPS, SET_OUT, STROKE, Beat, Stroke, strokes, time_at
 from .palette import faint, hue_of, oklch_to_linear
 from .parts import Bank, Tensor
 from .plan import Plan
@@ -887,14 +887,19 @@ def track_of(
 
     It arrives in the first part of each of its strokes and stands until the end of that; along a row, or slanting over
     several, it moves on evenly, from column to column: there are keys where it comes to one of ``bends`` or, if these
-    are None, at every step, or once a row. While rows pass of which nothing is drawn it goes down their gap as they do,
-    along what is ``dotted``.
+    are None, at every step, or once a row. Where it is swept along rows it stands at the end of one until it begins the
+    next, if there is no time to see it go back: the counter tells of nothing between them. While rows pass of which
+    nothing is drawn it goes down their gap as they do, along what is ``dotted``.
     """
     frames: list[float] = []
     values: list[NDArray[np.float64]] = []
     eases: list[Ease] = []
+    swept = False
     for stroke in strokes(chosen, row):
         here, last = place(*where(stroke.first)), where(stroke.last)
+        if swept and stroke.waits and stroke.stands - stroke.start < STROKE:
+            eases[-1] = "constant"
+        swept = stroke.waits
         if not frames:
             frames.append(stroke.start)
             values.append(here + np.array([0.0, approach, 0.0]))

@@ -55,7 +55,7 @@ PASSED = 0.9
 MOST_HURRIED = 3
 """Along so many rows between two others a window hurries, one by one; over more it goes in one slanting stroke."""
 STROKE = 4.0
-"""Frames that a window needs at least along a row: in fewer nobody sees it go."""
+"""Frames that a window needs at least along a row, and back: in fewer nobody sees it go."""
 
 Knots = tuple[tuple[float, float], ...]
 

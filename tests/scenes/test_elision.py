@@ -199,7 +199,7 @@ def test_the_window_lights_the_drawn_cells_that_it_touches(name):
     trajectory, written = op.trajectory(scene.input.shape), contents_of(name).tensors[1].rows
     read = next(c for c in board.cells if c.name == "input")
     window = board.mover("window-1")
-    rows_lit, stops = 0, set(window.track.frames[1:][np.array(window.track.eases[1:]) == "cubic"].tolist())
+    rows_lit, stops = 0, set(window.track.frames[1:][np.array(window.track.eases[1:]) != "linear"].tolist())
     for step in range(trajectory.positions[-1] - 1, board.steps, trajectory.positions[-1]):  # the ends of rows
         if board.settled[step] not in stops or not written.shows(step // trajectory.positions[-1]):
             continue

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convmotion.scenes import compose, parse_scene
+from convmotion.scenes import compose, find_scene, parse_scene
 from convmotion.scenes.pacing import (
     BEAT_SHARE,
     READING_SECONDS,
@@ -217,3 +217,21 @@ def test_before_the_result_is_held_the_camera_may_travel_once_more():
     assert frames == as_many and stays[-1][-1].end == held_from(frames, 30.0)
     assert leaves[-1][-1].end == held_from(frames, 30.0) - TRAVEL_SECONDS * 30.0
     assert all(beat.end - beat.start >= 1.0 for row in leaves for beat in row)
+
+
+def test_a_window_that_is_swept_along_rows_stands_where_the_counter_is_on_every_frame():
+    scene = find_scene("many-filters")
+    board = compose(scene, fps=15.0)
+    _, rows, columns = scene.shapes[1]
+    window = next(mover for mover in board.movers if mover.boxes)
+    swept = range(rows * columns // 3, rows * columns * 2 // 3)
+    seen = 0
+    for frame in range(window.first, window.last + 1):
+        done = float(board.step.at(frame)[0])
+        if not swept.start <= done <= swept.stop:
+            continue
+        right, _, up = window.track.at(frame) - window.track.at(board.settled[0])
+        assert abs(up - round(up)) < 1e-6, "it is in a row"
+        assert -1e-6 <= done - (right - up * columns) <= 1.0 + 1e-6, frame
+        seen += 1
+    assert seen > 20

@@ -9,7 +9,7 @@ import { bankOf, callOf, each, formulasOf, forward, kindOf, madeOf, shapesOf, so
 import { narrated } from "./arithmetic.js";
 import { ravel, tapsOf, unravel } from "./live.js";
 import { MINUS, rougher, short, told } from "./numerals.js";
-import { LAND, READING_STEPS, beatsOf, paceOf, settledOf, strokesOf } from "./pacing.js";
+import { LAND, READING_STEPS, STROKE, beatsOf, paceOf, settledOf, strokesOf } from "./pacing.js";
 import { CUBE } from "./form.js";
 import { filterColors, inLightness, inkOn, inputColors, outputColors } from "./palette.js";
 import { Phrases, count, textWidth } from "./phrases.js";
@@ -450,8 +450,11 @@ class Composer {
       values.push(value);
       eases.push(ease);
     };
+    let swept = false;
     for (const way of strokesOf(this.beats, this.row)) {
       const here = stands(way.first);
+      if (swept && way.waits && way.stands - way.start < STROKE) eases[eases.length - 1] = "constant";
+      swept = way.waits;
       if (!frames.length) key(way.start, here.map((x, i) => x + (i === 1 ? approach : 0)), "cubic");
       const single = way.first === way.last;
       key(way.stands, here, single ? "constant" : "linear");

@@ -13,7 +13,8 @@ const SINGLE_STEPS = 300;
 export const [LAND, ARRIVE, SWEEP_ARRIVE, SKIP_ARRIVE] = [0.2, 0.4, 0.1, 0.3];
 /** Past so many rows a window hurries along each of them. */
 const MOST_HURRIED = 3;
-const STROKE = 4;
+/** Frames that a window needs at least along a row, and back: in fewer nobody sees it go. */
+export const STROKE = 4;
 
 /** To a whole number; one half-way between two goes to the even one, as in Python. */
 function even(x) {
