@@ -22,6 +22,7 @@ from ..conv_math import (
     Shape,
     Slide,
     Softmax,
+    Upsample,
     Window,
     ZeroInsert,
 )
@@ -64,6 +65,7 @@ WORDS = {
         "of_window": "window {0}",
         "of_stride": "stride {0}",
         "of_padding": "padding {0}",
+        "of_factor": "factor {0}",
         "of_zeros": "zeros {0}",
         "in_all": "in all: {0}",
         "dilation": "dilation",
@@ -81,7 +83,7 @@ WORDS = {
         "macs_long_one": "{0} multiply-accumulate",
         "without_zeros": "{0}, {1} without zeros",
         "landing": "{0}, {1} inside the output",
-        "with_shares": "{0} ({1} with fixed shares)",
+        "with_shares": "{0} by weights, {1} by fixed shares",
         "unmixed": "{0}, mixing not counted",
         "against": "against",
         "each_way": "each way: {0}",
@@ -136,6 +138,7 @@ WORDS = {
         "max": "… keeps the largest",
         "mean": "… takes the mean",
         "mix": "… mixes them: the nearer, the more",
+        "mix_shares": "… mixes them, {0} and {1} each way: the nearer, the more",
         "mix_one": "… mixes the nearest ones, here only one",
         "mixed": "{0} cells are mixed: {1}",
         "mixed_one": "one cell is copied: {0}",
@@ -304,6 +307,7 @@ WORDS = {
         "of_window": "窗口 {0}",
         "of_stride": "步幅 {0}",
         "of_padding": "填充 {0}",
+        "of_factor": "倍数 {0}",
         "of_zeros": "零 {0}",
         "in_all": "整体：{0}",
         "dilation": "空洞率",
@@ -321,7 +325,7 @@ WORDS = {
         "macs_long_one": "{0} 次乘加",
         "without_zeros": "{0}，不计零为 {1} 次",
         "landing": "{0}，输出内 {1} 次",
-        "with_shares": "{0}（另有 {1} 次按比例）",
+        "with_shares": "{0}（用权重），{1} 次（用固定比例）",
         "unmixed": "{0}（不计混合）",
         "against": "对比",
         "each_way": "每种方式：{0}",
@@ -376,6 +380,7 @@ WORDS = {
         "max": "…… 保留最大的一个",
         "mean": "…… 取平均值",
         "mix": "…… 按距离加权混合",
+        "mix_shares": "…… 每个方向按 {0} 和 {1} 混合：越近占得越多",
         "mix_one": "…… 混合最近的单元（此处只有一个）",
         "mixed": "混合 {0} 个单元：{1}",
         "mixed_one": "复制一个单元：{0}",
@@ -643,8 +648,13 @@ def size_formulas(op: Operation, shape: Shape, words: Words | None = None, aroun
     elif isinstance(op, Pad):
         sides = (_sides(*side, named, around) for side in op.sides(axes))
         lines = [f"{before} + {side} = {after}" for (before, after), side in zip(sizes, sides, strict=True)]
-    elif isinstance(op, Adaptive) and all(1 < after < before for before, after in sizes):
+    elif isinstance(op, Adaptive) and all(after <= before for before, after in sizes):
         lines = [_adapted(*pair, named) for pair in sizes]
+    elif isinstance(op, Upsample) and op.size is None:
+        factors = per_axis(op.scale_factor, axes)
+        lines = [_scaled(*pair, factor, named) for pair, factor in zip(sizes, factors, strict=True)]
+    elif isinstance(op, MaxUnpool2d) and op.output_size is None:
+        lines = [_unpooled(op, axis, *pair, named) for axis, pair in enumerate(sizes)]
     elif isinstance(op, Slide) and window is not None and axes:
         lines = [_slid(op, window, axis, *pair, named) for axis, pair in enumerate(sizes)]
     else:
@@ -680,7 +690,9 @@ def _slid(op: Operation, window: Window, axis: int, before: int, after: int, nam
 
 
 def _adapted(before: int, after: int, named: Named) -> str:
-    """From which cell to which window i goes, both counted from 0."""
+    """From which cell to which window i goes, both counted from 0; if all are alike, how many there are."""
+    if before % after == 0:
+        return f"{before} / {named('window', before // after)} = {after}"
     window = named("window", "i")
     return f"{window}: floor({before}·i / {after}) … ceil({before}·(i + 1) / {after}) − 1, i = 0 … {after - 1}"
 
@@ -691,6 +703,19 @@ def _transposed(op: ConvTranspose, axis: int, before: int, after: int, named: Na
     stride, padding = named("stride", window.stride[axis]), named("padding", window.padding[axis][0])
     added = f" + {named('output_padding', more)}" if more else ""
     return f"({before} − 1)·{stride} − 2·{padding} + {_reach(op, window, axis, named)}{added} = {after}"
+
+
+def _scaled(before: int, after: int, factor: float, named: Named) -> str:
+    """floor(before*factor)."""
+    larger = f"{before}·{named('factor', int(factor) if factor.is_integer() else factor)}"
+    return f"{larger if before * factor == after else f'floor({larger})'} = {after}"
+
+
+def _unpooled(op: MaxUnpool2d, axis: int, before: int, after: int, named: Named) -> str:
+    """(before - 1)*stride - 2*padding + window."""
+    kernel, padding = (per_axis(value, 2)[axis] for value in (op.kernel_size, op.padding))
+    stride = named("stride", kernel if op.stride is None else per_axis(op.stride, 2)[axis])
+    return f"({before} − 1)·{stride} − 2·{named('padding', padding)} + {named('window', kernel)} = {after}"
 
 
 def pixel_rule(op: PixelShuffle | PixelUnshuffle, words: Words) -> tuple[str, str]:

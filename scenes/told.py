@@ -216,6 +216,8 @@ class Told:
             return [f"({size((filters, weights))}) · ({size((weights, positions))}) = {size((filters, positions))}"]
         if "formula" not in self.show or stage.again:
             return []
+        if stage.in_parts:
+            return size_formulas(stage.told, stage.source, words)
         if isinstance(stage.told, Linear):
             shape, (*_, cells) = self.contents.told_shapes[stage.reads[0]], self.flattened(number) or (0,)
             named = f"{self.words('made_Flatten')}{self.words.colon}{size(shape[self.contents.batch is not None :])}"

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from fractions import Fraction
 from itertools import groupby, pairwise
 
 from ..conv_math import DeformConv2d, Linear, Merge, Mul, Slide, Upsample
@@ -13,7 +14,7 @@ from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import AdaptiveAvgPool, AvgPool
 from ..conv_math.transposed import ConvTranspose
-from .arithmetic import added, first_merged, mixture, multiplied, narrated, sum_of
+from .arithmetic import MOST_PARTS, added, first_merged, mixture, multiplied, narrated, sum_of
 from .captions import Words, biases_of, count
 from .contents import Shown
 from .layout import (
@@ -693,7 +694,7 @@ def _happens(plan: Plan, number: int, room: float, step: int) -> tuple[str, str,
         return words("row_column", count(column + 1)), multiply, words.counted("sum", weights), words("write")
     if not isinstance(op, Weighted):
         reads = sight.reads_at_once * (op.fan_in(sight.item) if op.reduce == "softmax" else 1)
-        does = _done(words, sight)
+        does = _done(words, sight, step)
         writes = words("write_each" if sight.trajectory.filters > 1 else "write")
         return (
             _with_padding(words, words.counted("land", reads), reads, sight.padding_at(step), "pooled", room),
@@ -736,12 +737,27 @@ def _with_padding(words: Words, lands: str, reads: int, padded: int, how: str, r
     return whole if text_width(whole) + LISTED <= room else words(f"land_{how}_short", count(reads), count(padded))
 
 
-def _done(words: Words, sight: Sight) -> str:
-    """What a window without a weight does with the cells that it reads at once."""
+def _shares_each_way(sight: Sight, op: Upsample, step: int) -> list[Fraction]:
+    """The larger and the smaller share of the two cells that are mixed along each axis of several, ``3/4, 1/4``; []
+    where these are not the same along all of them, or no short fractions."""
+    reaches, place = op.reaches(sight.item), sight.place(step)[2]
+    found = zip(reaches, place[-len(reaches) :], strict=True)
+    least = [float(reach.coefficient[at].min()) for reach, at in found if reach.coefficient is not None]
+    if len(least) < 2:
+        return []
+    less = Fraction(least[0]).limit_denominator(MOST_PARTS)
+    alike = all(math.isclose(share, less, abs_tol=1e-9) for share in least)
+    return [1 - less, less] if less and alike else []
+
+
+def _done(words: Words, sight: Sight, step: int) -> str:
+    """What a window without a weight does in a step with the cells that it reads at once."""
     op = sight.op
     if op.formula:
         return words("formula", op.formula)
     if isinstance(op, Upsample):
+        if shares := _shares_each_way(sight, op, step):
+            return words("mix_shares", *shares)
         return words("mix" if sight.reads_at_once > 1 else "copy" if op.reduces_to_copies else "mix_one")
     if sight.reads_one:
         return words("each")

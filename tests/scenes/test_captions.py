@@ -23,6 +23,7 @@ from convmotion.conv_math import (
     PixelShuffle,
     PixelUnshuffle,
     Softmax,
+    Upsample,
     ZeroInsert,
 )
 from convmotion.scenes import compose, find_scene, parse_scene
@@ -122,7 +123,7 @@ def worked_out(formula: str) -> tuple[int, int]:
     """The value of a formula's left side, and the number that stands on its right."""
     left, right = formula.split(" = ")
     expression = left.replace("−", "-").replace("·", "*")
-    assert re.fullmatch(r"(?:floor|[-0-9+*/() ])+", expression)
+    assert re.fullmatch(r"(?:floor|[-0-9.+*/() ])+", expression)
     value = eval(expression, {"__builtins__": {}, "floor": math.floor})
     assert value == int(value), "without floor() the division leaves nothing"
     return int(value), int(right)
@@ -140,6 +141,30 @@ def test_the_size_formula_gives_the_size_that_the_output_has(given):
     else:
         assert [line[:3] for line in lines] == ["H: ", "W: "]
         assert [worked_out(line[4:]) for line in lines] == [(length, length) for length in expected]
+
+
+@pytest.mark.parametrize(
+    ("op", "line"),
+    [
+        (AdaptiveAvgPool2d(1), "7 / window 7 = 1"),
+        (AdaptiveAvgPool2d(7), "7 / window 1 = 7"),
+        (Upsample(scale_factor=2), "7·factor 2 = 14"),
+        (Upsample(scale_factor=1.5, mode="bilinear"), "floor(7·factor 1.5) = 10"),
+        (MaxUnpool2d(2), "(7 − 1)·stride 2 − 2·padding 0 + window 2 = 14"),
+        (MaxUnpool2d(3, stride=2, padding=1), "(7 − 1)·stride 2 − 2·padding 1 + window 3 = 13"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else torch_call(value),
+)
+def test_pools_of_equal_windows_upsampling_and_unpooling_have_size_formulas(op, line):
+    assert size_formulas(op, (2, 7, 7), Words("en")) == [line]
+    (bare,) = size_formulas(op, (2, 7, 7))
+    assert bare == re.sub(NAMED, "", line)
+    assert worked_out(bare) == (op.output_item((2, 7, 7))[1],) * 2
+
+
+@pytest.mark.parametrize("op", [Upsample(size=9), MaxUnpool2d(2, output_size=(13, 15)), AdaptiveAvgPool2d(9)])
+def test_sizes_that_are_given_have_no_formula(op):
+    assert size_formulas(op, (1, 7, 7)) == []
 
 
 @given(convolutions())
@@ -165,7 +190,7 @@ def test_the_size_formula_shows_this_scenes_numbers():
     assert size_formulas(ChannelShuffle(2), (8, 5, 5)) == []
 
 
-NAMED = r"(kernel|window|stride|dilation|output padding|padding) (?=[-−(\d])"
+NAMED = r"(kernel|window|factor|stride|dilation|output padding|padding) (?=[-−(\d])"
 
 
 @given(convolutions())
@@ -564,6 +589,27 @@ def test_in_that_table_kernels_have_their_dilations_if_any_is_dilated(name):
     rates = [str(stage.op.each("dilation")[0]) for stage in scene.stages]
     assert [table[row][column + 1] for row in ("output 1", "output 2", "output")] == rates
     assert "dilation" not in whole_table(compose(find_scene("receptive-field"), (854, 480), 15.0))[""]
+
+
+@pytest.mark.parametrize("name", ["im2col", "conv-matrix", "transposed-matrix"])
+def test_beside_the_product_of_matrices_stands_how_large_the_result_is(name):
+    (stage,) = (scene := find_scene(name)).stages
+    told = {c.name: c.body for c in compose(scene, (854, 480), 15.0).captions}
+    (whole,) = size_formulas(stage.op, scene.input.shape, Words("en"))
+    assert [told[f"formula-{number}-1"] for number in (1, 3)] == [whole, whole]
+    assert " · " in told["formula-2-1"]
+
+
+@pytest.mark.parametrize(
+    ("scale", "mode", "told"),
+    [(2, "bilinear", "3/4 and 1/4"), (4, "bilinear", "7/8 and 1/8"), ([2, 4], "bilinear", ""), (2, "trilinear", "3/4")],
+)
+def test_the_shares_of_a_mixture_are_told_along_each_axis_where_they_agree(scale, mode, told):
+    shape = [1, *[3] * (3 if mode == "trilinear" else 2)]
+    stage = f'[[stage]]\nop = "Upsample"\nscale_factor = {scale}\nmode = "{mode}"\n'
+    board = compose(parse_scene(f'[input]\nshape = {shape}\n{stage}[look]\nshow = ["values"]\n', "x"))
+    (phase,) = (c.body for c in board.captions if c.name == "phase-1-2")
+    assert (f"mixes them, {told}" in phase) if told else ("/" not in phase), phase
 
 
 THINGS = {

@@ -620,9 +620,18 @@ export function formulasOf({ op, arguments: a, input }, named = (_, number) => S
   } else if (op === "Pad") {
     const sides = padSides(a, spatial.length);
     lines = spatial.map((size, axis) => `${size} + ${around(...sides[axis], named)} = ${output[axis]}`);
-  } else if (op.startsWith("Adaptive") && spatial.every((before, axis) => 1 < output[axis] && output[axis] < before)) {
+  } else if (op === "Upsample" && a.size === null) {
+    const factors = each(a.scale_factor, spatial.length);
     lines = spatial.map((before, axis) => {
-      const [window, after] = [named("window", "i"), output[axis]];
+      const [factor, after] = [factors[axis], output[axis]];
+      const larger = `${before}·${named("factor", factor)}`;
+      return `${before * factor === after ? larger : `floor(${larger})`} = ${after}`;
+    });
+  } else if (op.startsWith("Adaptive") && spatial.every((before, axis) => output[axis] <= before)) {
+    lines = spatial.map((before, axis) => {
+      const after = output[axis];
+      if (before % after === 0) return `${before} / ${named("window", before / after)} = ${after}`;
+      const window = named("window", "i");
       return `${window}: floor(${before}·i / ${after}) … ceil(${before}·(i + 1) / ${after}) − 1, i = 0 … ${after - 1}`;
     });
   } else if ("kernel_size" in a) {
