@@ -181,7 +181,8 @@ def beat_ends(passage: Passage, board: Storyboard) -> list[int]:
     """The steps of a passage at whose end the window stands still: all of them, where nothing is swept."""
     ends = set(np.round(board.step.values[1:, 0]).astype(int) - 1)
     track = passage.window.track
-    stops = {round(f, 6) for f, kind in zip(track.frames[1:].tolist(), track.eases[1:], strict=True) if kind == "cubic"}
+    keys = zip(track.frames[1:].tolist(), track.eases[1:], strict=True)
+    stops = {round(frame, 6) for frame, ease in keys if ease != "linear"}
     found = [
         t
         for t in range(len(passage.trajectory))
