@@ -458,7 +458,7 @@ def _ties(plan: Plan) -> Iterator[Line]:
         base = placed.base[placed.item.elision.drawn_blocks()]
         edges = np.array([(x, y, 0.0) for x in (-0.5, w - 0.5) for y in (-0.5, c - 0.5)])
         across = plan.frame.view.project(edges)[:, 0]
-        if tensor.batch > 1 or _abreast(plan, placed) > 1:
+        if tensor.batch > 1 or _in_line(plan, placed, 0) > 1:
             continue
         for upper, lower in pairwise(base):
             for edge in edges[[across.argmin(), across.argmax()]]:
@@ -534,18 +534,18 @@ def _window_lines(plan: Plan, number: int, bank: Bank, picture: int, chosen: ran
     """From the corners of the window's front face, or of its bent grid, to its filter, or to a frame around its group's
     filters.
 
-    Where a group reads several boxes, these are lines from the near side of each; where others are in the way, it is
-    one line of each box, over them. Those of several groups, or boxes, wear the hues of these.
+    It is one line of each box where a group reads several boxes, or others are in the way, which it goes around. Those
+    of several groups, or boxes, wear the hues of these.
     """
     tensor, on = plan.tensors[number], _column_on(plan, number)
-    per_group, wide = bank.shape[0] // bank.groups, not plan.frame.tall
+    per_group, tall = bank.shape[0] // bank.groups, plan.frame.tall
     members = _members(bank, chosen)
     together = [per_group if len(some) > 1 else 1 for some in members.values()]
     arrive = [
         _over(plan, number, bank.placed, some, False, many) if on is None else []
         for some, many in zip(members.values(), together, strict=True)
     ]
-    single = wide and (_abreast(plan, tensor.placed) > 1 or any(arrive))
+    single = _in_line(plan, tensor.placed, int(tall)) > 1 or any(arrive)
     for (group, some), arrives in zip(members.items(), arrive, strict=True):
         color, around, boxes = plan.theme.line, plan.theme.ghost, _boxes_read(plan, number, bank, group)
         if bank.groups > 1:
@@ -555,17 +555,14 @@ def _window_lines(plan: Plan, number: int, bank: Bank, picture: int, chosen: ran
             for start, end in ((upper, right), (right, last), (last, lower), (lower, upper)):
                 yield Line(start, None, end, None, around)
             sides = (upper, lower) if tensor.placed.left < bank.placed.left else (right, last)
-            ends, middle = [upper, right, upper, right], _middle(*sides)
-            if wide:
-                ends = [sides[0], sides[0], sides[1], sides[1]]
+            ends = [upper, right, upper, right] if tall else [sides[0], sides[0], sides[1], sides[1]]
+            middle = _middle(upper, right) if tall else _middle(*sides)
         else:
             ends = _ends_on(bank, None if on else some[0])
             middle = ends[0]
         pairs = list(zip(((-1, 1), (1, 1), (-1, -1), (1, -1)), ends, strict=True))
-        if single:
-            pairs = [((1, 1), middle)]
-        elif len(boxes) > 1:
-            pairs = pairs[1::2] if wide else pairs[2:]
+        if single or len(boxes) > 1:
+            pairs = [((1, -1 if tall else 1), middle)]
         elif len(members) > FULL_LINES:
             pairs = pairs[::3]
         for box in boxes:
@@ -631,24 +628,30 @@ def _over(
     plan: Plan, number: int, placed: Placed, blocks: Sequence[int], leaves: bool, together: int = 1, share: float = 0.0
 ) -> list[Vector]:
     """What a line goes along that leaves these blocks of a thing, or arrives at them: over the others that stand beside
-    them on the way, so many ``together`` in a frame.
+    them on the way, so many ``together`` in a frame; in tall pictures past the right side of those below or above.
 
     Those that leave farther from the end, or arrive farther from the beginning, pass higher, lines of the same blocks
-    each at a ``share`` (0 to 1) of the room that leaves. In tall pictures blocks stand beside the way.
+    each at a ``share`` (0 to 1) of the room that leaves. In tall pictures, where rows are long, lines leave and arrive
+    straight from above, too.
     """
-    if plan.frame.tall:
-        return []
+    flow, side = (1, 0) if plan.frame.tall else (0, 1)
+    onward = -1.0 if plan.frame.tall else 1.0
     drawn = placed.item.elision.drawn_blocks()
     framed = (list(some) for _, some in groupby(drawn.tolist(), lambda block: block // together))
     seen = np.array([_frame_around(plan, number, _seen_around(plan, number, placed, some)) for some in framed])
-    x, y = _frame_around(plan, number, _seen_around(plan, number, placed, blocks)).mean(axis=0)
-    abreast = (seen[:, 0, 1] < y) & (y < seen[:, 1, 1])
-    passed = seen[abreast & ((seen[:, 0, 0] > x) if leaves else (seen[:, 1, 0] < x))]
-    if not len(passed):
-        return []
-    high = passed[:, 1, 1].max() + PASSES / plan.cell_pixels(number) * (len(passed) - 1 + share)
-    ends = passed[:, 0, 0].min(), passed[:, 1, 0].max()
-    return [_at_depth_of(plan, placed.base[blocks[0]], x, high) for x in ends]
+    mine = _frame_around(plan, number, _seen_around(plan, number, placed, blocks))
+    middle = mine.mean(axis=0)
+    abreast = (seen[:, 0, side] < middle[side]) & (middle[side] < seen[:, 1, side])
+    begin, end = np.sort(onward * (seen[:, :, flow] - middle[flow]), axis=1).T
+    passed = abreast & ((begin > 0.0) if leaves else (end < 0.0))
+    if not passed.any():
+        upright = plan.frame.tall and len(seen) > 1 and together == 1
+        edge = float(mine[0 if leaves else 1, 1])
+        return [_at_depth_of(plan, placed.base[blocks[0]], float(middle[0]), edge)] if upright else []
+    beyond = seen[passed, 1, side].max() + PASSES / plan.cell_pixels(number) * (passed.sum() - 1 + share)
+    points = np.full((2, 2), beyond)
+    points[:, flow] = middle[flow] + onward * np.array([begin[passed].min(), end[passed].max()])
+    return [_at_depth_of(plan, placed.base[blocks[0]], x, y) for x, y in points.tolist()]
 
 
 def _along(line: Line, points: Sequence[Vector]) -> Iterator[Line]:
@@ -658,10 +661,10 @@ def _along(line: Line, points: Sequence[Vector]) -> Iterator[Line]:
         yield Line(start, carried, end, on, line.color)
 
 
-def _abreast(plan: Plan, placed: Placed) -> int:
-    """How many blocks of one thing stand side by side: what leaves one to the right passes others."""
+def _in_line(plan: Plan, placed: Placed, axis: int) -> int:
+    """How many blocks of one thing stand side by side (0) or below each other (1): what leaves one passes others."""
     base = placed.base[placed.item.elision.drawn_blocks()]
-    return len(np.unique(plan.frame.view.project(base)[:, 0].round(6)))
+    return len(np.unique(plan.frame.view.project(base)[:, axis].round(6)))
 
 
 def _column_on(plan: Plan, number: int) -> str | None:

@@ -996,7 +996,7 @@ class Composer {
   *_ties() {
     const { right } = basis(DIRECTION);
     for (const item of [this.inItem, this.outItem]) {
-      if (this._abreast(item) > 1) continue;
+      if (this._inLine(item) > 1) continue;
       const { base, dims } = item;
       const [c, h, w] = dims;
       const edges = [-0.5, w - 0.5].flatMap((x) => [-0.5, c - 0.5].map((y) => [x, y, 0]));
@@ -1023,10 +1023,10 @@ class Composer {
     }
   }
 
-  /** How many groups of an item stand side by side. */
-  _abreast({ base }) {
-    const { right } = basis(DIRECTION);
-    return new Set(base.map((each) => Math.round(1e6 * dot(subtract(each, base[0]), right)))).size;
+  /** How many groups of an item stand side by side, or below each other. */
+  _inLine({ base }, below) {
+    const { right, up } = basis(DIRECTION);
+    return new Set(base.map((each) => Math.round(1e6 * dot(subtract(each, base[0]), below ? up : right)))).size;
   }
 
   /** From every padding cell that the first window reads, and that copies another one, to that, over both: seen as long
@@ -1059,9 +1059,9 @@ class Composer {
     return this.words.say("dilated", called, rate);
   }
 
-  /** From the corners of the window's front face to its filter, or to a frame around its group's filters; of several boxes
-   * from the near side of each; where others are in the way, one line of each box, over these. Those of several groups, or
-   * boxes, wear their hues. */
+  /** From the corners of the window's front face to its filter, or to a frame around its group's filters. It is one line of
+   * each box where a group reads several boxes, or others are in the way: these it goes around. Those of several groups, or
+   * boxes, wear the hues of these. */
   *_windowLines() {
     const { boxes } = this.window;
     const [filters, split] = [this.bank[0] / this.groups, this.lanesIn / this.groups];
@@ -1069,7 +1069,7 @@ class Composer {
     const groups = range(Math.min(this.groups, MOST_LINES));
     const membersOf = (group) => range(filters).map((k) => group * filters + k);
     const arrive = groups.map((group) => this._over(this.bankItem, membersOf(group), false, filters));
-    const single = !this.tall && (this._abreast(this.inItem) > 1 || arrive.some((points) => points.length));
+    const single = this._inLine(this.inItem, this.tall) > 1 || arrive.some((points) => points.length);
     for (const group of groups) {
       const members = membersOf(group);
       const bases = members.map((f) => this.bankItem.base[f]);
@@ -1080,8 +1080,8 @@ class Composer {
       for (const [one, other] of several ? [[0, 1], [1, 3], [3, 2], [2, 0]] : [])
         yield { start: near[one], start_on: null, end: near[other], end_on: null, color: hue ?? ghost };
       let ends = [[-1, 1], [1, 1], [-1, -1], [1, -1]].map((corner, i) => [corner, near[nearest[i]]]);
-      if (single) ends = [[[1, 1], several ? scaled(add(near[0], near[2]), 0.5) : near[0]]];
-      else if (split > 1) ends = this.tall ? ends.slice(2) : [ends[1], ends[3]];
+      const middle = several ? scaled(add(near[0], near[this.tall ? 1 : 2]), 0.5) : near[0];
+      if (single || split > 1) ends = [[[1, this.tall ? -1 : 1], middle]];
       else if (this.groups > FULL_LINES) ends = [ends[0], ends[3]];
       for (const lane of range(split).slice(0, MOST_LINES).map((k) => group * split + k)) {
         const [center, size] = boxes[lane];
@@ -1096,20 +1096,29 @@ class Composer {
   }
 
   /** What a line goes along that leaves these blocks of an item, or arrives at them: over the others that stand beside them
-   * on the way, so many together in a frame. Those that leave farther from the end, or arrive farther from the beginning,
-   * pass higher, lines of the same blocks each at a share of the room that leaves. */
+   * on the way, so many together in a frame; in tall pictures past the right side of those below or above. Those that leave
+   * farther from the end, or arrive farther from the beginning, pass higher, lines of the same blocks each at a share of the
+   * room that leaves. In tall pictures, where rows are long, lines leave and arrive straight from above, too. */
   _over(item, blocks, leaves, together = 1, share = 0) {
-    if (this.tall) return [];
+    const [flow, side, onward] = this.tall ? [1, 0, -1] : [0, 1, 1];
     const framed = (some) => this._frameAround(this._seenAround(item, some.map((block) => item.base[block])));
-    const [left, low, edge, high] = framed(blocks);
-    const [x, y] = [(left + edge) / 2, (low + high) / 2];
+    const mine = framed(blocks);
+    const middle = [0, 1].map((axis) => (mine[axis] + mine[axis + 2]) / 2);
     const passed = range(item.base.length / together)
       .map((k) => framed(range(together).map((i) => k * together + i)))
-      .filter((each) => each[1] < y && y < each[3] && (leaves ? each[0] > x : each[2] < x));
-    if (!passed.length) return [];
-    const above = Math.max(...passed.map((each) => each[3])) + PASSES * this.pixel * (passed.length - 1 + share);
-    const ends = [Math.min(...passed.map((each) => each[0])), Math.max(...passed.map((each) => each[2]))];
-    return ends.map((end) => this._atDepthOf(item.base[blocks[0]], end, above));
+      .filter((each) => each[side] < middle[side] && middle[side] < each[side + 2])
+      .map((each) => ({ each, ways: [each[flow], each[flow + 2]].map((at) => onward * (at - middle[flow])).sort((a, b) => a - b) }))
+      .filter(({ ways: [begin, end] }) => (leaves ? begin > 0 : end < 0));
+    if (!passed.length) {
+      const upright = this.tall && item.base.length > 1 && together === 1;
+      return upright ? [this._atDepthOf(item.base[blocks[0]], middle[0], mine[leaves ? 1 : 3])] : [];
+    }
+    const beyond = Math.max(...passed.map(({ each }) => each[side + 2])) + PASSES * this.pixel * (passed.length - 1 + share);
+    const ends = [Math.min(...passed.map(({ ways }) => ways[0])), Math.max(...passed.map(({ ways }) => ways[1]))];
+    return ends.map((way) => {
+      const at = middle[flow] + onward * way;
+      return this._atDepthOf(item.base[blocks[0]], ...(this.tall ? [beyond, at] : [at, beyond]));
+    });
   }
 
   /** Upper left, upper right, lower left and lower right of a filter's front face. */
