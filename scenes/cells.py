@@ -14,7 +14,7 @@ from ..conv_math import DeformConv2d, Merge
 from ..conv_math.rearrange import Columns
 from .elision import Elision
 from .filters import bias_cells, filter_cells, flipping_cells, lone_bias
-from .form import FEWEST_PIXELS
+from .form import FEWEST_PIXELS, PLAIN_FACE
 from .items import MOST_CHANNELS
 from .matrix import column_mouths, matrix_cells
 from .numerals import HEIGHT
@@ -352,8 +352,9 @@ def _ghost_cells(plan: Plan, number: int, tensor: Tensor) -> Iterator[Cells]:
         if (values := plan.lightness(number)) is not None:
             own = values[tuple(source[known].T)]
             color = faint(plan.shaded(number, tensor.color_of(source[known]), own), plan.theme)
-            most = HEIGHT / COPIED
-            numbers = plan.numbers(own, color, front[known], width=COPIED, stages=(number,), most=most)
+            numbers = plan.numbers(
+                own, color, front[known], width=COPIED, stages=(number,), most=HEIGHT / COPIED, face=PLAIN_FACE
+            )
         yield cells_at(
             position[known],
             f"copies-{tensor.name}",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ancestry import Trace
-from .form import MARK, MARK_GROWTH, VEIL
+from .form import MARK, MARK_GROWTH, PLAIN_FACE, VEIL
 from .motion import STRAIGHT, beside, offset_in, taps_of, track_of
 from .numerals import HEIGHT_ALONE
 from .pacing import LANDED, SET_OUT
@@ -127,7 +127,7 @@ def _counted(
     if "usage" not in plan.show:
         return ()
     front = shown & plan.tensors[number].in_front(index)
-    return plan.numbers(uses, mark_colors(plan, uses), front, most=HEIGHT_ALONE)
+    return plan.numbers(uses, mark_colors(plan, uses), front, most=HEIGHT_ALONE, face=PLAIN_FACE)
 
 
 def _of_some(

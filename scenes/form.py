@@ -49,6 +49,8 @@ SUN_ANGLE = 0.20
 """Radians: the softness of shadows."""
 FLAT_LIGHT, FLAT_SHADE = (-0.15, -0.40, 0.90), 0.62
 """Where plain colours are brightest (the top), and how bright they are at right angles to it."""
+PLAIN_FACE = FLAT_SHADE - (1.0 - FLAT_SHADE) * FLAT_LIGHT[1]
+"""How bright the fronts of cells in plain colours are: copies and marks have no others, whatever the light."""
 FLOOR_GLOSS = 0.06
 FLOOR_DIFFUSE, FLOOR_SHINE = 0.94, 0.051
 """How much of the floor is a mirror; the parts of light that it scatters and, its mirror being rough, reflects."""

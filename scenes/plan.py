@@ -145,14 +145,16 @@ class Plan:
         width: float = 1.0,
         stages: Sequence[int] = (),
         most: float = HEIGHT,
+        face: float | None = None,
     ) -> tuple[Numbers, ...]:
         """What is written on cells of these values (n,), as far as it can be read: see :func:`numbers_on`.
 
-        ``stages`` are those at which they are seen, if the camera travels: it is not as near to all of them.
+        ``stages`` are those at which they are seen, if the camera travels: it is not as near to all of them. Their
+        fronts are as bright as those of cells in their light, if not such a part of their colour.
         """
         seen = [stop.width for number in stages for stop in self.frame.stops[number : number + 1]]
         scale = width * self.size[0] / max(seen, default=self.frame.width)
-        return numbers_on(values, self.theme.face * color, front, scale, first, last, most)
+        return numbers_on(values, (face or self.theme.face) * color, front, scale, first, last, most)
 
     def cell_pixels(self, number: int) -> float:
         """How wide a stage's cells are in the picture in which it is seen, in reference pixels."""

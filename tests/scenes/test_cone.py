@@ -12,7 +12,8 @@ from convmotion.scenes import SceneError, compose, explain, find_scene, parse_sc
 from convmotion.scenes.ancestry import Hybrid, hybrid_of, traced_cells
 from convmotion.scenes.captions import Words
 from convmotion.scenes.contents import Contents
-from convmotion.scenes.form import MARK, VEIL
+from convmotion.scenes.form import MARK, PLAIN_FACE, VEIL
+from convmotion.scenes.palette import luminance
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.tracing import hybrid_lines
 
@@ -121,6 +122,18 @@ def test_the_deeper_a_mark_the_more_often_its_cell_is_used(name):
     assert all(len(colors) == 1 for colors in shades.values())
     lightness = [sum(next(iter(shades[count]))) for count in sorted(shades)]
     assert lightness == sorted(lightness, reverse=True) and len(set(lightness)) == len(lightness)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["gridding-2-2-2", "gridding-1-2-3"])
+def test_counts_can_be_read_on_marks_which_no_light_falls_on(name, theme):
+    counted = 0
+    for cells in compose(find_scene(name), fps=15, theme=theme).cells:
+        for numbers in cells.numbers if cells.name.startswith("marks-") else ():
+            ground, ink = (luminance(c) + 0.05 for c in (PLAIN_FACE * cells.color[numbers.cell], numbers.color))
+            assert np.maximum(ground / ink, ink / ground).min() >= 4.5, cells.name
+            counted += len(numbers)
+    assert counted > 100
 
 
 def test_a_cell_that_several_windows_meet_gets_a_mark_from_each_and_every_one_is_deeper():

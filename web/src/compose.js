@@ -10,7 +10,7 @@ import { narrated } from "./arithmetic.js";
 import { ravel, tapsOf, unravel } from "./live.js";
 import { MINUS, rougher, short, told } from "./numerals.js";
 import { LAND, READING_STEPS, STROKE, beatsOf, paceOf, settledOf, strokesOf } from "./pacing.js";
-import { CUBE } from "./form.js";
+import { CUBE, PLAIN_FACE } from "./form.js";
 import { filterColors, inLightness, inkOn, inputColors, outputColors } from "./palette.js";
 import { Phrases, count, textWidth } from "./phrases.js";
 import { ripened } from "./pose.js";
@@ -572,6 +572,7 @@ class Composer {
       numbers: this._numbers(flat.map((cell) => this.values.x[cell]), color, repeats.map((i) => front[i]), {
         width: COPIED,
         most: HEIGHT / COPIED,
+        face: PLAIN_FACE,
       }),
     });
     return [ghosts, copies];
@@ -856,7 +857,7 @@ class Composer {
   }
 
   /** What is written on cells, none where it could not be read. */
-  _numbers(values, color, front, { first = ALWAYS, last = null, width = 1, most = HEIGHT } = {}) {
+  _numbers(values, color, front, { first = ALWAYS, last = null, width = 1, most = HEIGHT, face = this.look.surroundings.face } = {}) {
     if (!this.numbers || !values) return [];
     const cell = range(values.length).filter((i) => front[i] && Number.isFinite(values[i]));
     if (!cell.length) return [];
@@ -869,7 +870,6 @@ class Composer {
     const exact = written(cell.map((i) => values[i]));
     const { own, wide, size } = exact.size * pixels < SMALL ? written(exact.own.map(rougher)) : exact;
     if (size * pixels < LEGIBLE) return [];
-    const { face } = this.look.surroundings;
     const ink = cell.flatMap((i) => inkOn(color[i].map((x) => x * face)));
     return [
       {

@@ -20,4 +20,6 @@ export const VEILED = 0.7;
 /** Where plain colours are brightest, and how bright they are at right angles to it. */
 export const FLAT_LIGHT = [-0.15, -0.4, 0.9];
 export const FLAT_SHADE = 0.62;
+/** How bright the fronts of cells in plain colours are. */
+export const PLAIN_FACE = FLAT_SHADE - (1 - FLAT_SHADE) * FLAT_LIGHT[1];
 export const SUN_DIRECTION = [0.3, 0.62, -1];
