@@ -25,8 +25,9 @@ HEIGHT_ALONE = 0.7
 """How high a digit is at most where no window stands on the row above, whose lower bars would cover it."""
 NARROWEST = 0.67
 """Long numbers are narrowed before they are made smaller, to no less than this part of their width."""
-LEGIBLE = 5.0
-"""Pixels: digits that would be lower are not written."""
+LEGIBLE, NARROW, POINTED = 5.0, 4.5, 5.8
+"""Pixels: digits that would be lower are not written, nor narrowed ones no wider than digits that are not so high or,
+where there are points among them, not so high."""
 SMALL = 12.0
 """Pixels: digits that would be lower are fewer and larger, those of numbers that are rounded anyway."""
 _WIDTHS = {".": 0.38, MINUS: 0.46, "e": 0.79}
@@ -91,6 +92,12 @@ def narrowed(texts: Collection[str], size: float) -> NDArray[np.float32]:
     return np.minimum(1.0, ROOM / (size * np.array(list(map(width, texts))))).astype(np.float32)
 
 
+def legible(texts: Collection[str], size: float) -> float:
+    """How many pixels high the digits of numbers have to be to be read, if they are so high in cells."""
+    least = POINTED if any("." in text for text in texts) else NARROW
+    return max(LEGIBLE, least / float(narrowed(texts, size).min()))
+
+
 def numbers_on(
     values: NDArray[np.float64],
     color: NDArray[np.floating],
@@ -120,7 +127,7 @@ def numbers_on(
         own = np.array([rougher(value) for value in own.tolist()])
         texts = shorts(own)
         size = digit_height(set(texts), most)
-    if size * scale < LEGIBLE:
+    if size * scale < legible(texts, size):
         return ()
     ink = np.ascontiguousarray(ink_on(color[cell]), np.float32)
     return (Numbers(cell.astype(np.int64), own, ink, size, narrowed(texts, size), first, last),)

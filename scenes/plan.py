@@ -46,7 +46,7 @@ from .layout import (
     label_texts,
     shape_text,
 )
-from .numerals import HEIGHT, LEGIBLE, digit_height, numbers_on, shorts
+from .numerals import HEIGHT, digit_height, legible, numbers_on, shorts
 from .pacing import TRAVEL_SECONDS
 from .parts import Bank, Tensor
 from .photo import RGB_HUES, pixels_of, worn
@@ -321,13 +321,12 @@ class Plan:
             return item
         kernel = self.told_kernel(number)
         assert kernel is not None
-        digit, legible = (
-            digit_height(set(shorts(kernel.reshape(-1)))) * item.pitch,
-            LEGIBLE * frame.width / self.size[0],
-        )
-        if digit >= legible:
+        texts = set(shorts(kernel.reshape(-1)))
+        size = digit_height(texts)
+        digit, least = size * item.pitch, legible(texts, size) * frame.width / self.size[0]
+        if digit >= least:
             return item
-        return replace(item, pitch=item.pitch * max(CAPITAL["label"] * frame.pixel, EASILY * legible) / digit)
+        return replace(item, pitch=item.pitch * max(CAPITAL["label"] * frame.pixel, EASILY * least) / digit)
 
     def _enlarged(self, item: Item, number: int, frame: Frame) -> Item | None:
         """A bank of kernels beside a picture whose cells are too small to be told from each other, larger than it."""

@@ -159,3 +159,10 @@ def test_rounding_keeps_what_it_can_in_few_levels(small):
         unit = abs(values[values != 0]).min()
         assert abs(values - small[0][name]).max() <= abs(small[0][name]).max() / train_lenet.LEVELS, unit
         assert len(np.unique(values)) <= 2 * train_lenet.LEVELS + 1
+
+
+@pytest.mark.parametrize("size", [(854, 480), (480, 854), (640, 480), (480, 480)])
+def test_of_its_numbers_only_those_are_written_that_can_be_read(size):
+    board = compose(lenet(), size)
+    written = {cells.name for cells in board.cells if cells.numbers}
+    assert "output-8" in written and "output-4" not in written, "not those of S4, which C3 stands beside"

@@ -408,6 +408,19 @@ def test_numbers_that_could_not_be_read_are_not_written():
     assert not any(cells.numbers for cells in deep.cells)
 
 
+@pytest.mark.parametrize(("values", "least"), [([7.0], 5.0), ([-126.0], 4.5 / NARROWEST), ([-0.16], 5.8 / NARROWEST)])
+def test_long_numbers_are_to_be_higher_so_as_to_be_read(values, least):
+    """Narrowed digits need their pixels from left to right, and more of them where a point is to be seen, too."""
+    values = np.array(values)
+    texts = set(shorts(values))
+
+    def written(height):
+        scale = height / digit_height(texts)
+        return numbers_on(values, np.ones((len(values), 3)), np.ones(len(values), bool), scale)
+
+    assert not written(0.98 * least) and written(1.02 * least)
+
+
 @pytest.mark.parametrize("name", ["dilated-vs-standard", "spatially-separable"])
 def test_the_numbers_of_ways_that_are_compared_can_be_read(name):
     board = compose(find_scene(name), (854, 480))

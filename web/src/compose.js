@@ -61,7 +61,7 @@ const [MOST_FRAMED, FRAMED, FRAME_RADIUS] = [64, 0.86, 0.055];
 const SIDES = { upper: 0.5, middle: 0, lower: -0.5 };
 const MOST_MARKS = 64;
 const [APART, APART_CELLS] = [8, 2048];
-const [HEIGHT, ROOM, NARROWEST, LEGIBLE, SMALL] = [0.6, 0.84, 0.67, 5, 12];
+const [HEIGHT, ROOM, NARROWEST, LEGIBLE, NARROW, POINTED, SMALL] = [0.6, 0.84, 0.67, 5, 4.5, 5.8, 12];
 /** The page draws no more cells of a setting. */
 export const MOST_CELLS = 40_000;
 /** And works out no more multiply-accumulates while a slider moves. */
@@ -869,7 +869,10 @@ class Composer {
     };
     const exact = written(cell.map((i) => values[i]));
     const { own, wide, size } = exact.size * pixels < SMALL ? written(exact.own.map(rougher)) : exact;
-    if (size * pixels < LEGIBLE) return [];
+    const narrow = wide.map((each) => Math.min(1, ROOM / (size * each)));
+    const least = own.some((value) => short(value).includes(".")) ? POINTED : NARROW;
+    const thinnest = narrow.reduce((one, other) => Math.min(one, other));
+    if (size * pixels < Math.max(LEGIBLE, least / thinnest)) return [];
     const ink = cell.flatMap((i) => inkOn(color[i].map((x) => x * face)));
     return [
       {
@@ -880,7 +883,7 @@ class Composer {
         first,
         last,
         until: null,
-        narrow: packed(Float32Array.from(wide, (each) => Math.min(1, ROOM / (size * each)))),
+        narrow: packed(Float32Array.from(narrow)),
       },
     ];
   }
