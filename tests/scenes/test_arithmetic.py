@@ -259,7 +259,7 @@ def test_a_bilinear_step_tells_the_four_cells_and_their_shares(size):
     told = [c.body for c in board.captions if "phase-" in c.name]
     assert told == [
         "the window reads 4 cells: 8, 6, 2, 3",
-        "… mixes them: the nearer, the more",
+        "… mixes them, 3/4 and 1/4 each way: the nearer, the more",
         "… adds: (9·8 + 3·6 + 3·2 + 1·3) / 16 ≈ 6.19",
         "… writes 6.19",
     ]
