@@ -211,6 +211,14 @@ class Hybrid:
         """The rates' greatest common divisor: above 1 only every so-manieth cell is used, whatever the distances."""
         return math.gcd(*self.rates)
 
+    @property
+    def whole(self) -> bool:
+        """Whether every cell of the receptive field is used, of which the rule is but a sign."""
+        used = {0}
+        for rate in self.rates:
+            used = {place + rate * tap for place in used for tap in range(self.kernel)}
+        return len(used) == (self.kernel - 1) * sum(self.rates) + 1
+
 
 def hybrid_of(ops: Sequence[Operation]) -> Hybrid | None:
     """What the rule of hybrid dilated convolution says of a chain; None where it says nothing.

@@ -10,6 +10,7 @@ from .ancestry import Hybrid, fields_of, growth_of, hybrid_of, traced_cells
 from .captions import Words, count, size
 from .contents import Contents
 from .layout import broken, text_width
+from .numerals import told
 
 
 def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], room: float) -> list[list[str]]:
@@ -27,7 +28,7 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
     rule = [] if hybrid is None else hybrid_lines(hybrid, words)
     who = words(_traced(contents))
     asked = words("which_used" if usage else "which_seen", called(contents.traces[0].tensor), who)
-    told = [[asked, *rule]]
+    lines = [[asked, *rule]]
     for trace in contents.traces:
         used, cells = int((trace.counts > 0).sum()), trace.counts.size
         where = called(trace.tensor)
@@ -39,13 +40,13 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
             whole = math.prod(field) == used
             known = "sees" if not field or (whole and len(field) == 1) else "sees_whole" if whole else "sees_field"
             line = words.counted(known, used, where, who, "×".join(map(str, field)))
-        told.append([line, *rule])
-    result = told[-1]
+        lines.append([line, *rule])
+    result = lines[-1]
     if growth is not None and not usage and len(ops) > 1:
         grown = [field for op, field in zip(ops, growth, strict=True) if isinstance(op, Slide)]
         sizes = [str(field[0]) if len(set(field)) == 1 else size(field) for field in grown]
         result = [*result, words("growth", ", ".join(sizes))]
-    return [[part for line in lines for part in broken(line, room)] for lines in (*told, result)]
+    return [[part for line in each for part in broken(line, room)] for each in (*lines, result)]
 
 
 def _traced(contents: Contents) -> str:
@@ -58,18 +59,20 @@ def _traced(contents: Contents) -> str:
 
 
 def hybrid_lines(hybrid: Hybrid, words: Words) -> list[str]:
-    """The rule of hybrid dilated convolution with its numbers; of rates with a common divisor that they have one."""
+    """The rule of hybrid dilated convolution with its numbers, down to M2, which should be at most the kernel; of rates
+    with a common divisor that they have one."""
     if hybrid.divisor > 1:
         return [words("divisor", hybrid.divisor)]
     last = len(hybrid.rates)
     lines = [words("hybrid", last, hybrid.rates[-1])]
-    for i in range(last - 1, 0, -1):
+    if last > 2:
+        lines.append(words("hybrid_rule"))
+    for i in range(last - 1, 1, -1):
         rate, after, here = hybrid.rates[i - 1], hybrid.distances[i], hybrid.distances[i - 1]
-        line = f"M{i} = max({after} − 2·{rate}, {after} − 2·({after} − {rate}), {rate}) = {here}"
-        if i == 2:
-            line += f" {words('within' if hybrid.distances.within_kernel else 'beyond', hybrid.kernel)}"
-        lines.append(line)
-    return lines
+        terms = (told(term) for term in (after - 2 * rate, after - 2 * (after - rate), rate))
+        lines.append(f"M{i} = max({', '.join(terms)}) = {here}")
+    asked = words("within" if hybrid.distances.within_kernel else "beyond", hybrid.kernel)
+    return [*lines[:-1], f"{lines[-1]}{asked}{words.colon}{words('no_hole' if hybrid.whole else 'holes')}"]
 
 
 def counter_width(contents: Contents, words: Words) -> float:

@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from convmotion.conv_math import ancestors, hdc_distances, receptive_field, usage_counts
+from convmotion.conv_math import Conv2d, ancestors, hdc_distances, receptive_field, usage_counts
 from convmotion.scenes import SceneError, compose, explain, find_scene, parse_scene
 from convmotion.scenes.ancestry import Hybrid, hybrid_of, traced_cells
 from convmotion.scenes.captions import Words
@@ -276,18 +278,27 @@ def test_the_rule_for_rates_is_told_with_its_numbers():
     lines = [body.replace("−", "-").replace("·", "*") for body in told(board, "trace-result-")]
     assert hdc_distances([1, 2, 3]) == (1, 2, 3)
     assert any(line.endswith("M3 = r3 = 3") for line in lines)
-    for number, (rate, after) in {2: (2, 3), 1: (1, 2)}.items():
-        line = next(line for line in lines if line.startswith(f"M{number} = "))
-        _, formula, result = line.split(" = ")
-        assert eval(formula) == int(result.split(" ")[0]) == hdc_distances([1, 2, 3])[number - 1]
-        assert formula == f"max({after} - 2*{rate}, {after} - 2*({after} - {rate}), {rate})"
-    assert next(line for line in lines if line.startswith("M2")).endswith("2 ≤ kernel 3")
+    (rule,) = (line for line in lines if line.startswith("M = "))
+    terms, meaning = re.fullmatch(r"M = max\((.+)\), (.+)", rule).groups()
+    (line,) = (line for line in lines if line.startswith("M2 = "))
+    _, formula, result = line.split(" = ")
+    numbers = [eval(re.sub(r"2(?=[r(])", "2*", term), {"N": 3, "r": 2}) for term in terms.split(", ")]
+    assert formula == f"max({', '.join(map(str, numbers))})" and meaning == "N: next layer's M"
+    assert result == "2 ≤ kernel 3: no hole" and max(numbers) == hdc_distances([1, 2, 3])[1] == 2
     terms = [body for body in lines if body.startswith("M: ")]
     assert terms == ["M: distance of used cells, r: dilation; M3 = r3 = 3"], "no letter without its meaning"
     for line in hybrid_lines(Hybrid((1, 5, 9), 3, hdc_distances([1, 5, 9], 3)), Words("zh")):
-        assert "M2" not in line or line.endswith("> 核 3")
+        assert "M2" not in line or line.endswith("> 核 3：留下空洞")
     even = told(compose(find_scene("gridding-2-2-2")), "trace-result-")
     assert any("factor 2" in body for body in even) and not any(body.startswith("M") for body in even)
+
+
+@given(st.lists(st.integers(1, 6), min_size=2, max_size=4), st.integers(2, 4))
+def test_holes_are_told_where_there_are_holes_whatever_the_rule_says(rates, kernel):
+    chain = [Conv2d(1, 1, (kernel, 1), dilation=(rate, 1)) for rate in rates]
+    counts = usage_counts(chain, (0, 0), (1, (kernel - 1) * sum(rates) + 1, 1))
+    line = hybrid_lines(Hybrid(tuple(rates), kernel, hdc_distances(rates, kernel)), Words("en"))[-1]
+    assert line.endswith("no hole" if counts.all() else "holes remain")
 
 
 @pytest.mark.parametrize(
