@@ -155,7 +155,8 @@ class Told:
         filters, *dims = shape
         kernel = self.words("the_kernel", filters), stage.told.weight_shape or ()
         if stage.matrix is not None:
-            return [kernel, (self.words("matrix"), stage.matrix.weight_shape)]
+            named = "transposed_matrix" if isinstance(stage.told, ConvTranspose) else "matrix"
+            return [kernel, (self.words(named), stage.matrix.weight_shape)]
         return [kernel, (self.words.counted("filter_rows", filters), (filters, math.prod(dims)))]
 
     def filter_names(self, number: int) -> tuple[str, ...]:

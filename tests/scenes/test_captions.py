@@ -615,7 +615,7 @@ def test_the_shares_of_a_mixture_are_told_along_each_axis_where_they_agree(scale
 THINGS = {
     "im2col": "input 1×4×4, columns 9×4, kernel ×1 1×1×3×3, kernel as a row 1×9, product 1×4, output 1×2×2",
     "conv-matrix": "input 1×4×4, flattened 1×16, kernel ×1 1×1×3×3, matrix 16×4, product 1×4, output 1×2×2",
-    "transposed-matrix": "input 1×2×2, flattened 1×4, kernel ×1 1×1×3×3, matrix 4×16, product 1×16, output 1×4×4",
+    "transposed-matrix": "input 1×2×2, flattened 1×4, kernel ×1 1×1×3×3, transpose 4×16, product 1×16, output 1×4×4",
 }
 
 
