@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..conv_math import DeformConv2d, Merge
 from ..conv_math.rearrange import Columns
 from .elision import Elision
-from .filters import bias_cells, filter_cells, flipping_cells, lone_bias
+from .filters import bias_cells, filter_cells, flipping_cells, lone_bias, swelling
 from .form import FEWEST_PIXELS, PLAIN_FACE
 from .items import MOST_CHANNELS
 from .matrix import column_mouths, matrix_cells
@@ -39,10 +39,6 @@ MOST_PRODUCTS = 2**20
 """More of them are not added up one by one."""
 HALF_WAY = 0.45
 """How large copies are half-way to one cell, where they are half as far from each other as in the beginning."""
-MAX_TRAVELLERS = 4096
-"""Above, the first step's copies of the window would be a cloud that nobody can read."""
-MOST_MORE = 256
-"""How many times more there may be, of which the others are not drawn."""
 DOT_PIXELS = 4.0
 """How large the dots in a gap are at least, in reference pixels."""
 DOT_SHARE = 0.65
@@ -387,14 +383,9 @@ def _stages_of(plan: Plan, number: int) -> tuple[int, ...]:
 def _travellers(plan: Plan, number: int, bank: Bank) -> Iterator[Cells]:
     """Copies of the cells of every window that is told, zeros, too: to their weights, then together into one cell per
     filter."""
-    act, order = plan.time.acts[number], plan.scene.time.order
-    taps_per_step = math.prod(bank.shape) // (bank.shape[0] if order == "filter" else 1)
-    small = plan.cell_pixels(number) < FEWEST_PIXELS
-    swells = bank.placed.item.pitch if small else 1.0
-    drawn = min(taps_per_step, bank.placed.item.elision.cells)
-    if max(drawn, taps_per_step / MOST_MORE) > MAX_TRAVELLERS or (small and swells == 1.0):
+    if (swells := swelling(plan, number)) is None:
         return
-    for turn, beat in enumerate(act.told, start=1):
+    for turn, beat in enumerate(plan.time.acts[number].told, start=1):
         key = f"{number + 1}{f'-{turn}' * (turn > 1)}"
         yield from _travelling(plan, number, bank, beat.first, f"travellers-{key}", swells)
         if plan.contents.adds_bias(number):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..conv_math.conv import Weighted
 from . import palette
+from .form import FEWEST_PIXELS
 from .parts import Bank
 from .plan import Plan
 from .sight import depth_of
@@ -20,8 +22,31 @@ from .values import in_lightness
 TURN, TURNED, LAID = 0.15, 0.85, 0.92
 """Parts of the step in which a kernel is flipped: its cells set out, have come to their places, are those of a filter
 again."""
+MAX_TRAVELLERS = 4096
+"""Above, the first step's copies of the window would be a cloud that nobody can read."""
+MOST_MORE = 256
+"""How many times more there may be, of which the others are not drawn."""
 COVERED = 0.02
 """How much longer the cells that stood there are seen: those that set out begin as their covers."""
+
+
+def met_at_once(plan: Plan, number: int) -> int:
+    """How many weights of a stage's filters are met in one step."""
+    filters, *dims = plan.banks[number].shape
+    return math.prod(dims) * (1 if plan.scene.time.order == "filter" else filters)
+
+
+def swelling(plan: Plan, number: int) -> float | None:
+    """How much larger copies of what is read become at a stage's filters; None where there are none: they would be too
+    many, or too small to be seen."""
+    if number not in plan.banks:
+        return None
+    item, met = plan.banks[number].placed.item, met_at_once(plan, number)
+    if max(min(met, item.elision.cells), met / MOST_MORE) > MAX_TRAVELLERS:
+        return None
+    if plan.cell_pixels(number) >= FEWEST_PIXELS:
+        return 1.0
+    return None if item.pitch == 1.0 else item.pitch
 
 
 def filter_cells(

@@ -74,7 +74,7 @@ PHRASES = (
     *("max", "mean", "each", "one_filter", "one_channel", "in", "multiply_values", "multiply_channel", "sum_values"),
     *("sum_channels", "bias", "write_value", "padding_max", "padding_mean", "padding_apart", "around_zeros"),
     *("around_reflect", "around_replicate", "around_circular", "opened", "opened_both", "group"),
-    *("with_bias", "bias_values"),
+    *("with_bias", "bias_values", "products"),
 )
 """What of :data:`.captions.WORDS` it says of it then."""
 

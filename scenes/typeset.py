@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from itertools import groupby, pairwise
 
+import numpy as np
+
 from ..conv_math import DeformConv2d, Linear, Merge, Mul, Slide, Upsample
 from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
@@ -17,6 +19,7 @@ from ..conv_math.transposed import ConvTranspose
 from .arithmetic import MOST_PARTS, added, first_merged, mixture, multiplied, narrated, sum_of
 from .captions import Words, biases_of, count
 from .contents import Shown
+from .filters import met_at_once, swelling
 from .layout import (
     CAPITAL,
     LABEL_GAP,
@@ -46,6 +49,8 @@ HALO = 2.0
 """Around the letters of what stands among things, in reference pixels: cells on their way pass behind them."""
 READ_SECONDS = 0.5
 """In less time what is mixed in a step cannot be read."""
+WORD_SECONDS = 0.3
+"""In less time not even a word can be read."""
 LISTED = 6.0
 """What is kept free for the first of the numbers in a list, in capitals."""
 BETWEEN = 1.5
@@ -806,13 +811,38 @@ def labels(plan: Plan) -> Iterator[Caption]:
         if placed.label_beside is not None:
             x, line, align = placed.label_beside
             x, top, first = x - f.center[0], line - f.center[1], 0.0
+        stand = _products(plan, placed, label, capital)
         for i, text in enumerate(lines):
             y = top - (first + i * LINE_HEIGHT) * capital
             told = i < len(label)
             line = i + 1 + turn * len(lines)
             name = f"label-{item.name}-{line}{key}" if told else f"elision-{item.name}-{line - len(label)}{key}"
             caption = _text(plan, name, text, "label", (x, y), align, halo=HALO * pixel, **spell)
-            yield replace(caption, size=capital)
+            caption = replace(caption, size=capital)
+            pieces = _pieces(caption.first, caption.last, [] if i else stand)
+            for n, (begin, end, stands) in enumerate(pieces):
+                turn_of = f"-{n}" * (n > 2)
+                piece = replace(caption, name=f"{name}{'-again' * (n > 0)}{turn_of}", first=begin, last=end)
+                if stands:
+                    piece = replace(piece, name=f"products-{item.name}{turn_of}", body=plan.told.words("products"))
+                if begin <= end:
+                    yield piece
+
+
+def _products(plan: Plan, placed: Placed, label: tuple[str, ...], capital: float) -> list[tuple[int, int]]:
+    """The frames on which products stand in the place of all weights of filters, if that can be said in place of the
+    first line of their ``label``, whose capitals are so high: where it is no wider than that and the filters."""
+    name, called = placed.item.name, plan.told.words("products")
+    number = int(name.removeprefix("filters-")) - 1 if name.startswith("filters-") else -1
+    if not label or swelling(plan, number) is None or plan.stages[number].is_product:
+        return []
+    all_met = met_at_once(plan, number) == math.prod(plan.banks[number].shape)
+    if not all_met or text_width(called) > max(placed.width / capital, *map(text_width, label)):
+        return []
+    reached, leaves, _ = plan.time.parts(number)
+    shares, beats = np.array([(reached + ripened(reached, leaves)) / 2.0, leaves]), plan.time.acts[number].told
+    spells = [np.floor(beat.start + shares * (beat.end - beat.start)).astype(int).tolist() for beat in beats]
+    return [(begin + 1, end) for begin, end in spells if end - begin >= WORD_SECONDS * plan.fps]
 
 
 def _below_cells(plan: Plan, placed: Placed, wide: float) -> float:

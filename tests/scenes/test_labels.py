@@ -1,11 +1,13 @@
 """Labels say what a thing is at any moment, and tell rows apart where there is room for little."""
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from convmotion.scenes import catalog_names, compose, find_scene, photo_of, with_photo
+from convmotion.scenes.captions import Words
 
 SIZES = [(854, 480), (480, 480), (480, 854)]
 FLIPPED = {"en": "flipped", "zh": "已翻转"}
@@ -13,7 +15,7 @@ MODES = {"en": ["zeros", "reflect", "replicate", "circular"], "zh": ["零", "反
 
 
 def labels(board, thing):
-    return [caption for caption in board.captions if re.fullmatch(rf"label-{thing}-\d+(-given)?", caption.name)]
+    return [caption for caption in board.captions if re.fullmatch(rf"label-{thing}-\d+(-given|-again)?", caption.name)]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -34,11 +36,32 @@ def test_filters_are_called_flipped_once_they_are(name, size, language):
     turning = next(cells for cells in board.cells if cells.name.startswith("flipping-"))
     said = labels(board, f"filters-{turning.name.removeprefix('flipping-')}")
     before, after = ([c for c in said if (FLIPPED[language] in c.body) is flipped] for flipped in (False, True))
-    (after,) = after
-    step = float(board.step.at(after.first)[0])
-    assert turning.end is not None and turning.end <= step < turning.end + 0.5 and after.last == board.frames
-    shown = {c.name.removesuffix("-given") for c in before if c.first == 1 and c.last == after.first - 1}
-    assert after.name in shown, "and nothing else until then"
+    step = float(board.step.at(after[0].first)[0])
+    assert turning.end is not None and turning.end <= step < turning.end + 0.5 and after[-1].last == board.frames
+    assert all(one.last < other.first for one, other in pairwise(after)), "products have a name of their own"
+    shown = {c.name.removesuffix("-given") for c in before if c.first == 1 and c.last == after[0].first - 1}
+    assert after[0].name in shown, "and nothing else until then"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", ["single-channel", "standard", "bias"])
+def test_while_products_stand_in_the_place_of_weights_they_are_called_so(name, language):
+    board = compose(find_scene(name), language=language)
+    (products,) = (c for c in board.captions if c.name == "products-filters-1")
+    assert products.body == Words(language)("products")
+    travellers = next(cells for cells in board.cells if cells.name == "travellers-1")
+    begin, end = (float(board.step.at(frame)[0]) for frame in (products.first, products.last))
+    assert travellers.rest[0] < begin < end <= travellers.rest[1], "copies stand before the weights"
+    assert all(begin >= numbers.first for numbers in travellers.numbers), "they have the numbers of products"
+    before, after = (c for c in labels(board, "filters-1") if c.at == products.at)
+    assert (before.body, before.last, after.first) == (after.body, products.first - 1, products.last + 1)
+
+
+@pytest.mark.parametrize("name", ["causal", "conv-matrix"])
+def test_of_products_nothing_is_said_in_less_time_than_a_word_needs_or_of_some_of_the_weights(name):
+    board = compose(find_scene(name))
+    assert any(cells.name.startswith("travellers-") for cells in board.cells)
+    assert not any(caption.name.startswith("products-") for caption in board.captions)
 
 
 def test_of_one_row_it_is_the_shape_that_is_said_where_there_is_room_for_little():

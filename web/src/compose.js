@@ -46,6 +46,8 @@ const [MULTIPLY, SUM, WRITE] = [0.36, 0.63, 0.8];
 const [BIASED, BIAS] = [[0.34, 0.52, 0.6], 0.68];
 const [SET_OUT, LANDED] = [0.5, 0.9];
 const DEEP = 0.22;
+/** In less time not even a word can be read. */
+const WORD_SECONDS = 0.3;
 const [PARTIAL, GROWN, COPIED] = [0.8, 0.96, 0.8];
 const [MOST_SUMS, MOST_PRODUCTS, FLIGHT, FEWEST_PIXELS] = [15, 2 ** 20, 0.06, 4];
 const EMPTY = [0.6, 0.61, 0.63];
@@ -617,10 +619,15 @@ class Composer {
     return [x + w - 0.5, y + depth - 1, z - (h - 1) / 2];
   }
 
+  /** Whether copies of what a window reads are seen to come to the weights. */
+  get meets() {
+    return this.bank && !this.slow.swept && product(this.bank) <= MOST_TRAVELLERS && this.page[0] / this.camera.width >= FEWEST_PIXELS;
+  }
+
   /** Copies of the first window's cells: to their weights, then together into one cell per filter or, of a window that
    * scatters, each to its own cell of the output. */
   _travellers() {
-    if (!this.bank || this.slow.swept || product(this.bank) > MOST_TRAVELLERS || this.page[0] / this.camera.width < FEWEST_PIXELS) return [];
+    if (!this.meets) return [];
     const [filters, slices] = this.bank;
     const { fan_in: fanIn } = this.stage;
     const kd = slices / fanIn;
@@ -1282,8 +1289,17 @@ class Composer {
     const above = low + (this.tall ? lift + formulas.length : Math.max(formulas.length, 1)) * line;
     for (const { name, body, up, ...spell } of this._told()) put(name, body, CAPITAL.note, left, above + up * line, "left", faint, spell);
     const halo = CAPITAL.label * HALO * pixel;
-    for (const { name, body, x, y, align } of this._atThings()) put(name, body, CAPITAL.label, x, y, align, text, { halo });
+    for (const { name, body, x, y, align, ...spell } of this._atThings()) put(name, body, CAPITAL.label, x, y, align, text, { halo, ...spell });
     return found;
+  }
+
+  /** The frames on which products stand in the place of all weights, if a word can be read meanwhile. */
+  _productsStand() {
+    if (!this.meets) return null;
+    const { start, end } = this.slow;
+    const [reached, leaves] = this.parts;
+    const [begin, last] = [(reached + ripened(reached, leaves)) / 2, leaves].map((share) => Math.floor(start + share * (end - start)));
+    return last - begin >= WORD_SECONDS * this.look.fps ? { first: begin + 1, last } : null;
   }
 
   /** The labels of things and the numbers of their parts, and where they are, in reference pixels. */
@@ -1291,7 +1307,13 @@ class Composer {
     const line = CAPITAL.label * LINE_HEIGHT;
     const labels = this.items.flatMap(({ name, label }, i) => {
       const [x, y] = this.labels[i].map((side) => side / this.pixel);
-      return label.map((body, k) => ({ name: `label-${name}-${k + 1}`, body, x, y: y - CAPITAL.label * 1.3 - k * line, align: "center" }));
+      const lines = label.map((body, k) => ({ name: `label-${name}-${k + 1}`, body, x, y: y - CAPITAL.label * 1.3 - k * line, align: "center" }));
+      const spell = this.items[i] === this.bankItem && this._productsStand();
+      if (!spell) return lines;
+      const [called, ...rest] = lines;
+      const before = { ...called, last: spell.first - 1 };
+      const again = { ...called, name: `${called.name}-again`, first: spell.last + 1 };
+      return [before, { ...called, ...spell, name: `products-${name}`, body: this.words.say("products") }, again, ...rest];
     });
     const marks = this.items.flatMap(({ name, marks, corners, marksAbove }) =>
       marks.map((body, block) => {
