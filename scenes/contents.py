@@ -278,11 +278,6 @@ class Contents:
         """Into how many parts the channels of a Slide fall that have nothing to do with each other."""
         return groups_of(self.stages[number].op, self.items[number])
 
-    def keeps_channels(self, number: int) -> bool:
-        """Whether a stage makes one channel of each that it reads, of nothing else."""
-        stage = self.stages[number]
-        return stage.slide is not None and self.groups(number) == stage.item[0] == self.items[number + 1][0]
-
     def takes_turns(self, number: int) -> bool:
         """Whether a stage's groups come one after another, the window going from lane to lane."""
         return self.scene.time.order == "filter" and self.stages[number].slide is not None and self.groups(number) > 1

@@ -126,14 +126,14 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
         split = shuffled.get(item.name, 1) if item.lanes == 1 else item.lanes
         called = [told.channel(like[item.name], channel) for channel in channels]
         lanes = tuple(map(" ".join, np.split(np.array(called), split)))
-        return lanes if split == item.lanes else (" | ".join(lanes),)
+        return lanes if split == item.lanes else (told.words("from_front", " | ".join(lanes)),)
 
     def marked(item: Item) -> Item:
         came, read = (numbers(item, channels.get(item.name)) for channels in (moved, alone))
         if not read and item.name in grouped:
             read = _groups(told, item)
         if read and item.name in names[1:-1]:
-            return replace(item, marks=read, came=came)
+            return replace(item, marks=read, came=came if item.elision.channels.length > 1 else ())
         return replace(item, marks=came or read)
 
     return [item if item.marks or not _may_be_marked(item) else marked(item) for item in items]
@@ -168,8 +168,7 @@ def with_skips(told: Told, items: list[Item]) -> list[Item]:
 def reviewed(told: Told, items: list[Item]) -> list[Item]:
     """All tensors once more, for the result; none where numbers are on cells: those of the last are to be read. Where
     these are of classes, beside what was classified, if that is a picture. There what was written in groups has their
-    numbers, too: no lines lead to it; and what was moved has those that it had before, as have channels that are each
-    made of one of these."""
+    numbers, too: no lines lead to it; and what was moved has those that it had before, in parts of several channels."""
     last = len(told.stages)
     classified = told.contents.pictured(0) and told.contents.of_classes(last)
     if told.contents.ends_merged or ("values" in told.show and not classified):
@@ -180,15 +179,11 @@ def reviewed(told: Told, items: list[Item]) -> list[Item]:
         items, names = [replace(items[0], pitch=min(1.0, CLASSIFIED / side)), *items[1:]], [names[0], names[-1]]
     groups = {f"output-{n + 1}": told.contents.groups(n) for n, stage in enumerate(told.stages) if stage.slide}
     written = {item.name for item in items if _may_be_marked(item) and 1 < item.lanes == groups.get(item.name)}
-    came = {item.name: item.came for item in items}
-    for number, stage in enumerate(told.stages):
-        if told.contents.keeps_channels(number):
-            came[f"output-{number + 1}"] = came.get(f"output-{stage.reads[0]}", ())
     return [
         replace(
             item,
             name=f"review-{item.name}",
-            marks=came[item.name] or item.marks or (_groups(told, item) if item.name in written else ()),
+            marks=item.came or item.marks or (_groups(told, item) if item.name in written else ()),
             pad=((0, 0),) * 3,
             notes=notes_of(told.left_out(item.elision)),
         )

@@ -542,7 +542,7 @@ def _window_lines(plan: Plan, number: int, bank: Bank, picture: int, chosen: ran
     members = _members(bank, chosen)
     together = [per_group if len(some) > 1 else 1 for some in members.values()]
     arrive = [
-        _over(plan, number, bank.placed, some, False, many) if on is None else []
+        _over(plan, number, bank.placed, some, False, many, ways=2) if on is None else []
         for some, many in zip(members.values(), together, strict=True)
     ]
     single = _in_line(plan, tensor.placed, int(tall)) > 1 or any(arrive)
@@ -625,13 +625,21 @@ def _middle(one: Vector, other: Vector) -> Vector:
 
 
 def _over(
-    plan: Plan, number: int, placed: Placed, blocks: Sequence[int], leaves: bool, together: int = 1, share: float = 0.0
+    plan: Plan,
+    number: int,
+    placed: Placed,
+    blocks: Sequence[int],
+    leaves: bool,
+    together: int = 1,
+    share: float = 0.0,
+    ways: int = 1,
 ) -> list[Vector]:
     """What a line goes along that leaves these blocks of a thing, or arrives at them: over the others that stand beside
     them on the way, so many ``together`` in a frame; in tall pictures past the right side of those below or above.
 
     Those that leave farther from the end, or arrive farther from the beginning, pass higher, lines of the same blocks
-    each at a ``share`` (0 to 1) of the room that leaves. In tall pictures, where rows are long, lines leave and arrive
+    each at a ``share`` (0 to 1) of the room that leaves; where lines go both ``ways``, to a thing and on from it, each
+    on a track of its own. In tall pictures, where rows are long, lines leave and arrive
     straight from above, too.
     """
     flow, side = (1, 0) if plan.frame.tall else (0, 1)
@@ -648,7 +656,8 @@ def _over(
         upright = plan.frame.tall and len(seen) > 1 and together == 1
         edge = float(mine[0 if leaves else 1, 1])
         return [_at_depth_of(plan, placed.base[blocks[0]], float(middle[0]), edge)] if upright else []
-    beyond = seen[passed, 1, side].max() + PASSES / plan.cell_pixels(number) * (passed.sum() - 1 + share)
+    track = (passed.sum() - 1) * ways + (leaves and ways > 1)
+    beyond = seen[passed, 1, side].max() + PASSES / plan.cell_pixels(number) * (track + share)
     points = np.full((2, 2), beyond)
     points[:, flow] = middle[flow] + onward * np.array([begin[passed].min(), end[passed].max()])
     return [_at_depth_of(plan, placed.base[blocks[0]], x, y) for x, y in points.tolist()]
@@ -724,7 +733,7 @@ def _output_lines(plan: Plan, number: int, bank: Bank, picture: int, filters: ra
         for rank, f in enumerate(some):
             leave = edge if framed else vector(bank.mouths()[f])
             stands, together = (some, bank.shape[0] // bank.groups) if framed else ([f], 1)
-            over = _over(plan, number, bank.placed, stands, True, together, rank / len(some))
+            over = _over(plan, number, bank.placed, stands, True, together, rank / len(some), ways=2)
             yield from _written(plan, number, picture, f, start, leave, None, over)
 
 

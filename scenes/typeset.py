@@ -294,7 +294,8 @@ def _formulas(plan: Plan, number: int) -> list[str]:
     beside = [""] * len(bare)
     if not plan.page.narrow and bare:
         ends = number == len(plan.stages) - 1 > 0 and not plan.told.tells_whole  # it stands there on the result, too
-        others = (_costs(plan, number)[1], *(_total_costs(plan)[-1:] if ends else ()))
+        costs = _costs(plan, number)
+        others = (costs[min(3, len(costs) - 1)], *(_total_costs(plan)[-1:] if ends else ()))
         beside[-1] = max(others, key=text_width)
         beside[:-1] = [_widest_counter(plan, number, plan.time.acts[number])] * (len(bare) - 1)
     room = plan.page.safe_width / CAPITAL["note"] - BETWEEN
@@ -417,10 +418,10 @@ def _costs(plan: Plan, number: int) -> tuple[str, ...]:
 
 
 def _with_biases(plan: Plan, parameters: int, biases: int) -> list[str]:
-    """So many parameters: how many of them are biases, if any, and without that."""
+    """So many parameters: how many of them are biases, if any, also without that word, and without that."""
     whole = plan.told.words.counted("parameters", parameters)
-    sums = f"{count(parameters - biases)} + {plan.told.words.counted('biases', biases)} = {whole}"
-    return [sums, whole] if biases else [whole]
+    parts = plan.told.words.counted("biases", biases), count(biases)
+    return [*(f"{count(parameters - biases)} + {part} = {whole}" for part in parts if biases), whole]
 
 
 def _total_costs(plan: Plan) -> tuple[str, ...]:

@@ -89,10 +89,10 @@ def test_no_words_of_a_chinese_film_are_english(name):
         (
             "channel-shuffle",
             {
-                "input": ["1 2 3 4 | 5 6 7 8"],
+                "input": ["front 1 2 3 4 | 5 6 7 8"],
                 "reshape-1": ["1 2 3 4", "5 6 7 8"],
                 "transpose-1": ["1 5", "2 6", "3 7", "4 8"],
-                "output-1": ["1 5 2 6 | 3 7 4 8"],
+                "output-1": ["front 1 5 2 6 | 3 7 4 8"],
             },
         ),
         ("depthwise-separable", {key: list("12345678") for key in ("input", "output-1")}),

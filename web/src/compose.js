@@ -1078,7 +1078,7 @@ class Composer {
     const several = filters > 1;
     const groups = range(Math.min(this.groups, MOST_LINES));
     const membersOf = (group) => range(filters).map((k) => group * filters + k);
-    const arrive = groups.map((group) => this._over(this.bankItem, membersOf(group), false, filters));
+    const arrive = groups.map((group) => this._over(this.bankItem, membersOf(group), false, filters, 0, 2));
     const single = this._inLine(this.inItem, this.tall) > 1 || arrive.some((points) => points.length);
     for (const group of groups) {
       const members = membersOf(group);
@@ -1108,8 +1108,9 @@ class Composer {
   /** What a line goes along that leaves these blocks of an item, or arrives at them: over the others that stand beside them
    * on the way, so many together in a frame; in tall pictures past the right side of those below or above. Those that leave
    * farther from the end, or arrive farther from the beginning, pass higher, lines of the same blocks each at a share of the
-   * room that leaves. In tall pictures, where rows are long, lines leave and arrive straight from above, too. */
-  _over(item, blocks, leaves, together = 1, share = 0) {
+   * room that leaves; where lines go both ways, to an item and on from it, each on a track of its own. In tall pictures, where
+   * rows are long, lines leave and arrive straight from above, too. */
+  _over(item, blocks, leaves, together = 1, share = 0, ways = 1) {
     const [flow, side, onward] = this.tall ? [1, 0, -1] : [0, 1, 1];
     const framed = (some) => this._frameAround(this._seenAround(item, some.map((block) => item.base[block])));
     const mine = framed(blocks);
@@ -1123,7 +1124,8 @@ class Composer {
       const upright = this.tall && item.base.length > 1 && together === 1;
       return upright ? [this._atDepthOf(item.base[blocks[0]], middle[0], mine[leaves ? 1 : 3])] : [];
     }
-    const beyond = Math.max(...passed.map(({ each }) => each[side + 2])) + PASSES * this.pixel * (passed.length - 1 + share);
+    const track = (passed.length - 1) * ways + (leaves && ways > 1 ? 1 : 0);
+    const beyond = Math.max(...passed.map(({ each }) => each[side + 2])) + PASSES * this.pixel * (track + share);
     const ends = [Math.min(...passed.map(({ ways }) => ways[0])), Math.max(...passed.map(({ ways }) => ways[1]))];
     return ends.map((way) => {
       const at = middle[flow] + onward * way;
@@ -1178,7 +1180,7 @@ class Composer {
       const members = framed ? range(per).map((k) => f - rank + k) : [f];
       const [, right, lower, last] = framed ? this._cornersAround(members.map((k) => this.bankItem.base[k])) : [];
       const leave = framed ? scaled(add(this.tall ? lower : right, last), 0.5) : this._mouth(f);
-      yield* this._written(f, leave, null, this._over(this.bankItem, members, true, members.length, rank / per));
+      yield* this._written(f, leave, null, this._over(this.bankItem, members, true, members.length, rank / per, 2));
     }
   }
 
