@@ -133,7 +133,7 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
         if not read and item.name in grouped:
             read = _groups(told, item)
         if read and item.name in names[1:-1]:
-            return replace(item, marks=read, came=came if item.elision.channels.length > 1 else ())
+            return replace(item, marks=read, came=came)
         return replace(item, marks=came or read)
 
     return [item if item.marks or not _may_be_marked(item) else marked(item) for item in items]
@@ -183,7 +183,9 @@ def reviewed(told: Told, items: list[Item]) -> list[Item]:
         replace(
             item,
             name=f"review-{item.name}",
-            marks=item.came or item.marks or (_groups(told, item) if item.name in written else ()),
+            marks=(item.came if item.elision.channels.length > 1 else ())
+            or item.marks
+            or (_groups(told, item) if item.name in written else ()),
             pad=((0, 0),) * 3,
             notes=notes_of(told.left_out(item.elision)),
         )
