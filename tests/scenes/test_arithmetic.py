@@ -259,7 +259,7 @@ def test_a_bilinear_step_tells_the_four_cells_and_their_shares(size):
     told = [c.body for c in board.captions if "phase-" in c.name]
     assert told == [
         "the window reads 4 cells: 8, 6, 2, 3",
-        "… mixes them, 3/4 and 1/4 each way: the nearer, the more",
+        "… mixes them, 3/4 and 1/4 each way, by distance",
         "… adds: (9·8 + 3·6 + 3·2 + 1·3) / 16 ≈ 6.19",
         "… writes 6.19",
     ]
@@ -391,7 +391,7 @@ def test_what_is_mixed_is_counted_as_often_as_a_share_is_told():
     taps = [trajectory.taps(step) for step in range(len(trajectory))]
     shares = sum(len(t.coefficient) for t in taps if len(t.coefficient) > 1)
     (cost,) = [c.body for c in board.captions if c.name == "cost-1"]
-    assert cost == f"0 parameters · 0 multiply-accumulates by weights, {shares} by fixed shares" and 0 < seen <= shares
+    assert cost == f"0 parameters · 0 multiply-accumulates by weights, {shares} by shares" and 0 < seen <= shares
     assert shares_mixed(Upsample(scale_factor=2), (2, 3, 3)) == 0
     assert shares_mixed(Upsample(scale_factor=2, mode="bilinear"), (2, 4, 3, 3)) == 8 * shares
 
