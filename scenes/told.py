@@ -220,9 +220,9 @@ class Told:
         if stage.in_parts:
             return size_formulas(stage.told, stage.source, words)
         if isinstance(stage.told, Linear):
-            shape, (*_, cells) = self.contents.told_shapes[stage.reads[0]], self.flattened(number) or (0,)
-            named = f"{self.words('made_Flatten')}{self.words.colon}{size(shape[self.contents.batch is not None :])}"
-            return [f"{named} = {count(cells)}"] if cells else []
+            shape = self.contents.told_shapes[stage.reads[0]][self.contents.batch is not None :]
+            named = f"{words('made_Flatten')}{words.colon}" if words else ""
+            return [f"{named}{size(shape)} = {count(stage.told.in_features)}"] if self.flattened(number) else []
         if isinstance(stage.op, PixelShuffle | PixelUnshuffle):
             parts = pixel_rule(stage.op, self.words)
             whole, room = " ".join(parts), self.page.safe_width / CAPITAL["note"]

@@ -415,8 +415,8 @@ def test_what_is_flattened_for_a_linear_layer_is_told_with_its_cells(name, langu
     told = {c.name: c.body for c in compose(scene, (854, 480), 15.0, language).captions}
     (number,) = (n for n, stage in enumerate(scene.stages) if stage.op.name == "Flatten")
     before, (cells,) = scene.shapes[number : number + 2]
-    formulas = [body for body in told.values() if called in body and "=" in body]
-    assert formulas == [f"{called}{Words(language).colon}{' × '.join(map(str, before))} = {cells:,}"]
+    (formula,) = (body for body in told.values() if body.endswith(f"{' × '.join(map(str, before))} = {cells:,}"))
+    assert formula.startswith(called) or name == "deep-stack", "what it costs leaves no room for the word"
     rows = {told[key]: key for key in told if re.fullmatch(r"table-result-\d+", key)}
     if name == "fully-connected":
         assert not rows, "there is no table of all stages"
