@@ -41,6 +41,8 @@ from .values import Values
 
 COLUMN_GAP = 16.0
 """Between the columns of the table, in reference pixels."""
+AXES_JOINT = "  ·  "
+"""Between the formulas of several axes on a line."""
 LEGEND_SHARE = 0.55
 """How much of a wide picture's width a legend takes at most."""
 WHOLE_ROWS = 5
@@ -229,6 +231,8 @@ class Told:
             return [whole] if text_width(whole) <= room else list(parts)
         around = "zeros" if stage.gathers and isinstance(stage.op, Pad) else "padding"
         lines = size_formulas(stage.op, stage.input, words, around)
+        if self.contents.in_rows and self._fit_in_one(size_formulas(stage.op, stage.input, None, around)):
+            lines = [AXES_JOINT.join(lines)]
         if isinstance(stage.op, DeformConv2d):
             channels = stage.op.offset_shape(stage.input)[-3]
             lines = [self.words("offset_rule", count(channels), size(stage.op.each("kernel_size"))), *lines]
@@ -236,6 +240,11 @@ class Told:
             return lines
         whole = size_formulas(stage.told, stage.source, words)
         return [*(self.words("in_all", line) for line in whole), *lines]
+
+    def _fit_in_one(self, lines: list[str]) -> bool:
+        """Whether several lines have room in one, in wide pictures beside what a stage costs."""
+        room = (1.0 if self.page.narrow else NOTE_SHARE) * self.page.safe_width / CAPITAL["note"]
+        return len(lines) > 1 and text_width(AXES_JOINT.join(lines)) <= room
 
     def flattened(self, number: int) -> tuple[int, ...]:
         """The shape, (N,) C, of the cells in a row that a linear layer makes of what it reads; () where they are one
@@ -506,9 +515,11 @@ class Told:
         return name * CAPITAL["note"] + COLUMN_GAP / 2.0, shape * CAPITAL["note"] + COLUMN_GAP
 
     def shape_lines(self, number: int) -> list[str]:
-        """The rows of a stage's table in one, on as few lines as hold it: ``1×8×7×7 → kernel ×8: 4×3×3 → 1×8×5×5``."""
+        """The rows of a stage's table in one, on as few lines as hold it: ``1×8×7×7 → kernel 8×4×3×3 → 1×8×5×5``."""
         (_, read), *between, (_, made) = [(name, "×".join(filter(None, row))) for name, row in self.table(number)[1:]]
-        return self._in_a_row([read, *(f"{name}{self.words.colon}{shape}" for name, shape in between), made], " →")
+        parts = [(*name.partition(TIMES.rstrip())[::2], shape) for name, shape in between]
+        told = (f"{name} {many}×{shape}" if many else f"{name}{self.words.colon}{shape}" for name, many, shape in parts)
+        return self._in_a_row([read, *told, made], " →")
 
     @property
     def tells_whole(self) -> bool:
