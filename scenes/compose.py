@@ -16,7 +16,8 @@ from .contents import Contents
 from .counts import count_frames
 from .errors import SceneError
 from .layout import DIRECTION
-from .motion import all_lines, all_movers, all_outlines
+from .lines import all_lines
+from .motion import all_movers, all_outlines
 from .overview import Overview, overview_board
 from .plan import Plan
 from .scenefile import Scene

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from convmotion.render.pictures import laid_over
-from convmotion.scenes import compose, find_scene, motion, strokes
+from convmotion.scenes import compose, find_scene, strokes
 from convmotion.scenes.form import CUBE, LINE_RADIUS
 from convmotion.scenes.layout import View
 from convmotion.scenes.palette import THEMES, hue_of, luminance, srgb_codes
@@ -255,7 +255,7 @@ def test_lines_laid_over_a_picture_look_like_blenders_tubes(quality, camera, tmp
 
 def straight(name, monkeypatch):
     """With lines that go straight on, past whatever stands on their way; no words, no edges."""
-    monkeypatch.setattr(motion, "_over", lambda *_, **__: [])
+    monkeypatch.setattr("convmotion.scenes.lines._over", lambda *_, **__: [])
     board = compose(find_scene(name), SIZE, 24.0)
     return replace(board, movers=tuple(replace(mover, boxes=()) for mover in board.movers), captions=())
 
