@@ -234,7 +234,7 @@ def _window_lines(plan: Plan, number: int, bank: Bank, picture: int, chosen: ran
             ends = _ends_on(bank, None if on else some[0])
             middle = ends[0]
         pairs = list(zip(((-1, 1), (1, 1), (-1, -1), (1, -1)), ends, strict=True))
-        if single or len(boxes) > 1:
+        if one := single or len(boxes) > 1:
             pairs = [((1, -1 if tall else 1), middle)]
         elif len(members) > FULL_LINES:
             pairs = pairs[::3]
@@ -244,7 +244,7 @@ def _window_lines(plan: Plan, number: int, bank: Bank, picture: int, chosen: ran
                 lane = group * tensor.split // bank.groups
             if len(boxes) > 1 and bank.groups == 1:
                 shade = vector(_shade_on(plan, tensor, lane * tensor.per_lane))
-            leaves = _over(plan, number, tensor.placed, [lane * tensor.batch + picture], True)
+            leaves = _over(plan, number, tensor.placed, [lane * tensor.batch + picture], True) if one else []
             for corner, end in pairs:
                 line = Line(*_corner(plan, number, box, corner), end, on, shade)
                 yield from _along(line, [*leaves, *arrives])

@@ -1091,11 +1091,12 @@ class Composer {
         yield { start: near[one], start_on: null, end: near[other], end_on: null, color: hue ?? ghost };
       let ends = [[-1, 1], [1, 1], [-1, -1], [1, -1]].map((corner, i) => [corner, near[nearest[i]]]);
       const middle = several ? scaled(add(near[0], near[this.tall ? 1 : 2]), 0.5) : near[0];
-      if (single || split > 1) ends = [[[1, this.tall ? -1 : 1], middle]];
+      const one = single || split > 1;
+      if (one) ends = [[[1, this.tall ? -1 : 1], middle]];
       else if (this.groups > FULL_LINES) ends = [ends[0], ends[3]];
       for (const lane of range(split).slice(0, MOST_LINES).map((k) => group * split + k)) {
         const [center, size] = boxes[lane];
-        const leaves = this._over(this.inItem, [lane], true);
+        const leaves = one ? this._over(this.inItem, [lane], true) : [];
         const own = split > 1 && this.groups === 1 ? this._shadeOf(this.inColors[(lane * this.before[0]) / this.lanesIn]) : null;
         for (const [[dx, dz], end] of ends) {
           const start = add(center, scaled([dx * size[0], -size[1], dz * size[2]], 0.5));
@@ -1332,7 +1333,8 @@ class Composer {
     const { parameters, macs, landing, bias } = this.shapes;
     const { words } = this;
     const whole = words.counted("parameters", parameters);
-    const wholes = bias ? [`${count(parameters - bias[0])} + ${words.counted("biases", bias[0])} = ${whole}`, whole] : [whole];
+    const parts = bias ? [words.counted("biases", bias[0]), count(bias[0])] : [];
+    const wholes = [...parts.map((part) => `${count(parameters - bias[0])} + ${part} = ${whole}`), whole];
     const shares = this._shares();
     return wholes.flatMap((told) =>
       ["macs_long", "macs"].map((key) => {
@@ -1365,7 +1367,8 @@ class Composer {
   _formulas() {
     if (!this.look.show.includes("formula")) return [];
     const [bare, named] = [formulasOf(this.setting), formulasOf(this.setting, (key, number) => this.words.say(`of_${key}`, number))];
-    const beside = (i) => (this.tall ? 0 : textWidth(i === bare.length - 1 ? this._costs()[1] : this._counter()));
+    const costs = this._costs();
+    const beside = (i) => (this.tall ? 0 : textWidth(i === bare.length - 1 ? costs[Math.min(3, costs.length - 1)] : this._counter()));
     const room = (this.page[0] - 2 * SIDE) / CAPITAL.note - BETWEEN;
     return named.every((each, i) => textWidth(each) + beside(i) <= room) ? named : bare;
   }
