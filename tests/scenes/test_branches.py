@@ -7,7 +7,7 @@ import pytest
 
 from convmotion.scenes import SceneError, compose, parse_scene
 from convmotion.scenes.contents import Contents
-from convmotion.scenes.motion import BENT_RADIUS
+from convmotion.scenes.lines import BENT_RADIUS
 from convmotion.scenes.numerals import told
 from convmotion.scenes.pacing import LAND
 from convmotion.scenes.palette import THEMES

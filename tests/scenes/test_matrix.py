@@ -9,7 +9,7 @@ import pytest
 from convmotion.conv_math import ancestors, conv_matrix
 from convmotion.scenes import SceneError, compose, explain, find_scene, palette, parse_scene
 from convmotion.scenes.contents import Contents
-from convmotion.scenes.motion import INSET
+from convmotion.scenes.lines import INSET
 from convmotion.scenes.numerals import MINUS
 from convmotion.scenes.plan import Plan
 from convmotion.scenes.pose import lines_at, pose

@@ -17,6 +17,8 @@ from convmotion.scenes.screen import Screen, caption_box, said
 from convmotion.scenes.story import Line, Lines, vector
 from convmotion.scenes.strokes import OVER_CELLS
 
+from .test_uncovered import ways
+
 SIZE = (427, 240)
 RED = (0.8, 0.1, 0.05)
 
@@ -486,7 +488,7 @@ def test_a_frame_is_around_all_filters_that_get_the_same_and_lines_lead_to_its_c
     board = compose(find_scene(name), size)
     bank, window = next(c for c in board.cells if c.role == "filter"), View.along(board.camera.direction)
     (lines,) = (lines.lines for lines in board.lines if lines.name == "lines-1-1")
-    frames = [line for line in lines if line.start_on is None and line.end_on is None]
+    frames = [line for way in ways(lines) if way[0].start == way[-1].end for line in way]
     groups = getattr(find_scene(name).stages[0].op, "groups", 1)
     assert len(frames) == 4 * groups
     corners = np.array([line.start for line in frames]).reshape(groups, 4, 3)

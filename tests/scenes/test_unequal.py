@@ -139,7 +139,7 @@ def test_where_rows_are_swept_the_window_takes_every_size_on_its_way():
 @pytest.mark.parametrize(
     ("name", "told", "does"),
     [
-        ("bilinear", "the window reads 4 cells: ", "… mixes them: the nearer, the more"),
+        ("bilinear", "the window reads 4 cells: ", "… mixes them, 3/4 and 1/4 each way, by distance"),
         ("adaptive", "in channel 1 the window reads 4 cells: ", "channel 1 takes the mean: ("),
     ],
 )

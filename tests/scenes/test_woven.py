@@ -7,7 +7,7 @@ import pytest
 
 from convmotion.scenes import compose, explain, find_scene, parse_scene
 from convmotion.scenes.items import LINE_ROOM
-from convmotion.scenes.motion import BESIDE, FRONT
+from convmotion.scenes.lines import BESIDE, FRONT
 from convmotion.scenes.pose import lines_at, pose
 from convmotion.scenes.screen import Screen, caption_box
 
