@@ -284,7 +284,7 @@ def test_the_rule_for_rates_is_told_with_its_numbers():
     _, formula, result = line.split(" = ")
     numbers = [eval(re.sub(r"2(?=[r(])", "2*", term), {"N": 3, "r": 2}) for term in terms.split(", ")]
     assert formula == f"max({', '.join(map(str, numbers))})" and meaning == "N: next layer's M"
-    assert result == "2 ≤ kernel 3: no hole" and max(numbers) == hdc_distances([1, 2, 3])[1] == 2
+    assert result == "2 ≤ kernel 3: no hole in the input" and max(numbers) == hdc_distances([1, 2, 3])[1] == 2
     terms = [body for body in lines if body.startswith("M: ")]
     assert terms == ["M: distance of used cells, r: dilation; M3 = r3 = 3"], "no letter without its meaning"
     for line in hybrid_lines(Hybrid((1, 5, 9), 3, hdc_distances([1, 5, 9], 3)), Words("zh")):
@@ -298,7 +298,7 @@ def test_holes_are_told_where_there_are_holes_whatever_the_rule_says(rates, kern
     chain = [Conv2d(1, 1, (kernel, 1), dilation=(rate, 1)) for rate in rates]
     counts = usage_counts(chain, (0, 0), (1, (kernel - 1) * sum(rates) + 1, 1))
     line = hybrid_lines(Hybrid(tuple(rates), kernel, hdc_distances(rates, kernel)), Words("en"))[-1]
-    assert line.endswith("no hole" if counts.all() else "holes remain")
+    assert line.endswith("no hole in the input" if counts.all() else "holes remain")
 
 
 @pytest.mark.parametrize(
