@@ -784,7 +784,7 @@ def test_words_among_things_have_a_halo_behind_them(empty_blender):
     build(board, empty_blender)
     for caption in board.captions:
         halo = bpy.data.objects.get(f"{caption.name}{HALO}")
-        assert (halo is not None) is (caption.name.startswith(("mark-", "label-"))), caption.name
+        assert (halo is not None) is (caption.name.startswith(("mark-", "label-", "products-"))), caption.name
         if halo is not None:
             text = bpy.data.objects[caption.name]
             assert halo.location.z < text.location.z and halo.location.xy == text.location.xy
@@ -814,7 +814,7 @@ def test_halos_are_for_renders_as_in_a_solid_view_they_would_look_like_bold_lett
 def test_on_nothing_words_among_things_are_cut_out_and_have_no_colour_around_them(empty_blender):
     build(compose(find_scene("grouped"), (320, 180), transparent=True), empty_blender)
     around = [obj for obj in bpy.data.objects if obj.name.endswith(HALO)]
-    assert {obj.name.partition("-")[0] for obj in around} == {"label", "mark"}
+    assert {obj.name.partition("-")[0] for obj in around} == {"label", "mark", "products"}
     for obj in around:
         output = obj.active_material.node_tree.nodes["Material Output"].inputs["Surface"]
         assert output.links[0].from_node.bl_idname == "ShaderNodeHoldout"

@@ -377,7 +377,7 @@ def test_results_of_several_ways_are_compared_and_not_added():
         board = compose(find_scene(name), (854, 480), 15.0)
         (ends[name],) = (c.body for c in board.captions if c.name == "cost-result")
     assert ends == {
-        "spatially-separable": "6 against 9 parameters · 180 against 225 multiply-accumulates",
+        "spatially-separable": "6 against 9 parameters · 180 against 225 MACs",
         "padding-modes": "each way: 9 parameters · 144 multiply-accumulates",
         "dilated-vs-standard": "9 parameters each · 225 against 81 MACs",
         "depthwise-separable": "72 + 64 = 136 parameters · 3,400 multiply-accumulates",
@@ -500,14 +500,14 @@ def test_the_rule_of_pixels_says_where_each_cell_comes_from(op, size, language):
 MODES = {
     "zeros": ("outlined cells are padding: 0", "带框单元是填充：0"),
     "reflect": (
-        "cells around the frame are padding: mirrored at the outermost cells",
+        "padding outside the frame: mirrored at outermost cells",
         "框外单元是填充：以最外层单元为镜面的镜像",
     ),
     "replicate": (
-        "cells around the frame are padding: the outermost cells once more",
+        "padding outside the frame: the outermost cells once more",
         "框外单元是填充：重复最外层的单元",
     ),
-    "circular": ("cells around the frame are padding: those of the opposite side", "框外单元是填充：取自对侧的单元"),
+    "circular": ("padding outside the frame: cells of the opposite side", "框外单元是填充：取自对侧的单元"),
 }
 
 
