@@ -19,7 +19,7 @@ from .palette import faint, hue_of, oklch_to_linear
 from .parts import Bank, Tensor
 from .plan import Plan
 from .sight import depth_of
-from .story import ALWAYS, Line, Lines, Vector, vector
+from .story import ALWAYS, Line, Lines, Mover, Vector, vector
 
 INSET = (1.0 - CUBE) / 2.0 + 0.04
 """So far from a filter's corners, in its cells, lines end: on its cubes, which are smaller and rounded."""
@@ -210,7 +210,8 @@ def _window_lines(plan: Plan, number: int, bank: Bank, picture: int, chosen: ran
     It is one line of each box where a group reads several boxes, or others are in the way, which it goes around. Those
     of several groups, or boxes, wear the hues of these.
     """
-    tensor, on = plan.tensors[number], _column_on(plan, number)
+    window, tensor, on = window_of(plan, number), plan.tensors[number], _column_on(plan, number)
+    before = _before_lanes(plan, number)
     per_group, tall = bank.shape[0] // bank.groups, plan.frame.tall
     members = _members(bank, chosen)
     together = [per_group if len(some) > 1 else 1 for some in members.values()]
@@ -246,7 +247,7 @@ def _window_lines(plan: Plan, number: int, bank: Bank, picture: int, chosen: ran
                 shade = vector(_shade_on(plan, tensor, lane * tensor.per_lane))
             leaves = _over(plan, number, tensor.placed, [lane * tensor.batch + picture], True) if one else []
             for corner, end in pairs:
-                line = Line(*_corner(plan, number, box, corner), end, on, shade)
+                line = Line(*_corner(window, before, box, corner), end, on, shade)
                 yield from _along(line, [*leaves, *arrives])
 
 
@@ -272,14 +273,14 @@ def _boxes_read(plan: Plan, number: int, bank: Bank, group: int) -> range:
     return range(first, max(int(end), first + 1))
 
 
-def _corner(plan: Plan, number: int, box: int, corner: tuple[int, int]) -> tuple[Vector, str]:
+def _corner(window: Mover, before: NDArray[np.float64], box: int, corner: tuple[int, int]) -> tuple[Vector, str]:
     """A corner, right (1) or left (-1), upper (1) or lower (-1), of the front of a window's box, or of what it is bent
-    to; and what carries it."""
-    window, (right, up) = window_of(plan, number), corner
+    to, ``before`` each lane; and what carries it."""
+    right, up = corner
     if window.samples:
         columns, _, rows = window.counts
         at = window.samples[(up < 0) * (rows - 1) * columns + (right > 0) * (columns - 1)]
-        return vector(_before_lanes(plan, number)[box]), at
+        return vector(before[box]), at
     center, size = np.array(window.boxes[box])
     return vector(center + size * (right, -1, up) / 2.0), window.name
 
@@ -392,7 +393,7 @@ def _corners_around(plan: Plan, number: int, bank: Bank, members: Sequence[int])
 
 def _output_lines(plan: Plan, number: int, bank: Bank, picture: int, filters: range) -> Iterator[Line]:
     """From each filter or, of several in a frame, from one point on its edge, to what it writes."""
-    output, start = plan.tensors[number + 1], filters.start
+    output, start, mouths = plan.tensors[number + 1], filters.start, bank.mouths()
     if on := _column_on(plan, number):
         leave = column_mouths(bank, np.zeros(1, np.int64))[0] - bank.placed.base[0]
         yield from _written(plan, number, picture, start, start, vector(leave), on)
@@ -403,7 +404,7 @@ def _output_lines(plan: Plan, number: int, bank: Bank, picture: int, filters: ra
         side = (right, last) if bank.placed.left < output.placed.left else (upper, lower)
         edge = _middle(*((lower, last) if plan.frame.tall else side))
         for rank, f in enumerate(some):
-            leave = edge if framed else vector(bank.mouths()[f])
+            leave = edge if framed else vector(mouths[f])
             stands, together = (some, bank.shape[0] // bank.groups) if framed else ([f], 1)
             over = _over(plan, number, bank.placed, stands, True, together, rank / len(some), ways=2)
             yield from _written(plan, number, picture, f, start, leave, None, over)
@@ -428,11 +429,12 @@ def _direct_lines(plan: Plan, number: int, picture: int, filters: range) -> Iter
             continue
         on = window.name if window.taps is None else f"{window.name}-{side}"
         for f in shown if not height else shown[:1]:
-            lane = f * deep * tensor.split // max(1, output.channels) if apart else 0
+            own = f * deep * tensor.split // max(1, output.channels)
+            lane = own if apart else 0
             center, size = window.boxes[min(lane, len(window.boxes) - 1)]
             front = float(elision.channels.at(f)) - 0.5 if alone else center[1] - size[1] / 2
             leave = (center[0] + size[0] / 2, front, center[2] + height * size[2])
-            stands = f * deep * tensor.split // max(1, output.channels) if plan.contents.takes_turns(number) else lane
+            stands = own if plan.contents.takes_turns(number) else lane
             over = _over(plan, number, tensor.placed, [stands * tensor.batch + picture], True)
             yield from _written(plan, number, picture, f, filters.start, leave, on, over)
 
