@@ -36,8 +36,9 @@ BENT, RING, RING_PIECES = np.array([0.0, -0.6, 0.0]), 0.16, 12
 rings is that it has there, and of how many lines each of these is made."""
 BENT_LIGHTNESS, BENT_CHROMA, BENT_TURN = 0.45, 0.2, 120.0
 """What it wears, in OKLCH: between cells and digits, and so far (degrees) from what is read."""
-DEEP = 0.22
-"""How bright arcs are, as a share of the colour of what is read."""
+DEEP, DARKER = 0.22, 0.55
+"""How bright lines are, as a share of the colour of what they are of: such as arcs, on cells of that colour, and
+others on a light floor."""
 BENT_RADIUS = 1.4 * LINE_RADIUS
 """Half of how thick the grid is: it is what the window is bent to, whose box is but faint."""
 FRONT, BESIDE, ABOVE = (0.0, -0.5, 0.0), (-0.5, 0.0, 0.0), (0.0, 0.0, 0.5)
@@ -244,7 +245,7 @@ def _window_lines(plan: Plan, number: int, bank: Bank, picture: int, chosen: ran
             if plan.contents.takes_turns(number):
                 lane = group * tensor.split // bank.groups
             if len(boxes) > 1 and bank.groups == 1:
-                shade = vector(_shade_on(plan, tensor, lane * tensor.per_lane))
+                shade = vector(_shade_on(plan, number, lane * tensor.per_lane))
             leaves = _over(plan, number, tensor.placed, [lane * tensor.batch + picture], True) if one else []
             for corner, end in pairs:
                 line = Line(*_corner(window, before, box, corner), end, on, shade)
@@ -497,13 +498,17 @@ def _frames(plan: Plan, name: str, place: NDArray[np.float64], first: float, las
 
 def _shade(plan: Plan, number: int, f: int) -> NDArray[np.float64]:
     """The colour of a filter's lines: what it writes."""
-    return _shade_on(plan, plan.tensors[number + 1], f * depth_of(plan.sight(number).output))
+    return _shade_on(plan, number + 1, f * depth_of(plan.sight(number).output))
 
 
-def _shade_on(plan: Plan, tensor: Tensor, channel: int) -> NDArray[np.float64]:
-    """The colour of the lines of a tensor's channel: its own, on a light floor darker."""
+def _shade_on(plan: Plan, number: int, channel: int) -> NDArray[np.float64]:
+    """The colour of the lines of a tensor's channel: its own, on a light floor darker, more so where values make a
+    picture of that colour, on which they are to be seen; there paler on a dark one."""
+    tensor, pictured = plan.tensors[number], plan.values is not None and plan.contents.pictured(0)
     color = tensor.color_of(tensor.first_of(channel))[0]
-    return color * 0.55 if plan.theme.name == "light" else color
+    if plan.theme.name == "light":
+        return color * (DEEP if pictured else DARKER)
+    return 1.0 - DARKER * (1.0 - color) if pictured else color
 
 
 def _written(

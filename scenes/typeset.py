@@ -41,6 +41,7 @@ from .numerals import told
 from .pacing import LAND, WRITE
 from .parts import Act
 from .plan import Plan
+from .scenefile import filter_names
 from .sight import RowProduct, Sight, shares_mixed
 from .story import Caption, ripened, vector
 from .viewpoint import foot, mark_foot
@@ -618,7 +619,13 @@ def _whose(plan: Plan, number: int) -> str:
     if plan.contents.of_classes(number + 1):
         return plan.told.words("one_class", 0)
     filters = isinstance(sight.op, Weighted) and not plan.contents.is_partial(number)
-    return plan.told.words("one_filter" if filters else "one_channel", 1)
+    return _first_filter(plan, number) if filters else plan.told.words("one_channel", 1)
+
+
+def _first_filter(plan: Plan, number: int) -> str:
+    """What the first filter of a stage is called: by its name, if it has one, or its number."""
+    names = filter_names(plan.stages[number].stages[-1])
+    return names[0] if names else plan.told.words("one_filter", 1)
 
 
 def _multiplier(plan: Plan, number: int, step: int) -> str:
@@ -626,7 +633,7 @@ def _multiplier(plan: Plan, number: int, step: int) -> str:
     sight = plan.sight(number)
     if isinstance(sight.op, MatrixProduct):
         return plan.told.words("one_column", count(sight.place(step)[2][2] + 1))
-    return plan.told.words("one_filter", 1)
+    return _first_filter(plan, number)
 
 
 def _passing(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
