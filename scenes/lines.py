@@ -18,7 +18,7 @@ from .pacing import LAND, READING_STEPS, SET_OUT
 from .palette import faint, hue_of, oklch_to_linear
 from .parts import Bank, Tensor
 from .plan import Plan
-from .sight import depth_of
+from .sight import ChannelSum, depth_of
 from .story import ALWAYS, Line, Lines, Mover, Vector, vector
 
 INSET = (1.0 - CUBE) / 2.0 + 0.04
@@ -62,6 +62,8 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
     for number, act in enumerate(plan.time.acts):
         if isinstance(act.stage.op, MaxUnpool2d):
             yield from _returned(plan, number)
+        if isinstance(act.stage.op, ChannelSum):
+            yield from _added(plan, number)
         if act.stage.slide is None:
             continue
         yield from _kept(plan, number)
@@ -486,6 +488,20 @@ def _returned(plan: Plan, number: int) -> Iterator[Lines]:
         place = plan.tensors[number + 1].at(index)
         first, last = float(plan.time.acts[number].first_step), plan.time.steps + 1.0
         yield _frames(plan, f"returned-{number + 1}", place, first, last)
+
+
+def _added(plan: Plan, number: int) -> Iterator[Lines]:
+    """Frames around the cells, one of each channel, that make a cell of their sum, until the next one is made."""
+    act, tensor, ((summed, _),) = plan.time.acts[number], plan.tensors[number], plan.views[number]
+    if tensor.channels > MOST_FRAMED:
+        return
+    for beat in act.beats:
+        if not beat.swept and not beat.unseen:
+            n, _, h, w = np.unravel_index(beat.first - act.first_step, (tensor.batch, *summed.shape[-3:]))
+            place = np.array([(channel, h, w) for channel in range(tensor.channels)], float)
+            first, name = beat.first + LAND, f"added-{number + 1}-{beat.first + 1}"
+            last = min(first + 1.0, float(act.first_step + act.steps))
+            yield _frames(plan, name, tensor.between(np.full(len(place), n), place), first, last)
 
 
 def _frames(plan: Plan, name: str, place: NDArray[np.float64], first: float, last: float) -> Lines:

@@ -187,7 +187,7 @@ def test_an_unpooling_puts_cells_back_where_the_pool_found_them():
         assert np.array_equal(color, before.color[same])
 
 
-FRAMES = "kept-", "returned-"
+FRAMES = "kept-", "returned-", "added-"
 
 
 def framed(board, frame, name):
@@ -227,6 +227,17 @@ def test_of_every_step_of_a_pool_that_is_unpooled_it_is_told_which_index_it_reme
         index in {(2 * r + i) * 6 + 2 * c + j for i in (0, 1) for j in (0, 1)}
         for index, (r, c) in zip(indices, [divmod(step % 6, 3) for step in range(12)], strict=False)
     )
+
+
+def test_the_cells_of_every_channel_that_make_a_cell_of_their_sum_are_framed_while_it_is_made():
+    conv = "[[stage]]\nop = 'Conv2d'\nout_channels = 1\nkernel_size = 3\nview = 'partial'\n"
+    board = compose(
+        scene(f"[input]\nshape = [3, 5, 5]\n{conv}[time]\nseconds = 60\n[look]\nshow = ['lines', 'values']\n")
+    )
+    for cell in range(9):
+        frame = int(board.settled[9 + cell]) - 1
+        assert framed(board, frame, "output-1") == {(channel, *divmod(cell, 3)) for channel in range(3)}
+    assert framed(board, board.frames, "output-1") == set()
 
 
 @pytest.mark.parametrize("order", ["position", "filter"])
