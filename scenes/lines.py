@@ -47,8 +47,9 @@ PLUS, PLUS_RADIUS = 0.25, 0.05
 """How far the bars of a plus reach from its middle, and half of how thick they are, in cells of the filter."""
 THIN, STAYS = 0.4, 0.3
 """Once their cell is written they are so thick, of others, and so much of the backdrop is seen through them."""
-MOST_FRAMED, FRAMED, FRAME_RADIUS = 64, 0.86, 0.055
-"""Up to so many cells that are kept are framed; how large that is, in cells, and half of how thick."""
+MOST_FRAMED, FRAMED, OUTLINED, FRAME_RADIUS = 64, 0.86, 1.04, 0.055
+"""Up to so many cells that are kept are framed; how large that is, in cells, and around the cell that is written; and
+half of how thick."""
 
 
 def all_lines(plan: Plan) -> Iterator[Lines]:
@@ -79,6 +80,8 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
         if plan.contents.woven(plan.stages[number]):
             yield from _weights(plan, number)
             continue
+        if not plan.sight(number).scatters:
+            yield _being_written(plan, number)
         filters = plan.sight(number).trajectory.filters
         chosen = [range(filters)]
         if plan.scene.time.order == "filter":
@@ -504,11 +507,28 @@ def _added(plan: Plan, number: int) -> Iterator[Lines]:
             yield _frames(plan, name, tensor.between(np.full(len(place), n), place), first, last)
 
 
-def _frames(plan: Plan, name: str, place: NDArray[np.float64], first: float, last: float) -> Lines:
-    """Around the fronts of cells in these places (n, 3)."""
-    corners = place[:, None] + FRONT + FRAMED * np.array([(-1, 0, 1), (1, 0, 1), (1, 0, -1), (-1, 0, -1)]) / 2.0
+def _being_written(plan: Plan, number: int) -> Lines:
+    """Around the fronts of the cells, the first of every lane, that a step writes; they go along with the head."""
+    act, placed, sight = plan.time.acts[number], plan.tensors[number + 1].placed, plan.sight(number)
+    blocks = placed.item.elision.lanes.indices() * plan.tensors[number + 1].batch
+    place = placed.base[blocks if sight.place(0)[1] is None else blocks[:1]] - placed.base[0]
+    last = float(act.first_step + act.steps)
+    return _frames(plan, f"written-{number + 1}", place, float(act.first_step), last, f"head-{number + 1}", OUTLINED)
+
+
+def _frames(
+    plan: Plan,
+    name: str,
+    place: NDArray[np.float64],
+    first: float,
+    last: float,
+    on: str | None = None,
+    size: float = FRAMED,
+) -> Lines:
+    """Around the fronts of cells in these places (n, 3), or so far from what carries them; so wide, in cells."""
+    corners = place[:, None] + FRONT + size * np.array([(-1, 0, 1), (1, 0, 1), (1, 0, -1), (-1, 0, -1)]) / 2.0
     ends = zip(corners.reshape(-1, 3), np.roll(corners, -1, axis=1).reshape(-1, 3), strict=True)
-    lines = tuple(Line(vector(start), None, vector(end), None, plan.theme.line) for start, end in ends)
+    lines = tuple(Line(vector(start), on, vector(end), on, plan.theme.line) for start, end in ends)
     return Lines(name, lines, first, last, 1.0, FRAME_RADIUS)
 
 

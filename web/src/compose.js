@@ -59,7 +59,7 @@ const MOST_LINES = 64;
  * pixels. */
 const [AROUND, PASSES] = [4, 4];
 const [FULL_LINES, ARC_PIECES] = [2, 4];
-const [MOST_FRAMED, FRAMED, FRAME_RADIUS] = [64, 0.86, 0.055];
+const [MOST_FRAMED, FRAMED, OUTLINED, FRAME_RADIUS] = [64, 0.86, 1.04, 0.055];
 const SIDES = { upper: 0.5, middle: 0, lower: -0.5 };
 const MOST_MARKS = 64;
 const [APART, APART_CELLS] = [8, 2048];
@@ -972,7 +972,22 @@ class Composer {
       { name: `kept-1-${step + 1}`, lines: kept, first: step + LAND, last: step + 1, over_cells: 1, radius: FRAME_RADIUS },
       { name: "arcs-1", lines: arcs, first: -1, last: this.beats.slice(0, READING_STEPS + 1).at(-1).last + 1, ...shared, over_cells: 1 },
     ];
-    return [...others.filter((each) => each.lines.length), { name: "lines-1-1", lines, first: 0, last: this.steps, ...shared }];
+    const spell = { first: 0, last: this.steps };
+    const written = { name: "written-1", lines: this._beingWritten(), ...spell, over_cells: 1, radius: FRAME_RADIUS };
+    return [...others.filter((each) => each.lines.length), ...(this.scatters ? [] : [written]), { name: "lines-1-1", lines, ...spell, ...shared }];
+  }
+
+  /** Around the fronts of the cells, the first of every lane, that a step writes; they go along with the head. */
+  _beingWritten() {
+    const { base } = this.outItem;
+    return base.flatMap((at) => [...this._frame(subtract(at, base[0]), "head-1", OUTLINED)]);
+  }
+
+  /** Around the front of a cell in this place, or so far from what carries it; so wide, in cells. */
+  *_frame(place, on = null, size = FRAMED) {
+    const corners = [[-1, 1], [1, 1], [1, -1], [-1, -1]].map(([x, z]) => add(place, [(size * x) / 2, -0.5, (size * z) / 2]));
+    for (const [k, start] of corners.entries())
+      yield { start, start_on: on, end: corners[(k + 1) % 4], end_on: on, color: this.look.surroundings.line };
   }
 
   /** Between filters and their biases. */
@@ -1025,12 +1040,7 @@ class Composer {
     const positions = product(this.shapes.output.slice(1));
     const written = range(product(this.after)).filter((flat) => flat % positions === this.slow.first);
     if (written.length > MOST_FRAMED) return;
-    const round = [[-1, 1], [1, 1], [1, -1], [-1, -1]].map(([x, z]) => [(FRAMED * x) / 2, -0.5, (FRAMED * z) / 2]);
-    for (const flat of written) {
-      const corners = round.map((corner) => add(this._source(flat), corner));
-      for (const [k, start] of corners.entries())
-        yield { start, start_on: null, end: corners[(k + 1) % 4], end_on: null, color: this.look.surroundings.line };
-    }
+    for (const flat of written) yield* this._frame(this._source(flat));
   }
 
   /** How many groups of an item stand side by side, or below each other. */
