@@ -195,14 +195,15 @@ class Told:
             if number in self.enlarged
             else []
         )
-        return [*self.left_out(self.contents.banks[number], "filters"), *enlarged]
+        elision = self.contents.banks[number]
+        return [*self.left_out(elision, "filters", each="_each" * (elision.blocks.length > 1)), *enlarged]
 
-    def left_out(self, elision: Elision, blocks: str = "pictures", maps: int = 0) -> list[tuple[str, str]]:
+    def left_out(self, elision: Elision, blocks: str = "pictures", maps: int = 0, each: str = "") -> list[tuple[str, str]]:
         """What is left out of a thing whose blocks are called so: how many more there are, and of what.
 
-        As many lanes as ``maps`` are channels.
+        As many lanes as ``maps`` are channels; where ``each`` block has channels, it is said.
         """
-        names = {"blocks": blocks, "lanes": "channels" if elision.lanes.length == maps else "groups"}
+        names = {"blocks": blocks, "channels": f"channels{each}", "lanes": "channels" if elision.lanes.length == maps else "groups"}
         left_out = [(names.get(axis, axis), n) for axis, n in elision.left_out()]
         if 0 < elision.rows.hidden == elision.columns.hidden:
             left_out[-2:] = [("rows_columns", elision.rows.hidden)]
@@ -239,7 +240,7 @@ class Told:
         if not stage.gathers or (number + 1 < len(self.stages) and self.stages[number + 1].number == stage.number):
             return lines
         whole = size_formulas(stage.told, stage.source, words)
-        return [*(self.words("in_all", line) for line in whole), *lines]
+        return [*(self.words("in_all", line) for line in whole), *(self.words("in_step", line) for line in lines)]
 
     def _fit_in_one(self, lines: list[str]) -> bool:
         """Whether several lines have room in one, in wide pictures beside what a stage costs."""

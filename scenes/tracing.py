@@ -29,7 +29,7 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
     who = words(_traced(contents))
     asked = words("which_used" if usage else "which_seen", called(contents.traces[0].tensor), who)
     lines = [[asked, *rule]]
-    for trace in contents.traces:
+    for trace, onward in zip(contents.traces, [*contents.traces[1:], None], strict=True):
         used, cells = int((trace.counts > 0).sum()), trace.counts.size
         where = called(trace.tensor)
         if usage:
@@ -40,8 +40,9 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
             whole = math.prod(field) == used
             known = "sees" if not field or (whole and len(field) == 1) else "sees_whole" if whole else "sees_field"
             line = words.counted(known, used, where, who, "×".join(map(str, field)))
-        lines.append([line, *rule])
-    result = lines[-1]
+        result = [line, *rule]
+        asks = [] if usage or onward is None else [words("and_of", called(onward.tensor))]
+        lines.append([line, *asks, *rule])
     if growth is not None and not usage and len(ops) > 1:
         grown = [field for op, field in zip(ops, growth, strict=True) if isinstance(op, Slide)]
         sizes = [str(field[0]) if len(set(field)) == 1 else size(field) for field in grown]
