@@ -113,10 +113,12 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
         if number == 0 and len(last) <= MOST_CHANNELS:
             moved["input"] = np.sort(last)
 
+    splits, groups = told.contents.splits, told.contents.groups
     grouped = {
-        names[stage.reads[0]]
+        names[tensor]
         for number, stage in enumerate(told.stages)
-        if stage.slide is not None and 1 < told.contents.groups(number) == told.contents.splits[stage.reads[0]]
+        for tensor in (stage.reads[0], number + 1)
+        if stage.slide is not None and 1 < groups(number) == splits[tensor] and isinstance(stage.op, Weighted)
     }
 
     def numbers(item: Item, channels: NDArray[np.int64] | None) -> tuple[str, ...]:

@@ -73,9 +73,10 @@ LARGE_PICTURE = 100
 """A picture of fewer rows and columns has cells that can be seen, if anything has."""
 HURRIED = 2.5
 """A stage with less time than this many travels of the camera has none for a travel."""
-ROOMY, LARGE_CELL = 0.9, 12.0
-"""Channels are numbered, and filters opened, where that leaves cells that are seen no smaller than this share of their
-size; and numbered where they are so large in reference pixels."""
+ROOMY, FOLLOWED, LARGE_CELL = 0.9, 0.6, 12.0
+"""Filters are opened where that leaves cells that are seen no smaller than this share of their size; channels numbered,
+without which those that are moved cannot be followed, where they are no smaller than this one or so large in reference
+pixels."""
 OTHER_CAMERAS = {"perspective": arrange_near, "turntable": arrange_turning}
 """What places all for a camera that is not far away along one direction."""
 
@@ -247,11 +248,11 @@ class Plan:
 
     def _numbered(self, items: list[Item], marked: list[Item]) -> list[Item]:
         """The items, as many of them ``marked`` as there is room for: all, or one stage's after another's."""
-        cell, result = self.frame.least_cell, self._if_roomy(items, marked, LARGE_CELL)
+        cell, result = self.frame.least_cell, self._if_roomy(items, marked, LARGE_CELL, roomy=FOLLOWED)
         stages = dict.fromkeys(m.name.rpartition("-")[2] for m, item in zip(marked, items, strict=True) if m != item)
         for stage in stages if result is items else ():
             more = [m if m.name.rpartition("-")[2] == stage else r for r, m in zip(result, marked, strict=True)]
-            result = self._if_roomy(result, more, LARGE_CELL, cell)
+            result = self._if_roomy(result, more, LARGE_CELL, cell, FOLLOWED)
         return result
 
     def _if_roomy(
@@ -278,7 +279,8 @@ class Plan:
         cell = cell or self.frame.least_cell
         wanted = max(roomy * cell, min(cell, SEEN))  # what is seen is seen
         stops = zip(frame.stops, self.frame.stops, strict=False)
-        near = all(stop.pixel * ROOMY <= former.pixel or stop.pixel * large <= 1.0 for stop, former in stops)
+        nearer = min(roomy, ROOMY)
+        near = all(stop.pixel * nearer <= former.pixel or stop.pixel * large <= 1.0 for stop, former in stops)
         if near and kept(frame) == kept(self.frame) and frame.least_cell >= min(wanted, large):
             self.frame, self.told.legend = frame, its_legend
             return others

@@ -198,12 +198,18 @@ class Told:
         elision = self.contents.banks[number]
         return [*self.left_out(elision, "filters", each="_each" * (elision.blocks.length > 1)), *enlarged]
 
-    def left_out(self, elision: Elision, blocks: str = "pictures", maps: int = 0, each: str = "") -> list[tuple[str, str]]:
+    def left_out(
+        self, elision: Elision, blocks: str = "pictures", maps: int = 0, each: str = ""
+    ) -> list[tuple[str, str]]:
         """What is left out of a thing whose blocks are called so: how many more there are, and of what.
 
         As many lanes as ``maps`` are channels; where ``each`` block has channels, it is said.
         """
-        names = {"blocks": blocks, "channels": f"channels{each}", "lanes": "channels" if elision.lanes.length == maps else "groups"}
+        names = {
+            "blocks": blocks,
+            "channels": f"channels{each}",
+            "lanes": "channels" if elision.lanes.length == maps else "groups",
+        }
         left_out = [(names.get(axis, axis), n) for axis, n in elision.left_out()]
         if 0 < elision.rows.hidden == elision.columns.hidden:
             left_out[-2:] = [("rows_columns", elision.rows.hidden)]

@@ -50,8 +50,10 @@ HALO = 2.0
 """Around the letters of what stands among things, in reference pixels: cells on their way pass behind them."""
 READ_SECONDS = 0.5
 """In less time what is mixed in a step cannot be read."""
-WORD_SECONDS = 0.3
-"""In less time not even a word can be read."""
+WORD_SECONDS = 0.15
+"""In less time a word is but a flicker."""
+HARDLY = 1.0
+"""So much more room a word takes that others stand for, in heights of a capital: there is more between labels."""
 LISTED = 6.0
 """What is kept free for the first of the numbers in a list, in capitals."""
 BETWEEN = 1.5
@@ -839,13 +841,13 @@ def labels(plan: Plan) -> Iterator[Caption]:
 
 def _products(plan: Plan, placed: Placed, label: tuple[str, ...], capital: float) -> list[tuple[int, int]]:
     """The frames on which products stand in the place of all weights of filters, if that can be said in place of the
-    first line of their ``label``, whose capitals are so high: where it is no wider than that and the filters."""
+    first line of their ``label``, whose capitals are so high: where it is hardly wider than that and the filters."""
     name, called = placed.item.name, plan.told.words("products")
     number = int(name.removeprefix("filters-")) - 1 if name.startswith("filters-") else -1
     if not label or swelling(plan, number) is None or plan.stages[number].is_product:
         return []
     all_met = met_at_once(plan, number) == math.prod(plan.banks[number].shape)
-    if not all_met or text_width(called) > max(placed.width / capital, *map(text_width, label)):
+    if not all_met or text_width(called) > HARDLY + max(placed.width / capital, *map(text_width, label)):
         return []
     reached, leaves, _ = plan.time.parts(number)
     shares, beats = np.array([(reached + ripened(reached, leaves)) / 2.0, leaves]), plan.time.acts[number].told

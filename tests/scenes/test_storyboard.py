@@ -23,6 +23,7 @@ from convmotion.scenes.pacing import MOST_HURRIED
 from convmotion.scenes.pose import pose
 from convmotion.scenes.screen import Screen
 from convmotion.scenes.story import ALWAYS, Cells, Mover, Track, ease
+from convmotion.scenes.strokes import lines_at
 
 SIZES = [(854, 480), (480, 480), (480, 854), (640, 480)]
 SCENES = ["standard", "grouped", "depthwise", "pointwise", "depthwise-separable", "channel-shuffle"]
@@ -418,7 +419,7 @@ def test_the_first_of_steps_that_are_swept_is_told_alone():
     assert end - begin > 0.1 * board.frames
     phases = [c for c in board.captions if c.name.startswith("phase-1")]
     assert len(phases) == 4 and begin <= phases[0].first and phases[-1].last <= end
-    assert [lines.name for lines in board.lines] == ["lines-1-1"]
+    assert [lines.name for lines in board.lines] == ["written-1", "lines-1-1"]
     assert any(c.name == "travellers-1" for c in board.cells)
     done = p.written.start < 1.0
     assert rows(p.written.index[done]) == {(0, 0, 0), (1, 0, 0)}
@@ -773,3 +774,24 @@ def test_up_to_three_hundred_steps_are_shown_one_by_one():
     assert shown.steps == 340 and strides(shown) == {1, 19, 20}
     shown = timed(toml([1, 15, 20], [conv(out_channels=1, kernel_size=1)], seconds=20.0))
     assert shown.steps == 300 and strides(shown) == {1}
+
+
+@pytest.mark.parametrize(
+    ("text", "lanes"),
+    [("standard", 1), ("grouped", 2), ("max-pool", 4), ("conv3d", 1), ("batch", 1), (FILTERWISE, 1)],
+)
+def test_the_first_cell_of_every_lane_that_a_step_writes_is_framed(text, lanes):
+    board = compose(parse_scene(text, "test") if "\n" in text else find_scene(text))
+    frames = next(lines for lines in board.lines if lines.name == "written-1")
+    output = cells_named(board, "output-1")
+    frames_of = [int(board.settled[step]) for step in range(3)]
+    ends = [frame for step, frame in enumerate(frames_of) if board.step.at(frame)[0] == step + 1]
+    assert ends
+    for frame in ends:
+        corners = lines_at(board, frames, frame).reshape(lanes, 4, 2, 3)
+        middles = corners[:, :, 0].mean(axis=1) - np.array([0.0, -0.5, 0.0])
+        assert np.ptp(corners, axis=(1, 2))[:, [0, 2]] == pytest.approx(1.04)
+        near = np.linalg.norm(output.position[:, None] - middles, axis=2) < 1e-4
+        assert near.any(axis=0).all()
+        come = output.arrive[output.arrive <= board.step.at(frame)[0]]
+        assert output.arrive[near.any(axis=1)] == pytest.approx(come.max())

@@ -74,7 +74,7 @@ def test_the_boxes_hold_exactly_the_cells_that_are_read(name):
 @pytest.mark.parametrize("name", ["bilinear", "adaptive", "many channels"])
 def test_lines_leave_from_the_box_as_it_is(name):
     board = board_of(name)
-    window, (lines,) = board.mover("window-1"), board.lines
+    window, (_, lines) = board.mover("window-1"), board.lines
     seen = set()
     for frame in range(window.first + 1, window.last, 3):
         ends = lines_at(board, lines, frame)
