@@ -51,12 +51,16 @@ FLIGHT = 0.06
 
 def cells_of(plan: Plan) -> Iterator[Cells]:
     for number, tensor in enumerate(plan.tensors):
-        if number > 0 and plan.stages[number - 1].again:
+        if number in plan.takes_over:
+            for cells in _repeated_cells(plan, number, tensor, plan.takes_over[number]):
+                yield replace(cells, end=plan.gives_way(number))
+        elif number > 0 and plan.stages[number - 1].again:
             yield from _repeated_cells(plan, number, tensor, plan.since(number))
         elif number > 0 and number - 1 in plan.views:
             yield from _arrangement_cells(plan, number - 1)
         else:
-            yield from _tensor_cells(plan, number, tensor)
+            for cells in _tensor_cells(plan, number, tensor):
+                yield replace(cells, end=plan.gives_way(number)) if number == 0 else cells
         yield from _ghost_cells(plan, number, tensor)
     for (_, number), tensor in plan.skips.items():
         yield from _skip_cells(plan, number, tensor, plan.since(number))

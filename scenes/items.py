@@ -66,7 +66,8 @@ def all_items(told: Told, views: dict[int, tuple[View, ...]]) -> list[Item]:
         if told.contents.in_rows and ends_row and stage.stages[-1].name is not None and not stage.again:
             named = label + told.words.naming + told.made(number)
             item = replace(item, label=(named, item.label[-1]), short=(label,), known=bool(told.summary_columns))
-        items.append(replace(item, begins=stage.again, above=above))
+        shared = number + 1 in told.contents.shared
+        items.append(replace(item, begins=stage.again, shared=shared, above=above))
     causal = told.contents.causal
     return _said_once([replace(item, timed=causal) for item in items])
 

@@ -215,6 +215,9 @@ class Item:
     """What is left out, axis by axis; each said on one line, then once more over several."""
     begins: bool = False
     """Whether it begins a row of its own: one of several stories side by side."""
+    shared: bool = False
+    """Whether it may begin that row where the first item stands, of which it is the same; of what is placed, whether it
+    does."""
     pitch: float = 1.0
     """How far apart its cells are, in units, and so how large: a kernel's may be larger than those of a big picture."""
     above: Item | None = None
@@ -457,7 +460,9 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
     rows = 1 + sum(item.begins for item in items)
     if rows > 1:
         grids = [(lines, 1) for lines in range(1 if tall else 2, min(MAX_LINES, rows) + 1)]
-        width, label_style, grid = min((*best(items, grid), grid) for grid in grids)
+        ways = [items, [replace(item, shared=False) for item in items]]
+        choices = ((*best(things, grid), grid, things) for grid in grids for things in ways)
+        width, label_style, grid, items = min(choices, key=itemgetter(0, 1, 2))
     elif page.width < SMALL_CELL * width and 2 < len(items) <= MAX_ITEMS_ON_LINES:
         taken = width
         for lines, tiers in [(1, 2)] * (not tall) + [(lines, 1) for lines in range(2, min(MAX_LINES, len(items)) + 1)]:
@@ -472,15 +477,23 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
     pixel, free_width, free_height = room(width)
     plans = _fit_lines(items, grid, view, pixel, free_width, free_height, tall, label_style)
     assert plans is not None
-    height = page.height * pixel
+    height, capital = page.height * pixel, CAPITAL["label"] * pixel
     placed: list[Placed] = []
     lines, tiers = grid
+    left = 0.0
+    if any(item.shared for item in items):
+        stem, *plans = plans
+        around, less_wide, less_high = _beside_stem(stem[0], free_width, free_height, tall)
+        own = (free_width, around) if tall else (around, free_height)
+        placed += _place(stem, 1, view, (0.0, free_height - own[1]), *own, tall, capital)
+        left, free_width, free_height = free_width - less_wide, less_wide, less_high
+        placed += [replace(placed[0], item=item) for item in items if item.shared]
     line_width, line_height = _line_room(lines, free_width, free_height, tall)
     for number, line in enumerate(plans):
         corner = (
-            (number * (line_width + ITEM_GAP), 0.0) if tall else (0.0, (lines - 1 - number) * (line_height + LANE_GAP))
+            (number * (line_width + ITEM_GAP), 0.0) if tall else (left, (lines - 1 - number) * (line_height + LANE_GAP))
         )
-        placed += _place(line, tiers, view, corner, line_width, line_height, tall, CAPITAL["label"] * pixel)
+        placed += _place(line, tiers, view, corner, line_width, line_height, tall, capital)
     # The free area's lower left corner is (0, 0) so far: find the frame's centre in the same coordinates.
     center = np.array([width / 2 - SIDE * pixel, height / 2 - (bottom_lines + BOTTOM) * pixel])
     floor = min(map(lowest, placed))
@@ -671,16 +684,38 @@ def _fit_lines(
 ) -> list[list[_Plan]] | None:
     """The arrangement on lines of equal numbers of items, or None where the free area is too small.
 
-    ``grid``: how many lines, and how many tiers of labels are below each.
+    ``grid``: how many lines, and how many tiers of labels are below each. What all rows begin with, if that is one
+    item, is the first line, before the others or, in tall pictures, above them.
     """
     result = []
     lines, tiers = grid
+    if any(item.shared for item in items):
+        stem = _fit(items[:1], 1, view, pixel, width, height, tall, label_style)
+        if stem is None:
+            return None
+        result.append(stem)
+        _, width, height = _beside_stem(stem[0], width, height, tall)
+        items = _without_stem(items)
     for chosen in _lines(items, lines):
         plans = _fit(chosen, tiers, view, pixel, *_line_room(lines, width, height, tall), tall, label_style)
         if plans is None:
             return None
         result.append(plans)
     return result
+
+
+def _beside_stem(stem: _Plan, width: float, height: float, tall: bool) -> tuple[float, float, float]:
+    """How much of the free area, along the flow, is that of what all rows begin with; and what it leaves."""
+    (wide, high), (words, below) = stem.size, stem.label
+    if tall:
+        return high + below, width, height - high - below - _gap(tall)
+    return max(wide, words), width - max(wide, words) - _gap(tall), height
+
+
+def _without_stem(items: Sequence[Item]) -> list[Item]:
+    """The items that follow what all rows begin with."""
+    pairs = pairwise(items)
+    return [replace(item, begins=before.shared) for before, item in pairs if not item.shared]
 
 
 def _lines(items: Sequence[Item], lines: int) -> list[list[Item]]:

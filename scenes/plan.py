@@ -587,6 +587,17 @@ class Plan:
         stage = self.stages[number - 1]
         return self.since(stage.reads[0]) if stage.again else float(self.time.acts[number].first_step)
 
+    @cached_property
+    def takes_over(self) -> dict[int, float]:
+        """The tensors that stand where the input does, of which they are the same, and from which step on: the one that
+        they are read with."""
+        there = (n for n, tensor in enumerate(self.tensors) if tensor.placed.item.shared)
+        return {n: float(self.time.acts[n].first_step) for n in there}
+
+    def gives_way(self, number: int) -> float | None:
+        """The step at which the input, or what has taken its place, leaves that to the next one; None: it stays."""
+        return next((step for n, step in self.takes_over.items() if n > number), None)
+
     def reader(self, number: int) -> str | None:
         """The window that lights the ``number``-th tensor's cells as it passes over them; those of what was flattened
         as one would on what it is made of: in a column of the matrix the rest are zeros."""

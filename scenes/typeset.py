@@ -795,7 +795,8 @@ def _widest_counter(plan: Plan, number: int, act: Act) -> str:
 def labels(plan: Plan) -> Iterator[Caption]:
     """What things are called and how large they are, below them, and what is left out of them."""
     f = plan.frame
-    sizes = [(placed, *spell) for placed in f.placed for spell in _spells(plan, placed.item.name)]
+    things = [placed for placed in f.placed if not placed.item.shared]
+    sizes = [(placed, *spell) for placed in things for spell in _spells(plan, placed.item.name)]
     sizes = [
         (called, turn, pixel, key, told)
         for placed, turn, pixel, spell in sizes
