@@ -391,7 +391,7 @@ def test_what_is_mixed_is_counted_as_often_as_a_share_is_told():
     taps = [trajectory.taps(step) for step in range(len(trajectory))]
     shares = sum(len(t.coefficient) for t in taps if len(t.coefficient) > 1)
     (cost,) = [c.body for c in board.captions if c.name == "cost-1"]
-    assert cost == f"0 parameters · 0 multiply-accumulates by weights, {shares} by shares" and 0 < seen <= shares
+    assert cost == f"0 parameters · 0 multiply-accumulates, {shares} to mix, none to copy" and 0 < seen <= shares
     assert shares_mixed(Upsample(scale_factor=2), (2, 3, 3)) == 0
     assert shares_mixed(Upsample(scale_factor=2, mode="bilinear"), (2, 4, 3, 3)) == 8 * shares
 
