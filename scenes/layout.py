@@ -69,6 +69,8 @@ CELL_GAP = 0.35
 """Between lanes of a single cell each: wider gaps would only make them small."""
 LABEL_GAP = 0.42
 """Between a block, in its window, and its label, in capitals."""
+LABEL_FIRST = 1.2
+"""How far below the upper edge of its room the first line of a label above a block has its baseline, in capitals."""
 WINDOW_ROOM = WINDOW_MARGIN + WINDOW_BAR / 2
 """How far a window reaches beyond the cells that it touches."""
 PLUS_GAP, PLUS_BACK = 1.1, 0.2
@@ -971,9 +973,11 @@ def _spread_all(plan: _Plan, view: View, left: float, bottom: float, tall: bool,
         things = (own, left + taken), (over, left)
         return [placed for thing, x in things for placed in _spread_all(thing, view, x, bottom, tall, capital)]
     placed = [_spread(plan, view, left, bottom, tall, capital)]
-    if (over := plan.above) is not None:
-        beside = left + (plan.size[0] - over.size[0]) / 2.0
-        placed += _spread_all(over, view, beside, bottom + plan.size[1] - over.size[1], tall, capital)
+    if (over := plan.above) is not None:  # its words are above it: below it lines come to it
+        beside, top = left + (plan.size[0] - over.size[0]) / 2.0, bottom + plan.size[1]
+        words = beside + over.size[0] / 2.0, top - LABEL_FIRST * capital, "center"
+        (thing,) = _spread_all(over, view, beside, top - over.label[1] - over.size[1], tall, capital)
+        placed.append(replace(thing, label_beside=words))
     return placed
 
 

@@ -239,6 +239,8 @@ def _window_lines(plan: Plan, number: int, bank: Bank, picture: int, chosen: ran
             middle = _middle(upper, right) if tall else _middle(*sides)
         else:
             ends = _ends_on(bank, None if on else some[0])
+            if on and bank.placed.bottom > tensor.placed.bottom + tensor.placed.height:  # come from below
+                ends[:2] = ends[2:]
             middle = ends[0]
         pairs = list(zip(((-1, 1), (1, 1), (-1, -1), (1, -1)), ends, strict=True))
         if one := single or len(boxes) > 1:
