@@ -90,7 +90,8 @@ def with_factors_above(told: Told, items: list[Item]) -> list[Item]:
 
 def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ...]]) -> list[Item]:
     """The items, lanes marked by the numbers of their channels, from the front: where each has one of its own, and
-    where a Move changes their order, in its arrangements, before the first of all stages and after; and by those of the
+    where a Move changes their order, in its arrangements, before the first of all stages and after; a picture's R, G
+    and B, of which only one is seen whole; and by those of the
     groups in which they are read next. Channels in a new order have the numbers by which they are read then."""
     names = ["input", *(f"output-{number + 1}" for number in range(len(told.stages)))]
     like = dict(zip(names, range(len(names)), strict=True))
@@ -113,6 +114,8 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
         }
         if number == 0 and len(last) <= MOST_CHANNELS:
             moved["input"] = np.sort(last)
+    if told.contents.pictured(0) and told.contents.shapes[0][-3] == 3 and "input" not in alone:
+        moved["input"] = np.arange(3)
 
     splits, groups = told.contents.splits, told.contents.groups
     grouped = {
@@ -129,7 +132,7 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
         split = shuffled.get(item.name, 1) if item.lanes == 1 else item.lanes
         called = [told.channel(like[item.name], channel) for channel in channels]
         lanes = tuple(map(" ".join, np.split(np.array(called), split)))
-        return lanes if split == item.lanes else (told.words("from_front", " | ".join(lanes)),)
+        return lanes if split == item.lanes > 1 else (told.words("from_front", " | ".join(lanes)),)
 
     def marked(item: Item) -> Item:
         came, read = (numbers(item, channels.get(item.name)) for channels in (moved, alone))
@@ -186,7 +189,7 @@ def reviewed(told: Told, items: list[Item]) -> list[Item]:
         replace(
             item,
             name=f"review-{item.name}",
-            marks=(item.came if item.elision.channels.length > 1 else ())
+            marks=tuple(told.words("from_front", mark) for mark in item.came if item.elision.channels.length > 1)
             or item.marks
             or (_groups(told, item) if item.name in written else ()),
             pad=((0, 0),) * 3,

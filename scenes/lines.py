@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..conv_math import MaxUnpool2d
 from ..conv_math.conv import Weighted
-from .form import CUBE, LINE_RADIUS
+from .form import CUBE, LINE_RADIUS, WINDOW_MARGIN
 from .layout import CAPITAL, Placed, mark_room
 from .matrix import column_mouths
 from .motion import SIDES, head_of, offset_in, window_of
@@ -47,6 +47,8 @@ PLUS, PLUS_RADIUS = 0.25, 0.05
 """How far the bars of a plus reach from its middle, and half of how thick they are, in cells of the filter."""
 THIN, STAYS = 0.4, 0.3
 """Once their cell is written they are so thick, of others, and so much of the backdrop is seen through them."""
+PALE: Vector = (0.8, 0.8, 0.8)
+"""What is seen on dark cells."""
 MOST_FRAMED, FRAMED, OUTLINED, FRAME_RADIUS = 64, 0.86, 1.04, 0.055
 """Up to so many cells that are kept are framed; how large that is, in cells, and around the cell that is written; and
 half of how thick."""
@@ -68,6 +70,8 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
         if act.stage.slide is None:
             continue
         yield from _kept(plan, number)
+        if plan.values is not None and plan.contents.pictured(0):
+            yield _around_window(plan, number)
         if arcs := tuple(_arcs(plan, number)):
             first = act.first_step - (1.0 if number == 0 else 0.0)  # that of others comes with the stage
             last = act.beats[: READING_STEPS + 1][-1].last + 1.0
@@ -516,6 +520,18 @@ def _being_written(plan: Plan, number: int) -> Lines:
     place = placed.base[blocks if sight.place(0)[1] is None else blocks[:1]] - placed.base[0]
     last = float(act.first_step + act.steps)
     return _frames(plan, f"written-{number + 1}", place, float(act.first_step), last, f"head-{number + 1}", OUTLINED)
+
+
+def _around_window(plan: Plan, number: int) -> Lines:
+    """Pale, around the front of a window whose bars would not be seen on the dark cells of a picture's maps."""
+    act, window = plan.time.acts[number], window_of(plan, number)
+    beside, first, lines = window.bar + WINDOW_MARGIN, float(act.first_step), []
+    for center, size in window.boxes:
+        x, y, z = np.array(size) / 2.0 + (beside, WINDOW_MARGIN, beside)
+        corners = [vector(np.array(center) + at) for at in ((-x, -y, z), (x, -y, z), (x, -y, -z), (-x, -y, -z))]
+        ends = zip(corners, [*corners[1:], corners[0]], strict=True)
+        lines += [Line(start, window.name, end, window.name, PALE) for start, end in ends]
+    return Lines(f"around-{window.name}", tuple(lines), first, first + act.steps, 1.0, FRAME_RADIUS)
 
 
 def _frames(
