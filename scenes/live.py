@@ -73,6 +73,7 @@ PHRASES = (
     *("write", "write_each", "write_filters", "scatter", "scatter_one", "spread", "spread_one", "spread_cut", "add"),
     *("max", "mean", "each", "one_filter", "one_channel", "in", "multiply_values", "multiply_channel", "sum_values"),
     *("sum_channels", "bias", "write_value", "padding_max", "padding_mean", "padding_apart", "around_zeros"),
+    "around_zeros_shown",
     *("around_reflect", "around_replicate", "around_circular", "opened", "opened_both", "group"),
     *("with_bias", "bias_values", "products"),
 )

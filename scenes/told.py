@@ -679,7 +679,7 @@ class Told:
             return self._stacked(self.words("does_ChannelSum_bias", told(float(bias[0]))))
         if stage.slide is not None or stage.again or does not in self.words:
             modes = self._padding_modes
-            padding = self.words(f"around_{modes[number]}") if number in modes else self._of_pooled_padding(number)
+            padding = self._around(modes[number]) if number in modes else self._of_pooled_padding(number)
             if number in modes and set(modes.values()) != {"zeros"}:
                 return self._stacked(padding)
             lines = self._stacked(self.words.pause.join(filter(None, (self.about, padding))))
@@ -692,6 +692,10 @@ class Told:
             return self._stacked(self.words("merged", joined))
         kernels = getattr(stage.told, "filters", 1)
         return self._stacked(self.words.counted(does, kernels) + self._of_padding(stage))
+
+    def _around(self, mode: str) -> str:
+        """What padding of this mode is, whose zeros have digits where values are shown."""
+        return self.words(f"around_{mode}{'_shown' * (mode == 'zeros' and self.biases is not None)}")
 
     @property
     def mixing_lines(self) -> list[str]:

@@ -498,7 +498,7 @@ def test_the_rule_of_pixels_says_where_each_cell_comes_from(op, size, language):
 
 
 MODES = {
-    "zeros": ("outlined cells are padding: 0", "带框单元是填充：0"),
+    "zeros": ("outlined 0s are padding", "带框的 0 是填充"),
     "reflect": (
         "padding outside the frame: mirrored at outermost cells",
         "框外单元是填充：以最外层单元为镜面的镜像",

@@ -22,6 +22,7 @@ from convmotion.scenes import (
     with_photo,
 )
 from convmotion.scenes.explain import explain_text
+from convmotion.scenes.kernels import NAMES
 from convmotion.scenes.palette import THEMES
 from convmotion.scenes.story import _digest
 from convmotion.scenes.values import values_of
@@ -284,14 +285,15 @@ def usual(request):
 
 
 def test_every_picture_speaks_the_language_that_was_asked_for(usual):
-    """But for what names things (titles, marks, stories, last words), and calls and formulas, no language's."""
+    """But for what names things (titles, marks, filters, stories, last words), calls and formulas, no language's."""
     scene, english = usual
     chinese = compose(scene, language="zh")
     assert not [c.body for c in english.captions if re.search(r"[\u4e00-\u9fff]", c.body)]
     words = [
         c for c in chinese.captions if not c.name.startswith(("title", "story", "note", "call", "formula", "mark"))
     ]
-    assert not [c.body for c in words if re.search(r"[A-Za-z]{2,}", re.sub(r"{step}|max\(", "", c.body))]
+    names = "|".join(("{step}", r"max\(", *NAMES))
+    assert not [c.body for c in words if re.search(r"[A-Za-z]{2,}", re.sub(names, "", c.body))]
     assert any(re.search(r"[\u4e00-\u9fff]", c.body) for c in words)
 
 

@@ -1465,7 +1465,8 @@ class Composer {
   _padding() {
     const { arguments: a, op } = this.setting;
     if (!this.inItem.pad.flat().some(Boolean)) return "";
-    if (this.bank) return this.words.say(`around_${a.padding_mode ?? "zeros"}`);
+    const mode = a.padding_mode ?? "zeros";
+    if (this.bank) return this.words.say(`around_${mode}${mode === "zeros" && this.numbers ? "_shown" : ""}`);
     if (op.startsWith("AvgPool")) return this.words.say((a.count_include_pad ?? true) ? "padding_mean" : "padding_apart");
     return this.stage.reduce === "max" ? this.words.say("padding_max") : "";
   }
