@@ -973,11 +973,13 @@ def _spread_all(plan: _Plan, view: View, left: float, bottom: float, tall: bool,
         things = (own, left + taken), (over, left)
         return [placed for thing, x in things for placed in _spread_all(thing, view, x, bottom, tall, capital)]
     placed = [_spread(plan, view, left, bottom, tall, capital)]
-    if (over := plan.above) is not None:  # its words are above it: below it lines come to it
+    if (over := plan.above) is not None:
         beside, top = left + (plan.size[0] - over.size[0]) / 2.0, bottom + plan.size[1]
-        words = beside + over.size[0] / 2.0, top - LABEL_FIRST * capital, "center"
-        (thing,) = _spread_all(over, view, beside, top - over.label[1] - over.size[1], tall, capital)
-        placed.append(replace(thing, label_beside=words))
+        if met := over.item.name.startswith("filters-"):  # its words are above it, as lines come to it from below
+            top -= over.label[1]
+        words = beside + over.size[0] / 2.0, top + over.label[1] - LABEL_FIRST * capital, "center"
+        (thing,) = _spread_all(over, view, beside, top - over.size[1], tall, capital)
+        placed.append(replace(thing, label_beside=words if met else None))
     return placed
 
 

@@ -105,6 +105,22 @@ def test_what_is_brought_back_takes_no_time_and_is_there_as_soon_as_what_it_repe
     assert not any(" 0 MACs" in c.body or c.body.endswith("/ 1") for c in said)
 
 
+@pytest.mark.parametrize(("padding", "shared"), [(0, True), (1, False)])
+def test_rows_begin_with_one_input_where_there_is_nothing_around_it(padding, shared):
+    """Where it stands it is seen once, and lit by the window of the row whose turn it is."""
+    conv = "[[stage]]\nfrom = 'input'\nop = 'Conv2d'\nout_channels = 1\nkernel_size = 3\n"
+    text = f"[input]\nshape = [1, 5, 5]\n{conv}{conv}dilation = 2\npadding = {padding}\n"
+    board = compose(scene(text + "[look]\nshow = ['ghosts', 'values']\n"))
+    before, again = cells(board, "input"), cells(board, "output-2")
+    assert np.array_equal(before.position, again.position) is shared and before.lit_by != again.lit_by
+    for step in range(board.steps + 1):
+        seen = [(c.start <= step).all() and (c.end is None or step < c.end) for c in (before, again)]
+        assert sum(seen) == 1 + (not shared), step
+    assert (again.end, before.end) == (None, float(again.start[0]) if shared else None)
+    words = {c.body for c in board.captions if c.name.startswith("label-output-2")}
+    assert words == (set() if shared else {"same input"})
+
+
 def test_shapes_that_the_first_row_tells_are_not_said_again():
     other = CONV.replace("[[stage]]", "[[stage]]\nfrom = 'input'").replace("kernel_size = 3", "kernel_size = 1")
     board = compose(scene(HEAD + CONV + other))
