@@ -271,10 +271,10 @@ class Plan:
         legend, self.told.legend = self.told.legend, False
         frame, its_legend = self._framed(others)
 
-        def kept(frame: Frame) -> tuple[tuple[str, ...], int, int]:
-            """How much is said on labels, in whatever lines; pictures; and eyes."""
+        def kept(frame: Frame) -> tuple[tuple[str, ...], tuple[object, ...], int]:
+            """How much is said on labels, in whatever lines; what is in each picture; and eyes."""
             said = tuple(LABEL_JOINT.join(label_texts(item, frame.label_style)) for item in items)
-            return said, len(frame.stops), len(frame.eyes)
+            return said, tuple(stop.items for stop in frame.stops), len(frame.eyes)
 
         cell = cell or self.frame.least_cell
         wanted = max(roomy * cell, min(cell, SEEN))  # what is seen is seen

@@ -144,7 +144,9 @@ def blocks_of(cells: Cells) -> list[np.ndarray]:
 
 
 def standing(board: Storyboard) -> list[Cells]:
-    return [cells for cells in board.cells if cells.role not in ("traveller", "gap")]
+    """Cells that have a place; of the input that makes way for itself, once more, the last."""
+    left = {cells.name for cells in board.cells if cells.role == "input" and cells.end is not None}
+    return [cells for cells in board.cells if cells.role not in ("traveller", "gap") and cells.name not in left]
 
 
 def planes_of(cells: Cells) -> tuple[np.ndarray, np.ndarray]:
@@ -446,7 +448,11 @@ def test_one_reads_from_the_left_to_the_right_and_in_tall_pictures_downwards(nam
     outputs = {thing_of(cells) for cells in standing(board) if cells.role == "output"}
     outputs = [name for name in outputs if name.startswith("output-")]
     order = ["input"]
+    (first,) = (cells for cells in board.cells if cells.name == "input")
+    shared = {c.name for c in board.cells if c is not first and np.array_equal(c.position, first.position)}
     for number in range(1, len(outputs) + 1):
+        if f"output-{number}" in shared:
+            continue
         order += [
             c
             for c in (f"filters-{number}", f"reshape-{number}", f"transpose-{number}")
@@ -461,7 +467,8 @@ def test_one_reads_from_the_left_to_the_right_and_in_tall_pictures_downwards(nam
         before, after = around(board, block), around(board, following)
         to_the_right, below = before[1][0] <= after[0][0], before[0][1] >= after[1][1]
         assert lies_beyond(board, 0, block, following) if name in STACKED else to_the_right or below
-        if name in SMALL:  # big ones may take several lines or columns
+        lines = name == "channel-shuffle" and size[0] == size[1]  # its numbers take room
+        if name in SMALL and not lines:  # big ones may take several lines or columns
             assert below if size[0] < size[1] else to_the_right
 
 

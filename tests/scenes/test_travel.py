@@ -117,7 +117,11 @@ def test_each_stage_shows_its_own_things_and_no_others(name, size):
     for number, (first, last) in enumerate(rests(board)[:-1], start=1):
         part = seen_part(board, last)
         shown = {what for what, box in things(board, (first + last) // 2) if overlaps(part, box)}
-        labels = {what.split("-", 1)[1].rsplit("-", 1)[0] for what in shown if what.startswith("label-")}
+        labels = {
+            what.removesuffix("-again").split("-", 1)[1].rsplit("-", 1)[0]
+            for what in shown
+            if what.startswith("label-")
+        }
         read = "input" if number == 1 else f"output-{number - 1}"
         assert {read, f"output-{number}"} <= labels
         assert all(label in (read, f"output-{number}") or label.endswith(f"-{number}") for label in labels)
@@ -580,7 +584,7 @@ def test_after_a_trace_back_through_many_stages_all_of_them_are_told(size):
         assert not overlaps(box + np.array([0.01, 0.01, -0.01, -0.01]), its_box), (one.name, other.name)
 
 
-@pytest.mark.parametrize(("name", "rows"), [("lenet", 4), ("shufflenet-unit", 24)])
+@pytest.mark.parametrize(("name", "rows"), [("lenet", 4), ("shufflenet-unit", 12)])
 def test_a_row_is_laid_out_once_more_only_for_groups_that_can_stand_apart_and_for_numbers_and_their_places(
     name, rows, monkeypatch
 ):
@@ -597,7 +601,7 @@ def test_groups_and_channels_that_stand_apart_have_their_numbers_in_the_result(n
     for caption in board.captions:
         if caption.name.startswith("mark-review-") and said(board, caption, board.frames) is not None:
             told.setdefault(caption.name.removeprefix("mark-review-").rpartition("-")[0], []).append(caption.body)
-    groups, apart, halves = ["group 1", "group 2"], list("12345678"), ["1 5 2 6", "3 7 4 8"]
+    groups, apart, halves = ["group 1", "group 2"], list("12345678"), ["front 1 5 2 6", "front 3 7 4 8"]
     lanes = {
         "shufflenet-unit": [groups, groups, apart, apart, groups],
         "grouped-shuffled": [groups, groups, halves, groups],
