@@ -37,9 +37,9 @@ const NUMBERED = 2.5;
 const HALO = 0.16;
 /** How far words reach above and below their line, in capitals. */
 const [ASCENT, DESCENT] = [1.08, 0.36];
-/** Channels are numbered, and filters opened, where that leaves cells no smaller than this share; and numbered where they
- * are so large in reference pixels. */
-const [ROOMY, LARGE_CELL] = [0.9, 12];
+/** Filters are opened where that leaves cells no smaller than this share; channels numbered where they are no smaller than
+ * this one or so large in reference pixels. */
+const [ROOMY, FOLLOWED, LARGE_CELL] = [0.9, 0.6, 12];
 const ROUNDS = 3;
 const APPROACH = -1.5;
 const [MULTIPLY, SUM, WRITE] = [0.36, 0.63, 0.8];
@@ -319,7 +319,7 @@ class Composer {
     const pad = this.windows && this.look.show.includes("ghosts") ? [this.windows.depth?.padding ?? [0, 0], this.windows.rows.padding, this.windows.columns.padding] : undefined;
     const one = (name, told) => (tall ? [`${name}  ${told}`] : [name, told]);
     this.inItem = new Item("input", this.lanesIn, [ci / this.lanesIn, hi, wi], { pad, label: one(this.words.say("input"), shape(this.setting.input)), marks: this._laneMarks(), numbers: this._channelMarks(this.lanesIn, this.before) });
-    this.outItem = new Item("output-1", this.lanesOut, [co / this.lanesOut, ho, wo], { label: one(this.words.say("output"), shape(this.shapes.output)), numbers: this._channelMarks(this.lanesOut, this.after) });
+    this.outItem = new Item("output-1", this.lanesOut, [co / this.lanesOut, ho, wo], { label: one(this.words.say("output"), shape(this.shapes.output)), numbers: this._outputMarks() });
     this.items = [this.inItem, this.outItem];
     if (this.bank) {
       const [filters, ...dims] = this.bank;
@@ -372,7 +372,7 @@ class Composer {
       }
       return best;
     };
-    const least = Math.min(ROOMY / marked(false).pixel, LARGE_CELL);
+    const least = Math.min(FOLLOWED / marked(false).pixel, LARGE_CELL);
     const numbered = 1 / marked(true).pixel >= least;
     let best = marked(numbered);
     if (this.numbers && this.bank && this.bank[1] > 1) {
@@ -1391,6 +1391,13 @@ class Composer {
   /** The numbers of a tensor's channels where each stands alone. */
   _channelMarks(lanes, [channels]) {
     return lanes === channels && channels > 1 ? range(channels).map((c) => String(c + 1)) : [];
+  }
+
+  /** Those of the output's channels, or of the groups whose filters write it. */
+  _outputMarks() {
+    const [lanes, alone] = [this.lanesOut, this._channelMarks(this.lanesOut, this.after)];
+    const groups = this.bank && 1 < lanes && lanes === this.groups && lanes <= MOST_MARKS;
+    return alone.length || !groups ? alone : range(lanes).map((lane) => this.words.say("group", lane + 1));
   }
 
   /** The names of the input's lanes that hold several channels, or one that is a volume. */
