@@ -291,11 +291,11 @@ class Contents:
 
     @cached_property
     def shared(self) -> set[int]:
-        """The tensors that are the input once more, and may stand where that does: all with which rows begin, if there
-        is nothing around any."""
-        again = [number + 1 for number, stage in enumerate(self.stages) if stage.again]
-        bare = all(self.stages[n - 1].reads[0] == 0 and not any(map(any, self.room(n))) for n in again)
-        return set(again) if bare and not any(map(any, self.room(0))) else set()
+        """The tensors that are the input once more, and may stand where that does: all with which rows begin, if these
+        look alike and there is nothing around any."""
+        again = {number + 1 for number, stage in enumerate(self.stages) if stage.again}
+        same = all(self.stages[n - 1].reads[0] == 0 and self.tensors[n] == self.tensors[0] for n in again)
+        return again if same and not any(any(map(any, self.room(n))) for n in (0, *again)) else set()
 
     def room(self, number: int) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
         """Cells (before, after) that are kept free around a tensor: for padding, for a window that ends beyond that, as

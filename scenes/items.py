@@ -90,9 +90,9 @@ def with_factors_above(told: Told, items: list[Item]) -> list[Item]:
 
 def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ...]]) -> list[Item]:
     """The items, lanes marked by the numbers of their channels, from the front: where each has one of its own, and
-    where a Move changes their order, in its arrangements, before the first of all stages and after; a picture's R, G
-    and B, of which only one is seen whole; and by those of the
-    groups in which they are read next. Channels in a new order have the numbers by which they are read then."""
+    where a Move changes their order, in its arrangements, before the first of all stages and after; and by those of the
+    groups in which they are written, or read next. Channels in a new order have the numbers by which they are read then,
+    and those of a picture, of which only one is seen whole, the names of their colours."""
     names = ["input", *(f"output-{number + 1}" for number in range(len(told.stages)))]
     like = dict(zip(names, range(len(names)), strict=True))
     tensors = zip(names, told.contents.tensors, strict=True)
