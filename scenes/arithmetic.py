@@ -82,16 +82,16 @@ def sum_of(plan: Plan, number: int, step: int) -> Sum | None:
     return Sum(cells, result, whole or sight.scatters, weights, weight[:, 1], added, seen, sight.scatters)
 
 
-def first_merged(plan: Plan, number: int) -> tuple[list[float], float | None, float] | None:
-    """What a merge's first cell is made of, the bias and what it is; None where no values are shown, or of one cell."""
+def merged(plan: Plan, number: int, cell: int = 0) -> tuple[list[float], float | None, float] | None:
+    """What a flat cell of a merge is made of, the bias, and what it is; None of one cell, or where no value is told."""
     if plan.values is None:
         return None
     tensors, _, biases = plan.values
     reads = plan.stages[number].reads
-    found = [(which[0], flat[0]) for which, flat in plan.merged(number) if which[0] >= 0]
+    found = [(which[cell], flat[cell]) for which, flat in plan.merged(number) if which[cell] >= 0]
     terms = [float(tensors[reads[which]].reshape(-1)[flat]) for which, flat in found]
     bias = biases[number] if getattr(plan.stages[number].op, "bias", False) else None
-    result = float(tensors[number + 1].reshape(-1)[0])
+    result = float(tensors[number + 1].reshape(-1)[cell])
     return (terms, None if bias is None else float(bias[0]), result) if len(terms) > 1 else None
 
 

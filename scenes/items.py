@@ -37,7 +37,8 @@ CLASS_MARK = 0.495
 
 def all_items(told: Told, views: dict[int, tuple[View, ...]]) -> list[Item]:
     """All that is to be placed, in reading order."""
-    items = [_tensor(told, "input", 0, told.words("input"))]
+    colors = told.contents.pictured(0) and told.contents.shapes[0][-3] == 3 > told.contents.splits[0]
+    items = [_tensor(told, "input", 0, told.words("input_colors" if colors else "input"))]
     for number, stage in enumerate(told.stages):
         label = told.called(number + 1)
         above = None
@@ -91,8 +92,7 @@ def with_factors_above(told: Told, items: list[Item]) -> list[Item]:
 def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ...]]) -> list[Item]:
     """The items, lanes marked by the numbers of their channels, from the front: where each has one of its own, and
     where a Move changes their order, in its arrangements, before the first of all stages and after; and by those of the
-    groups in which they are written, or read next. Channels in a new order have the numbers by which they are read then,
-    and those of a picture, of which only one is seen whole, the names of their colours."""
+    groups in which they are written, or read next. Channels in a new order have those by which they are read then."""
     names = ["input", *(f"output-{number + 1}" for number in range(len(told.stages)))]
     like = dict(zip(names, range(len(names)), strict=True))
     tensors = zip(names, told.contents.tensors, strict=True)
@@ -114,8 +114,6 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
         }
         if number == 0 and len(last) <= MOST_CHANNELS:
             moved["input"] = np.sort(last)
-    if told.contents.pictured(0) and told.contents.shapes[0][-3] == 3 and "input" not in alone:
-        moved["input"] = np.arange(3)
 
     splits, groups = told.contents.splits, told.contents.groups
     grouped = {
@@ -132,7 +130,7 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
         split = shuffled.get(item.name, 1) if item.lanes == 1 else item.lanes
         called = [told.channel(like[item.name], channel) for channel in channels]
         lanes = tuple(map(" ".join, np.split(np.array(called), split)))
-        return lanes if split == item.lanes > 1 else (told.words("from_front", " | ".join(lanes)),)
+        return lanes if split == item.lanes else (told.words("from_front", " | ".join(lanes)),)
 
     def marked(item: Item) -> Item:
         came, read = (numbers(item, channels.get(item.name)) for channels in (moved, alone))
@@ -189,7 +187,7 @@ def reviewed(told: Told, items: list[Item]) -> list[Item]:
         replace(
             item,
             name=f"review-{item.name}",
-            marks=tuple(told.words("from_front", mark) for mark in item.came if item.elision.channels.length > 1)
+            marks=tuple(told.words("channel_list", mark) for mark in item.came if item.elision.channels.length > 1)
             or item.marks
             or (_groups(told, item) if item.name in written else ()),
             pad=((0, 0),) * 3,
@@ -246,7 +244,8 @@ def _bank(told: Told, number: int) -> Item:
     elision = told.contents.banks[number]
     names, biased = told.filter_names(number), number in told.contents.biased
     several = filters > 1 or elision.lanes.length > 1  # slices of one, apart, have the numbers of their channels
-    marks = _marks(elision, lambda f: names[f] if names else str(f + 1)) if names or several else ()
+    called = told.words("one_channel", "{0}") if told.contents.is_partial(number) else "{0}"
+    marks = _marks(elision, lambda f: names[f] if names else called.format(f + 1)) if names or several else ()
     notes, shape = notes_of(told.bank_left_out(number)), size((*dims,))
     words = label, told.words("with_bias", shape) if biased else shape
     return Item(f"filters-{number + 1}", words, elision, marks=marks, notes=notes, short=short, biased=biased)

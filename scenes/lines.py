@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby, pairwise, product
 
 import numpy as np
@@ -15,10 +16,10 @@ from .layout import CAPITAL, Placed, mark_room
 from .matrix import column_mouths
 from .motion import SIDES, head_of, offset_in, window_of
 from .pacing import LAND, READING_STEPS, SET_OUT
-from .palette import faint, hue_of, oklch_to_linear
+from .palette import faint, hue_of, ink_on, oklch_to_linear
 from .parts import Bank, Tensor
 from .plan import Plan
-from .sight import ChannelSum, depth_of
+from .sight import ChannelSum, RowProduct, depth_of
 from .story import ALWAYS, Line, Lines, Mover, Vector, vector
 
 INSET = (1.0 - CUBE) / 2.0 + 0.04
@@ -404,11 +405,18 @@ def _corners_around(plan: Plan, number: int, bank: Bank, members: Sequence[int])
 
 
 def _output_lines(plan: Plan, number: int, bank: Bank, picture: int, filters: range) -> Iterator[Line]:
-    """From each filter or, of several in a frame, from one point on its edge, to what it writes."""
+    """From each filter or, of several in a frame, from one point on its edge, to what it writes; where columns are
+    multiplied, from the one that is."""
     output, start, mouths = plan.tensors[number + 1], filters.start, bank.mouths()
     if on := _column_on(plan, number):
         leave = column_mouths(bank, np.zeros(1, np.int64))[0] - bank.placed.base[0]
         yield from _written(plan, number, picture, start, start, vector(leave), on)
+        return
+    if isinstance(plan.stages[number].op, RowProduct):  # what a row makes of a column comes out of that
+        window = window_of(plan, number)
+        center, size = np.array(window.boxes[0])
+        for f in filters:
+            yield from _written(plan, number, picture, f, start, vector(center + size * (0.5, -0.5, 0.0)), window.name)
         return
     for some in _members(bank, filters).values():
         framed = len(some) > 1 and not plan.sight(number).scatters
@@ -500,7 +508,8 @@ def _returned(plan: Plan, number: int) -> Iterator[Lines]:
 
 
 def _added(plan: Plan, number: int) -> Iterator[Lines]:
-    """Frames around the cells, one of each channel, that make a cell of their sum, until the next one is made."""
+    """Frames around the cells, one of each channel, that make a cell of their sum, until the next one is made; in the
+    colour of what is written on them."""
     act, tensor, ((summed, _),) = plan.time.acts[number], plan.tensors[number], plan.views[number]
     if tensor.channels > MOST_FRAMED:
         return
@@ -510,7 +519,14 @@ def _added(plan: Plan, number: int) -> Iterator[Lines]:
             place = np.array([(channel, h, w) for channel in range(tensor.channels)], float)
             first, name = beat.first + LAND, f"added-{number + 1}-{beat.first + 1}"
             last = min(first + 1.0, float(act.first_step + act.steps))
-            yield _frames(plan, name, tensor.between(np.full(len(place), n), place), first, last)
+            lines = _frames(plan, name, tensor.between(np.full(len(place), n), place), first, last)
+            index = np.column_stack([np.full((len(place), len(tensor.shape) - 3), n), place]).astype(int)
+            color = tensor.color_of(index)
+            if plan.values is not None:
+                color = plan.shaded(number, color, plan.values[0][number][tuple(index.T)])
+            inks = np.repeat(ink_on(color), 4, axis=0)
+            own = (replace(line, color=vector(ink)) for line, ink in zip(lines.lines, inks, strict=True))
+            yield replace(lines, lines=tuple(own))
 
 
 def _being_written(plan: Plan, number: int) -> Lines:

@@ -19,7 +19,7 @@ CHARACTERS, DECIMALS = 4, 2
 """A number has no more than these, its point and its minus included; only beyond 1e10 in size."""
 LONG = 1e7
 """From here on numbers in words are told in three digits and a power of ten."""
-HEIGHT, ROOM = 0.66, 0.84
+HEIGHT, ROOM = 0.6, 0.84
 """In cells: how high a digit is at most, how wide a number may be on the flat part of a cube's front."""
 HEIGHT_ALONE = 0.7
 """How high a digit is at most where no window stands on the row above, whose lower bars would cover it."""

@@ -26,7 +26,7 @@ CLEAR = 3.0
 """Pixels around a text in which lines are as faint as behind it."""
 BEHIND_WORDS = 0.3
 """How much of a line is left behind a text: one sees where it goes on, and can read what stands there."""
-OVER_CELLS = 0.55
+OVER_CELLS, OVER_OWN = 0.55, 0.8
 """How much of a line is left before the cells where it begins or ends: what stands there stays readable."""
 PAST_CELLS = 0.5
 """The same before others, which are not its own, and behind them, of a line that wears a hue: one sees whose it is, and
@@ -98,8 +98,9 @@ def _left(line: Line, over: float, theme: Theme) -> tuple[float, float, float]:
     nothing behind any, if that is a number."""
     if not isnan(over):
         return over, over, 0.0
-    past = 0.0 if line.color in (theme.line, theme.ghost, theme.text) else PAST_CELLS
-    return OVER_CELLS, past, past
+    if line.color in (theme.line, theme.ghost, theme.text):
+        return OVER_CELLS, 0.0, 0.0
+    return OVER_OWN, PAST_CELLS, PAST_CELLS
 
 
 def hidden_edges(board: Storyboard, frame: int) -> NDArray[np.float64]:

@@ -119,7 +119,10 @@ class Told:
             return self.words("output")
         made = (f"made_{kind.__name__}" for kind in type(stage.op).__mro__)
         known = next((key for key in made if key in self.words), None)
-        return self.words(known) if known else self.words("made", self.count_of(number))
+        if known is None:
+            return self.words("made", self.count_of(number))
+        like = [n for n, other in enumerate(self.stages) if type(other.op) is type(stage.op) and not other.again]
+        return self.words(known) + (f" {like.index(number) + 1}" if len(like) > 1 and not self.contents.in_rows else "")
 
     def count_of(self, number: int) -> int:
         """The number of a stage among those that do something, from 1; of one that does not, that of the next one.
@@ -522,10 +525,9 @@ class Told:
         return name * CAPITAL["note"] + COLUMN_GAP / 2.0, shape * CAPITAL["note"] + COLUMN_GAP
 
     def shape_lines(self, number: int) -> list[str]:
-        """The rows of a stage's table in one, on as few lines as hold it: ``1×8×7×7 → kernel 8×4×3×3 → 1×8×5×5``."""
+        """The rows of a stage's table in one, on as few lines as hold it: ``1×8×7×7 → kernel ×8: 4×3×3 → 1×8×5×5``."""
         (_, read), *between, (_, made) = [(name, "×".join(filter(None, row))) for name, row in self.table(number)[1:]]
-        parts = [(*name.partition(TIMES.rstrip())[::2], shape) for name, shape in between]
-        told = (f"{name} {many}×{shape}" if many else f"{name}{self.words.colon}{shape}" for name, many, shape in parts)
+        told = (f"{name}{self.words.colon}{shape}" for name, shape in between)
         return self._in_a_row([read, *told, made], " →")
 
     @property

@@ -41,7 +41,9 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
             known = "sees" if not field or (whole and len(field) == 1) else "sees_whole" if whole else "sees_field"
             line = words.counted(known, used, where, who, "×".join(map(str, field)))
         result = [line, *rule]
-        asks = [] if usage or onward is None else [words("and_of", called(onward.tensor))]
+        asks = []
+        if onward is not None and not usage and len(broken(line, room)) == 1:
+            asks = [words("and_of", called(onward.tensor))]
         lines.append([line, *asks, *rule])
     if growth is not None and not usage and len(ops) > 1:
         grown = [field for op, field in zip(ops, growth, strict=True) if isinstance(op, Slide)]

@@ -16,7 +16,7 @@ from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
 from ..conv_math.pool import AdaptiveAvgPool, AvgPool
 from ..conv_math.transposed import ConvTranspose
-from .arithmetic import MOST_PARTS, added, first_merged, mixture, multiplied, narrated, sum_of
+from .arithmetic import MOST_PARTS, added, merged, mixture, multiplied, narrated, sum_of
 from .captions import Words, biases_of, count
 from .contents import Shown
 from .filters import met_at_once, swelling
@@ -42,7 +42,7 @@ from .pacing import LAND, WRITE
 from .parts import Act
 from .plan import Plan
 from .scenefile import filter_names
-from .sight import RowProduct, Sight, shares_mixed
+from .sight import ChannelSum, RowProduct, Sight, shares_mixed
 from .story import Caption, ripened, vector
 from .viewpoint import foot, mark_foot
 
@@ -510,7 +510,8 @@ def _told_macs(plan: Plan, way: list[int], long: bool = False) -> str:
         return plan.told.words("landing", told, count(macs - lost))
     ops = [(plan.stages[number].op, plan.stages[number].input) for number in way]
     if shares := sum(shares_mixed(op, shape) for op, shape in ops if isinstance(op, Upsample)):
-        return plan.told.words("with_shares", told, count(shares))
+        told = plan.told.words.counted("macs_long" if long else "macs", macs + shares)
+        return plan.told.words("with_shares", told)
     return plan.told.words("unmixed", told) if any(isinstance(op, DeformConv2d) for op, _ in ops) else told
 
 
@@ -683,16 +684,21 @@ def _mixing(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
 
 
 def _merging(plan: Plan, number: int, act: Act) -> Iterator[Caption]:
-    """What a merge's first cell is made of."""
-    if merged := first_merged(plan, number):
-        room = _narration_room(plan, number, act)
+    """What a merge's first cell is made of; of one that makes a cell at a time, any for which there is time to read."""
+    room, at = _narration_room(plan, number, act), _corner(plan, 0, _above_formulas(plan, number), bottom=True)
+    singly = isinstance(act.stage.op, ChannelSum) and plan.contents.batch is None
+    for beat in act.beats:
+        cell, first = beat.first - act.first_step, beat is act.beats[0]
+        read = singly and not beat.swept and not beat.unseen and beat.end - beat.start >= READ_SECONDS * plan.fps
+        if not (first or read) or (made := merged(plan, number, cell)) is None:
+            continue
         if isinstance(act.stage.op, Mul):
-            text = multiplied(plan.told.words("product_values", ""), merged[0], merged[2], room)
+            text = multiplied(plan.told.words("product_values", ""), made[0], made[2], room)
         else:
-            text = added(plan.told.words, plan.told.words("sum_values", ""), *merged, room)
-        at = _corner(plan, 0, _above_formulas(plan, number), bottom=True)
-        spell = {"first": act.first_frame, "last": math.floor(act.beats[0].end)}
-        yield _text(plan, f"phase-{number + 1}-1", text, "note", at, "left", color=plan.theme.faint_text, **spell)
+            text = added(plan.told.words, plan.told.words("sum_values", ""), *made, room)
+        begin = act.first_frame if first else math.floor(beat.start) + 1
+        name, spell = f"phase-{number + 1}-{cell + 1}", {"first": begin, "last": math.floor(beat.end)}
+        yield _text(plan, name, text, "note", at, "left", color=plan.theme.faint_text, **spell)
 
 
 def _happens(plan: Plan, number: int, room: float, step: int) -> tuple[str, str, str, str]:

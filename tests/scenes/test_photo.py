@@ -269,7 +269,10 @@ def test_the_channels_of_a_picture_are_called_by_their_colours_where_they_stand_
     assert marks(pooled, "input") == marks(pooled, "output-1") == ["R", "G", "B"]
     board = compose(parse_scene(depthwise.replace('{ image = "photo.png" }', '"random"'), "numbers"))
     assert [c.body for c in board.captions if c.name.startswith("mark-input-")] == numbers
-    assert marks(SCENE, "input") == ["front R G B"], "of channels behind each other the first one alone is seen whole"
+    assert not marks(SCENE, "input"), "channels behind each other have no marks"
+    board = compose(with_photo(scene(SCENE), noise(4, 6)))
+    (label,) = (c.body for c in board.captions if c.name == "label-input-1")
+    assert label.startswith("input (R, G, B)")
 
 
 EDGE = """

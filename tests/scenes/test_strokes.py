@@ -311,7 +311,7 @@ def test_a_line_is_faint_where_a_cell_or_a_ghost_is_behind_it_and_whole_where_no
     half = screen.reach(np.zeros((1, 3)), np.array([CUBE / 2]))
     place = np.concatenate([screen.pixels(s.place[s.shown]) for _, s in cubes])
     size = np.concatenate([s.size[s.shown] for _, s in cubes])
-    seen = {0.0: 0, strokes.PAST_CELLS: 0, OVER_CELLS: 0, 1.0: 0}
+    seen = {0.0: 0, strokes.PAST_CELLS: 0, OVER_CELLS: 0, strokes.OVER_OWN: 0, 1.0: 0}
     for lines in board.lines:
         for line, _ in zip(lines.lines, lines_at(board, lines, frame), strict=False):
             one = replace(lines, lines=(line,))
@@ -324,7 +324,7 @@ def test_a_line_is_faint_where_a_cell_or_a_ghost_is_behind_it_and_whole_where_no
                 level = min(seen, key=lambda level: abs(level - share))
                 seen[level] += abs(level - share) < 0.03
                 if (away < -0.6 * half * size[:, None]).all(axis=1).any():
-                    assert share <= max(OVER_CELLS, strokes.THROUGH_CELLS) + 0.03, "in the middle of a cell"
+                    assert share <= strokes.OVER_OWN + 0.03, "in the middle of a cell"
     assert min(seen[0.0] + seen[strokes.PAST_CELLS], seen[OVER_CELLS], seen[1.0]) > 40
 
 

@@ -63,7 +63,7 @@ const [MOST_FRAMED, FRAMED, OUTLINED, FRAME_RADIUS] = [64, 0.86, 1.04, 0.055];
 const SIDES = { upper: 0.5, middle: 0, lower: -0.5 };
 const MOST_MARKS = 64;
 const [APART, APART_CELLS] = [8, 2048];
-const [HEIGHT, ROOM, NARROWEST, LEGIBLE, NARROW, POINTED, SMALL] = [0.66, 0.84, 0.67, 5, 4.5, 5.8, 12];
+const [HEIGHT, ROOM, NARROWEST, LEGIBLE, NARROW, POINTED, SMALL] = [0.6, 0.84, 0.67, 5, 4.5, 5.8, 12];
 /** The page draws no more cells of a setting. */
 export const MOST_CELLS = 40_000;
 /** And works out no more multiply-accumulates while a slider moves. */
@@ -1350,7 +1350,7 @@ class Composer {
       ["macs_long", "macs"].map((key) => {
         let spent = words.counted(key, macs);
         if (landing < macs) spent = words.say("landing", spent, count(landing));
-        if (shares) spent = words.say("with_shares", spent, count(shares));
+        if (shares) spent = words.say("with_shares", words.counted(key, macs + shares));
         return `${told} · ${spent}`;
       }),
     );
