@@ -158,8 +158,8 @@ def _look(
     which, known = plan.filters_among(number)
     kernel = plan.told_kernel(number)
     shades = slices if kernel is None else np.zeros_like(slices)  # equal weights look alike in whatever slice
-    families, chosen = plan.families(number), which[filters]
-    color = palette.filter_colors(known, bank.shape[1], bank.groups, chosen, shades, read, families)[f, c]
+    hues, chosen = (plan.families(number), plan.after(number)), which[filters]
+    color = palette.filter_colors(known, bank.shape[1], bank.groups, chosen, shades, read, *hues)[f, c]
     if kernel is None:
         return color, None
     values = kernel[tuple(weight.T)]

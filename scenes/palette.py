@@ -30,7 +30,9 @@ GROUP_HUES = (252.0, 42.0, 320.0, 110.0, 180.0, 75.0, 285.0, 145.0)
 FAMILY = 16.0
 """How far (degrees) the filters of a group are from its hue at most, if there are up to four groups."""
 
-FIRST_FILTER_HUE = 0.0
+FIRST_FILTER_HUE, TURN = 0.0, 0.38
+"""The hue of the first filter, and how far, as a part of the circle, that of each later stage's first one is from the
+one before: as far from all of them as can be."""
 ONE_ROUND, ROUND, LEAST_LEFT = 16, 7, 4
 """The hues of so many filters go around the circle once; more of them once for so many or a few more, each time a
 little farther on, so that so many are left for the last round: of filters that are mostly left out the first ones are
@@ -185,9 +187,11 @@ def family_hue(group: int, groups: int) -> float:
 
 
 def filter_hues(
-    out_channels: int, groups: int, read: NDArray[np.float64] | None = None, families: int = 1
+    out_channels: int, groups: int, read: NDArray[np.float64] | None = None, families: int = 1, after: int = 0
 ) -> NDArray[np.float64]:
     """A hue (degrees) for every filter: around the circle but for the input's part; within a group, as what it reads.
+
+    So many stages ``after`` others with filters the first hue of the circle is another one.
 
     Without groups, but made for as many as there are ``families``, those of each have one, none of them the input's.
 
@@ -200,7 +204,7 @@ def filter_hues(
         step = 1.0 / out_channels
         if out_channels > ONE_ROUND:
             step = (1.0 + step) / next(n for n in itertools.count(ROUND) if out_channels % n >= LEAST_LEFT)
-        turn = (FIRST_FILTER_HUE - begin) % 360.0 + arc * step * np.arange(out_channels)
+        turn = (FIRST_FILTER_HUE - begin) % 360.0 + arc * (step * np.arange(out_channels) + TURN * after)
         return (begin + turn % arc) % 360.0
     worn = _hues_of_groups(groups, read) if groups > 1 else _hues_beside_the_input(families)
     per_group, around = out_channels // len(worn), len(worn) + (groups == 1)
@@ -284,16 +288,18 @@ def filter_colors(
     channels: NDArray[np.int64] | None = None,
     read: NDArray[np.float64] | None = None,
     families: int = 1,
+    after: int = 0,
 ) -> NDArray[np.float64]:
     """Linear RGB per filter and channel slice, ``(out_channels, slices, 3)``, or of the chosen ones of them.
 
-    ``read``: what the channels wear that are read, ``(in_channels, 3)``, which gives groups their hues; this and
-    ``families`` see at :func:`filter_hues`. A filter that alone reads a channel, and no other, wears just that.
+    ``read``: what the channels wear that are read, ``(in_channels, 3)``, which gives groups their hues; this,
+    ``families`` and ``after`` see at :func:`filter_hues`. A filter that alone reads a channel, and no other, wears
+    just that.
     """
     chosen = slice(None) if filters is None else filters
     if read is not None and _alone(out_channels, groups, read):
         return np.repeat(read[chosen, None], slices if channels is None else len(channels), axis=1)
-    hue = filter_hues(out_channels, groups, None if read is None else hue_of(read), families)[chosen, None]
+    hue = filter_hues(out_channels, groups, None if read is None else hue_of(read), families, after)[chosen, None]
     steps = ramp(slices)[slice(None) if channels is None else channels]
     return oklch_to_linear(_filter_lightness(out_channels)[chosen, None] + steps[None, :] - LIGHT, CHROMA, hue)
 
@@ -308,12 +314,12 @@ def weight_colors(count: int) -> NDArray[np.float64]:
 
 
 def output_colors(
-    out_channels: int, groups: int, read: NDArray[np.float64] | None = None, families: int = 1
+    out_channels: int, groups: int, read: NDArray[np.float64] | None = None, families: int = 1, after: int = 0
 ) -> NDArray[np.float64]:
     """Linear RGB per output channel, ``(out_channels, 3)``: the hue of the filter that made it; the rest as there."""
     if read is not None and _alone(out_channels, groups, read):
         return read
-    hue = filter_hues(out_channels, groups, None if read is None else hue_of(read), families)
+    hue = filter_hues(out_channels, groups, None if read is None else hue_of(read), families, after)
     return oklch_to_linear(_filter_lightness(out_channels) - 0.03, CHROMA, hue)
 
 

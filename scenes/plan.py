@@ -73,10 +73,10 @@ LARGE_PICTURE = 100
 """A picture of fewer rows and columns has cells that can be seen, if anything has."""
 HURRIED = 2.5
 """A stage with less time than this many travels of the camera has none for a travel."""
-ROOMY, FOLLOWED, LARGE_CELL = 0.9, 0.6, 12.0
+ROOMY, FOLLOWED, COSTLESS, LARGE_CELL = 0.9, 0.6, 0.99, 12.0
 """Filters are opened where that leaves cells that are seen no smaller than this share of their size; channels numbered,
 without which those that are moved cannot be followed, where they are no smaller than this one or so large in reference
-pixels."""
+pixels; and shapes said once more where they are hardly any smaller."""
 OTHER_CAMERAS = {"perspective": arrange_near, "turntable": arrange_turning}
 """What places all for a camera that is not far away along one direction."""
 
@@ -209,6 +209,9 @@ class Plan:
                 self.told.legend, self.told.brief = legend, False
         items = self._numbered(items, with_channels(self.told, items, views))
         items = self._if_roomy(items, self._with_opened(items))
+        for few in ("output-", ""):  # all shapes where that costs nothing, those that the table has first
+            whole = [replace(item, known=item.known and not item.name.startswith(few)) for item in items]
+            items = self._if_roomy(items, whole, roomy=COSTLESS)
         items = self._if_roomy(items, with_factors_above(self.told, items), roomy=WORTH)
         placed = {p.item.name: p for p in self.frame.placed}
         self.skips: dict[tuple[int, int], Tensor] = {}
@@ -468,7 +471,8 @@ class Plan:
         made = depth_of(self.contents.items[number + 1])
         if isinstance(op, Weighted):
             which, filters = self.filters_among(number)
-            colors = palette.output_colors(filters, op.groups, self.colors_read(number), self.families(number))[which]
+            hues = self.families(number), self.after(number)
+            colors = palette.output_colors(filters, op.groups, self.colors_read(number), *hues)[which]
             return np.repeat(colors, made, axis=0)
         if isinstance(op, MatrixProduct):  # the channels of what the row will be
             assert isinstance(op.op, Weighted)
@@ -520,6 +524,11 @@ class Plan:
             if groups > 1:
                 return groups
         return 1
+
+    def after(self, number: int) -> int:
+        """How many stages with several filters are before one: theirs, and what they make, have hues of their own."""
+        ops = {stage.number: stage.op for stage in self.stages[:number] if isinstance(stage.op, Weighted)}
+        return 0 if number in self._lone_filters else sum(op.filters > 1 for op in ops.values())
 
     def mixes(self, number: int) -> bool:
         """Whether a stage's groups mix what several groups made, and so are of new hues."""

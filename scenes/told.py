@@ -11,6 +11,7 @@ import numpy as np
 
 from ..conv_math import (
     Add,
+    ChannelShuffle,
     DeformConv2d,
     Linear,
     Move,
@@ -681,6 +682,8 @@ class Told:
             return self._stacked(self.words("does_ChannelSum_bias", told(float(bias[0]))))
         if stage.slide is not None or stage.again or does not in self.words:
             modes = self._padding_modes
+            if stage.slide is not None and number > 0 and isinstance(self.stages[number - 1].op, ChannelShuffle):
+                return self._stacked(self.words("renumbered"))
             padding = self._around(modes[number]) if number in modes else self._of_pooled_padding(number)
             if number in modes and set(modes.values()) != {"zeros"}:
                 return self._stacked(padding)
