@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from convmotion.scenes import SceneError, compose, parse_scene
+from convmotion.scenes import SceneError, compose, find_scene, parse_scene
 from convmotion.scenes.contents import Contents
 from convmotion.scenes.lines import BENT_RADIUS
 from convmotion.scenes.numerals import told
@@ -118,10 +118,10 @@ def test_rows_begin_with_one_input_where_there_is_nothing_around_it(padding, sha
         assert sum(seen) == 1 + (not shared), step
     assert (again.end, before.end) == (None, float(again.start[0]) if shared else None)
     words = {c.body for c in board.captions if c.name.startswith("label-output-2")}
-    assert words == (set() if shared else {"same input"})
+    assert words == (set() if shared else {"same input  1 × 5 × 5"})
 
 
-def test_shapes_that_the_first_row_tells_are_not_said_again():
+def test_shapes_that_the_first_row_tells_are_said_again_only_where_that_costs_no_room():
     other = CONV.replace("[[stage]]", "[[stage]]\nfrom = 'input'").replace("kernel_size = 3", "kernel_size = 1")
     board = compose(scene(HEAD + CONV + other))
     said = {}
@@ -129,9 +129,11 @@ def test_shapes_that_the_first_row_tells_are_not_said_again():
         if caption.name.startswith("label-"):
             said.setdefault(caption.name.rsplit("-", 1)[0], []).append(caption.body)
     told = {name: " ".join(" ".join(lines).split()) for name, lines in said.items()}
-    assert told["label-input"] == "input 2 × 5 × 5" and told["label-output-2"] == "same input"
+    assert told["label-input"] == "input 2 × 5 × 5" and told["label-output-2"] == "same input 2 × 5 × 5"
     assert told["label-filters-1"] == "2 filters 2 × 3 × 3" and told["label-filters-3"] == "2 filters 2 × 1 × 1"
     assert told["label-output-3"] == "output 2 × 7 × 7"
+    crowded = [c.body for c in compose(find_scene("padding-modes")).captions if c.name.startswith("label-output-2")]
+    assert crowded == ["same input"]
 
 
 @pytest.mark.parametrize(("language", "names"), [("en", ["a: output", "b: output"]), ("zh", ["甲·输出", "乙·输出"])])
@@ -141,8 +143,7 @@ def test_a_name_of_a_row_is_not_read_as_what_its_output_consists_of(language, na
     rows += CONV.replace("[[stage]]", "[[stage]]\nfrom = 'input'") + "name = { en = 'b', zh = '乙' }\n"
     board = compose(scene(rows + ("" if table else "[look]\nshow = []\n")), language=language)
     said = [c.body for c in board.captions if c.name in ("label-output-1-1", "label-output-3-1")]
-    shapes = ["", ""] if table else ["  2 × 5 × 5", ""]  # where no table tells it, that of the first one does
-    assert said == [name + shape for name, shape in zip(names, shapes, strict=True)]
+    assert said == [f"{name}  2 × 5 × 5" for name in names]
 
 
 def test_the_sums_of_the_channels_are_added_up_to_what_the_convolution_gives():

@@ -754,7 +754,7 @@ def test_the_pictures_of_a_batch_are_numbered_wherever_they_stand(language, mark
 
 @pytest.mark.parametrize(
     ("language", "told"),
-    [("en", "1×8×7×7 → kernel 8×4×3×3 → 1×8×5×5"), ("zh", "1×8×7×7 → 卷积核 8×4×3×3 → 1×8×5×5")],
+    [("en", "1×8×7×7 → kernel ×8: 4×3×3 → 1×8×5×5"), ("zh", "1×8×7×7 → 卷积核 ×8：4×3×3 → 1×8×5×5")],
 )
 def test_where_cells_would_be_small_a_line_of_shapes_stands_in_the_place_of_the_table(language, told):
     table = {
@@ -801,7 +801,7 @@ def test_on_the_result_of_rows_one_below_the_other_all_shapes_are_told(name, siz
 def test_while_such_rows_are_played_each_stage_has_its_shapes_beside_the_title():
     board = compose(find_scene("dilated-vs-standard"), (854, 480), 15.0)
     told = {c.name: c.body for c in board.captions if c.name.startswith("table-") and "whole" not in c.name}
-    kernel = "kernel 1×1×3×3"
+    kernel = "kernel ×1: 1×3×3"
     assert told == {"table-1": f"1×1×7×7 → {kernel} → 1×1×5×5", "table-3": f"1×1×7×7 → {kernel} → 1×1×3×3"}
     axes = {c.name: c.body for c in board.captions if c.name.startswith("axes-")}
     assert axes == dict.fromkeys(("axes-1", "axes-3"), "batch × channels × height × width")
