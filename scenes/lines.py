@@ -543,8 +543,9 @@ def _around_window(plan: Plan, number: int) -> Lines:
     act, window = plan.time.acts[number], window_of(plan, number)
     beside, first, lines = window.bar + WINDOW_MARGIN, float(act.first_step), []
     for center, size in window.boxes:
-        x, y, z = np.array(size) / 2.0 + (beside, WINDOW_MARGIN, beside)
-        corners = [vector(np.array(center) + at) for at in ((-x, -y, z), (x, -y, z), (x, -y, -z), (-x, -y, -z))]
+        reach = np.array(size) / 2.0 + np.array([beside, WINDOW_MARGIN, beside])
+        around = np.array([(-1, -1, 1), (1, -1, 1), (1, -1, -1), (-1, -1, -1)]) * reach
+        corners = [vector(np.array(center) + at) for at in around]
         ends = zip(corners, [*corners[1:], corners[0]], strict=True)
         lines += [Line(start, window.name, end, window.name, PALE) for start, end in ends]
     return Lines(f"around-{window.name}", tuple(lines), first, first + act.steps, 1.0, FRAME_RADIUS)

@@ -40,11 +40,11 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
             whole = math.prod(field) == used
             known = "sees" if not field or (whole and len(field) == 1) else "sees_whole" if whole else "sees_field"
             line = words.counted(known, used, where, who, "×".join(map(str, field)))
-        result = [line, *rule]
         asks = []
         if onward is not None and not usage and len(broken(line, room)) == 1:
             asks = [words("and_of", called(onward.tensor))]
         lines.append([line, *asks, *rule])
+    result = lines[-1]  # of the last one nothing is asked
     if growth is not None and not usage and len(ops) > 1:
         grown = [field for op, field in zip(ops, growth, strict=True) if isinstance(op, Slide)]
         sizes = [str(field[0]) if len(set(field)) == 1 else size(field) for field in grown]
