@@ -244,8 +244,7 @@ def _bank(told: Told, number: int) -> Item:
     elision = told.contents.banks[number]
     names, biased = told.filter_names(number), number in told.contents.biased
     several = filters > 1 or elision.lanes.length > 1  # slices of one, apart, have the numbers of their channels
-    called = told.words("one_channel", "{0}") if told.contents.is_partial(number) else "{0}"
-    marks = _marks(elision, lambda f: names[f] if names else called.format(f + 1)) if names or several else ()
+    marks = _marks(elision, lambda f: names[f] if names else str(f + 1)) if names or several else ()
     notes, shape = notes_of(told.bank_left_out(number)), size((*dims,))
     words = label, told.words("with_bias", shape) if biased else shape
     return Item(f"filters-{number + 1}", words, elision, marks=marks, notes=notes, short=short, biased=biased)

@@ -40,7 +40,7 @@ BENT_LIGHTNESS, BENT_CHROMA, BENT_TURN = 0.45, 0.2, 120.0
 DEEP, DARKER = 0.22, 0.55
 """How bright lines are, as a share of the colour of what they are of: such as arcs, on cells of that colour, and
 others on a light floor."""
-BENT_RADIUS = 1.4 * LINE_RADIUS
+BENT_RADIUS = 1.1 * LINE_RADIUS
 """Half of how thick the grid is: it is what the window is bent to, whose box is but faint."""
 FRONT, BESIDE, ABOVE = (0.0, -0.5, 0.0), (-0.5, 0.0, 0.0), (0.0, 0.0, 0.5)
 """Lines of weights begin on the front of cells and end on the side of others that they come to."""
@@ -519,7 +519,7 @@ def _added(plan: Plan, number: int) -> Iterator[Lines]:
             place = np.array([(channel, h, w) for channel in range(tensor.channels)], float)
             first, name = beat.first + LAND, f"added-{number + 1}-{beat.first + 1}"
             last = min(first + 1.0, float(act.first_step + act.steps))
-            lines = _frames(plan, name, tensor.between(np.full(len(place), n), place), first, last)
+            lines = _frames(plan, name, tensor.between(np.full(len(place), n), place), first, last, None, OUTLINED)
             index = np.column_stack([np.full((len(place), len(tensor.shape) - 3), n), place]).astype(int)
             color = tensor.color_of(index)
             if plan.values is not None:

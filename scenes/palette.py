@@ -30,9 +30,9 @@ GROUP_HUES = (252.0, 42.0, 320.0, 110.0, 180.0, 75.0, 285.0, 145.0)
 FAMILY = 16.0
 """How far (degrees) the filters of a group are from its hue at most, if there are up to four groups."""
 
-FIRST_FILTER_HUE, TURN = 0.0, 0.38
+FIRST_FILTER_HUE, TURN = 0.0, 0.42
 """The hue of the first filter, and how far, as a part of the circle, that of each later stage's first one is from the
-one before: as far from all of them as can be."""
+one before: filters of several stages are as far from each other as can be, few or many."""
 ONE_ROUND, ROUND, LEAST_LEFT = 16, 7, 4
 """The hues of so many filters go around the circle once; more of them once for so many or a few more, each time a
 little farther on, so that so many are left for the last round: of filters that are mostly left out the first ones are

@@ -31,7 +31,7 @@ OVER_CELLS, OVER_OWN = 0.55, 0.8
 PAST_CELLS = 0.5
 """The same before others, which are not its own, and behind them, of a line that wears a hue: one sees whose it is, and
 where it leads. Nothing of others, and nothing where anything is written."""
-OVER_DIGITS = 0.35
+OVER_DIGITS = 0.2
 """No more than this is left of any before what is written on cells."""
 THROUGH_CELLS = 0.4
 """How much of a window's edge shows through the cells that hide it."""
@@ -100,7 +100,7 @@ def _left(line: Line, over: float, theme: Theme) -> tuple[float, float, float]:
         return over, over, 0.0
     if line.color in (theme.line, theme.ghost, theme.text):
         return OVER_CELLS, 0.0, 0.0
-    return OVER_OWN, PAST_CELLS, PAST_CELLS
+    return OVER_CELLS if line.end_on else OVER_OWN, PAST_CELLS, PAST_CELLS  # what is written is framed
 
 
 def hidden_edges(board: Storyboard, frame: int) -> NDArray[np.float64]:

@@ -28,7 +28,8 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
     rule = [] if hybrid is None else hybrid_lines(hybrid, words)
     who = words(_traced(contents))
     asked = words("which_used" if usage else "which_seen", called(contents.traces[0].tensor), who)
-    lines = [[asked, *rule]]
+    result = [asked, *rule]
+    lines = [result]
     for trace, onward in zip(contents.traces, [*contents.traces[1:], None], strict=True):
         used, cells = int((trace.counts > 0).sum()), trace.counts.size
         where = called(trace.tensor)
@@ -40,11 +41,16 @@ def trace_lines(contents: Contents, words: Words, called: Callable[[int], str], 
             whole = math.prod(field) == used
             known = "sees" if not field or (whole and len(field) == 1) else "sees_whole" if whole else "sees_field"
             line = words.counted(known, used, where, who, "×".join(map(str, field)))
-        asks = []
-        if onward is not None and not usage and len(broken(line, room)) == 1:
-            asks = [words("and_of", called(onward.tensor))]
-        lines.append([line, *asks, *rule])
-    result = lines[-1]  # of the last one nothing is asked
+        result = [line, *rule]
+        lines.append(result)
+        if (
+            onward is not None
+            and usage
+            and len(broken(asks := words("now_of", line, called(onward.tensor)), room)) == 1
+        ):
+            lines[-1] = [asks, *rule]
+        elif onward is not None and not usage and len(broken(line, room)) == 1:
+            lines[-1] = [line, words("and_of", called(onward.tensor))]
     if growth is not None and not usage and len(ops) > 1:
         grown = [field for op, field in zip(ops, growth, strict=True) if isinstance(op, Slide)]
         sizes = [str(field[0]) if len(set(field)) == 1 else size(field) for field in grown]

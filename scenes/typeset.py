@@ -50,7 +50,7 @@ HALO = 2.0
 """Around the letters of what stands among things, in reference pixels: cells on their way pass behind them."""
 READ_SECONDS = 0.5
 """In less time what is mixed in a step cannot be read."""
-WORD_SECONDS = 0.15
+WORD_SECONDS = 0.1
 """In less time a word is but a flicker."""
 HARDLY = 1.0
 """So much more room a word takes that others stand for, in heights of a capital: there is more between labels."""
@@ -504,7 +504,7 @@ def _told_macs(plan: Plan, way: list[int], long: bool = False) -> str:
     seen = [stage for stage in plan.stages if stage.number in numbers and isinstance(stage.op, Slide)]
     gathering = [(stage, stage.told) for stage in seen if stage.gathers and isinstance(stage.told, ConvTranspose)]
     if vain := sum(_drawn_macs(stage) - op.landing(stage.source) for stage, op in gathering):
-        return plan.told.words("without_zeros", told, count(macs - vain))
+        return plan.told.words("without_zeros", told, count(vain))
     scattering = [(stage.op, stage.input) for stage in seen if isinstance(stage.op, ConvTranspose)]
     if lost := sum(op.macs(shape) - op.landing(shape) for op, shape in scattering):
         return plan.told.words("landing", told, count(macs - lost))

@@ -47,7 +47,7 @@ const [BIASED, BIAS] = [[0.34, 0.52, 0.6], 0.68];
 const [SET_OUT, LANDED] = [0.5, 0.9];
 const DEEP = 0.22;
 /** In less time not even a word can be read. */
-const WORD_SECONDS = 0.15;
+const WORD_SECONDS = 0.1;
 const [PARTIAL, GROWN, COPIED] = [0.8, 0.96, 0.8];
 const [MOST_SUMS, MOST_PRODUCTS, FLIGHT, FEWEST_PIXELS] = [15, 2 ** 20, 0.06, 4];
 const EMPTY = [0.6, 0.61, 0.63];
