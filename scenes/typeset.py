@@ -97,6 +97,7 @@ def _captions(plan: Plan) -> Iterator[Caption]:
     if plan.time.leaves:
         yield from _result(plan)
     yield from labels(plan)
+    yield from _half_way(plan)
     yield from marks(plan)
 
 
@@ -860,6 +861,28 @@ def _products(plan: Plan, placed: Placed, label: tuple[str, ...], capital: float
     shares, beats = np.array([(reached + ripened(reached, leaves)) / 2.0, leaves]), plan.time.acts[number].told
     spells = [np.floor(beat.start + shares * (beat.end - beat.start)).astype(int).tolist() for beat in beats]
     return [(begin + 1, end) for begin, end in spells if end - begin >= WORD_SECONDS * plan.fps]
+
+
+def _half_way(plan: Plan) -> Iterator[Caption]:
+    """Where weights are lines and the camera rests: what products are called that stand half-way along them."""
+    frame = plan.frame
+    for number, act in enumerate(plan.time.acts):
+        if not plan.contents.woven(plan.stages[number]) or frame.stops or frame.eyes:
+            continue
+        tensor, made, capital = plan.tensors[number], plan.tensors[number + 1], CAPITAL["label"] * frame.pixel
+        index, (reached, leaves, _) = made.drawn(), plan.time.parts(number)
+        text = plan.told.words("products")
+        for beat in act.told:
+            written = index[plan.done(number, index) == beat.first - act.first_step][:1]
+            flat = frame.view.project((tensor.at(tensor.drawn()) + made.at(written)) / 2.0) - frame.center
+            below = abs(frame.view.up).sum() / 2.0 + (LABEL_GAP + text_ascent(text)) * capital
+            at = float(flat[:, 0].min() + flat[:, 0].max()) / 2.0, float(flat[:, 1].min()) - below
+            shares = (reached + ripened(reached, leaves)) / 2.0, leaves
+            first, last = (math.floor(beat.start + share * (beat.end - beat.start)) for share in shares)
+            halo, spell = HALO * frame.pixel, {"first": first + 1, "last": last}
+            yield _text(
+                plan, f"products-{number + 1}-{beat.first + 1}", text, "label", at, "center", halo=halo, **spell
+            )
 
 
 def _below_cells(plan: Plan, placed: Placed, wide: float) -> float:

@@ -682,7 +682,7 @@ def test_each_arrangement_of_a_shuffle_is_told_and_counted_while_it_is_made():
         counter, name = (
             next(c for c in board.captions if c.name == f"{key}-1-view-{view}") for key in ("step", "step-name")
         )
-        assert told.body == text and name.body == f"view {view} / 3 · step"
+        assert told.body == text and name.body == f"part {view} / 3 · step"
         assert counter.body == "{step} / 8" and (counter.first_step, counter.steps) == (first, 8)
         assert counter.first == name.first == told.first
         assert first <= board.step.at(told.first)[0] < board.step.at(told.last)[0] <= last

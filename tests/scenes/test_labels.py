@@ -1,6 +1,7 @@
 """Labels say what a thing is at any moment, and tell rows apart where there is room for little."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -57,9 +58,10 @@ def test_while_products_stand_in_the_place_of_weights_they_are_called_so(name, l
     assert (before.body, before.last, after.first) == (after.body, products.first - 1, products.last + 1)
 
 
-@pytest.mark.parametrize("name", ["causal", "conv-matrix"])
-def test_of_products_nothing_is_said_in_less_time_than_a_word_needs_or_of_some_of_the_weights(name):
-    board = compose(find_scene(name))
+@pytest.mark.parametrize(("name", "seconds"), [("causal", 10.0), ("conv-matrix", 20.0)])
+def test_of_products_nothing_is_said_in_less_time_than_a_word_needs_or_of_some_of_the_weights(name, seconds):
+    scene = find_scene(name)
+    board = compose(replace(scene, time=replace(scene.time, seconds=seconds)))
     assert any(cells.name.startswith("travellers-") for cells in board.cells)
     assert not any(caption.name.startswith("products-") for caption in board.captions)
 
