@@ -144,9 +144,16 @@ def blocks_of(cells: Cells) -> list[np.ndarray]:
 
 
 def standing(board: Storyboard) -> list[Cells]:
-    """Cells that have a place; of the input that makes way for itself, once more, the last."""
-    left = {cells.name for cells in board.cells if cells.role == "input" and cells.end is not None}
-    return [cells for cells in board.cells if cells.role not in ("traveller", "gap") and cells.name not in left]
+    """Cells that have a place, without the input once more where it stands."""
+    again = shared_with_the_input(board)
+    return [cells for cells in board.cells if cells.role not in ("traveller", "gap") and cells.name not in again]
+
+
+def shared_with_the_input(board: Storyboard) -> set[str]:
+    """The names of tensors that take the input's place, of which they are the same."""
+    first = next(cells for cells in board.cells if cells.name == "input")
+    others = (cells for cells in board.cells if cells.name.startswith("output-"))
+    return {cells.name for cells in others if np.array_equal(cells.position, first.position)}
 
 
 def planes_of(cells: Cells) -> tuple[np.ndarray, np.ndarray]:
@@ -448,9 +455,8 @@ def test_one_reads_from_the_left_to_the_right_and_in_tall_pictures_downwards(nam
     outputs = {thing_of(cells) for cells in standing(board) if cells.role == "output"}
     outputs = [name for name in outputs if name.startswith("output-")]
     order = ["input"]
-    (first,) = (cells for cells in board.cells if cells.name == "input")
-    shared = {c.name for c in board.cells if c is not first and np.array_equal(c.position, first.position)}
-    for number in range(1, len(outputs) + 1):
+    shared = shared_with_the_input(board)
+    for number in range(1, len(outputs) + len(shared) + 1):
         if f"output-{number}" in shared:
             continue
         order += [
