@@ -9,8 +9,6 @@ from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from itertools import groupby, pairwise
 
-import numpy as np
-
 from ..conv_math import DeformConv2d, Linear, Merge, Mul, Slide, Upsample
 from ..conv_math.conv import Weighted
 from ..conv_math.matrix import MatrixProduct
@@ -38,7 +36,7 @@ from .layout import (
     without_pad,
 )
 from .numerals import told
-from .pacing import LAND, WRITE
+from .pacing import LAND, WRITE, Beat
 from .parts import Act
 from .plan import Plan
 from .scenefile import filter_names
@@ -857,10 +855,16 @@ def _products(plan: Plan, placed: Placed, label: tuple[str, ...], capital: float
     all_met = met_at_once(plan, number) == math.prod(plan.banks[number].shape)
     if not all_met or text_width(called) > HARDLY + max(placed.width / capital, *map(text_width, label)):
         return []
+    spells = (_stands(plan, number, beat) for beat in plan.time.acts[number].told)
+    return [(first, last) for first, last in spells if last + 1 - first >= WORD_SECONDS * plan.fps]
+
+
+def _stands(plan: Plan, number: int, beat: Beat) -> tuple[int, int]:
+    """The first and the last frame of a beat in slow motion on which copies are products and stand where they met."""
     reached, leaves, _ = plan.time.parts(number)
-    shares, beats = np.array([(reached + ripened(reached, leaves)) / 2.0, leaves]), plan.time.acts[number].told
-    spells = [np.floor(beat.start + shares * (beat.end - beat.start)).astype(int).tolist() for beat in beats]
-    return [(begin + 1, end) for begin, end in spells if end - begin >= WORD_SECONDS * plan.fps]
+    shares = (reached + ripened(reached, leaves)) / 2.0, leaves
+    begin, end = (math.floor(beat.start + share * (beat.end - beat.start)) for share in shares)
+    return begin + 1, end
 
 
 def _half_way(plan: Plan) -> Iterator[Caption]:
@@ -870,16 +874,14 @@ def _half_way(plan: Plan) -> Iterator[Caption]:
         if not plan.contents.woven(plan.stages[number]) or frame.stops or frame.eyes:
             continue
         tensor, made, capital = plan.tensors[number], plan.tensors[number + 1], CAPITAL["label"] * frame.pixel
-        index, (reached, leaves, _) = made.drawn(), plan.time.parts(number)
-        text = plan.told.words("products")
+        index, text = made.drawn(), plan.told.words("products")
         for beat in act.told:
             written = index[plan.done(number, index) == beat.first - act.first_step][:1]
             flat = frame.view.project((tensor.at(tensor.drawn()) + made.at(written)) / 2.0) - frame.center
             below = abs(frame.view.up).sum() / 2.0 + (LABEL_GAP + text_ascent(text)) * capital
             at = float(flat[:, 0].min() + flat[:, 0].max()) / 2.0, float(flat[:, 1].min()) - below
-            shares = (reached + ripened(reached, leaves)) / 2.0, leaves
-            first, last = (math.floor(beat.start + share * (beat.end - beat.start)) for share in shares)
-            halo, spell = HALO * frame.pixel, {"first": first + 1, "last": last}
+            first, last = _stands(plan, number, beat)
+            halo, spell = HALO * frame.pixel, {"first": first, "last": last}
             yield _text(
                 plan, f"products-{number + 1}-{beat.first + 1}", text, "label", at, "center", halo=halo, **spell
             )
