@@ -48,6 +48,8 @@ PLUS, PLUS_RADIUS = 0.25, 0.05
 """How far the bars of a plus reach from its middle, and half of how thick they are, in cells of the filter."""
 THIN, STAYS = 0.4, 0.3
 """Once their cell is written they are so thick, of others, and so much of the backdrop is seen through them."""
+ROUND = np.array([(-1.0, -1.0, 1.0), (1.0, -1.0, 1.0), (1.0, -1.0, -1.0), (-1.0, -1.0, -1.0)])
+"""The corners of a front, round about, from its middle, in halves of what it measures."""
 PALE: Vector = (0.8, 0.8, 0.8)
 """What is seen on dark cells."""
 MOST_FRAMED, FRAMED, OUTLINED, FRAME_RADIUS = 64, 0.86, 1.04, 0.055
@@ -124,12 +126,9 @@ def _without_padding(plan: Plan) -> Iterator[Lines]:
             continue
         _, h, w = tensor.placed.item.dims
         (left, right), (top, bottom) = (-0.5, w - 0.5), (0.5, 0.5 - h)
-        corners = [np.array([x, -0.5, z]) for x, z in ((left, top), (right, top), (right, bottom), (left, bottom))]
-        lines = tuple(
-            Line(vector(base + start), None, vector(base + end), None, _deep(tensor))
-            for base in tensor.placed.base[tensor.placed.item.elision.drawn_blocks()]
-            for start, end in pairwise((*corners, corners[0]))
-        )
+        corners = np.array([(x, -0.5, z) for x, z in ((left, top), (right, top), (right, bottom), (left, bottom))])
+        bases = tensor.placed.base[tensor.placed.item.elision.drawn_blocks()]
+        lines = tuple(line for base in bases for line in _round(base + corners, None, _deep(tensor)))
         yield Lines(f"edge-{tensor.name}", lines, plan.since(number), plan.time.steps + 1.0, 1.0, FRAME_RADIUS)
 
 
@@ -544,10 +543,7 @@ def _around_window(plan: Plan, number: int) -> Lines:
     beside, first, lines = window.bar + WINDOW_MARGIN, float(act.first_step), []
     for center, size in window.boxes:
         reach = np.array(size) / 2.0 + np.array([beside, WINDOW_MARGIN, beside])
-        around = np.array([(-1, -1, 1), (1, -1, 1), (1, -1, -1), (-1, -1, -1)]) * reach
-        corners = [vector(np.array(center) + at) for at in around]
-        ends = zip(corners, [*corners[1:], corners[0]], strict=True)
-        lines += [Line(start, window.name, end, window.name, PALE) for start, end in ends]
+        lines += _round(np.array(center) + ROUND * reach, window.name, PALE)
     return Lines(f"around-{window.name}", tuple(lines), first, first + act.steps, 1.0, FRAME_RADIUS)
 
 
@@ -561,10 +557,15 @@ def _frames(
     size: float = FRAMED,
 ) -> Lines:
     """Around the fronts of cells in these places (n, 3), or so far from what carries them; so wide, in cells."""
-    corners = place[:, None] + FRONT + size * np.array([(-1, 0, 1), (1, 0, 1), (1, 0, -1), (-1, 0, -1)]) / 2.0
-    ends = zip(corners.reshape(-1, 3), np.roll(corners, -1, axis=1).reshape(-1, 3), strict=True)
-    lines = tuple(Line(vector(start), on, vector(end), on, plan.theme.line) for start, end in ends)
-    return Lines(name, lines, first, last, 1.0, FRAME_RADIUS)
+    corners = place[:, None] + ROUND * (size / 2.0, 0.5, size / 2.0)
+    lines = (line for each in corners for line in _round(each, on, plan.theme.line))
+    return Lines(name, tuple(lines), first, last, 1.0, FRAME_RADIUS)
+
+
+def _round(corners: NDArray[np.float64], on: str | None, color: Vector) -> Iterator[Line]:
+    """From each of these corners (n, 3) to the next one, and from the last to the first; carried ``on`` something."""
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        yield Line(vector(start), on, vector(end), on, color)
 
 
 def _shade(plan: Plan, number: int, f: int) -> NDArray[np.float64]:
