@@ -19,13 +19,13 @@ CHARACTERS, DECIMALS = 4, 2
 """A number has no more than these, its point and its minus included; only beyond 1e10 in size."""
 LONG = 1e7
 """From here on numbers in words are told in three digits and a power of ten."""
-HEIGHT, ROOM = 0.6, 0.84
+HEIGHT, ROOM = 0.6, 0.8
 """In cells: how high a digit is at most, how wide a number may be on the flat part of a cube's front."""
 HEIGHT_ALONE = 0.7
 """How high a digit is at most where no window stands on the row above, whose lower bars would cover it."""
-NARROWEST = 0.67
+NARROWEST = 0.64
 """Long numbers are narrowed before they are made smaller, to no less than this part of their width."""
-LEGIBLE, NARROW, POINTED = 5.0, 4.5, 5.8
+LEGIBLE, NARROW, POINTED = 5.0, 4.3, 5.5
 """Pixels: digits that would be lower are not written, nor narrowed ones no wider than digits that are not so high or,
 where there are points among them, not so high."""
 SMALL = 12.0

@@ -408,7 +408,7 @@ def test_numbers_that_could_not_be_read_are_not_written():
     assert not any(cells.numbers for cells in deep.cells)
 
 
-@pytest.mark.parametrize(("values", "least"), [([7.0], 5.0), ([-126.0], 4.5 / NARROWEST), ([-0.16], 5.8 / NARROWEST)])
+@pytest.mark.parametrize(("values", "least"), [([7.0], 5.0), ([-126.0], 4.3 / NARROWEST), ([-0.16], 5.5 / NARROWEST)])
 def test_long_numbers_are_to_be_higher_so_as_to_be_read(values, least):
     """Narrowed digits need their pixels from left to right, and more of them where a point is to be seen, too."""
     values = np.array(values)

@@ -47,6 +47,8 @@ const FADE = 0.72;
 const ORDER = { shadow: 0, cells: 1, bars: 2, veil: 3, numbers: 4, lines: 5 };
 const TILE = 64;
 const DIGIT = 40;
+/** How wide the stroke is that makes digits bolder, in their heights. */
+const BOLDER = 0.04;
 
 /** One sees through it. */
 const THIN = { transparent: true, depthWrite: false, side: 2 };
@@ -539,9 +541,12 @@ function glyphAtlas() {
   pen.font = "100px Arial, Helvetica, 'Liberation Sans', sans-serif";
   const capital = pen.measureText("0").actualBoundingBoxAscent;
   pen.font = `${(100 * DIGIT) / capital}px Arial, Helvetica, 'Liberation Sans', sans-serif`;
-  pen.fillStyle = "#fff";
+  pen.fillStyle = pen.strokeStyle = "#fff";
+  pen.lineWidth = BOLDER * DIGIT;
+  pen.lineJoin = "round";
   const advances = [...GLYPHS].map((glyph, i) => {
     pen.fillText(glyph, i * TILE, (TILE + DIGIT) / 2);
+    pen.strokeText(glyph, i * TILE, (TILE + DIGIT) / 2);
     return pen.measureText(glyph).width / DIGIT;
   });
   const texture = new CanvasTexture(canvas);
