@@ -43,7 +43,7 @@ from .elision import (
 )
 from .errors import SceneError
 from .photo import pixels_of
-from .scenefile import PRODUCTS, Scene, Stage, most_moved, naming
+from .scenefile import PRODUCTS, Scene, Stage, astray, naming
 from .sight import ChannelSum, RowProduct, bank_shape, drawn_item, groups_of, trajectory_of, window_of
 
 
@@ -304,7 +304,7 @@ class Contents:
         padding = self.padding(number)
         reading = self.stages[number] if number < len(self.stages) else None
         if reading is not None and isinstance(reading.op, DeformConv2d):  # its window's cells go astray
-            beyond = math.ceil(most_moved(reading.stages[-1].offset))
+            beyond = math.ceil(astray(reading.stages[-1].offset))
             depth, *plane = padding
             rows, columns = ((side + beyond, other + beyond) for side, other in plane)
             return depth, rows, columns

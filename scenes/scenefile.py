@@ -47,8 +47,6 @@ VALUES = ("random", "ramp")
 PRODUCTS = ("matrix", "im2col")
 """The views in which an operation is a product of two matrices."""
 MAX_SECONDS = 3600.0
-MOST_MOVED = 0.9
-"""Chance moves the cells of a deformable window by less than this, in cells."""
 MAX_FILE_BYTES = 1_000_000
 MAX_STAGES = 500
 """Beyond it nobody can follow, and arranging them takes seconds."""
@@ -560,11 +558,11 @@ def _sums(cls: type[Operation], row: Mapping[str, Any]) -> bool:
     return issubclass(cls, Conv) and row.get("out_channels") == 1 and row.get("groups", 1) == 1
 
 
-def most_moved(offset: Any) -> float:
-    """How far, in cells, a stage's offsets move a cell of its window at most."""
+def astray(offset: Any) -> float:
+    """How many cells out of the padded input a stage's offsets lead its window at most: those of chance do not."""
     if isinstance(offset, list):
-        return max(map(most_moved, offset), default=0.0)
-    return MOST_MOVED if isinstance(offset, str) else abs(float(offset))
+        return max(map(astray, offset), default=0.0)
+    return 0.0 if isinstance(offset, str) else abs(float(offset))
 
 
 def _is_integer(value: object) -> TypeGuard[int]:

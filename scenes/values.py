@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conv_math import DeformConv2d, MaxPool2d, MaxUnpool2d, Sequential
+from ..conv_math import DeformConv2d, MaxPool2d, MaxUnpool2d, Sequential, Window
 from . import kernels
 from .errors import SceneError
 from .palette import luminance
 from .photo import given_values
-from .scenefile import MOST_MOVED, Scene
+from .scenefile import Scene
 
 INPUTS, WEIGHTS = (0, 9), (-2, 2)
 """Chance draws whole numbers from these where they can be read: the least and the largest."""
@@ -25,6 +25,8 @@ ENOUGH = 1_000_000
 TOGETHER, STRETCHED = 0.2, 0.3
 """Of how far chance may move the cells of a deformable window: the part that moves all alike, and those that move them
 the more the farther down, or right, they are from its middle. The rest is each cell's own."""
+MOST_MOVED = 0.9
+"""Chance moves the cells of a deformable window by less than this, in cells, but where that leads out of the input."""
 HALF_WAY = 0.3
 """Luminance of 0 between values of both signs at most: to the eye, about half of the way from black to white."""
 LIGHTER, DARKER = 0.75, 0.85
@@ -94,21 +96,40 @@ def offset_of(scene: Scene, number: int) -> Values:
     """How far the cells of a deformable convolution's window are moved, which is stage ``number``, counted from 0."""
     stage = scene.stages[number]
     assert isinstance(stage.op, DeformConv2d)
-    shape = stage.op.offset_shape(scene.shapes[(stage.reads or (number,))[0]])
+    item = scene.shapes[(stage.reads or (number,))[0]]
     if isinstance(stage.offset, str):
-        return _bent(np.random.default_rng([scene.input.seed, number]), stage.op.window.kernel_size, shape)
+        random = np.random.default_rng([scene.input.seed, number])
+        return _bent(random, stage.op.window, item, stage.op.offset_shape(item))
     return np.asarray(stage.offset, float)
 
 
-def _bent(random: np.random.Generator, kernel: Sequence[int], shape: Sequence[int]) -> Values:
-    """Offsets that shift, stretch, turn and bend a window's grid, at every position anew: too little to fold it."""
+def _bent(random: np.random.Generator, window: Window, item: Sequence[int], shape: Sequence[int]) -> Values:
+    """Offsets that shift, stretch, turn and bend a window's grid, at every position anew: too little to fold it, and
+    none of its cells leaves the padded input, where there would be nothing to see.
+
+    Args:
+        random: of the stage.
+        window: of the operation, before it is moved.
+        item: the input's shape, (..., rows, columns).
+        shape: the offsets', (..., 2*cells, output rows, output columns).
+    """
     *batch, cells, height, width = shape
-    places = [np.linspace(-1.0, 1.0, size) if size > 1 else np.zeros(1) for size in kernel]
+    places = [np.linspace(-1.0, 1.0, size) if size > 1 else np.zeros(1) for size in window.kernel_size]
     down, right = np.stack(np.meshgrid(*places, indexing="ij")).reshape(2, -1, 1, 1, 1)
     alike, lower, farther = np.cbrt(random.uniform(-1.0, 1.0, (3, *batch, 1, 2, height, width)))  # seldom near 0
     own = random.uniform(-1.0, 1.0, (*batch, cells // 2, 2, height, width))
     moved = TOGETHER * alike + STRETCHED * (lower * down + farther * right)
-    return MOST_MOVED * (moved + (1.0 - TOGETHER - 2.0 * STRETCHED) * own).reshape(tuple(shape))
+    offsets = MOST_MOVED * (moved + (1.0 - TOGETHER - 2.0 * STRETCHED) * own)
+    kernel = np.indices(window.kernel_size).reshape(2, -1, 1, 1)
+    for axis, place in enumerate(np.indices((height, width))):
+        before, after = window.padding[axis]
+        first, last = -before, item[axis - 2] - 1 + after
+        grid = place * window.stride[axis] + first + kernel[axis] * window.dilation[axis]
+        bent = grid + offsets[..., axis, :, :]
+        bent += np.maximum(first - bent.min(axis=-3, keepdims=True), 0.0)  # as a whole: it keeps its form
+        bent -= np.maximum(bent.max(axis=-3, keepdims=True) - last, 0.0)
+        offsets[..., axis, :, :] = bent.clip(first, last) - grid
+    return offsets.reshape(tuple(shape))
 
 
 def indices_of(scene: Scene, pool: int, tensors: Sequence[NDArray[np.float64]]) -> NDArray[np.int64]:
