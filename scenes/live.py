@@ -75,7 +75,7 @@ PHRASES = (
     *("sum_channels", "bias", "write_value", "padding_max", "padding_mean", "padding_apart", "around_zeros"),
     "around_zeros_shown",
     *("around_reflect", "around_replicate", "around_circular", "opened", "opened_both", "group"),
-    *("with_bias", "bias_values", "products"),
+    *("with_bias", "bias_values", "products", "scale"),
 )
 """What of :data:`.captions.WORDS` it says of it then."""
 

@@ -698,6 +698,13 @@ class Told:
         kernels = getattr(stage.told, "filters", 1)
         return self._stacked(self.words.counted(does, kernels) + self._of_padding(stage))
 
+    @property
+    def scale_lines(self) -> list[str]:
+        """How the lightness of cells follows their numbers, where these are shown and it does everywhere."""
+        by_place = any(stage.is_product or isinstance(stage.op, Columns) for stage in self.stages)
+        lines = [] if by_place or self.biases is None else self._stacked(self.words("scale"))
+        return lines if len(lines) <= self.told_lines else []
+
     def _around(self, mode: str) -> str:
         """What padding of this mode is, whose zeros have digits where values are shown."""
         return self.words(f"around_{mode}{'_shown' * (mode == 'zeros' and self.biases is not None)}")

@@ -46,8 +46,8 @@ from .viewpoint import foot, mark_foot
 
 HALO = 2.0
 """Around the letters of what stands among things, in reference pixels: cells on their way pass behind them."""
-READ_SECONDS = 0.5
-"""In less time what is mixed in a step cannot be read."""
+READ_SECONDS, SCALE_SECONDS = 0.5, 1.0
+"""In less time what is mixed in a step cannot be read, nor how lightness follows values."""
 WORD_SECONDS = 0.1
 """In less time a word is but a flicker."""
 HARDLY = 1.0
@@ -545,11 +545,31 @@ def _story(plan: Plan, number: int, first: int, last: int, narration: list[Capti
     story, opened = plan.told.story_lines(number), _opened(plan, number)
     if plan.mixes(number) and len(lines := plan.told.mixing_lines) <= plan.told.told_lines:
         story = lines
-    pieces = [piece for begin, end in spells for piece in _pieces(begin, end, opened) if piece[0] <= piece[1]]
-    for i, (begin, end, deep) in enumerate(pieces, start=1):
+    pieces = [
+        (begin, end, plan.told.opened_lines(number) if deep else story)
+        for spell in spells
+        for begin, end, deep in _pieces(*spell, opened)
+        if begin <= end
+    ]
+    if narration and number == min(n for n, act in _told(plan) if act.told):
+        pieces = _with_scale(plan, pieces, story)
+    for i, (begin, end, lines) in enumerate(pieces, start=1):
         name, above = f"story-{number + 1}-{i}", _above_formulas(plan, number)
-        lines = plan.told.opened_lines(number) if deep else story
         yield from _stacked(plan, name, lines, begin, end, above, plan.theme.faint_text)
+
+
+def _with_scale(
+    plan: Plan, pieces: list[tuple[int, int, list[str]]], story: list[str]
+) -> list[tuple[int, int, list[str]]]:
+    """The same, but the first half of the longest spell of a stage's story tells how lightness follows numbers, where
+    it does and that can be read."""
+    scale = plan.told.scale_lines
+    begin, end, _ = longest = max((p for p in pieces if p[2] is story), key=lambda p: p[1] - p[0], default=(0, 0, []))
+    half = (begin + end) // 2
+    if not scale or half - begin < SCALE_SECONDS * plan.fps:
+        return pieces
+    at = pieces.index(longest)
+    return [*pieces[:at], (begin, half, scale), (half + 1, end, story), *pieces[at + 1 :]]
 
 
 def _opened(plan: Plan, number: int) -> list[tuple[int, int]]:

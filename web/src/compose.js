@@ -48,6 +48,8 @@ const [SET_OUT, LANDED] = [0.5, 0.9];
 const DEEP = 0.22;
 /** In less time not even a word can be read. */
 const WORD_SECONDS = 0.1;
+/** In less time it cannot be told how lightness follows values. */
+const SCALE_SECONDS = 1;
 const [PARTIAL, GROWN, COPIED] = [0.8, 0.96, 0.8];
 const [MOST_SUMS, MOST_PRODUCTS, FLIGHT, FEWEST_PIXELS] = [15, 2 ** 20, 0.06, 4];
 const EMPTY = [0.6, 0.61, 0.63];
@@ -341,6 +343,8 @@ class Composer {
     this.story = this._stacked(this._padding());
     this.opened = this._deep || this._fills ? this._stacked(this.words.say(this._fills ? "opened_both" : "opened")) : [];
     const told = this.kind.move ? 0 : Math.max(1, this.story.length, this.opened.length); // above the formulas
+    const scale = this.numbers ? this._stacked(this.words.say("scale")) : [];
+    this.scale = scale.length <= told ? scale : [];
     const footer = tall ? this.formulas.length + 2 + told : Math.max(this.formulas.length + told, 2);
     const bottom = BOTTOM + footer * line + 6;
     const labels = this.items[0].label.length * CAPITAL.label * LINE_HEIGHT + 4;
@@ -1429,14 +1433,27 @@ class Composer {
       first = Math.max(first, last + 1);
     });
     spells.push([first, this.frames]);
-    const pieces = spells.flatMap(([from, to]) => [...this._pieces(from, to)]).filter(([from, to]) => from <= to);
-    pieces.forEach(([from, to, deep], piece) => {
-      const lines = deep ? this.opened : this.story;
+    const pieces = spells
+      .flatMap(([from, to]) => [...this._pieces(from, to)])
+      .filter(([from, to]) => from <= to)
+      .map(([from, to, deep]) => [from, to, deep ? this.opened : this.story]);
+    this._withScale(pieces).forEach(([from, to, lines], piece) => {
       lines.forEach((body, i) =>
         found.push({ name: `story-1-${piece + 1}-${i + 1}`, body, up: lines.length - 1 - i, first: from, last: to }),
       );
     });
     return found;
+  }
+
+  /** The same, but the first half of the longest spell of the story tells how lightness follows numbers. */
+  _withScale(pieces) {
+    const spells = pieces.filter(([, , lines]) => lines === this.story);
+    const longest = spells.reduce((best, spell) => (spell[1] - spell[0] > best[1] - best[0] ? spell : best), spells[0]);
+    if (!this.scale.length || !longest) return pieces;
+    const [from, to, lines] = longest;
+    const half = Math.floor((from + to) / 2);
+    if (half - from < SCALE_SECONDS * this.look.fps) return pieces;
+    return pieces.flatMap((piece) => (piece === longest ? [[from, half, this.scale], [half + 1, to, lines]] : [piece]));
   }
 
   /** Frames cut where cells are small, as the window is behind them, deep in a volume: from, to, and whether they are. */
