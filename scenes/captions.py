@@ -32,6 +32,8 @@ from ..conv_math.pool import Adaptive
 from ..conv_math.transposed import ConvTranspose
 from .scenefile import Scene
 
+LISTED_WINDOWS = 4
+"""Of so many windows of unequal size it is told in numbers where they are."""
 TIMES = " × "
 
 WORDS = {
@@ -87,6 +89,7 @@ WORDS = {
         "landing": "{0}, {1} inside the output",
         "with_shares": "{0}, copies take none",
         "unmixed": "{0}, mixing not counted",
+        "without_matrix_zeros": "{0}, zeros skipped",
         "against": "against",
         "each_way": "each way: {0}",
         "alike": "{0} each",
@@ -165,7 +168,7 @@ WORDS = {
         "flip": "the kernel is flipped: its cells turn by 180°",
         "flip_all": "the kernels are flipped: their cells turn by 180°",
         "matrix": "matrix",
-        "transposed_matrix": "transpose",
+        "transposed_matrix": "matrix, transposed",
         "product": "product",
         "products": "products",
         "filter_rows": "kernels as rows",
@@ -212,6 +215,7 @@ WORDS = {
         "does_Pad_zeros_left": "zeros are added on the left only",
         "scale": "lighter cells hold larger values; each tensor has its own scale",
         "mixes": "new colours: each group mixes channels of several groups",
+        "mixes_all": "new colours: each filter mixes all channels",
         "new_hues": "{0}: new colours, each group mixes channels of several groups",
         "does_ChannelShuffle": "every group has channels of all groups",
         "does_ChannelShuffle_reshape": "reshape: {0} channels, from the front, into {1} groups of {2}",
@@ -344,6 +348,7 @@ WORDS = {
         "landing": "{0}，输出内 {1} 次",
         "with_shares": "{0}，复制不计",
         "unmixed": "{0}（不计混合）",
+        "without_matrix_zeros": "{0}（跳过零）",
         "against": "对比",
         "each_way": "每种方式：{0}",
         "alike": "各 {0}",
@@ -469,6 +474,7 @@ WORDS = {
         "does_Pad_zeros_left": "只在左侧添加零",
         "scale": "单元越亮，值越大；各个张量的尺度不同",
         "mixes": "新颜色：每组混合了多个组的通道",
+        "mixes_all": "新颜色：每个卷积核混合所有通道",
         "new_hues": "{0}用新颜色：每组混合了多个组的通道",
         "does_ChannelShuffle": "每组都有所有组的通道",
         "does_ChannelShuffle_reshape": "重塑：{0} 个通道由前到后分成 {1} 组，每组 {2} 个",
@@ -683,6 +689,8 @@ def size_formulas(op: Operation, shape: Shape, words: Words | None = None, aroun
     elif isinstance(op, Upsample) and op.size is None:
         factors = per_axis(op.scale_factor, axes)
         lines = [_scaled(*pair, factor, named) for pair, factor in zip(sizes, factors, strict=True)]
+    elif isinstance(op, PixelShuffle | PixelUnshuffle):
+        return _pixel_sizes(op, sizes, item[0], op.output_item(item)[0], named)
     elif isinstance(op, MaxUnpool2d) and op.output_size is None:
         lines = [_unpooled(op, axis, *pair, named) for axis, pair in enumerate(sizes)]
     elif isinstance(op, Slide) and window is not None and axes:
@@ -723,8 +731,11 @@ def _adapted(before: int, after: int, named: Named) -> str:
     """From which cell to which window i goes, both counted from 0; if all are alike, how many there are."""
     if before % after == 0:
         return f"{before} / {named('window', before // after)} = {after}"
-    window = named("window", "i")
-    return f"{window}: floor({before}·i / {after}) … ceil({before}·(i + 1) / {after}) − 1, i = 0 … {after - 1}"
+    rule = f"{named('window', 'i')}: floor({before}·i / {after}) … ceil({before}·(i + 1) / {after}) − 1"
+    if after > LISTED_WINDOWS:
+        return f"{rule}, i = 0 … {after - 1}"
+    cells = ", ".join(f"{before * i // after}…{-(-before * (i + 1) // after) - 1}" for i in range(after))
+    return f"{rule} = {cells}"
 
 
 def _transposed(op: ConvTranspose, axis: int, before: int, after: int, named: Named) -> str:
@@ -746,6 +757,20 @@ def _unpooled(op: MaxUnpool2d, axis: int, before: int, after: int, named: Named)
     kernel, padding = (per_axis(value, 2)[axis] for value in (op.kernel_size, op.padding))
     stride = named("stride", kernel if op.stride is None else per_axis(op.stride, 2)[axis])
     return f"({before} − 1)·{stride} − 2·{named('padding', padding)} + {named('window', kernel)} = {after}"
+
+
+def _pixel_sizes(
+    op: PixelShuffle | PixelUnshuffle, sizes: list[tuple[int, int]], read: int, made: int, named: Named
+) -> list[str]:
+    """channels/factor**2 and size*factor, or the other way round: the shape sections of their documentation."""
+    shuffles = isinstance(op, PixelShuffle)
+    factor = named("factor", op.upscale_factor if shuffles else op.downscale_factor)
+    less, more = (" / ", "·") if shuffles else ("·", " / ")
+    planes = [f"{before}{more}{factor} = {after}" for before, after in sizes]
+    names = ["H, W"] if len(set(planes)) == 1 else ["H", "W"]
+    return [
+        f"{n}:  {line}" for n, line in zip(["C", *names], [f"{read}{less}{factor}² = {made}", *planes], strict=False)
+    ]
 
 
 def pixel_rule(op: PixelShuffle | PixelUnshuffle, words: Words) -> tuple[str, str]:

@@ -129,8 +129,10 @@ def with_channels(told: Told, items: list[Item], views: dict[int, tuple[View, ..
             return ()
         split = shuffled.get(item.name, 1) if item.lanes == 1 else item.lanes
         called = [told.channel(like[item.name], channel) for channel in channels]
-        lanes = tuple(map(" ".join, np.split(np.array(called), split)))
-        return lanes if split == item.lanes else (told.words("from_front", " | ".join(lanes)),)
+        lanes = np.split(np.array(called), split)
+        if split == item.lanes:
+            return tuple(map(", ".join, lanes))
+        return (told.words("from_front", " | ".join(map(" ".join, lanes))),)
 
     def marked(item: Item) -> Item:
         came, read = (numbers(item, channels.get(item.name)) for channels in (moved, alone))

@@ -537,6 +537,12 @@ class Plan:
             return False
         return bool(palette.new_hues(op.groups, palette.hue_of(read)))
 
+    def mixes_all(self, number: int) -> bool:
+        """Whether each filter of a stage reads what several groups made."""
+        read, op = self.stages[number].reads[0], self.stages[number].op
+        made = self.stages[read - 1].op if read else None
+        return isinstance(op, Weighted) and op.groups == 1 < op.filters and getattr(made, "groups", 1) > 1
+
     def _shown_apart(self, number: int) -> bool:
         """Whether a tensor is a picture in colours whose red, green and blue stand side by side."""
         return self.contents.pictured(number) and self.shapes[number][-3] == self.contents.splits[number] == 3

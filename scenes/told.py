@@ -239,7 +239,8 @@ class Told:
         if isinstance(stage.op, PixelShuffle | PixelUnshuffle):
             parts = pixel_rule(stage.op, self.words)
             whole, room = " ".join(parts), self.page.safe_width / CAPITAL["note"]
-            return [whole] if text_width(whole) <= room else list(parts)
+            sizes = AXES_JOINT.join(size_formulas(stage.op, stage.input, words))
+            return [sizes, *([whole] if text_width(whole) <= room else parts)]
         around = "zeros" if stage.gathers and isinstance(stage.op, Pad) else "padding"
         lines = size_formulas(stage.op, stage.input, words, around)
         if self.contents.in_rows and self._fit_in_one(size_formulas(stage.op, stage.input, None, around)):
@@ -526,8 +527,12 @@ class Told:
         return name * CAPITAL["note"] + COLUMN_GAP / 2.0, shape * CAPITAL["note"] + COLUMN_GAP
 
     def shape_lines(self, number: int) -> list[str]:
-        """The rows of a stage's table in one, on as few lines as hold it: ``1×8×7×7 → kernel ×8: 4×3×3 → 1×8×5×5``."""
+        """The rows of a stage's table in one, on as few lines as hold it: ``1×8×7×7 → kernels: 8×4×3×3 → 1×8×5×5``."""
         (_, read), *between, (_, made) = [(name, "×".join(filter(None, row))) for name, row in self.table(number)[1:]]
+        op, linear = self.stages[number].op, isinstance(self.stages[number].told, Linear)
+        if between and isinstance(op, Weighted) and not linear:  # as many numbers as others have axes
+            filters = 1 if self.contents.is_partial(number) else op.filters
+            between[0] = (self.words("kernels"), f"{count(filters)}×{between[0][1]}")
         told = (f"{name}{self.words.colon}{shape}" for name, shape in between)
         return self._in_a_row([read, *told, made], " →")
 
@@ -709,10 +714,9 @@ class Told:
         """What padding of this mode is, whose zeros have digits where values are shown."""
         return self.words(f"around_{mode}{'_shown' * (mode == 'zeros' and self.biases is not None)}")
 
-    @property
-    def mixing_lines(self) -> list[str]:
-        """What is told of a stage whose groups are of new hues."""
-        return self._stacked(self.words("mixes"))
+    def mixing_lines(self, mixes: str) -> list[str]:
+        """What is told of a stage that is of new hues, as its groups or each of its filters mix what groups made."""
+        return self._stacked(self.words(mixes))
 
     def view_lines(self, number: int) -> list[list[str]]:
         """What becomes of the cells in each arrangement of a Move that has several; none of any other stage."""

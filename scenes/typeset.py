@@ -511,6 +511,8 @@ def _told_macs(plan: Plan, way: list[int], long: bool = False) -> str:
     if shares := sum(shares_mixed(op, shape) for op, shape in ops if isinstance(op, Upsample)):
         told = plan.told.words.counted("macs_long" if long else "macs", macs + shares)
         return plan.told.words("with_shares", told)
+    if any(plan.stages[number].matrix is not None for number in way):
+        return plan.told.words("without_matrix_zeros", told)
     return plan.told.words("unmixed", told) if any(isinstance(op, DeformConv2d) for op, _ in ops) else told
 
 
@@ -543,7 +545,8 @@ def _story(plan: Plan, number: int, first: int, last: int, narration: list[Capti
         yield from _rearranging(plan, number, first)
         spells = [(plan.time.view_spells(number)[-1][3] + 1, last)]
     story, opened = plan.told.story_lines(number), _opened(plan, number)
-    if plan.mixes(number) and len(lines := plan.told.mixing_lines) <= plan.told.told_lines:
+    mixes = "mixes" if plan.mixes(number) else "mixes_all" if plan.mixes_all(number) else None
+    if mixes and len(lines := plan.told.mixing_lines(mixes)) <= plan.told.told_lines:
         story = lines
     pieces = [
         (begin, end, plan.told.opened_lines(number) if deep else story)

@@ -9,6 +9,8 @@
 /** An argument is wrong: one line that names the class, the parameter, its value and what is allowed. */
 export class ConvMathError extends Error {}
 
+/** Of so many windows of unequal size it is told in numbers where they are. */
+const LISTED_WINDOWS = 4;
 const AXIS_CELLS = ["planes", "rows", "columns"];
 const product = (shape) => shape.reduce((a, b) => a * b, 1);
 const refuse = (text) => {
@@ -632,7 +634,10 @@ export function formulasOf({ op, arguments: a, input }, named = (_, number) => S
       const after = output[axis];
       if (before % after === 0) return `${before} / ${named("window", before / after)} = ${after}`;
       const window = named("window", "i");
-      return `${window}: floor(${before}·i / ${after}) … ceil(${before}·(i + 1) / ${after}) − 1, i = 0 … ${after - 1}`;
+      const rule = `${window}: floor(${before}·i / ${after}) … ceil(${before}·(i + 1) / ${after}) − 1`;
+      if (after > LISTED_WINDOWS) return `${rule}, i = 0 … ${after - 1}`;
+      const ends = (i) => [Math.floor((before * i) / after), Math.ceil((before * (i + 1)) / after) - 1];
+      return `${rule} = ${Array.from({ length: after }, (_, i) => ends(i).join("…")).join(", ")}`;
     });
   } else if ("kernel_size" in a) {
     lines = windowOf(a, spatial.length).map((w, axis) => {
