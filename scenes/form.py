@@ -34,7 +34,7 @@ CLOSING = 0.4
 VEIL, MARK, MARK_GROWTH = 1.01, 1.015, 0.02
 """Size of what is laid over a cell, so that it fades; over that, if the cell is an ancestor, and by how much that grows
 until it has been hit for the last time."""
-WINDOW_BAR, TAP_BAR, GHOST_BAR, OUTLINE_BAR = 0.09, 0.065, 0.035, 0.035
+WINDOW_BAR, TAP_BAR, GHOST_BAR, OUTLINE_BAR = 0.09, 0.085, 0.035, 0.035
 """Thickness of the bars that make a window, what it touches between gaps, a cell of padding, the place of a result."""
 LEAST_BAR = 1.5
 """How thick a window's bars are at least where the picture's shorter side has 480 pixels, in such pixels: among small

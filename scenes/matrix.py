@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..conv_math.shapes import all_cells, ravel_all
 from . import palette
-from .numerals import HEIGHT_ALONE
+from .numerals import HEIGHT_ALONE, ROOM_IN_COLUMN
 from .parts import Bank
 from .plan import Plan
 from .story import Cells, Numbers, cells_at
@@ -58,7 +58,9 @@ def _numbers(
     front: NDArray[np.bool_],
 ) -> tuple[Numbers, ...]:
     """What is written on a stage's weights (n,), if values are shown."""
-    return () if values is None else plan.numbers(values, color, front, stages=(number,), most=HEIGHT_ALONE)
+    if values is None:
+        return ()
+    return plan.numbers(values, color, front, stages=(number,), most=HEIGHT_ALONE, room=ROOM_IN_COLUMN)
 
 
 def kernel_values(plan: Plan, number: int) -> NDArray[np.float64] | None:

@@ -21,6 +21,8 @@ LONG = 1e7
 """From here on numbers in words are told in three digits and a power of ten."""
 HEIGHT, ROOM = 0.6, 0.8
 """In cells: how high a digit is at most, how wide a number may be on the flat part of a cube's front."""
+ROOM_IN_COLUMN = 0.66
+"""The same where a frame around the column beside it stands before its edges."""
 HEIGHT_ALONE = 0.7
 """How high a digit is at most where no window stands on the row above, whose lower bars would cover it."""
 NARROWEST = 0.64
@@ -87,9 +89,9 @@ def digit_height(texts: Collection[str], most: float = HEIGHT) -> float:
     return min(most, ROOM / (NARROWEST * max(map(width, texts))))
 
 
-def narrowed(texts: Collection[str], size: float) -> NDArray[np.float32]:
+def narrowed(texts: Collection[str], size: float, room: float = ROOM) -> NDArray[np.float32]:
     """How narrow the digits of each number are, (n,), if they are so high: 1 where it has room as it is."""
-    return np.minimum(1.0, ROOM / (size * np.array(list(map(width, texts))))).astype(np.float32)
+    return np.minimum(1.0, room / (size * np.array(list(map(width, texts))))).astype(np.float32)
 
 
 def legible(texts: Collection[str], size: float) -> float:
@@ -106,6 +108,7 @@ def numbers_on(
     first: float = ALWAYS,
     last: float | None = None,
     most: float = HEIGHT,
+    room: float = ROOM,
 ) -> tuple[Numbers, ...]:
     """What is written on cells, none where it could not be read.
 
@@ -115,7 +118,7 @@ def numbers_on(
         front: whose fronts are seen, (n,).
         scale: pixels to a cell.
         first, last: the steps after which the numbers are seen, and are no longer.
-        most: how high digits are at most, in cells.
+        most, room: how high digits are at most, and how wide a number, in cells.
     """
     cell = np.flatnonzero(front & np.isfinite(values))
     if not len(cell):
@@ -130,4 +133,4 @@ def numbers_on(
     if size * scale < legible(texts, size):
         return ()
     ink = np.ascontiguousarray(ink_on(color[cell]), np.float32)
-    return (Numbers(cell.astype(np.int64), own, ink, size, narrowed(texts, size), first, last),)
+    return (Numbers(cell.astype(np.int64), own, ink, size, narrowed(texts, size, room), first, last),)

@@ -46,7 +46,7 @@ from .layout import (
     label_texts,
     shape_text,
 )
-from .numerals import HEIGHT, digit_height, legible, numbers_on, shorts
+from .numerals import HEIGHT, ROOM, digit_height, legible, numbers_on, shorts
 from .pacing import TRAVEL_SECONDS
 from .parts import Bank, Tensor
 from .photo import RGB_HUES, pixels_of, worn
@@ -147,6 +147,7 @@ class Plan:
         stages: Sequence[int] = (),
         most: float = HEIGHT,
         face: float | None = None,
+        room: float = ROOM,
     ) -> tuple[Numbers, ...]:
         """What is written on cells of these values (n,), as far as it can be read: see :func:`numbers_on`.
 
@@ -155,7 +156,7 @@ class Plan:
         """
         seen = [stop.width for number in stages for stop in self.frame.stops[number : number + 1]]
         scale = width * self.size[0] / max(seen, default=self.frame.width)
-        return numbers_on(values, (face or self.theme.face) * color, front, scale, first, last, most)
+        return numbers_on(values, (face or self.theme.face) * color, front, scale, first, last, most, room)
 
     def cell_pixels(self, number: int) -> float:
         """How wide a stage's cells are in the picture in which it is seen, in reference pixels."""
