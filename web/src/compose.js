@@ -326,7 +326,7 @@ class Composer {
     if (this.bank) {
       const [filters, ...dims] = this.bank;
       const kernel = [this.setting.arguments.in_channels / this.setting.arguments.groups, ...each(this.setting.arguments.kernel_size, this.axes)];
-      const told = this.biased ? this.words.say("with_bias", shape(kernel)) : shape(kernel);
+      const told = this.setting.bias ? this.words.say("with_bias", shape(kernel)) : shape(kernel);
       this.bankItem = new Item("filters-1", filters, dims, { pad: [[0, 0], [0, 0], [0, this.biased ? PLUS_GAP + 1 : 0]], gap: BLOCK_GAP, marks: this._filterMarks(), label: one(this._filtersCalled(filters), told) });
       this.items.splice(1, 0, this.bankItem);
     }
@@ -969,12 +969,13 @@ class Composer {
   _lines() {
     const shared = { over_cells: null, radius: 0.036 };
     const lines = [...(this.bank ? [...this._windowLines(), ...this._outputLines()] : this._directLines())];
+    const arcsEnd = Math.max(this.beats.slice(0, READING_STEPS + 1).at(-1).last + 1, this.steps / 2);
     const [ties, kept, arcs] = [[...this._ties()], [...this._kept()], [...this._arcs()]];
     const step = this.slow.first;
     const others = [
       { name: "ties", lines: ties, first: ALWAYS, last: this.steps + 1, ...shared, over_cells: 0 },
       { name: `kept-1-${step + 1}`, lines: kept, first: step + LAND, last: step + 1, over_cells: 1, radius: FRAME_RADIUS },
-      { name: "arcs-1", lines: arcs, first: -1, last: this.beats.slice(0, READING_STEPS + 1).at(-1).last + 1, ...shared, over_cells: 1 },
+      { name: "arcs-1", lines: arcs, first: -1, last: arcsEnd, ...shared, over_cells: 1 },
     ];
     const spell = { first: 0, last: this.steps };
     const written = { name: "written-1", lines: this._beingWritten(), ...spell, over_cells: 1, radius: FRAME_RADIUS };
