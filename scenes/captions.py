@@ -168,7 +168,7 @@ WORDS = {
         "flip": "the kernel is flipped: its cells turn by 180°",
         "flip_all": "the kernels are flipped: their cells turn by 180°",
         "matrix": "matrix",
-        "transposed_matrix": "matrix, transposed",
+        "transposed_matrix": "transpose",
         "product": "product",
         "products": "products",
         "filter_rows": "kernels as rows",
@@ -472,7 +472,7 @@ WORDS = {
         "does_Pad": "按填充在边缘添加单元",
         "does_Pad_zeros": "按填充在边缘添加零",
         "does_Pad_zeros_left": "只在左侧添加零",
-        "scale": "单元越亮，值越大；各个张量的尺度不同",
+        "scale": "单元越亮，值越大，各个张量尺度不同",
         "mixes": "新颜色：每组混合了多个组的通道",
         "mixes_all": "新颜色：每个卷积核混合所有通道",
         "new_hues": "{0}用新颜色：每组混合了多个组的通道",
@@ -689,8 +689,6 @@ def size_formulas(op: Operation, shape: Shape, words: Words | None = None, aroun
     elif isinstance(op, Upsample) and op.size is None:
         factors = per_axis(op.scale_factor, axes)
         lines = [_scaled(*pair, factor, named) for pair, factor in zip(sizes, factors, strict=True)]
-    elif isinstance(op, PixelShuffle | PixelUnshuffle):
-        return _pixel_sizes(op, sizes, item[0], op.output_item(item)[0], named)
     elif isinstance(op, MaxUnpool2d) and op.output_size is None:
         lines = [_unpooled(op, axis, *pair, named) for axis, pair in enumerate(sizes)]
     elif isinstance(op, Slide) and window is not None and axes:
@@ -759,18 +757,20 @@ def _unpooled(op: MaxUnpool2d, axis: int, before: int, after: int, named: Named)
     return f"({before} − 1)·{stride} − 2·{named('padding', padding)} + {named('window', kernel)} = {after}"
 
 
-def _pixel_sizes(
-    op: PixelShuffle | PixelUnshuffle, sizes: list[tuple[int, int]], read: int, made: int, named: Named
-) -> list[str]:
-    """channels/factor**2 and size*factor, or the other way round: the shape sections of their documentation."""
-    shuffles = isinstance(op, PixelShuffle)
-    factor = named("factor", op.upscale_factor if shuffles else op.downscale_factor)
+def pixel_sizes(op: PixelShuffle | PixelUnshuffle, shape: Shape, words: Words | None = None) -> list[str]:
+    """channels/factor**2 and size*factor, or the other way round: the shape sections of their documentation.
+
+    ``shape`` is the input's; with ``words`` the factor has its name before it.
+    """
+    item, shuffles = op.split(shape)[1], isinstance(op, PixelShuffle)
+    number = op.upscale_factor if shuffles else op.downscale_factor
+    factor = str(number) if words is None else words("of_factor", number)
     less, more = (" / ", "·") if shuffles else ("·", " / ")
-    planes = [f"{before}{more}{factor} = {after}" for before, after in sizes]
-    names = ["H, W"] if len(set(planes)) == 1 else ["H", "W"]
-    return [
-        f"{n}:  {line}" for n, line in zip(["C", *names], [f"{read}{less}{factor}² = {made}", *planes], strict=False)
-    ]
+    made = op.output_item(item)
+    planes = [f"{before}{more}{factor} = {after}" for before, after in zip(item[1:], made[1:], strict=True)]
+    alike = len(set(planes)) == 1
+    names, lines = ["H, W"] if alike else ["H", "W"], planes[:1] if alike else planes
+    return [f"C:  {item[0]}{less}{factor}² = {made[0]}", *(f"{n}:  {x}" for n, x in zip(names, lines, strict=True))]
 
 
 def pixel_rule(op: PixelShuffle | PixelUnshuffle, words: Words) -> tuple[str, str]:

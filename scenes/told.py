@@ -29,7 +29,7 @@ from ..conv_math.errors import per_axis
 from ..conv_math.pool import Windowed
 from ..conv_math.rearrange import Columns
 from ..conv_math.transposed import ConvTranspose
-from .captions import TIMES, Words, biases_of, count, pixel_rule, size, size_formulas, torch_calls
+from .captions import TIMES, Words, biases_of, count, pixel_rule, pixel_sizes, size, size_formulas, torch_calls
 from .contents import Contents, Shown
 from .elision import Elision
 from .layout import CAPITAL, LINE_HEIGHT, Page, broken, text_ascent, text_descent, text_width
@@ -239,7 +239,7 @@ class Told:
         if isinstance(stage.op, PixelShuffle | PixelUnshuffle):
             parts = pixel_rule(stage.op, self.words)
             whole, room = " ".join(parts), self.page.safe_width / CAPITAL["note"]
-            sizes = AXES_JOINT.join(size_formulas(stage.op, stage.input, words))
+            sizes = AXES_JOINT.join(pixel_sizes(stage.op, stage.input, words))
             return [sizes, *([whole] if text_width(whole) <= room else parts)]
         around = "zeros" if stage.gathers and isinstance(stage.op, Pad) else "padding"
         lines = size_formulas(stage.op, stage.input, words, around)

@@ -511,13 +511,30 @@ MODES = {
 }
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("name", "told"), [("single-channel", True), ("max-pool", True), ("standard", False), ("conv-matrix", False)]
+)
+def test_how_lightness_follows_values_is_told_once_after_the_first_step_where_it_does(name, told, language):
+    """Weights in a matrix wear the colours of their places."""
+    board = compose(find_scene(name), (854, 480), 30.0, language)
+    stories = sorted((c for c in board.captions if c.name.startswith("story-1-")), key=lambda c: c.first)
+    scale = [c for c in stories if c.body == WORDS[language]["scale"]]
+    assert len(scale) == told
+    for caption in scale:
+        (after,) = (c for c in stories if c.first == caption.last + 1)
+        assert caption.last - caption.first >= 30 and after.body == stories[0].body
+        assert caption.first > max(c.last for c in board.captions if c.name.startswith("phase-1-"))
+
+
 @pytest.mark.parametrize(("which", "language"), [(0, "en"), (1, "zh")])
 def test_every_mode_says_what_its_padding_is(which, language):
     board = compose(find_scene("padding-modes"), language=language)
     for number, texts in zip((1, 3, 5, 7), MODES.values(), strict=True):
         told = [c for c in board.captions if re.fullmatch(rf"story-{number}-\d-1", c.name)]
-        assert {c.body for c in told} == {texts[which]}
-    (same,) = {c.body for c in compose(find_scene("same-padding")).captions if re.fullmatch(r"story-1-\d-1", c.name)}
+        assert {c.body for c in told} - {WORDS[language]["scale"]} == {texts[which]}
+    told = [c for c in compose(find_scene("same-padding")).captions if re.fullmatch(r"story-1-\d-1", c.name)]
+    (same,) = {c.body for c in told} - {WORDS["en"]["scale"]}
     assert same == find_scene("same-padding").description.en, "zeros of a single mode are told where there is room"
 
 
@@ -754,7 +771,7 @@ def test_the_pictures_of_a_batch_are_numbered_wherever_they_stand(language, mark
 
 @pytest.mark.parametrize(
     ("language", "told"),
-    [("en", "1×8×7×7 → kernel ×8: 4×3×3 → 1×8×5×5"), ("zh", "1×8×7×7 → 卷积核 ×8：4×3×3 → 1×8×5×5")],
+    [("en", "1×8×7×7 → kernels: 8×4×3×3 → 1×8×5×5"), ("zh", "1×8×7×7 → 卷积核：8×4×3×3 → 1×8×5×5")],
 )
 def test_where_cells_would_be_small_a_line_of_shapes_stands_in_the_place_of_the_table(language, told):
     table = {
@@ -801,7 +818,7 @@ def test_on_the_result_of_rows_one_below_the_other_all_shapes_are_told(name, siz
 def test_while_such_rows_are_played_each_stage_has_its_shapes_beside_the_title():
     board = compose(find_scene("dilated-vs-standard"), (854, 480), 15.0)
     told = {c.name: c.body for c in board.captions if c.name.startswith("table-") and "whole" not in c.name}
-    kernel = "kernel ×1: 1×3×3"
+    kernel = "kernels: 1×1×3×3"
     assert told == {"table-1": f"1×1×7×7 → {kernel} → 1×1×5×5", "table-3": f"1×1×7×7 → {kernel} → 1×1×3×3"}
     axes = {c.name: c.body for c in board.captions if c.name.startswith("axes-")}
     assert axes == dict.fromkeys(("axes-1", "axes-3"), "batch × channels × height × width")

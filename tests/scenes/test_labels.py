@@ -92,8 +92,8 @@ def test_no_words_of_a_chinese_film_are_english(name):
             "channel-shuffle",
             {
                 "input": ["front 1 2 3 4 | 5 6 7 8"],
-                "reshape-1": ["1 2 3 4", "5 6 7 8"],
-                "transpose-1": ["1 5", "2 6", "3 7", "4 8"],
+                "reshape-1": ["1, 2, 3, 4", "5, 6, 7, 8"],
+                "transpose-1": ["1, 5", "2, 6", "3, 7", "4, 8"],
                 "output-1": ["front 1 5 2 6 | 3 7 4 8"],
             },
         ),
@@ -114,10 +114,10 @@ def test_what_was_shuffled_has_the_numbers_that_it_had_before_until_it_is_read_i
     for caption in board.captions:
         if caption.name.startswith("mark-output-2-"):
             when[caption.body] = caption.first, caption.last
-    assert list(when) == ["1 5 2 6", "3 7 4 8", "group 1", "group 2"]
+    assert list(when) == ["1, 5, 2, 6", "3, 7, 4, 8", "group 1", "group 2"]
     shuffled, read = (next(c for c in board.captions if c.name == f"call-{stage}") for stage in (2, 3))
-    assert when["1 5 2 6"] == when["3 7 4 8"] and when["group 1"] == when["group 2"]
-    assert when["1 5 2 6"][0] <= shuffled.first < when["1 5 2 6"][1] == when["group 1"][0] - 1
+    assert when["1, 5, 2, 6"] == when["3, 7, 4, 8"] and when["group 1"] == when["group 2"]
+    assert when["1, 5, 2, 6"][0] <= shuffled.first < when["1, 5, 2, 6"][1] == when["group 1"][0] - 1
     assert when["group 1"][0] == read.first < when["group 1"][1]
 
 
@@ -125,7 +125,11 @@ def test_what_was_shuffled_has_the_numbers_that_it_had_before_until_it_is_read_i
     ("name", "size", "told"),
     [
         ("lenet", (480, 480), ["input", "6 filters", "C1"]),
-        ("deep-stack", (480, 480), ["1×32×32", "1×3×3", "32×30×30"]),  # what is left out stands in the table's place
+        (
+            "deep-stack",
+            (480, 480),
+            ["1×32×32", "1×3×3+bias", "32×30×30"],
+        ),  # what is left out stands in the table's place
         ("gridding-2-2-2", (640, 480), ["1×13×13", "1×3×3", "1×9×9"]),  # for names cells would be much smaller
     ],
 )

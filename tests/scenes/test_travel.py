@@ -601,7 +601,7 @@ def test_groups_and_channels_that_stand_apart_have_their_numbers_in_the_result(n
     for caption in board.captions:
         if caption.name.startswith("mark-review-") and said(board, caption, board.frames) is not None:
             told.setdefault(caption.name.removeprefix("mark-review-").rpartition("-")[0], []).append(caption.body)
-    groups, apart, halves = ["group 1", "group 2"], list("12345678"), ["channels 1 5 2 6", "channels 3 7 4 8"]
+    groups, apart, halves = ["group 1", "group 2"], list("12345678"), ["channels 1, 5, 2, 6", "channels 3, 7, 4, 8"]
     lanes = {
         "shufflenet-unit": [groups, groups, apart, apart, groups],
         "grouped-shuffled": [groups, groups, halves, groups],
