@@ -763,7 +763,7 @@ def pixel_sizes(op: PixelShuffle | PixelUnshuffle, shape: Shape, words: Words | 
     ``shape`` is the input's; with ``words`` the factor has its name before it.
     """
     item, shuffles = op.split(shape)[1], isinstance(op, PixelShuffle)
-    number = op.upscale_factor if shuffles else op.downscale_factor
+    number = op.upscale_factor if isinstance(op, PixelShuffle) else op.downscale_factor
     factor = str(number) if words is None else words("of_factor", number)
     less, more = (" / ", "·") if shuffles else ("·", " / ")
     made = op.output_item(item)
