@@ -77,7 +77,7 @@ def all_lines(plan: Plan) -> Iterator[Lines]:
             yield _around_window(plan, number)
         if arcs := tuple(_arcs(plan, number)):
             first = act.first_step - (1.0 if number == 0 else 0.0)  # that of others comes with the stage
-            last = max(act.beats[: READING_STEPS + 1][-1].last + 1.0, act.first_step + act.steps / 2.0)
+            last = act.beats[: READING_STEPS + 1][-1].last + 1.0
             yield Lines(f"arcs-{number + 1}", arcs, first, last, 1.0)
         if rings := tuple(_rings(plan, number)):
             first, last = float(act.first_step), float(act.first_step + act.steps)
@@ -150,7 +150,8 @@ def _ties(plan: Plan) -> Iterator[Line]:
 
 
 def _arcs(plan: Plan, number: int) -> Iterator[Line]:
-    """From every padding cell that the first window reads, and that copies another one, to that, over both."""
+    """From every padding cell that the first window reads, and that copies another one, to that, over both: seen as
+    long as steps are slow enough to be read."""
     padding, tensor = plan.contents.padding(number), plan.tensors[number]
     if not any(map(sum, padding)):
         return

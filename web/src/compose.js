@@ -969,13 +969,12 @@ class Composer {
   _lines() {
     const shared = { over_cells: null, radius: 0.036 };
     const lines = [...(this.bank ? [...this._windowLines(), ...this._outputLines()] : this._directLines())];
-    const arcsEnd = Math.max(this.beats.slice(0, READING_STEPS + 1).at(-1).last + 1, this.steps / 2);
     const [ties, kept, arcs] = [[...this._ties()], [...this._kept()], [...this._arcs()]];
     const step = this.slow.first;
     const others = [
       { name: "ties", lines: ties, first: ALWAYS, last: this.steps + 1, ...shared, over_cells: 0 },
       { name: `kept-1-${step + 1}`, lines: kept, first: step + LAND, last: step + 1, over_cells: 1, radius: FRAME_RADIUS },
-      { name: "arcs-1", lines: arcs, first: -1, last: arcsEnd, ...shared, over_cells: 1 },
+      { name: "arcs-1", lines: arcs, first: -1, last: this.beats.slice(0, READING_STEPS + 1).at(-1).last + 1, ...shared, over_cells: 1 },
     ];
     const spell = { first: 0, last: this.steps };
     const written = { name: "written-1", lines: this._beingWritten(), ...spell, over_cells: 1, radius: FRAME_RADIUS };
