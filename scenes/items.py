@@ -248,8 +248,7 @@ def _bank(told: Told, number: int) -> Item:
     several = filters > 1 or elision.lanes.length > 1  # slices of one, apart, have the numbers of their channels
     marks = _marks(elision, lambda f: names[f] if names else str(f + 1)) if names or several else ()
     notes, shape = notes_of(told.bank_left_out(number)), size((*dims,))
-    adds = getattr(op, "bias", False) and not told.contents.is_partial(number)  # a partial sum has none yet
-    words = label, told.words("with_bias", shape) if adds else shape
+    words = label, told.words("with_bias", shape) if biased else shape
     return Item(f"filters-{number + 1}", words, elision, marks=marks, notes=notes, short=short, biased=biased)
 
 

@@ -128,7 +128,7 @@ def test_what_was_shuffled_has_the_numbers_that_it_had_before_until_it_is_read_i
         (
             "deep-stack",
             (480, 480),
-            ["1×32×32", "1×3×3+bias", "32×30×30"],
+            ["1×32×32", "1×3×3", "32×30×30"],
         ),  # what is left out stands in the table's place
         ("gridding-2-2-2", (640, 480), ["1×13×13", "1×3×3", "1×9×9"]),  # for names cells would be much smaller
     ],

@@ -326,7 +326,7 @@ class Composer {
     if (this.bank) {
       const [filters, ...dims] = this.bank;
       const kernel = [this.setting.arguments.in_channels / this.setting.arguments.groups, ...each(this.setting.arguments.kernel_size, this.axes)];
-      const told = this.shapes.bias ? this.words.say("with_bias", shape(kernel)) : shape(kernel);
+      const told = this.biased ? this.words.say("with_bias", shape(kernel)) : shape(kernel);
       this.bankItem = new Item("filters-1", filters, dims, { pad: [[0, 0], [0, 0], [0, this.biased ? PLUS_GAP + 1 : 0]], gap: BLOCK_GAP, marks: this._filterMarks(), label: one(this._filtersCalled(filters), told) });
       this.items.splice(1, 0, this.bankItem);
     }
