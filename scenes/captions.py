@@ -757,14 +757,18 @@ def _unpooled(op: MaxUnpool2d, axis: int, before: int, after: int, named: Named)
     return f"({before} − 1)·{stride} − 2·{named('padding', padding)} + {named('window', kernel)} = {after}"
 
 
+def factor_of(op: PixelShuffle | PixelUnshuffle) -> int:
+    """By how much it makes rows and columns more, or fewer."""
+    return op.upscale_factor if isinstance(op, PixelShuffle) else op.downscale_factor
+
+
 def pixel_sizes(op: PixelShuffle | PixelUnshuffle, shape: Shape, words: Words | None = None) -> list[str]:
     """channels/factor**2 and size*factor, or the other way round: the shape sections of their documentation.
 
     ``shape`` is the input's; with ``words`` the factor has its name before it.
     """
     item, shuffles = op.split(shape)[1], isinstance(op, PixelShuffle)
-    number = op.upscale_factor if isinstance(op, PixelShuffle) else op.downscale_factor
-    factor = str(number) if words is None else words("of_factor", number)
+    factor = str(factor_of(op)) if words is None else words("of_factor", factor_of(op))
     less, more = (" / ", "·") if shuffles else ("·", " / ")
     made = op.output_item(item)
     planes = [f"{before}{more}{factor} = {after}" for before, after in zip(item[1:], made[1:], strict=True)]
@@ -776,7 +780,7 @@ def pixel_sizes(op: PixelShuffle | PixelUnshuffle, shape: Shape, words: Words | 
 def pixel_rule(op: PixelShuffle | PixelUnshuffle, words: Words) -> tuple[str, str]:
     """Which cell of the input each cell of the output is, as their documentation in torch.nn has it: in two parts."""
     shuffles = isinstance(op, PixelShuffle)
-    r = op.upscale_factor if shuffles else op.downscale_factor
+    r = factor_of(op)
     apart, together = f"[{r * r}c + {r}u + v, h, w]", f"[c, {r}h + u, {r}w + v]"
     made, read = (together, apart) if shuffles else (apart, together)
     return f"{words('output')}{made}", words("from_zero", f"= {words('input')}{read}")

@@ -29,7 +29,18 @@ from ..conv_math.errors import per_axis
 from ..conv_math.pool import Windowed
 from ..conv_math.rearrange import Columns
 from ..conv_math.transposed import ConvTranspose
-from .captions import TIMES, Words, biases_of, count, pixel_rule, pixel_sizes, size, size_formulas, torch_calls
+from .captions import (
+    TIMES,
+    Words,
+    biases_of,
+    count,
+    factor_of,
+    pixel_rule,
+    pixel_sizes,
+    size,
+    size_formulas,
+    torch_calls,
+)
 from .contents import Contents, Shown
 from .elision import Elision
 from .layout import CAPITAL, LINE_HEIGHT, Page, broken, text_ascent, text_descent, text_width
@@ -695,7 +706,7 @@ class Told:
             lines = self._stacked(self.words.pause.join(filter(None, (self.about, padding))))
             return self._stacked(self.about) if number in modes and self.about and len(lines) > 1 else lines
         if isinstance(stage.op, PixelShuffle | PixelUnshuffle):
-            factor = next(iter(vars(stage.op).values()))
+            factor = factor_of(stage.op)
             return self._stacked(self.words(does, factor, factor**2))
         if isinstance(stage.op, Add | Mul):
             joined = f" {self.joint(number)} ".join(map(self.called, stage.reads))
