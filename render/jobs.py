@@ -189,7 +189,7 @@ def _do(job: Job, pool: tuple[Executor, int], parts: Sequence[Job], progress: Ca
     """Have all parts done by a pool of processes of so many threads."""
     executor, threads = pool
     try:
-        with _deaf_to_interrupts():
+        with _undisturbed():
             futures = [executor.submit(_work, part, threads) for part in parts]
         awaited = {job.path(shot.key) for part in parts for row in part.shots for shot in row}
         _watch(futures, [path for path in awaited if not path.exists()], progress, job.patience)
@@ -225,11 +225,32 @@ def _processes(workers: int, threads: int, folder: Path) -> Iterator[Executor]:
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """A process started inside never hears Ctrl-C, which reaches all of a terminal's: its parent decides.
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until the end of this, in which processes start; these never hear of Ctrl-C.
 
-    Ignoring it there would come too late, while Python starts. A Ctrl-C meanwhile is delivered here afterwards.
+    It reaches all processes of a terminal: ignoring it in the new ones would come too late, while Python starts, and
+    they say so at length if their parent leaves them before it has told them what they are. Blocking it here is not
+    enough: NumPy's threads do not block it, and what they catch stops this one.
     """
+    caught: list[int] = []
+    in_charge = threading.current_thread() is threading.main_thread()  # Python allows it there only
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM) if in_charge}
+    before = {number: handler for number, handler in found.items() if callable(handler)}
+    for number in before:
+        signal.signal(number, lambda number, _: caught.append(number))
+    try:
+        with _blocking_interrupts():
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in caught[:1]:
+            signal.raise_signal(number)
+
+
+@contextmanager
+def _blocking_interrupts() -> Iterator[None]:
+    """What starts meanwhile inherits it."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

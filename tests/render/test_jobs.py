@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
@@ -155,6 +156,29 @@ def test_blender_ends_when_its_parent_is_killed(rendering):
     process.kill()
     wait_for(lambda: not any(map(alive, processes)), 10)
     assert [p.name for p in out.iterdir()] == ["old.gif"]
+
+
+@linux
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_stops_the_start_of_a_process_in_the_middle(number):
+    def stop(number, _):
+        raise KeyboardInterrupt
+
+    before, free, went = signal.signal(number, stop), threading.Event(), []
+    other = threading.Thread(target=free.wait)  # as NumPy has them: it may catch any signal
+    other.start()
+    try:
+        with pytest.raises(KeyboardInterrupt), jobs._undisturbed():
+            os.kill(os.getpid(), number)
+            went.extend(range(1000))
+            time.sleep(0.05)
+            went.append("on")
+        assert went[-1:] == ["on"] and signal.getsignal(number) is stop
+        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.signal(number, before)
+        free.set()
+        other.join()
 
 
 @linux
