@@ -482,7 +482,7 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
     height, capital = page.height * pixel, CAPITAL["label"] * pixel
     placed: list[Placed] = []
     lines, tiers = grid
-    left = 0.0
+    left, first = 0.0, None
     if any(item.shared for item in items):
         stem, *plans = plans
         around, less_wide, less_high = _beside_stem(stem[0], free_width, free_height, tall)
@@ -490,12 +490,14 @@ def arrange(items: Sequence[Item], size: tuple[int, int], top_lines: float, bott
         placed += _place(stem, 1, view, (0.0, free_height - own[1]), *own, tall, capital)
         left, free_width, free_height = free_width - less_wide, less_wide, less_high
         placed += [replace(placed[0], item=item) for item in items if item.shared]
+        if not tall:  # below each other: lines to one row would run over what another begins with
+            first = max(_packed(line, tiers, capital)[0][0] for line in plans)
     line_width, line_height = _line_room(lines, free_width, free_height, tall)
     for number, line in enumerate(plans):
         corner = (
             (number * (line_width + ITEM_GAP), 0.0) if tall else (left, (lines - 1 - number) * (line_height + LANE_GAP))
         )
-        placed += _place(line, tiers, view, corner, line_width, line_height, tall, capital)
+        placed += _place(line, tiers, view, corner, line_width, line_height, tall, capital, first)
     # The free area's lower left corner is (0, 0) so far: find the frame's centre in the same coordinates.
     center = np.array([width / 2 - SIDE * pixel, height / 2 - (bottom_lines + BOTTOM) * pixel])
     floor = min(map(lowest, placed))
@@ -936,8 +938,10 @@ def _place(
     height: float,
     tall: bool,
     capital: float,
+    first: float | None = None,
 ) -> list[Placed]:
-    """World positions on a line whose free area's lower left corner projects to ``corner``."""
+    """World positions on a line whose free area's lower left corner projects to ``corner``; in its middle, or with the
+    middle of its first item so far (``first``) from there, if that leaves room."""
     heights = _tier_heights([p.label for p in plans], tiers)
     label = sum(heights)
     highest = max(p.size[1] for p in plans)
@@ -947,9 +951,10 @@ def _place(
     middles, used = _packed(plans, tiers, capital)
     if tall:
         used = sum(p.size[1] + p.label[1] for p in plans) + (len(plans) - 1) * _gap(tall)
-    between = max(len(plans) - 1, 1)
-    more = min(((height if tall else width) - used) / between, _gap(tall) * MORE_GAP)
-    lead = ((height if tall else width) - used - more * (len(plans) - 1)) / 2.0
+    between, free = max(len(plans) - 1, 1), (height if tall else width) - used
+    begun = 0.0 if first is None else min(free, first - middles[0])
+    more = min((free - begun) / between, _gap(tall) * MORE_GAP)
+    lead = (free - more * (len(plans) - 1)) / 2.0 if first is None else begun
     top, gap = corner[1] + height - lead, _gap(tall) + more
     placed = []
     for number, plan in enumerate(plans):
@@ -960,8 +965,8 @@ def _place(
             box_left = corner[0] + lead + middles[number] + number * more - plan.size[0] / 2.0
             box_bottom = ground
         drop = sum(heights[: number % tiers])
-        first, *over = _spread_all(plan, view, box_left, box_bottom, tall, capital)
-        placed += [replace(first, label_drop=drop), *over]
+        own, *over = _spread_all(plan, view, box_left, box_bottom, tall, capital)
+        placed += [replace(own, label_drop=drop), *over]
     return placed
 
 

@@ -341,7 +341,7 @@ def _over(
         upright = plan.frame.tall and len(seen) > 1 and together == 1
         edge = float(mine[0 if leaves else 1, 1])
         return [_at_depth_of(plan, placed.base[blocks[0]], float(middle[0]), edge)] if upright else []
-    track = (passed.sum() - 1) * ways + (leaves and ways > 1)
+    track = (passed.sum() - 1) * ways + (leaves and ways > 1) + (together > 1)  # above their frame, not on it
     beyond = seen[passed, 1, side].max() + PASSES / plan.cell_pixels(number) * (track + share)
     points = np.full((2, 2), beyond)
     points[:, flow] = middle[flow] + onward * np.array([begin[passed].min(), end[passed].max()])

@@ -1139,7 +1139,7 @@ class Composer {
       const upright = this.tall && item.base.length > 1 && together === 1;
       return upright ? [this._atDepthOf(item.base[blocks[0]], middle[0], mine[leaves ? 1 : 3])] : [];
     }
-    const track = (passed.length - 1) * ways + (leaves && ways > 1 ? 1 : 0);
+    const track = (passed.length - 1) * ways + (leaves && ways > 1 ? 1 : 0) + (together > 1 ? 1 : 0); // above their frame, not on it
     const beyond = Math.max(...passed.map(({ each }) => each[side + 2])) + PASSES * this.pixel * (track + share);
     const ends = [Math.min(...passed.map(({ ways }) => ways[0])), Math.max(...passed.map(({ ways }) => ways[1]))];
     return ends.map((way) => {
