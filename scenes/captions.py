@@ -288,7 +288,7 @@ WORDS = {
         "growth": "layer by layer, a cell sees {0} across",
         "uses": "{2}: {0} of {1} used; darker: more often (max {3})",
         "uses_once": "{2}: {0} of {1} cells used, once each",
-        "hybrid": "M: distance of used cells, r: dilation; M{0} = r{0} = {1}",
+        "hybrid": "M: max distance of used cells; M{0} = dilation r{0} = {1}",
         "hybrid_rule": "M = max(N − 2r, N − 2(N − r), r), N: next layer's M",
         "within": " ≤ kernel {0}",
         "beyond": " > kernel {0}",

@@ -264,6 +264,11 @@ class Told:
         whole = size_formulas(stage.told, stage.source, words)
         return [*(self.words("in_all", line) for line in whole), *(self.words("in_step", line) for line in lines)]
 
+    @cached_property
+    def one_rule(self) -> bool:
+        """Whether sizes follow from each other in the same way in every stage: then it holds of the result, too."""
+        return len({tuple(self.formulas(n)) for n, stage in enumerate(self.stages) if not stage.again}) == 1
+
     def _fit_in_one(self, lines: list[str]) -> bool:
         """Whether several lines have room in one, in wide pictures beside what a stage costs."""
         room = (1.0 if self.page.narrow else NOTE_SHARE) * self.page.safe_width / CAPITAL["note"]
@@ -523,19 +528,19 @@ class Told:
 
     def axes_beside(self, number: int) -> str:
         """What the numbers of that line are, for the line below it, beside calls: in words or as PyTorch has them,
-        ``N × C × H × W``; nothing where no call leaves room for that."""
+        ``N×C×H×W``; nothing where no call leaves room for that."""
         calls = max(text_width(self.call_lines(n)[0]) for n in range(len(self.stages)))
         room = self.page.safe_width / CAPITAL["line"] - calls - COLUMN_GAP / CAPITAL["line"]
         heads = self.table(number)[0][1]
         initials = "NC", {1: "L", 2: "HW", 3: "DHW"}[len(heads) - 2]
-        said = (" × ".join(names) for names in (heads, "".join(initials)))
+        said = (" × ".join(heads), "×".join("".join(initials)))
         return next((line for line in said if text_width(line) <= room), "")
 
     @staticmethod
     def pair_widths(rows: list[tuple[str, str]]) -> tuple[float, float]:
         """Widths of a column's names and shapes in reference pixels."""
         name, shape = (max(map(text_width, texts)) for texts in zip(*rows, strict=True))
-        return name * CAPITAL["note"] + COLUMN_GAP / 2.0, shape * CAPITAL["note"] + COLUMN_GAP
+        return name * CAPITAL["note"] + COLUMN_GAP, shape * CAPITAL["note"] + COLUMN_GAP / 2.0
 
     def shape_lines(self, number: int) -> list[str]:
         """The rows of a stage's table in one, on as few lines as hold it: ``1×8×7×7 → kernels: 8×4×3×3 → 1×8×5×5``."""
