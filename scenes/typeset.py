@@ -270,13 +270,13 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
     pitch = CAPITAL["note"] * LINE_HEIGHT
     formulas, costs = _formulas(plan, number), _costs(plan, number)
     for i, text in enumerate(reversed(formulas)):
-        at, end = _corner(plan, 0, i * pitch, bottom=True), last if _rule_stays(plan) else _before_result(plan, last)
+        at, end = _corner(plan, 0, i * pitch, bottom=True), _before_rule(plan, last)
         yield _text(plan, f"formula-{number + 1}-{i + 1}", text, "note", at, "left", first=first, last=end)
     lift, end, beside = _lift(plan, number), last, formulas[-1] if formulas else ""
     if last == plan.time.frames and len(plan.stages) > 1:
         end = plan.time.result_frame - 1
         if not plan.time.leaves:
-            stays = beside if _rule_stays(plan) else ""
+            stays = beside if _before_rule(plan, last) == last else ""
             yield _cost(plan, "cost-result", _total_costs(plan), lift, plan.time.result_frame, last, stays)
     yield _cost(plan, f"cost-{number + 1}", costs, lift, first, end, beside)
     last = end if plan.time.leaves else last
@@ -290,9 +290,9 @@ def _footer(plan: Plan, number: int, act: Act, first: int, last: int) -> Iterato
             yield from _counter(plan, name, plan.told.counted(number, view), (step, steps), lift + 1, begin, end)
 
 
-def _rule_stays(plan: Plan) -> bool:
-    """Whether the last stage's formulas stand on the result, too."""
-    return not plan.told.tells_whole or (plan.told.one_rule and not plan.time.leaves)
+def _before_rule(plan: Plan, last: int) -> int:
+    """The last frame of a stage's formulas: on the result, too, if they hold of all stages."""
+    return last if plan.told.one_rule and not plan.time.leaves else _before_result(plan, last)
 
 
 def _formulas(plan: Plan, number: int) -> list[str]:
@@ -300,7 +300,8 @@ def _formulas(plan: Plan, number: int) -> list[str]:
     bare, named = plan.told.formulas(number), plan.told.formulas(number, plan.told.words)
     beside = [""] * len(bare)
     if not plan.page.narrow and bare:
-        ends = number == len(plan.stages) - 1 > 0 and _rule_stays(plan)
+        last = plan.time.frames  # they stand there, too
+        ends = number == len(plan.stages) - 1 > 0 and _before_rule(plan, last) == last
         costs = _costs(plan, number)
         others = (costs[min(3, len(costs) - 1)], *(_total_costs(plan)[-1:] if ends else ()))
         beside[-1] = max(others, key=text_width)

@@ -378,7 +378,7 @@ def test_results_of_several_ways_are_compared_and_not_added():
         (ends[name],) = (c.body for c in board.captions if c.name == "cost-result")
     assert ends == {
         "spatially-separable": "6 against 9 parameters · 180 against 225 MACs",
-        "padding-modes": "each way: 9 parameters · 144 multiply-accumulates",
+        "padding-modes": "each way: 9 parameters · 144 MACs",
         "dilated-vs-standard": "9 parameters each · 225 against 81 MACs",
         "depthwise-separable": "72 + 64 = 136 parameters · 3,400 multiply-accumulates",
         "resnext-block": "64 + 144 + 64 = 272 parameters · 13,328 MACs",
@@ -812,7 +812,10 @@ def test_on_the_result_of_rows_one_below_the_other_all_shapes_are_told(name, siz
     board = compose(scene, size, 15.0, language)
     whole = " ".join(c.body for c in told_on_the_result(board, "table-whole"))
     assert whole and all("×".join(map(str, shape)) in whole for shape in scene.shapes)
-    assert not told_on_the_result(board, "call-", "formula-"), "these are of the last stage alone"
+    assert not told_on_the_result(board, "call-"), "it is of the last stage alone"
+    rules = {c.body for c in board.captions if c.name.startswith("formula-")}
+    stays = {c.body for c in told_on_the_result(board, "formula-")}
+    assert stays == (rules if name == "padding-modes" else set()), "what holds of all stages holds of the result"
 
 
 def test_while_such_rows_are_played_each_stage_has_its_shapes_beside_the_title():
@@ -828,7 +831,7 @@ def test_while_such_rows_are_played_each_stage_has_its_shapes_beside_the_title()
 
 @pytest.mark.parametrize(
     ("more", "expected"),
-    [("", "batch × channels × height × width"), ("padding_mode='reflect'\nbias=true\n", "N × C × H × W")],
+    [("", "batch × channels × height × width"), ("padding_mode='reflect'\nbias=true\n", "N×C×H×W")],
 )
 def test_below_such_shapes_stands_what_their_numbers_are_in_the_words_that_calls_leave_room_for(more, expected):
     stage = f"[[stage]]\nop='Conv2d'\nout_channels=1\nkernel_size=3\npadding=1\n{more}"
