@@ -286,7 +286,7 @@ def test_the_rule_for_rates_is_told_with_its_numbers():
     assert formula == f"max({', '.join(map(str, numbers))})" and meaning == "N: next layer's M"
     assert result == "2 ≤ kernel 3: no hole in the input" and max(numbers) == hdc_distances([1, 2, 3])[1] == 2
     terms = [body for body in lines if body.startswith("M: ")]
-    assert terms == ["M: distance of used cells, r: dilation; M3 = r3 = 3"], "no letter without its meaning"
+    assert terms == ["M: max distance of used cells; M3 = dilation r3 = 3"], "no letter without its meaning"
     for line in hybrid_lines(Hybrid((1, 5, 9), 3, hdc_distances([1, 5, 9], 3)), Words("zh")):
         assert "M2" not in line or line.endswith("> 核 3：留下空洞")
     even = told(compose(find_scene("gridding-2-2-2")), "trace-result-")
