@@ -277,7 +277,6 @@ def test_the_rule_for_rates_is_told_with_its_numbers():
     board = compose(find_scene("gridding-1-2-3"))
     lines = [body.replace("−", "-").replace("·", "*") for body in told(board, "trace-result-")]
     assert hdc_distances([1, 2, 3]) == (1, 2, 3)
-    assert any(line.endswith("M3 = r3 = 3") for line in lines)
     (rule,) = (line for line in lines if line.startswith("M = "))
     terms, meaning = re.fullmatch(r"M = max\((.+)\), (.+)", rule).groups()
     (line,) = (line for line in lines if line.startswith("M2 = "))
