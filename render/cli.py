@@ -17,7 +17,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -59,6 +58,7 @@ from .many import CATALOG, Outcome, name_of, render_all, scenes_of
 from .network import read_network
 from .openjd import template
 from .slots import Slots, share_of, slots_folder
+from .stops import answered
 from .store import MOST_BYTES, FrameStore, default_folder
 
 QUALITIES = ("draft", "standard", "final")
@@ -119,20 +119,13 @@ def _stoppable() -> Iterator[None]:
     """
 
     def stop(number: int, _: object) -> None:
-        for each in before:
-            signal.signal(each, signal.SIG_IGN)
+        for each in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(each) is stop:
+                signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt(128 + number)
 
-    in_charge = threading.current_thread() is threading.main_thread()  # Python allows it there only
-    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM) if in_charge}
-    before = {number: handler for number, handler in found.items() if handler not in (None, signal.SIG_IGN)}
-    for number in before:
-        signal.signal(number, stop)
-    try:
+    with answered(stop):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _fail(error: object, code: int) -> int:

@@ -28,6 +28,7 @@ from .frames import Shot
 from .inside import BlenderPool
 from .pictures import Pixels
 from .slots import Slots
+from .stops import answered
 from .store import FrameStore
 
 if TYPE_CHECKING:
@@ -233,17 +234,10 @@ def _undisturbed() -> Iterator[None]:
     enough: NumPy's threads do not block it, and what they catch stops this one.
     """
     caught: list[int] = []
-    in_charge = threading.current_thread() is threading.main_thread()  # Python allows it there only
-    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM) if in_charge}
-    before = {number: handler for number, handler in found.items() if callable(handler)}
-    for number in before:
-        signal.signal(number, lambda number, _: caught.append(number))
     try:
-        with _blocking_interrupts():
+        with answered(lambda number, _: caught.append(number)), _blocking_interrupts():
             yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         for number in caught[:1]:
             signal.raise_signal(number)
 
