@@ -893,8 +893,8 @@ def _produce(
             job = replace(job, place=here, patience=arguments.timeout)
 
         def rendered(count: int) -> None:
-            if count:
-                bar.set_description_str("rendering", refresh=False)
+            if count and not bar.disable and bar.desc == WAITING:
+                bar.set_description_str("rendering")  # at once: the bar says no more than ten things a second
             bar.update(count)
 
         try:
